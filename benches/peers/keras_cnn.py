@@ -4,7 +4,7 @@
     python benches/peers/keras_cnn.py --data-dir cifar-10-batches-bin --epochs 10
 
 Unseeded on purpose: after keras.utils.set_random_seed, Keras 3 shuffles every epoch
-into the same order, which costs about four points of test accuracy.
+into the same order, which costs test accuracy.
 """
 
 import argparse

@@ -1,0 +1,61 @@
+# make train, make test: any GPU, or Mesa's software driver where Linux has none.
+# Written for GNU make 3.81, which macOS still ships.
+
+UNAME    ?= $(shell uname -s)
+APT      ?= apt-get
+LINKER   ?= cc
+# Where the Vulkan loader looks for drivers.
+ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d
+
+.PHONY: help train test lint bench driver
+
+help:
+	@echo 'make train   download CIFAR-10 and train   ARGS="--epochs 3" passes options'
+	@echo 'make test    run every test'
+	@echo 'make lint    check format, lints and documentation'
+	@echo 'make bench   run the benchmarks            ARGS=... as above'
+	@echo 'make driver  install a software Vulkan driver where none is present'
+
+train: driver
+	cargo run --release -- train $(ARGS)
+
+test: driver
+	cargo test --release $(ARGS)
+
+bench: driver
+	cargo bench $(ARGS)
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# macOS and Windows bring their drivers. Files are looked for because vulkaninfo is
+# seldom installed. The packages of some GPUs bring a driver but no loader, and cargo
+# links with cc.
+driver:
+	@test "$(UNAME)" = Linux || exit 0; \
+	icd=; \
+	for place in $(ICD_DIRS) $$(echo "$$VK_DRIVER_FILES:$$VK_ICD_FILENAMES" | tr : ' '); do \
+		for file in "$$place" "$$place"/*.json; do \
+			case "$$file" in *.json) if test -f "$$file"; then icd=$$file; fi ;; esac; \
+		done; \
+	done; \
+	cc=$$(command -v $(LINKER)) || cc=; \
+	if ! command -v $(APT) >/dev/null; then \
+		test -n "$$cc" || echo 'No C compiler: cargo needs cc to link.'; \
+		test -n "$$icd" || echo 'No Vulkan driver. Install one:' \
+			'dnf install mesa-vulkan-drivers (Fedora), pacman -S vulkan-swrast (Arch)'; \
+		exit 0; \
+	fi; \
+	need=; \
+	test -n "$$cc" || need="build-essential"; \
+	if test -z "$$icd"; then need="$$need mesa-vulkan-drivers"; \
+	elif ! PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q libvulkan.so.1; then \
+		need="$$need libvulkan1"; \
+	fi; \
+	test -n "$$need" || exit 0; \
+	sudo=; test "$$(id -u)" = 0 || sudo=sudo; \
+	echo "Installing" $$need; \
+	$$sudo $(APT) update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive $(APT) install -y -qq --no-install-recommends $$need
