@@ -1,0 +1,129 @@
+//! Image data: CIFAR-10 from disk or network, the generated `shapes` set, and batches of either.
+
+pub mod cifar10;
+pub mod download;
+pub mod error;
+pub mod loader;
+pub mod sampler;
+pub mod select;
+pub mod shapes;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+pub use error::DataError;
+pub use loader::{Batch, Loader};
+pub use sampler::Sampler;
+pub use select::{Choice, open};
+
+/// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    image_shape: [usize; 3],
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Split {
+    /// Holds `pixels` `[n, h, w, c]` of `image_shape` `[h, w, c]` and `labels` `[n]`; whichever
+    /// has more images than the other is cut to match.
+    pub fn new(image_shape: [usize; 3], mut pixels: Vec<u8>, mut labels: Vec<u8>) -> Self {
+        let image_len = image_shape.iter().product::<usize>();
+        labels.truncate(pixels.len() / image_len.max(1));
+        pixels.truncate(labels.len() * image_len);
+        Self {
+            image_shape,
+            pixels,
+            labels,
+        }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Shape of an image, `[h, w, c]`.
+    pub fn image_shape(&self) -> [usize; 3] {
+        self.image_shape
+    }
+
+    /// Bytes of an image, `h * w * c`.
+    pub fn image_len(&self) -> usize {
+        self.image_shape.iter().product()
+    }
+
+    /// All pixels, `[n, h, w, c]`, 0 to 255.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All labels, `[n]`.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// Pixels `[h, w, c]` of image `i`, or none past the end.
+    pub fn image(&self, i: usize) -> Option<&[u8]> {
+        let start = i.checked_mul(self.image_len())?;
+        self.pixels.get(start..start.checked_add(self.image_len())?)
+    }
+
+    /// A copy of the first `limit` images (of all, where there are fewer).
+    pub fn take(&self, limit: usize) -> Self {
+        let len = limit.min(self.len());
+        Self {
+            image_shape: self.image_shape,
+            pixels: self.pixels[..len * self.image_len()].to_vec(),
+            labels: self.labels[..len].to_vec(),
+        }
+    }
+}
+
+/// A data set with its training and test images.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// `cifar10` or `shapes`.
+    pub name: String,
+    /// The directory it was read from, or `generated`.
+    pub origin: String,
+    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels.
+    pub checksum: String,
+    /// Shape of an image, `[h, w, c]`.
+    pub image_shape: [usize; 3],
+    /// Names of the classes, in label order.
+    pub class_names: Vec<String>,
+    /// Training images.
+    pub train: Arc<Split>,
+    /// Test images.
+    pub test: Arc<Split>,
+}
+
+impl Dataset {
+    /// Puts a set together and computes its checksum; the image shape is the training split's.
+    pub fn new(name: &str, origin: &str, class_names: &[&str], train: Split, test: Split) -> Self {
+        let mut sha = Sha256::new();
+        for part in [&train.pixels, &train.labels, &test.pixels, &test.labels] {
+            sha.update(part);
+        }
+        Self {
+            name: name.into(),
+            origin: origin.into(),
+            checksum: hex(&sha.finalize()),
+            image_shape: train.image_shape,
+            class_names: class_names.iter().map(|&class| class.into()).collect(),
+            train: Arc::new(train),
+            test: Arc::new(test),
+        }
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
