@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     DataError,
-    cifar10::{DIRECTORY, FILES},
+    cifar10::{DIRECTORY, FILE_BYTES, FILES},
     hex,
 };
 
@@ -47,7 +47,7 @@ impl Archive {
             url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz".into(),
             bytes: 170_052_171,
             md5: "c32a1d4ab5d03f1284b67883e8d87530".into(),
-            member_bytes: super::cifar10::FILE_BYTES,
+            member_bytes: FILE_BYTES,
         }
     }
 
@@ -62,9 +62,10 @@ impl Archive {
     /// the archive, [`DataError::Write`] where `dir` can't be written.
     pub fn fetch(&self, dir: &Path) -> Result<(), DataError> {
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
-        let mut file = NamedTempFile::new_in(dir).map_err(|source| write_error(dir, source))?;
-        self.download(&mut file)?;
-        self.check_and_extract(file.as_file_mut(), &self.url, dir)
+        // Without a name, it is gone whenever and however this process ends.
+        let mut file = tempfile::tempfile_in(dir).map_err(|source| write_error(dir, source))?;
+        self.download(&mut file, dir)?;
+        self.check_and_extract(&mut file, &self.url, dir)
     }
 
     /// Checks the archive at `path` and unpacks it below `dir`.
@@ -80,7 +81,7 @@ impl Archive {
         self.check_and_extract(&mut file, &path.display().to_string(), dir)
     }
 
-    fn download(&self, file: &mut NamedTempFile) -> Result<(), DataError> {
+    fn download(&self, file: &mut File, dir: &Path) -> Result<(), DataError> {
         let agent = ureq::Agent::config_builder()
             .timeout_resolve(Some(RESOLVE_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
@@ -120,7 +121,7 @@ impl Archive {
                 return Err(self.length_error(&self.url, received));
             }
             file.write_all(&chunk[..len])
-                .map_err(|source| write_error(file.path(), source))?;
+                .map_err(|source| write_error(dir, source))?;
             progress.at(received);
         }
         if received < self.bytes {
@@ -170,7 +171,7 @@ impl Archive {
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
         let mut missing = FILES.to_vec();
         // Room for the six files, their headers and the two small texts beside them.
-        let plain = GzDecoder::new(file).take(6 * self.member_bytes + (1 << 20));
+        let plain = GzDecoder::new(file).take(FILES.len() as u64 * self.member_bytes + (1 << 20));
         let mut tar = tar::Archive::new(plain);
         for entry in tar.entries().map_err(unreadable)? {
             let mut entry = entry.map_err(unreadable)?;
@@ -182,7 +183,7 @@ impl Archive {
                 continue;
             };
             let name = missing.swap_remove(at);
-            if entry.size() != self.member_bytes || !entry.header().entry_type().is_file() {
+            if entry.size() != self.member_bytes {
                 let problem = format!(
                     "has {} bytes instead of {}",
                     entry.size(),

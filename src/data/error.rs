@@ -10,7 +10,7 @@ use std::{io, path::PathBuf};
 pub enum DataError {
     /// The directory named for the data does not exist (or is not a directory).
     #[error(
-        "no directory {}: create it with the CIFAR-10 binary files in it, or name another with --data-dir",
+        "no directory {}: create it with the CIFAR-10 binary files in it, or name another with --data-dir or CIFAR10_DIR",
         path.display()
     )]
     MissingDirectory {
@@ -19,7 +19,7 @@ pub enum DataError {
     },
     /// One of the six CIFAR-10 files is not there.
     #[error(
-        "no file {}: put all six CIFAR-10 binary files (or cifar-10-binary.tar.gz) there, or name another directory with --data-dir",
+        "no file {}: put all six CIFAR-10 binary files (or cifar-10-binary.tar.gz) there, or name another directory with --data-dir or CIFAR10_DIR",
         path.display()
     )]
     MissingFile {
@@ -75,7 +75,7 @@ pub enum DataError {
     },
     /// A file or directory could not be written.
     #[error(
-        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --data-dir",
+        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --data-dir or CIFAR10_DIR",
         path.display()
     )]
     Write {
@@ -86,7 +86,7 @@ pub enum DataError {
     },
     /// The server could not be reached or refused.
     #[error(
-        "download of {url} failed: {source}; check the network, or fetch it elsewhere and name its directory with --data-dir"
+        "download of {url} failed: {source}; check the network, or fetch it elsewhere and name its directory with --data-dir or CIFAR10_DIR"
     )]
     Download {
         /// The address asked for.
@@ -154,7 +154,7 @@ pub enum DataError {
     },
     /// The system names no cache directory for this user.
     #[error(
-        "this user has no cache directory to download to: set HOME, or name a directory with --data-dir"
+        "this user has no cache directory to download to: set HOME, or name a directory with --data-dir or CIFAR10_DIR"
     )]
     NoCacheDirectory,
     /// A batch was asked for that the split cannot give.

@@ -197,9 +197,9 @@ mod tests {
             for _ in 0..taken {
                 loader.next();
             }
-            let order = Arc::downgrade(&loader.allocated);
+            let counter = Arc::downgrade(&loader.allocated);
             drop(loader);
-            assert_eq!(order.strong_count(), 0, "the thread still runs");
+            assert_eq!(counter.strong_count(), 0, "the thread still runs");
         }
     }
 

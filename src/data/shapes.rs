@@ -61,7 +61,7 @@ fn draw(image: &mut [u8], class: usize, stream: u64) {
     let figure = Figure::random(class, &mut dice);
     let (ink, paper) = dice.colours();
     let light = [dice.between(-25.0, 25.0), dice.between(-25.0, 25.0)];
-    let noise = dice.between(6.0, 26.0);
+    let noise = dice.between(4.0, 22.0);
     for (i, pixel) in image.chunks_exact_mut(3).enumerate() {
         let x = (i % SIDE) as f32 - (SIDE as f32 - 1.0) / 2.0;
         let y = (i / SIDE) as f32 - (SIDE as f32 - 1.0) / 2.0;
@@ -88,7 +88,7 @@ struct Figure {
 
 impl Figure {
     fn random(class: usize, dice: &mut Dice) -> Self {
-        let size = dice.between(7.0, 12.0);
+        let size = dice.between(8.0, 12.5);
         // A single figure stays within the image; a pattern starts anywhere in its period.
         let shift = if class < 5 {
             SIDE as f32 / 2.0 - size
@@ -123,7 +123,7 @@ impl Figure {
             0 => (u * u + v * v).sqrt() - size,
             1 => u.abs().max(v.abs()) - 0.8 * size,
             // cos 30° = 0.866: three half-planes at 120°.
-            2 => (0.866 * u.abs() + 0.5 * v).max(-v) - 0.55 * size,
+            2 => (0.866 * u.abs() + 0.5 * v).max(-v) - 0.6 * size,
             3 => bar(u, v).min(bar(v, u)),
             4 => ((u * u + v * v).sqrt() - 0.8 * size).abs() - 0.2 * size,
             5 => size * wave(v / size),
@@ -186,9 +186,88 @@ impl Dice {
             let ink = [(); 3].map(|()| self.between(50.0, 245.0));
             let paper = [(); 3].map(|()| self.between(10.0, 205.0));
             let contrast: f32 = ink.iter().zip(&paper).map(|(a, b)| (a - b).abs()).sum();
-            if contrast > 140.0 {
+            if contrast > 150.0 {
                 return (ink, paper);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_is_pinned() {
+        let set = generate(200, 100);
+        assert_eq!(
+            set.checksum,
+            "e954b6888345d45dedbb676410ce0bad955eaa6edbbca4c1bd5208d3135e5213"
+        );
+        assert_eq!((set.train.len(), set.test.len()), (200, 100));
+    }
+
+    #[test]
+    fn images_do_not_depend_on_the_size_of_the_set() {
+        let (few, many) = (generate(10, 10), generate(30, 20));
+        assert_eq!(many.train.take(10), *few.train);
+        assert_eq!(many.test.take(10), *few.test);
+        assert_ne!(few.train.image(0), few.test.image(0));
+    }
+
+    #[test]
+    fn any_prefix_is_balanced() {
+        let set = generate(70, 10);
+        for split in [&set.train, &set.test] {
+            for (tens, labels) in split.labels().chunks(10).enumerate() {
+                assert!(labels.iter().copied().eq(0..10), "images from {tens}0");
+            }
+        }
+    }
+
+    /// Accuracy of `weights` `[10, pixels + 1]`, the last of each row being the bias.
+    fn accuracy(weights: &[Vec<f32>], split: &Split) -> f32 {
+        let right = (0..split.len()).filter(|&i| {
+            let scores = scores(weights, &input(split, i));
+            let best = (0..10).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+            best == Some(split.labels()[i].into())
+        });
+        right.count() as f32 / split.len() as f32
+    }
+
+    fn input(split: &Split, i: usize) -> Vec<f32> {
+        let image = split.image(i).unwrap();
+        image.iter().map(|&p| f32::from(p) / 255.0 - 0.5).collect()
+    }
+
+    fn scores(weights: &[Vec<f32>], input: &[f32]) -> Vec<f32> {
+        let score = |row: &Vec<f32>| row.iter().zip(input).map(|(w, x)| w * x).sum::<f32>();
+        weights
+            .iter()
+            .map(|row| score(row) + row[input.len()])
+            .collect()
+    }
+
+    #[test]
+    fn a_linear_model_learns_something_but_not_the_classes() {
+        let set = generate(3000, 1000);
+        let mut weights = vec![vec![0.0_f32; SIDE * SIDE * 3 + 1]; 10];
+        for step in 0..5 * 3000 {
+            let i = step % 3000;
+            let input = input(&set.train, i);
+            let mut errors = scores(&weights, &input);
+            let highest = errors.iter().copied().fold(f32::MIN, f32::max);
+            errors.iter_mut().for_each(|e| *e = (*e - highest).exp());
+            let sum: f32 = errors.iter().sum();
+            errors.iter_mut().for_each(|e| *e /= sum);
+            errors[usize::from(set.train.labels()[i])] -= 1.0;
+            for (row, error) in weights.iter_mut().zip(errors) {
+                let rate = 0.001 * error;
+                row.iter_mut().zip(&input).for_each(|(w, x)| *w -= rate * x);
+                row[input.len()] -= rate;
+            }
+        }
+        let accuracy = accuracy(&weights, &set.test);
+        assert!((0.13..0.60).contains(&accuracy), "{accuracy}");
     }
 }
