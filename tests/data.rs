@@ -51,8 +51,7 @@ fn archive(members: &[(&str, u64)], member_bytes: u64) -> (Vec<u8>, Archive) {
         header.set_size(*len);
         header.set_mode(0o644);
         let path = format!("{DIRECTORY}/{name}");
-        tar.append_data(&mut header, path, std::io::repeat(3).take(*len))
-            .unwrap();
+        tar.append_data(&mut header, path, std::io::repeat(3).take(*len)).unwrap();
     }
     let bytes = tar.into_inner().unwrap().finish().unwrap();
     let md5 = Md5::digest(&bytes);
@@ -179,20 +178,11 @@ fn good_download_is_unpacked_and_loaded() {
     archive.url = url;
     let home = tempfile::tempdir().unwrap();
     let cache = home.path().join("wgrad/cifar10");
-    let places = Places {
-        data_dir: None,
-        env_dir: None,
-        cache_dir: Some(cache.clone()),
-        archive,
-    };
+    let places = Places { data_dir: None, env_dir: None, cache_dir: Some(cache.clone()), archive };
     let fetched = places.find_or_fetch().unwrap();
     server.join().unwrap();
     assert_eq!(fetched.train.labels()[49_999], 3);
-    assert_eq!(
-        entries(&cache),
-        1,
-        "the archive or a temporary file is left"
-    );
+    assert_eq!(entries(&cache), 1, "the archive or a temporary file is left");
     assert_eq!(entries(&cache.join(DIRECTORY)), 6);
     // The server is gone: this comes from the cache.
     let again = places.find_or_fetch().unwrap();
@@ -236,10 +226,7 @@ fn corrupt_download_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let error = archive.fetch(dir.path()).unwrap_err();
     server.join().unwrap();
-    assert!(
-        matches!(error, DataError::ArchiveChecksum { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::ArchiveChecksum { .. }), "{error}");
     assert_eq!(entries(dir.path()), 0);
 }
 
@@ -250,20 +237,12 @@ fn corrupt_archive_given_by_the_user() {
     body[middle] ^= 1;
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(ARCHIVE_NAME), body).unwrap();
-    let places = Places {
-        data_dir: Some(dir.path().into()),
-        env_dir: None,
-        cache_dir: None,
-        archive,
-    };
+    let places = Places { data_dir: Some(dir.path().into()), env_dir: None, cache_dir: None, archive };
     let error = places.find_or_fetch().unwrap_err();
     says(&error, &[ARCHIVE_NAME, &places.archive.md5, "delete it"]);
     // A broken set the user named is never replaced by another one.
     let error = select::open_in(Choice::Auto, &places).unwrap_err();
-    assert!(
-        matches!(error, DataError::ArchiveChecksum { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::ArchiveChecksum { .. }), "{error}");
 }
 
 #[test]
@@ -285,10 +264,7 @@ fn archive_members_of_another_size_or_missing_are_refused() {
     members[3].1 = 4999;
     let mut fewer = six_members(5000);
     fewer.pop();
-    for (members, part) in [
-        (members, "data_batch_4.bin has 4999"),
-        (fewer, "test_batch"),
-    ] {
+    for (members, part) in [(members, "data_batch_4.bin has 4999"), (fewer, "test_batch")] {
         let (body, archive) = archive(&members, 5000);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(ARCHIVE_NAME);
@@ -303,18 +279,10 @@ fn unreachable_server_means_shapes_only_where_allowed() {
     let (_, mut archive) = archive(&[], 5000);
     archive.url = dead_url();
     let cache = tempfile::tempdir().unwrap();
-    let places = Places {
-        data_dir: None,
-        env_dir: None,
-        cache_dir: Some(cache.path().into()),
-        archive,
-    };
+    let places = Places { data_dir: None, env_dir: None, cache_dir: Some(cache.path().into()), archive };
     let error = select::open_in(Choice::Cifar10, &places).unwrap_err();
     let cache = cache.path().display().to_string();
-    says(
-        &error,
-        &["--data-dir", "CIFAR10_DIR", &cache, &places.archive.url],
-    );
+    says(&error, &["--data-dir", "CIFAR10_DIR", &cache, &places.archive.url]);
 
     let (set, warning) = select::open_in(Choice::Auto, &places).unwrap();
     assert_eq!(set.name, "shapes");
@@ -322,10 +290,7 @@ fn unreachable_server_means_shapes_only_where_allowed() {
     let warning = warning.unwrap();
     assert!(warning.contains("NOT on CIFAR-10") && !warning.contains('\n'));
 
-    let named = Places {
-        env_dir: Some("no/such/place".into()),
-        ..places
-    };
+    let named = Places { env_dir: Some("no/such/place".into()), ..places };
     let error = select::open_in(Choice::Auto, &named).unwrap_err();
     assert!(matches!(error, DataError::MissingDirectory { .. }));
 }

@@ -24,18 +24,8 @@ pub const FILES: [&str; 6] = [
 /// Length of each file: 10,000 records of a label byte and 32x32 red, green and blue planes.
 pub const FILE_BYTES: u64 = 10_000 * RECORD as u64;
 /// The ten classes, in label order, as in the archive's `batches.meta.txt`.
-pub const CLASS_NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+pub const CLASS_NAMES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -53,11 +43,7 @@ pub fn load(dir: &Path) -> Result<Dataset, DataError> {
         return Err(DataError::MissingDirectory { path: dir.into() });
     }
     let inner = dir.join(DIRECTORY);
-    let root = if inner.is_dir() && !dir.join(FILES[0]).exists() {
-        &inner
-    } else {
-        dir
-    };
+    let root = if inner.is_dir() && !dir.join(FILES[0]).exists() { &inner } else { dir };
     let (test, train) = (&FILES[5..], &FILES[..5]);
     let (train, test) = (read_split(root, train)?, read_split(root, test)?);
     let origin = root.display().to_string();
@@ -73,11 +59,7 @@ fn read_split(dir: &Path, files: &[&str]) -> Result<Split, DataError> {
         for (record, bytes) in read_file(&path)?.chunks_exact(RECORD).enumerate() {
             let (value, planes) = (bytes[0], &bytes[1..]);
             if value > 9 {
-                return Err(DataError::BadLabel {
-                    path,
-                    record,
-                    value,
-                });
+                return Err(DataError::BadLabel { path, record, value });
             }
             labels.push(value);
             let (red, rest) = planes.split_at(PLANE);
@@ -93,24 +75,13 @@ fn read_split(dir: &Path, files: &[&str]) -> Result<Split, DataError> {
 fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     let read_error = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
-        _ => DataError::Read {
-            path: path.into(),
-            source,
-        },
+        _ => DataError::Read { path: path.into(), source },
     };
     let (path_buf, expected) = (path.to_path_buf(), FILE_BYTES);
     // Asked for before reading, so that a huge file of another kind is not read.
     match fs::metadata(path).map_err(read_error)?.len() {
-        actual if actual < expected => Err(DataError::Truncated {
-            path: path_buf,
-            expected,
-            actual,
-        }),
-        actual if actual > expected => Err(DataError::WrongSize {
-            path: path_buf,
-            expected,
-            actual,
-        }),
+        actual if actual < expected => Err(DataError::Truncated { path: path_buf, expected, actual }),
+        actual if actual > expected => Err(DataError::WrongSize { path: path_buf, expected, actual }),
         _ => fs::read(path).map_err(read_error),
     }
 }
@@ -142,11 +113,8 @@ impl Places {
     pub fn new(data_dir: Option<&Path>) -> Self {
         Self {
             data_dir: data_dir.map(Into::into),
-            env_dir: env::var_os("CIFAR10_DIR")
-                .filter(|dir| !dir.is_empty())
-                .map(Into::into),
-            cache_dir: directories::BaseDirs::new()
-                .map(|dirs| dirs.cache_dir().join("wgrad").join("cifar10")),
+            env_dir: env::var_os("CIFAR10_DIR").filter(|dir| !dir.is_empty()).map(Into::into),
+            cache_dir: directories::BaseDirs::new().map(|dirs| dirs.cache_dir().join("wgrad").join("cifar10")),
             archive: Archive::official(),
         }
     }
@@ -172,9 +140,7 @@ impl Places {
         let cache = cache.ok_or(DataError::NoCacheDirectory)?;
         let cached = match self.load_or_unpack(cache) {
             Ok(dataset) => return Ok(dataset),
-            Err(DataError::MissingDirectory { .. } | DataError::MissingFile { .. }) => {
-                "not there".into()
-            }
+            Err(DataError::MissingDirectory { .. } | DataError::MissingFile { .. }) => "not there".into(),
             Err(error) => {
                 log::warn!("{error}");
                 error.to_string()
@@ -182,10 +148,7 @@ impl Places {
         };
         let fetched = self.archive.fetch(cache).and_then(|()| load(cache));
         fetched.map_err(|reason| DataError::NotFound {
-            looked: format!(
-                "--data-dir: not given; CIFAR10_DIR: not set; {}: {cached}",
-                cache.display()
-            ),
+            looked: format!("--data-dir: not given; CIFAR10_DIR: not set; {}: {cached}", cache.display()),
             reason: Box::new(reason),
         })
     }

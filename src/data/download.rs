@@ -74,10 +74,7 @@ impl Archive {
     ///
     /// As [`fetch`](Self::fetch), except for those of the network, and [`DataError::Read`].
     pub fn unpack(&self, path: &Path, dir: &Path) -> Result<(), DataError> {
-        let mut file = File::open(path).map_err(|source| DataError::Read {
-            path: path.into(),
-            source,
-        })?;
+        let mut file = File::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
         self.check_and_extract(&mut file, &path.display().to_string(), dir)
     }
 
@@ -90,21 +87,14 @@ impl Archive {
             .new_agent();
         let response = agent.get(&self.url).call();
         let mut body = response
-            .map_err(|source| DataError::Download {
-                url: self.url.clone(),
-                source: Box::new(source),
-            })?
+            .map_err(|source| DataError::Download { url: self.url.clone(), source: Box::new(source) })?
             .into_body();
         if let Some(actual) = body.content_length().filter(|&len| len != self.bytes) {
             return Err(self.length_error(&self.url, actual));
         }
 
-        let interrupted = |received, source| DataError::Interrupted {
-            url: self.url.clone(),
-            expected: self.bytes,
-            received,
-            source,
-        };
+        let interrupted =
+            |received, source| DataError::Interrupted { url: self.url.clone(), expected: self.bytes, received, source };
         let mut progress = Progress::new(self);
         let mut received = 0;
         let mut reader = body.as_reader();
@@ -120,8 +110,7 @@ impl Archive {
             if received > self.bytes {
                 return Err(self.length_error(&self.url, received));
             }
-            file.write_all(&chunk[..len])
-                .map_err(|source| write_error(dir, source))?;
+            file.write_all(&chunk[..len]).map_err(|source| write_error(dir, source))?;
             progress.at(received);
         }
         if received < self.bytes {
@@ -130,30 +119,15 @@ impl Archive {
         Ok(())
     }
 
-    fn check_and_extract(
-        &self,
-        file: &mut File,
-        origin: &str,
-        dir: &Path,
-    ) -> Result<(), DataError> {
-        let read_error = |source| DataError::Read {
-            path: origin.into(),
-            source,
-        };
+    fn check_and_extract(&self, file: &mut File, origin: &str, dir: &Path) -> Result<(), DataError> {
+        let read_error = |source| DataError::Read { path: origin.into(), source };
         let actual = file.metadata().map_err(read_error)?.len();
         if actual != self.bytes {
             return Err(self.length_error(origin, actual));
         }
-        let actual = file
-            .rewind()
-            .and_then(|()| md5_of(file))
-            .map_err(read_error)?;
+        let actual = file.rewind().and_then(|()| md5_of(file)).map_err(read_error)?;
         if actual != self.md5 {
-            return Err(DataError::ArchiveChecksum {
-                origin: origin.into(),
-                expected: self.md5.clone(),
-                actual,
-            });
+            return Err(DataError::ArchiveChecksum { origin: origin.into(), expected: self.md5.clone(), actual });
         }
         file.rewind().map_err(read_error)?;
         self.extract(file, origin, &dir.join(DIRECTORY))
@@ -166,8 +140,7 @@ impl Archive {
             member: member.into(),
             problem,
         };
-        let unreadable =
-            |source: io::Error| member_error("contents", format!("unreadable: {source}"));
+        let unreadable = |source: io::Error| member_error("contents", format!("unreadable: {source}"));
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
         let mut missing = FILES.to_vec();
         // Room for the six files, their headers and the two small texts beside them.
@@ -176,32 +149,21 @@ impl Archive {
         for entry in tar.entries().map_err(unreadable)? {
             let mut entry = entry.map_err(unreadable)?;
             let path = entry.path().map_err(unreadable)?;
-            let Some(at) = missing
-                .iter()
-                .position(|name| path == Path::new(DIRECTORY).join(name))
-            else {
+            let Some(at) = missing.iter().position(|name| path == Path::new(DIRECTORY).join(name)) else {
                 continue;
             };
             let name = missing.swap_remove(at);
             if entry.size() != self.member_bytes {
-                let problem = format!(
-                    "has {} bytes instead of {}",
-                    entry.size(),
-                    self.member_bytes
-                );
+                let problem = format!("has {} bytes instead of {}", entry.size(), self.member_bytes);
                 return Err(member_error(name, problem));
             }
             let target = dir.join(name);
-            let mut whole =
-                NamedTempFile::new_in(dir).map_err(|source| write_error(dir, source))?;
-            let copied =
-                io::copy(&mut entry, &mut whole).map_err(|source| write_error(&target, source))?;
+            let mut whole = NamedTempFile::new_in(dir).map_err(|source| write_error(dir, source))?;
+            let copied = io::copy(&mut entry, &mut whole).map_err(|source| write_error(&target, source))?;
             if copied != self.member_bytes {
                 return Err(member_error(name, format!("ends after {copied} bytes")));
             }
-            whole
-                .persist(&target)
-                .map_err(|error| write_error(&target, error.error))?;
+            whole.persist(&target).map_err(|error| write_error(&target, error.error))?;
             if missing.is_empty() {
                 return Ok(());
             }
@@ -210,19 +172,12 @@ impl Archive {
     }
 
     fn length_error(&self, origin: &str, actual: u64) -> DataError {
-        DataError::ArchiveLength {
-            origin: origin.into(),
-            expected: self.bytes,
-            actual,
-        }
+        DataError::ArchiveLength { origin: origin.into(), expected: self.bytes, actual }
     }
 }
 
 fn write_error(path: &Path, source: io::Error) -> DataError {
-    DataError::Write {
-        path: path.into(),
-        source,
-    }
+    DataError::Write { path: path.into(), source }
 }
 
 fn md5_of(file: &mut File) -> io::Result<String> {
@@ -246,22 +201,12 @@ struct Progress {
 impl Progress {
     fn new(archive: &Archive) -> Self {
         let bar = ProgressBar::new(archive.bytes);
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
-        {
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}") {
             bar.set_style(style);
         }
         bar.set_message("CIFAR-10");
-        eprintln!(
-            "downloading {} ({})",
-            archive.url,
-            HumanBytes(archive.bytes)
-        );
-        Self {
-            bar,
-            total: archive.bytes,
-            tenths: 0,
-        }
+        eprintln!("downloading {} ({})", archive.url, HumanBytes(archive.bytes));
+        Self { bar, total: archive.bytes, tenths: 0 }
     }
 
     fn at(&mut self, received: u64) {

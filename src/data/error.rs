@@ -96,9 +96,7 @@ pub enum DataError {
         source: Box<ureq::Error>,
     },
     /// The connection broke, or stalled, before the whole archive had arrived.
-    #[error(
-        "download of {url} broke off after {received} of {expected} bytes: {source}; try again"
-    )]
+    #[error("download of {url} broke off after {received} of {expected} bytes: {source}; try again")]
     Interrupted {
         /// The address asked for.
         url: String,
@@ -110,9 +108,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// The archive has not the published length.
-    #[error(
-        "archive {origin} has {actual} bytes instead of {expected}: delete it if it is a file, and fetch it again"
-    )]
+    #[error("archive {origin} has {actual} bytes instead of {expected}: delete it if it is a file, and fetch it again")]
     ArchiveLength {
         /// The archive's path or address.
         origin: String,
@@ -122,9 +118,7 @@ pub enum DataError {
         actual: u64,
     },
     /// The archive has not the published checksum.
-    #[error(
-        "archive {origin} has MD5 {actual} instead of {expected}: delete it if it is a file, and fetch it again"
-    )]
+    #[error("archive {origin} has MD5 {actual} instead of {expected}: delete it if it is a file, and fetch it again")]
     ArchiveChecksum {
         /// The archive's path or address.
         origin: String,

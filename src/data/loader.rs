@@ -43,19 +43,10 @@ impl Loader {
     ///
     /// [`DataError::BadOrder`] for an index past the split or an empty batch,
     /// [`DataError::Thread`] where the system refuses a thread.
-    pub fn new(
-        split: Arc<Split>,
-        order: Vec<u32>,
-        batch_size: usize,
-        depth: usize,
-    ) -> Result<Self, DataError> {
+    pub fn new(split: Arc<Split>, order: Vec<u32>, batch_size: usize, depth: usize) -> Result<Self, DataError> {
         let index = order.iter().copied().max().unwrap_or(0);
         if batch_size == 0 || (!order.is_empty() && index as usize >= split.len()) {
-            return Err(DataError::BadOrder {
-                batch_size,
-                len: split.len(),
-                index,
-            });
+            return Err(DataError::BadOrder { batch_size, len: split.len(), index });
         }
         // The thread holds one batch more than the channel does, and the caller another.
         let (send, ready) = mpsc::sync_channel(depth.saturating_sub(1));
@@ -66,12 +57,7 @@ impl Loader {
             .name("batches".into())
             .spawn(move || gather(&split, &order, batch_size, &send, &returned, &counter))
             .map_err(DataError::Thread)?;
-        Ok(Self {
-            ready: Some(ready),
-            used,
-            allocated,
-            thread: Some(thread),
-        })
+        Ok(Self { ready: Some(ready), used, allocated, thread: Some(thread) })
     }
 
     /// Gives a batch's memory back for a later one.
@@ -116,20 +102,14 @@ fn gather(
     for indices in order.chunks(batch_size) {
         let mut batch = returned.try_recv().unwrap_or_else(|_| {
             allocated.fetch_add(1, Ordering::Relaxed);
-            Batch {
-                pixels: Vec::with_capacity(batch_size * image_len),
-                labels: Vec::with_capacity(batch_size),
-                len: 0,
-            }
+            Batch { pixels: Vec::with_capacity(batch_size * image_len), labels: Vec::with_capacity(batch_size), len: 0 }
         });
         batch.pixels.clear();
         batch.labels.clear();
         batch.len = indices.len();
         for &i in indices {
             let start = i as usize * image_len;
-            batch
-                .pixels
-                .extend_from_slice(&split.pixels()[start..start + image_len]);
+            batch.pixels.extend_from_slice(&split.pixels()[start..start + image_len]);
             batch.labels.push(u32::from(split.labels()[i as usize]));
         }
         batch.pixels.resize(batch_size * image_len, 0);

@@ -32,11 +32,7 @@ impl Split {
         let image_len = image_shape.iter().product::<usize>();
         labels.truncate(pixels.len() / image_len.max(1));
         pixels.truncate(labels.len() * image_len);
-        Self {
-            image_shape,
-            pixels,
-            labels,
-        }
+        Self { image_shape, pixels, labels }
     }
 
     /// Number of images.

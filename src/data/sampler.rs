@@ -17,10 +17,7 @@ impl Sampler {
     pub fn new(len: usize, seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
-        Self {
-            len: u32::try_from(len).unwrap_or(u32::MAX),
-            key,
-        }
+        Self { len: u32::try_from(len).unwrap_or(u32::MAX), key }
     }
 
     /// The order of `epoch`: a permutation of `0..len` that depends on nothing but the seed and
@@ -64,10 +61,7 @@ mod tests {
 
     #[test]
     fn first_values_are_pinned() {
-        assert_eq!(
-            Sampler::new(50_000, 42).permutation(3)[..4],
-            [36386, 24773, 1643, 15362]
-        );
+        assert_eq!(Sampler::new(50_000, 42).permutation(3)[..4], [36386, 24773, 1643, 15362]);
     }
 
     #[test]

@@ -33,10 +33,7 @@ impl fmt::Display for Choice {
 ///
 /// As [`Places::find_or_fetch`]; for [`Choice::Auto`] only where the user named a directory,
 /// by `--data-dir` or `CIFAR10_DIR`.
-pub fn open(
-    choice: Choice,
-    data_dir: Option<&Path>,
-) -> Result<(Dataset, Option<String>), DataError> {
+pub fn open(choice: Choice, data_dir: Option<&Path>) -> Result<(Dataset, Option<String>), DataError> {
     open_in(choice, &Places::new(data_dir))
 }
 
@@ -51,8 +48,7 @@ pub fn open_in(choice: Choice, places: &Places) -> Result<(Dataset, Option<Strin
         Choice::Cifar10 => Ok((places.find_or_fetch()?, None)),
         Choice::Shapes => {
             let unused = places.data_dir.as_ref();
-            let warning =
-                unused.map(|_| "WARNING: the shapes set is generated; --data-dir is not used");
+            let warning = unused.map(|_| "WARNING: the shapes set is generated; --data-dir is not used");
             Ok((shapes(), warning.map(Into::into)))
         }
         Choice::Auto => match places.find_or_fetch() {

@@ -37,13 +37,7 @@ const TEST_STREAM: u64 = 1 << 63;
 /// Generates `train` and `test` images of `[32, 32, 3]`; image `i` has label `i % 10`, so any
 /// prefix is balanced, and does not depend on how many others there are.
 pub fn generate(train: usize, test: usize) -> Dataset {
-    Dataset::new(
-        "shapes",
-        "generated",
-        &CLASS_NAMES,
-        split(train, 0),
-        split(test, TEST_STREAM),
-    )
+    Dataset::new("shapes", "generated", &CLASS_NAMES, split(train, 0), split(test, TEST_STREAM))
 }
 
 fn split(len: usize, first_stream: u64) -> Split {
@@ -90,11 +84,7 @@ impl Figure {
     fn random(class: usize, dice: &mut Dice) -> Self {
         let size = dice.between(8.0, 12.5);
         // A single figure stays within the image; a pattern starts anywhere in its period.
-        let shift = if class < 5 {
-            SIDE as f32 / 2.0 - size
-        } else {
-            size
-        };
+        let shift = if class < 5 { SIDE as f32 / 2.0 - size } else { size };
         let centre = [dice.between(-shift, shift), dice.between(-shift, shift)];
         // Stripes are told apart by direction, and a small turned square is a circle to any eye.
         let tilt = dice.between(-0.25, 0.25);
@@ -104,12 +94,7 @@ impl Figure {
             7 => unit([1.0 - tilt, -1.0 - tilt]),
             _ => unit([1.0, tilt]),
         };
-        Self {
-            class,
-            centre,
-            turn,
-            size,
-        }
+        Self { class, centre, turn, size }
     }
 
     /// Signed distance from the figure's edge, negative inside.
@@ -200,10 +185,7 @@ mod tests {
     #[test]
     fn the_set_is_pinned() {
         let set = generate(200, 100);
-        assert_eq!(
-            set.checksum,
-            "e954b6888345d45dedbb676410ce0bad955eaa6edbbca4c1bd5208d3135e5213"
-        );
+        assert_eq!(set.checksum, "e954b6888345d45dedbb676410ce0bad955eaa6edbbca4c1bd5208d3135e5213");
         assert_eq!((set.train.len(), set.test.len()), (200, 100));
     }
 
@@ -242,10 +224,7 @@ mod tests {
 
     fn scores(weights: &[Vec<f32>], input: &[f32]) -> Vec<f32> {
         let score = |row: &Vec<f32>| row.iter().zip(input).map(|(w, x)| w * x).sum::<f32>();
-        weights
-            .iter()
-            .map(|row| score(row) + row[input.len()])
-            .collect()
+        weights.iter().map(|row| score(row) + row[input.len()]).collect()
     }
 
     #[test]

@@ -1,0 +1,27 @@
+// Kingma & Ba 2015 as Keras writes it: w -= alpha m / (sqrt(v) + epsilon), where the host gives
+// alpha = rate sqrt(1 - beta2^t) / (1 - beta1^t) with the minibatch. One dispatch for all parameters. a = dw.
+@group(0) @binding(1) var<storage, read> minibatch: array<u32>; // alpha is word 2
+@group(0) @binding(2) var<storage, read_write> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> m: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> v: array<vec4<f32>>;
+override COUNT: u32;
+override BETA1: f32;
+override BETA2: f32;
+override EPSILON: f32;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let i = linear_workgroup(workgroup, count) * 64u + invocation;
+    if (i * 4u < COUNT) {
+        let dw = read_a4(i * 4u);
+        let mt = m[i] + (dw - m[i]) * (1.0 - BETA1);
+        let vt = v[i] + (dw * dw - v[i]) * (1.0 - BETA2);
+        m[i] = mt;
+        v[i] = vt;
+        w[i] -= bitcast<f32>(minibatch[2]) * mt / (sqrt(vt) + EPSILON);
+    }
+}

@@ -1,0 +1,265 @@
+//! Trains and evaluates a network on a device.
+
+use std::sync::Arc;
+
+use super::program::{Program, read_buffer};
+use super::readback::{ReadbackRing, StepMetrics};
+use super::staging::StagingRing;
+use crate::Error;
+use crate::data::Batch;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::{Arena, BufferKey, Graph, Mode, Plan, Target};
+use crate::kernel::MicroKernel;
+use crate::model::{Sequential, glorot_uniform};
+use crate::optim::Adam;
+
+/// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
+/// each of a GPU's many.
+const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Images of a minibatch.
+    pub batch_size: usize,
+    /// Chooses the initial weights.
+    pub seed: u64,
+    /// The optimizer.
+    pub adam: Adam,
+    /// The loop of the matrix products; the adapter's own if absent.
+    pub micro_kernel: Option<MicroKernel>,
+    /// Whether shaders check indices and loops.
+    pub checks: RuntimeChecks,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { batch_size: 32, seed: 0, adam: Adam::default(), micro_kernel: None, checks: RuntimeChecks::default() }
+    }
+}
+
+/// A parameter on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor {
+    /// Keras's name: `conv2d/kernel`.
+    pub name: String,
+    /// Sizes: HWIO for a convolution's kernel, (in, out) for a dense one's.
+    pub shape: Vec<usize>,
+    /// The elements.
+    pub values: Vec<f32>,
+}
+
+/// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
+/// step.
+#[derive(Debug)]
+pub struct Executor {
+    gpu: Arc<Gpu>,
+    graph: Graph,
+    train: Plan,
+    infer: Plan,
+    program: Program,
+    staging: StagingRing,
+    readback: ReadbackRing,
+    options: Options,
+    updates: u64,
+}
+
+const TRAIN: usize = 0;
+const INFER: usize = 1;
+
+impl Executor {
+    /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
+    ///
+    /// # Errors
+    /// A network that can't be built or planned, or a device without room for it.
+    pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
+        let micro_kernel = options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
+        gpu.supports(micro_kernel)?;
+        let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
+        let built = model.build(options.batch_size, Target { micro_kernel, busy_workgroups })?;
+        let mut graph = built.graph;
+        let mut dispatches = graph.record_forward(Mode::Train);
+        dispatches.extend(graph.record_backward(&[], &[]).0);
+        dispatches.extend(options.adam.record(&mut graph, built.minibatch));
+        let train = Plan::new(&graph, dispatches, &[])?;
+        let dispatches = graph.record_forward(Mode::Infer);
+        let infer = Plan::new(&graph, dispatches, &[])?;
+        let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
+        let minibatch = graph.tensor(built.minibatch).bytes();
+        let executor = Self {
+            staging: StagingRing::new(gpu.clone(), minibatch),
+            readback: ReadbackRing::new(gpu.clone()),
+            gpu,
+            graph,
+            train,
+            infer,
+            program,
+            updates: 0,
+            options,
+        };
+        executor.initialize();
+        executor.gpu.check()?;
+        Ok(executor)
+    }
+
+    fn initialize(&self) {
+        let mut weights = vec![0.0_f32; self.graph.arena_len()];
+        for (place, parameter) in self.graph.parameters().iter().enumerate() {
+            let kernel = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
+            weights[parameter.offset..parameter.offset + kernel.len()].copy_from_slice(&kernel);
+        }
+        self.gpu.write(self.arena(Arena::Weights), 0, bytemuck::cast_slice(&weights));
+    }
+
+    fn arena(&self, arena: Arena) -> &wgpu::Buffer {
+        self.program.buffer(BufferKey::Arena(arena))
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
+    }
+
+    /// Tensors and parameters.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Schedule of a training step.
+    pub fn train_plan(&self) -> &Plan {
+        &self.train
+    }
+
+    /// Schedule of an evaluation step.
+    pub fn infer_plan(&self) -> &Plan {
+        &self.infer
+    }
+
+    /// Bytes that buffers and images take on the device.
+    pub fn device_bytes(&self) -> u64 {
+        self.program.bytes()
+    }
+
+    /// Submits a training step; waits only while all staging slots are in flight.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.updates += 1;
+        let alpha = self.options.adam.alpha(self.updates) as f32;
+        self.step(batch, TRAIN, alpha).await
+    }
+
+    /// Submits an evaluation step; waits only while all staging slots are in flight.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.step(batch, INFER, 0.0).await
+    }
+
+    async fn step(&mut self, batch: &Batch, plan: usize, alpha: f32) -> Result<(), Error> {
+        // The device only uses the step's number to choose a slot, so wrapping does no harm.
+        let header = [self.readback.step() as u32, batch.len as u32, alpha.to_bits(), 0];
+        let parts = [bytemuck::cast_slice(&header), bytemuck::cast_slice(&batch.labels), &batch.pixels[..]];
+        let staged = self.staging.fill(&parts).await?;
+        let minibatch = self.program.buffer(BufferKey::Minibatch);
+        let mut encoder = self.gpu.encoder();
+        encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
+        self.program.encode(plan, &mut encoder);
+        let copies = self.readback.is_due();
+        if copies {
+            self.readback.encode(&mut encoder, self.program.buffer(BufferKey::Metrics)).await?;
+        }
+        let submission = self.gpu.submit(encoder);
+        self.staging.submitted(submission.clone());
+        self.readback.submitted(submission, copies);
+        self.gpu.check()?;
+        Ok(())
+    }
+
+    /// Metrics of steps that have arrived since the last call, oldest first; waits for nothing.
+    pub fn arrived_metrics(&mut self) -> Vec<StepMetrics> {
+        self.readback.arrived()
+    }
+
+    /// Metrics of every submitted step that was not returned yet, oldest first.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
+        let metrics = self.program.buffer(BufferKey::Metrics).clone();
+        let steps = self.readback.flush(&metrics).await?;
+        self.gpu.check()?;
+        Ok(steps)
+    }
+
+    /// The parameters, in order of the layers.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn parameters(&self) -> Result<Vec<NamedTensor>, Error> {
+        self.read_arena(Arena::Weights).await
+    }
+
+    /// The gradients that the last training step made, named and shaped as the parameters.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn gradients(&self) -> Result<Vec<NamedTensor>, Error> {
+        self.read_arena(Arena::Gradients).await
+    }
+
+    async fn read_arena(&self, arena: Arena) -> Result<Vec<NamedTensor>, Error> {
+        let bytes = self.graph.arena_len() as u64 * 4;
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let values = read_buffer(&self.gpu, self.arena(arena), 0, bytes).await?;
+        let mut tensors = Vec::new();
+        for parameter in self.graph.parameters() {
+            let (kernel, bias) =
+                values[parameter.offset..parameter.offset + parameter.len()].split_at(parameter.kernel_len());
+            let name = format!("{}/kernel", parameter.layer);
+            tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
+            if parameter.bias {
+                let name = format!("{}/bias", parameter.layer);
+                tensors.push(NamedTensor { name, shape: vec![parameter.columns()], values: bias.to_vec() });
+            }
+        }
+        Ok(tensors)
+    }
+
+    /// Replaces all parameters; the optimizer's state stays.
+    ///
+    /// # Errors
+    /// A parameter that is missing, unknown or of another shape; then nothing changes.
+    pub fn set_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
+        let mut weights = vec![0.0_f32; self.graph.arena_len()];
+        let mut used = 0;
+        for parameter in self.graph.parameters() {
+            let kernel = (format!("{}/kernel", parameter.layer), parameter.kernel_shape.clone(), parameter.offset);
+            let bias = (
+                format!("{}/bias", parameter.layer),
+                vec![parameter.columns()],
+                parameter.offset + parameter.kernel_len(),
+            );
+            for (name, shape, offset) in std::iter::once(kernel).chain(parameter.bias.then_some(bias)) {
+                let tensor = (tensors.iter().find(|tensor| tensor.name == name))
+                    .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
+                let elements: usize = shape.iter().product();
+                if tensor.shape != shape || tensor.values.len() != elements {
+                    let found = &tensor.shape;
+                    return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
+                }
+                weights[offset..offset + elements].copy_from_slice(&tensor.values);
+                used += 1;
+            }
+        }
+        if used < tensors.len() {
+            return Err(Error::Weights(format!("{} tensors belong to no layer of the network", tensors.len() - used)));
+        }
+        self.gpu.write(self.arena(Arena::Weights), 0, bytemuck::cast_slice(&weights));
+        Ok(())
+    }
+}

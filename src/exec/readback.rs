@@ -1,0 +1,136 @@
+//! Metrics on their way to the host.
+
+use std::sync::Arc;
+
+use crate::gpu::{Gpu, GpuError, Mapping};
+use crate::ops::METRIC_SLOTS;
+
+/// Copies that may be in flight.
+const SLOTS: usize = 2;
+
+/// Steps between two copies of the device's ring of metrics: half of it, so that none is overwritten unread.
+const INTERVAL: u64 = METRIC_SLOTS as u64 / 2;
+
+const BYTES: u64 = METRIC_SLOTS as u64 * 16;
+
+/// What a step measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepMetrics {
+    /// Mean loss over the minibatch.
+    pub loss: f64,
+    /// Images whose largest logit is at the label.
+    pub correct: u32,
+    /// Images of the minibatch.
+    pub length: u32,
+}
+
+/// Copies of the metrics, read when they arrive.
+#[derive(Debug)]
+pub(super) struct ReadbackRing {
+    gpu: Arc<Gpu>,
+    slots: Vec<Slot>,
+    next: usize,
+    /// Steps submitted, copied and read.
+    submitted: u64,
+    copied: u64,
+    read: Vec<StepMetrics>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    buffer: wgpu::Buffer,
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    submission: wgpu::SubmissionIndex,
+    mapping: Mapping,
+    steps: std::ops::Range<u64>,
+}
+
+impl ReadbackRing {
+    pub fn new(gpu: Arc<Gpu>) -> Self {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let slots = (0..SLOTS)
+            .map(|_| Slot { buffer: gpu.create_buffer("metrics for the host", BYTES, usage, false), pending: None })
+            .collect();
+        Self { gpu, slots, next: 0, submitted: 0, copied: 0, read: Vec::new() }
+    }
+
+    /// Number of the step that comes next: it chooses the slot of its metrics.
+    pub fn step(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Whether the step that is being encoded should copy the metrics.
+    pub fn is_due(&self) -> bool {
+        self.submitted + 1 - self.copied >= INTERVAL
+    }
+
+    /// Encodes a copy of `metrics`, after the step that is being encoded.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, metrics: &wgpu::Buffer) -> Result<(), GpuError> {
+        self.receive_slot(self.next).await?;
+        encoder.copy_buffer_to_buffer(metrics, 0, &self.slots[self.next].buffer, 0, BYTES);
+        Ok(())
+    }
+
+    /// Counts a submitted step, and starts to read its copy if it encoded one.
+    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex, copies: bool) {
+        self.submitted += 1;
+        if copies {
+            self.start(submission);
+        }
+    }
+
+    fn start(&mut self, submission: wgpu::SubmissionIndex) {
+        let slot = &mut self.slots[self.next];
+        let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Read);
+        slot.pending = Some(Pending { submission, mapping, steps: self.copied..self.submitted });
+        self.copied = self.submitted;
+        self.next = (self.next + 1) % SLOTS;
+    }
+
+    /// Waits for a slot's copy, if it has one, and reads it.
+    async fn receive_slot(&mut self, index: usize) -> Result<(), GpuError> {
+        let slot = &mut self.slots[index];
+        let Some(pending) = slot.pending.take() else { return Ok(()) };
+        self.gpu.await_submission(Some(pending.submission));
+        pending.mapping.wait(&self.gpu).await?;
+        let range = slot.buffer.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        let words: Vec<[u32; 4]> = bytemuck::pod_collect_to_vec(&range);
+        drop(range);
+        slot.buffer.unmap();
+        for step in pending.steps {
+            let [loss, correct, length, _] = words[(step % METRIC_SLOTS as u64) as usize];
+            let loss = f64::from(f32::from_bits(loss)) / f64::from(length.max(1));
+            self.read.push(StepMetrics { loss, correct, length });
+        }
+        Ok(())
+    }
+
+    /// What has been read so far; waits for nothing.
+    pub fn arrived(&mut self) -> Vec<StepMetrics> {
+        std::mem::take(&mut self.read)
+    }
+
+    /// Reads the metrics of every submitted step.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn flush(&mut self, metrics: &wgpu::Buffer) -> Result<Vec<StepMetrics>, GpuError> {
+        if self.copied < self.submitted {
+            let mut encoder = self.gpu.encoder();
+            self.encode(&mut encoder, metrics).await?;
+            let submission = self.gpu.submit(encoder);
+            self.start(submission);
+        }
+        for i in 0..SLOTS {
+            self.receive_slot((self.next + i) % SLOTS).await?;
+        }
+        Ok(self.arrived())
+    }
+}

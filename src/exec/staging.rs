@@ -1,0 +1,63 @@
+//! Minibatches on their way to the device.
+
+use std::sync::Arc;
+
+use crate::gpu::{Gpu, GpuError, Mapping};
+
+/// Minibatches that may be in flight: one being copied, one waiting, one being filled.
+const SLOTS: usize = 3;
+
+/// Mapped buffers that the host fills in turn. A slot is filled again when the submission that read it has finished;
+/// nothing waits for a later one, which is what holds the loader back.
+#[derive(Debug)]
+pub(super) struct StagingRing {
+    gpu: Arc<Gpu>,
+    slots: Vec<Slot>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    buffer: wgpu::Buffer,
+    pending: Option<(wgpu::SubmissionIndex, Mapping)>,
+}
+
+impl StagingRing {
+    /// A ring whose slots hold `bytes`.
+    pub fn new(gpu: Arc<Gpu>, bytes: u64) -> Self {
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let slots = (0..SLOTS)
+            .map(|_| Slot { buffer: gpu.create_buffer("staging", bytes, usage, true), pending: None })
+            .collect();
+        Self { gpu, slots, next: 0 }
+    }
+
+    /// Waits for the next slot and fills it with `parts`, one after the other.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn fill(&mut self, parts: &[&[u8]]) -> Result<&wgpu::Buffer, GpuError> {
+        let slot = &mut self.slots[self.next];
+        if let Some((submission, mapping)) = slot.pending.take() {
+            self.gpu.await_submission(Some(submission));
+            mapping.wait(&self.gpu).await?;
+        }
+        let mut range = slot.buffer.get_mapped_range_mut(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        let mut start = 0;
+        for part in parts {
+            range.slice(start..start + part.len()).copy_from_slice(part);
+            start += part.len();
+        }
+        drop(range);
+        slot.buffer.unmap();
+        Ok(&slot.buffer)
+    }
+
+    /// Gives the slot back once `submission` has read it.
+    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) {
+        let slot = &mut self.slots[self.next];
+        let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Write);
+        slot.pending = Some((submission, mapping));
+        self.next = (self.next + 1) % SLOTS;
+    }
+}

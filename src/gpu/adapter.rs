@@ -1,0 +1,158 @@
+//! Which adapter to compute on.
+
+use super::{Gpu, GpuError};
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct AdapterChoice {
+    /// Part of a name, a number from the list, or `software`; the best there is if absent.
+    pub adapter: Option<String>,
+    /// `vulkan`, `metal`, `dx12` or `gl`; any if absent.
+    pub backend: Option<wgpu::Backend>,
+    /// Open the device with WebGPU's default limits and no feature beyond them, whatever the adapter has.
+    pub default_limits: bool,
+}
+
+/// An adapter as listed.
+#[derive(Clone, Debug)]
+pub struct AdapterReport {
+    /// Name, type, driver, backend.
+    pub info: wgpu::AdapterInfo,
+    /// Whether it runs compute shaders.
+    pub compute: bool,
+    /// Largest storage binding in bytes.
+    pub max_binding: u64,
+    /// Whether shaders may use subgroups.
+    pub subgroups: bool,
+}
+
+/// Lists the adapters, in the order that numbers refer to.
+pub fn list_adapters(backend: Option<wgpu::Backend>) -> Vec<AdapterReport> {
+    pollster::block_on(enumerate(backend)).iter().map(report).collect()
+}
+
+async fn enumerate(backend: Option<wgpu::Backend>) -> Vec<wgpu::Adapter> {
+    // GL has no storage textures and few limits; it is taken only when asked for.
+    let backends = backend.map_or(wgpu::Backends::PRIMARY, wgpu::Backends::from);
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    instance.enumerate_adapters(backends).await
+}
+
+fn report(adapter: &wgpu::Adapter) -> AdapterReport {
+    let downlevel = adapter.get_downlevel_capabilities();
+    AdapterReport {
+        info: adapter.get_info(),
+        compute: downlevel.flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS),
+        max_binding: adapter.limits().max_storage_buffer_binding_size,
+        subgroups: adapter.features().contains(wgpu::Features::SUBGROUP),
+    }
+}
+
+impl Gpu {
+    /// Opens the adapter of `choice`: without a wish, the first discrete GPU, else integrated, virtual, software.
+    ///
+    /// # Errors
+    /// No adapter, no match, or it does not open.
+    pub async fn open(choice: &AdapterChoice) -> Result<Self, GpuError> {
+        let adapters = enumerate(choice.backend).await;
+        let reports: Vec<_> = adapters.iter().map(report).collect();
+        let index = select(&reports, choice.adapter.as_deref())?;
+        let adapter = &adapters[index];
+        let limits = if choice.default_limits { wgpu::Limits::default() } else { adapter.limits() };
+        let features = if choice.default_limits {
+            wgpu::Features::empty()
+        } else {
+            adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY)
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("wgrad"),
+            required_features: features,
+            required_limits: limits,
+            ..Default::default()
+        };
+        let info = adapter.get_info();
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| GpuError::Open { adapter: info.name.clone(), reason: error.to_string() })?;
+        Ok(Self::new(device, queue, info))
+    }
+
+    /// [`Gpu::open`], waiting.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn open_blocking(choice: &AdapterChoice) -> Result<Self, GpuError> {
+        pollster::block_on(Self::open(choice))
+    }
+}
+
+fn select(reports: &[AdapterReport], wanted: Option<&str>) -> Result<usize, GpuError> {
+    let usable = |index: &usize| reports[*index].compute;
+    let found = match reports {
+        [] => "no adapter was found".to_owned(),
+        _ => names(reports),
+    };
+    if !(0..reports.len()).any(|index| usable(&index)) {
+        return Err(GpuError::NoAdapter { found, remedy: software_driver_hint() });
+    }
+    let is_software = |index: &usize| reports[*index].info.device_type == wgpu::DeviceType::Cpu;
+    let choice = match wanted {
+        None => (0..reports.len()).filter(usable).min_by_key(|index| rank(reports[*index].info.device_type)),
+        Some("software") => (0..reports.len()).filter(usable).find(is_software),
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(index) => Some(index).filter(|index| *index < reports.len()).filter(usable),
+            Err(_) => (0..reports.len())
+                .filter(usable)
+                .find(|index| reports[*index].info.name.to_lowercase().contains(&wanted.to_lowercase())),
+        },
+    };
+    match (choice, wanted) {
+        (Some(index), _) => Ok(index),
+        (None, Some("software")) => Err(GpuError::NoAdapter { found, remedy: software_driver_hint() }),
+        (None, wanted) => Err(GpuError::UnknownAdapter { wanted: wanted.unwrap_or_default().into(), found }),
+    }
+}
+
+fn rank(kind: wgpu::DeviceType) -> u8 {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+fn names(reports: &[AdapterReport]) -> String {
+    let name = |(index, report): (usize, &AdapterReport)| {
+        let unusable = if report.compute { "" } else { ", no compute shaders" };
+        format!("{index} `{}` ({:?}{unusable})", report.info.name, report.info.backend)
+    };
+    reports.iter().enumerate().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// How to get a software driver on this system.
+fn software_driver_hint() -> String {
+    let command = if cfg!(windows) {
+        "update Windows: its software adapter (WARP) comes with DirectX 12"
+    } else if cfg!(target_os = "macos") {
+        "update macOS: every Mac that runs 10.13 or later has Metal"
+    } else {
+        let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let is = |name: &str| release.lines().any(|line| line.starts_with("ID") && line.contains(name));
+        if is("debian") || is("ubuntu") {
+            "install the software driver with: sudo apt-get install mesa-vulkan-drivers"
+        } else if is("fedora") || is("rhel") {
+            "install the software driver with: sudo dnf install mesa-vulkan-drivers"
+        } else if is("arch") {
+            "install the software driver with: sudo pacman -S vulkan-swrast vulkan-icd-loader"
+        } else {
+            "install a Vulkan driver; Mesa's software driver is called mesa-vulkan-drivers (Debian, Ubuntu, Fedora) or vulkan-swrast (Arch)"
+        }
+    };
+    format!("To compute on the CPU, {command}.")
+}

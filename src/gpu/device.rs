@@ -1,0 +1,287 @@
+//! An opened device, and a count of what was created on it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::GpuError;
+use crate::kernel::MicroKernel;
+
+/// Texels in a row of an image; the shaders of `shaders/access` know it too.
+pub const IMAGE_WIDTH: u32 = 1024;
+
+/// Bytes in a row of an image.
+const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
+
+/// First error that the device reported outside any call.
+type Failure = Arc<Mutex<Option<GpuError>>>;
+
+/// An opened adapter.
+#[derive(Debug)]
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    failure: Failure,
+    created: AtomicU64,
+    awaited: Mutex<Option<wgpu::SubmissionIndex>>,
+}
+
+impl Gpu {
+    /// Wraps a device, and turns what it reports later into errors instead of panics.
+    pub(super) fn new(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
+        let failure = Failure::default();
+        let report = |failure: &Failure, error| {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        };
+        let sink = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error| {
+            report(
+                &sink,
+                match error {
+                    wgpu::Error::OutOfMemory { source } => GpuError::OutOfMemory(source.to_string()),
+                    other => GpuError::Device(one_line(&other.to_string())),
+                },
+            );
+        }));
+        let sink = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            report(&sink, GpuError::Lost(format!("{reason:?} {}", one_line(&message))));
+        });
+        Self { device, queue, info, failure, created: AtomicU64::new(0), awaited: Mutex::new(None) }
+    }
+
+    /// Adapter, driver and backend.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    /// Limits of the device.
+    pub fn limits(&self) -> wgpu::Limits {
+        self.device.limits()
+    }
+
+    /// Whether it computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// How many buffers, images, bind groups and pipelines were created so far.
+    pub fn created(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self) {
+        self.created.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Fails with the first error that the device reported, if any.
+    ///
+    /// # Errors
+    /// Device lost, out of memory, validation.
+    pub fn check(&self) -> Result<(), GpuError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
+    /// Whether a micro-kernel can run here.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn supports(&self, kernel: MicroKernel) -> Result<(), GpuError> {
+        let limits = self.limits();
+        let refuse = |reason: &str| Err(GpuError::MicroKernel { kernel: kernel.to_string(), reason: reason.into() });
+        match kernel {
+            MicroKernel::Tile if limits.max_compute_invocations_per_workgroup < 256 => {
+                refuse("it needs 256 invocations in a workgroup")
+            }
+            MicroKernel::Tile if limits.max_compute_workgroup_storage_size < 8192 => {
+                refuse("it needs 8 KiB of workgroup memory")
+            }
+            MicroKernel::Broadcast if !self.device.features().contains(wgpu::Features::SUBGROUP) => {
+                refuse("it needs subgroup operations")
+            }
+            MicroKernel::Broadcast if (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) => {
+                refuse("it needs subgroups of 8 lanes")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, where workgroup memory costs as
+    /// much as any other; tile on a GPU; direct where neither runs.
+    pub fn default_micro_kernel(&self) -> MicroKernel {
+        if self.is_software() && self.supports(MicroKernel::Broadcast).is_ok() {
+            MicroKernel::Broadcast
+        } else if self.supports(MicroKernel::Tile).is_ok() {
+            MicroKernel::Tile
+        } else {
+            MicroKernel::Direct
+        }
+    }
+
+    /// Creates a buffer.
+    pub fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> wgpu::Buffer {
+        self.count();
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: mapped,
+        })
+    }
+
+    /// Creates a buffer for shaders and copies; it is padded to whole rows of an image.
+    ///
+    /// # Errors
+    /// Larger than a binding may be.
+    pub fn create_storage(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
+        let limit = self.limits().max_storage_buffer_binding_size.min(self.limits().max_buffer_size);
+        if bytes > limit {
+            return Err(GpuError::TooLarge { tensor: label.into(), bytes, limit });
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        Ok(self.create_buffer(label, bytes.next_multiple_of(IMAGE_ROW), usage, false))
+    }
+
+    /// Creates an image that holds `bytes`.
+    ///
+    /// # Errors
+    /// More rows than an image may have.
+    pub fn create_image(&self, label: &str, bytes: u64) -> Result<wgpu::Texture, GpuError> {
+        let rows = bytes.div_ceil(IMAGE_ROW);
+        let limit = u64::from(self.limits().max_texture_dimension_2d) * IMAGE_ROW;
+        if bytes > limit {
+            return Err(GpuError::TooLarge { tensor: label.into(), bytes, limit });
+        }
+        self.count();
+        Ok(self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d { width: IMAGE_WIDTH, height: rows as u32, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        }))
+    }
+
+    /// Creates a bind group.
+    pub fn create_bind_group(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> wgpu::BindGroup {
+        self.count();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
+    }
+
+    /// Records the copy of a range of a buffer, from byte `offset` on, into an image.
+    pub fn copy_to_image(
+        encoder: &mut wgpu::CommandEncoder,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        image: &wgpu::Texture,
+    ) {
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo {
+                buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset,
+                    bytes_per_row: Some(IMAGE_ROW as u32),
+                    rows_per_image: None,
+                },
+            },
+            image.as_image_copy(),
+            image.size(),
+        );
+    }
+
+    /// Begins recording commands.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// Submits recorded commands.
+    pub fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.queue.submit([encoder.finish()])
+    }
+
+    /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
+    pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, offset, bytes);
+    }
+
+    /// Notes which submission the next pending future depends on, so that [`Gpu::block_on`] waits for no later one.
+    pub fn await_submission(&self, submission: Option<wgpu::SubmissionIndex>) {
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = submission;
+    }
+
+    /// Lets pending callbacks run, without waiting.
+    pub fn poll(&self) {
+        // A failure arrives through the device-lost callback too.
+        let _ = self.device.poll(wgpu::PollType::Poll);
+    }
+
+    /// Runs a future of this device to its end, waiting for the device where the future does. In a browser, where
+    /// nothing may wait, callers await instead.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+            let submission_index = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+        }
+    }
+
+    /// Maps a buffer; resolves when the submissions that use it have finished.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub async fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Result<(), GpuError> {
+        self.start_map(buffer, mode).wait(self).await
+    }
+
+    /// Asks for a buffer to be mapped; the answer can be awaited later.
+    pub fn start_map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Mapping {
+        let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
+        buffer.map_async(mode, .., move |result| {
+            // The receiver is gone only when nobody waits any more.
+            let _ = sender.send(result.map_err(|error| error.to_string()));
+        });
+        Mapping(receiver)
+    }
+}
+
+/// A buffer that is being mapped.
+#[derive(Debug)]
+pub struct Mapping(futures_intrusive::channel::shared::OneshotReceiver<Result<(), String>>);
+
+impl Mapping {
+    /// Resolves when the buffer is mapped.
+    ///
+    /// # Errors
+    /// What the device reported, else that mapping failed.
+    pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
+        match self.0.receive().await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(reason)) => gpu.check().and(Err(GpuError::Lost(reason))),
+            None => gpu.check().and(Err(GpuError::Lost("a buffer was not mapped".into()))),
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

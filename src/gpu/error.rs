@@ -1,0 +1,59 @@
+//! What can go wrong with a device.
+
+use thiserror::Error;
+
+/// Failure to find, open or use an adapter.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum GpuError {
+    /// Nothing to compute on.
+    #[error("no usable adapter: {found}.\n{remedy}")]
+    NoAdapter {
+        /// What was found.
+        found: String,
+        /// How to install a software driver here.
+        remedy: String,
+    },
+    /// No adapter of that name or number.
+    #[error("no adapter matches `{wanted}`; there are: {found}")]
+    UnknownAdapter {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// The adapter refused to open.
+    #[error("adapter `{adapter}` does not open: {reason}; choose another with --adapter (see `wgrad devices`)")]
+    Open {
+        /// Its name.
+        adapter: String,
+        /// wgpu's words.
+        reason: String,
+    },
+    /// The device went away.
+    #[error("the device was lost: {0}; try a smaller batch, or another adapter with --adapter")]
+    Lost(String),
+    /// The device has no memory left.
+    #[error("the device is out of memory: {0}; use a smaller --batch-size")]
+    OutOfMemory(String),
+    /// wgpu or the driver found fault with what was submitted.
+    #[error("the device reports an error: {0}; please report it with the output of `wgrad devices`")]
+    Device(String),
+    /// A micro-kernel that this adapter can't run.
+    #[error("micro-kernel `{kernel}` can't run here: {reason}")]
+    MicroKernel {
+        /// Its name.
+        kernel: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// A tensor larger than a binding or an image may be.
+    #[error("`{tensor}` takes {bytes} bytes, but this adapter allows {limit}; use a smaller --batch-size")]
+    TooLarge {
+        /// The tensor.
+        tensor: String,
+        /// Its size.
+        bytes: u64,
+        /// The adapter's limit.
+        limit: u64,
+    },
+}

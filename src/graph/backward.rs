@@ -1,0 +1,101 @@
+//! The reverse walk: the one place where gradients meet.
+
+use std::collections::HashMap;
+
+use super::{Dispatch, Graph, Mode, Recorder, TensorId};
+
+/// Gradient of each tensor that has one.
+pub type Gradients = HashMap<TensorId, TensorId>;
+
+impl Graph {
+    /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`.
+    ///
+    /// Parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
+    /// if it is `wanted`.
+    pub fn record_backward(
+        &mut self,
+        upstream: &[(TensorId, TensorId)],
+        wanted: &[TensorId],
+    ) -> (Vec<Dispatch>, Gradients) {
+        let nodes = std::mem::take(&mut self.nodes);
+        let home: Gradients = self.parameters.iter().map(|p| (p.weights, p.gradient)).collect();
+
+        // A tensor needs a gradient if it is asked for, or if one that needs it is made from it.
+        let mut needed: Vec<bool> =
+            self.tensors().map(|(id, _)| home.contains_key(&id) || wanted.contains(&id)).collect();
+        for node in &nodes {
+            needed[node.output.0] |= node.inputs.iter().any(|input| needed[input.0]);
+        }
+        // It gets one if it leads to a loss or to an upstream gradient; then this counts the contributions to it.
+        let mut contributions: HashMap<TensorId, usize> = upstream.iter().map(|(output, _)| (*output, 0)).collect();
+        for node in nodes.iter().rev() {
+            if node.operation.is_loss() || contributions.contains_key(&node.output) {
+                for input in node.inputs.iter().filter(|input| needed[input.0]) {
+                    *contributions.entry(*input).or_default() += 1;
+                }
+            }
+        }
+
+        let mut gradients: Gradients = upstream.iter().copied().collect();
+        let mut recorder = Recorder::new(self, Mode::Train);
+        for node in nodes.iter().rev() {
+            let dy = match gradients.get(&node.output) {
+                Some(dy) => *dy,
+                None if node.operation.is_loss() => node.output,
+                None => continue,
+            };
+            let targets: Vec<Option<TensorId>> = (node.inputs.iter())
+                .map(|input| {
+                    let alone = contributions.get(input) == Some(&1) && !gradients.contains_key(input);
+                    needed[input.0].then(|| match home.get(input) {
+                        Some(gradient) if alone => *gradient,
+                        _ if node.operation.passes_gradient() => recorder.view_as(dy, *input),
+                        _ => recorder.gradient_like(*input),
+                    })
+                })
+                .collect();
+            node.operation.backward(&mut recorder, &node.inputs, node.output, dy, &targets);
+            for (input, target) in node.inputs.iter().zip(targets) {
+                let Some(mut gradient) = target else { continue };
+                if let Some(count) = contributions.get_mut(input) {
+                    *count -= 1;
+                    if let Some(earlier) = gradients.get(input) {
+                        // The last sum goes home; those before it are temporary, so that no dispatch reads what it
+                        // writes.
+                        let sum = match home.get(input) {
+                            Some(home) if *count == 0 => *home,
+                            _ => recorder.gradient_like(*input),
+                        };
+                        recorder.add(*earlier, gradient, sum);
+                        gradient = sum;
+                    }
+                }
+                gradients.insert(*input, gradient);
+            }
+        }
+        let dispatches = recorder.finish();
+        self.nodes = nodes;
+        (dispatches, gradients)
+    }
+}
+
+impl Recorder<'_> {
+    fn gradient_like(&mut self, of: TensorId) -> TensorId {
+        let tensor = self.graph().tensor(of);
+        let (name, shape) = (format!("d {}", tensor.name), tensor.shape.clone());
+        self.temporary(name, shape)
+    }
+
+    /// Records `c = a + b`.
+    pub fn add(&mut self, a: TensorId, b: TensorId, c: TensorId) {
+        let count = self.graph().tensor(c).shape.elements();
+        let name = format!("{} = sum", self.graph().tensor(c).name);
+        self.dispatch(name)
+            .a(a)
+            .b(b)
+            .c(c, count.next_multiple_of(4))
+            .source(include_str!("../../shaders/add.wgsl"))
+            .elementwise(count, 1)
+            .record();
+    }
+}

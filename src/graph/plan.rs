@@ -1,0 +1,240 @@
+//! A schedule with its memory: which buffer each tensor lives in, and when an image of it is made.
+
+use std::collections::{BTreeSet, HashMap};
+
+use thiserror::Error;
+
+use super::{Access, Dispatch, Graph, Home, TensorId};
+
+/// llvmpipe lets one invocation run this many loop iterations, and then ends its loops without a word
+/// (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`).
+const MAX_LOOP_TRIPS: u64 = 65_535;
+
+/// A schedule that can't be run.
+#[derive(Debug, Error, PartialEq)]
+pub enum PlanError {
+    /// A tensor is read before anything wrote it.
+    #[error("dispatch `{dispatch}` reads `{tensor}` before anything writes it")]
+    ReadBeforeWrite {
+        /// The reader.
+        dispatch: String,
+        /// What it reads.
+        tensor: String,
+    },
+    /// One dispatch reads and writes one buffer through two bindings.
+    #[error("dispatch `{dispatch}` binds the buffer of `{tensor}` twice and writes it")]
+    Alias {
+        /// The dispatch.
+        dispatch: String,
+        /// A tensor in the buffer.
+        tensor: String,
+    },
+    /// A loop is longer than every adapter is known to run.
+    #[error(
+        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller batch"
+    )]
+    Loop {
+        /// The dispatch.
+        dispatch: String,
+        /// Iterations of one invocation.
+        trips: u64,
+    },
+}
+
+/// A step of the schedule.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Runs a kernel.
+    Dispatch(Dispatch),
+    /// Copies a tensor into its image, which later dispatches read.
+    Image(TensorId),
+}
+
+/// Steps in order, and the slot of every tensor that has one.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Slot of each tensor (by its root) that lives in one.
+    pub slots: HashMap<TensorId, usize>,
+    /// Bytes of each slot.
+    pub slot_bytes: Vec<u64>,
+}
+
+impl Plan {
+    /// Plans `dispatches` of `graph`. Tensors in `keep` stay readable after the run.
+    ///
+    /// # Errors
+    /// A dispatch that reads what nothing wrote, that reads and writes one buffer, or whose loops are too long.
+    pub fn new(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
+        let lives = lives(graph, &dispatches, keep)?;
+        let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
+        let plan = Self { steps: with_images(graph, dispatches), slots, slot_bytes };
+        plan.check(graph)?;
+        Ok(plan)
+    }
+
+    /// The dispatches, in order.
+    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Dispatch(dispatch) => Some(dispatch),
+            Step::Image(_) => None,
+        })
+    }
+
+    /// The tensors that need an image.
+    pub fn images(&self) -> BTreeSet<TensorId> {
+        self.steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Image(tensor) => Some(*tensor),
+                Step::Dispatch(_) => None,
+            })
+            .collect()
+    }
+
+    fn check(&self, graph: &Graph) -> Result<(), PlanError> {
+        for dispatch in self.dispatches() {
+            if dispatch.kernel.loop_trips > MAX_LOOP_TRIPS {
+                return Err(PlanError::Loop { dispatch: dispatch.name.clone(), trips: dispatch.kernel.loop_trips });
+            }
+            for (i, binding) in dispatch.bindings.iter().enumerate() {
+                let alias = dispatch.bindings[..i].iter().any(|earlier| {
+                    (binding.access.writes() || earlier.access.writes())
+                        && binding.access != Access::ReadImage
+                        && earlier.access != Access::ReadImage
+                        && self.buffer(graph, binding.tensor) == self.buffer(graph, earlier.tensor)
+                });
+                if alias {
+                    let tensor = graph.tensor(binding.tensor).name.clone();
+                    return Err(PlanError::Alias { dispatch: dispatch.name.clone(), tensor });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The buffer that holds a tensor: tensors with equal keys share one.
+    pub fn buffer(&self, graph: &Graph, tensor: TensorId) -> BufferKey {
+        let root = graph.root(tensor);
+        match graph.tensor(root).home {
+            Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| BufferKey::Slot(*slot)),
+            Home::Arena(arena, _) => BufferKey::Arena(arena),
+            Home::Minibatch => BufferKey::Minibatch,
+            Home::Metrics => BufferKey::Metrics,
+            Home::Input | Home::View(_) => BufferKey::Own(root),
+        }
+    }
+}
+
+/// Names a buffer of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BufferKey {
+    /// A shared slot.
+    Slot(usize),
+    /// An arena.
+    Arena(super::Arena),
+    /// The minibatch.
+    Minibatch,
+    /// The metrics.
+    Metrics,
+    /// A tensor's own.
+    Own(TensorId),
+}
+
+/// First write and last use of each slot tensor, as dispatch numbers.
+fn lives(
+    graph: &Graph,
+    dispatches: &[Dispatch],
+    keep: &[TensorId],
+) -> Result<Vec<(TensorId, usize, usize)>, PlanError> {
+    let mut first: HashMap<TensorId, usize> = HashMap::new();
+    let mut last: HashMap<TensorId, usize> = HashMap::new();
+    for (i, dispatch) in dispatches.iter().enumerate() {
+        for binding in &dispatch.bindings {
+            let root = graph.root(binding.tensor);
+            if graph.tensor(root).home != Home::Slot {
+                continue;
+            }
+            if binding.access == Access::Write {
+                first.entry(root).or_insert(i);
+            } else if !first.contains_key(&root) {
+                let tensor = graph.tensor(root).name.clone();
+                return Err(PlanError::ReadBeforeWrite { dispatch: dispatch.name.clone(), tensor });
+            }
+            last.insert(root, i);
+        }
+    }
+    for tensor in keep {
+        if let Some(last) = last.get_mut(&graph.root(*tensor)) {
+            *last = dispatches.len();
+        }
+    }
+    let mut lives: Vec<_> = first.into_iter().map(|(tensor, start)| (tensor, start, last[&tensor])).collect();
+    lives.sort_by_key(|(tensor, start, _)| (*start, *tensor));
+    Ok(lives)
+}
+
+/// Greedy: a tensor takes the free slot that wastes least, growing the largest where none is large enough.
+fn assign_slots(graph: &Graph, lives: &[(TensorId, usize, usize)], end: usize) -> (HashMap<TensorId, usize>, Vec<u64>) {
+    let mut slots = HashMap::new();
+    let mut bytes: Vec<u64> = Vec::new();
+    let mut free_from: Vec<usize> = Vec::new();
+    for (tensor, start, last) in lives {
+        let need = graph.tensor(*tensor).bytes();
+        let free = (0..bytes.len()).filter(|slot| free_from[*slot] <= *start);
+        let slot =
+            free.min_by_key(|slot| if bytes[*slot] >= need { (0, bytes[*slot]) } else { (1, need - bytes[*slot]) });
+        let slot = slot.unwrap_or_else(|| {
+            bytes.push(0);
+            free_from.push(0);
+            bytes.len() - 1
+        });
+        bytes[slot] = bytes[slot].max(need);
+        free_from[slot] = if *last == end { usize::MAX } else { last + 1 };
+        slots.insert(*tensor, slot);
+    }
+    (slots, bytes)
+}
+
+/// Makes an image right before the first dispatch that reads it after a write.
+fn with_images(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut fresh: BTreeSet<TensorId> = BTreeSet::new();
+    for dispatch in dispatches {
+        for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::ReadImage) {
+            let root = graph.root(binding.tensor);
+            if fresh.insert(root) {
+                steps.push(Step::Image(root));
+            }
+        }
+        for binding in dispatch.bindings.iter().filter(|binding| binding.access.writes()) {
+            let root = graph.root(binding.tensor);
+            // An update of a whole arena makes the images of all its ranges stale.
+            let stale: Vec<TensorId> = match graph.tensor(root).home {
+                Home::Arena(arena, _) => (fresh.iter().copied())
+                    .filter(|other| {
+                        matches!(graph.tensor(*other).home, Home::Arena(a, _) if a == arena)
+                            && overlap(graph, *other, root)
+                    })
+                    .collect(),
+                _ => vec![root],
+            };
+            for tensor in stale {
+                fresh.remove(&tensor);
+            }
+        }
+        steps.push(Step::Dispatch(dispatch));
+    }
+    steps
+}
+
+fn overlap(graph: &Graph, a: TensorId, b: TensorId) -> bool {
+    let range = |id: TensorId| {
+        let tensor = graph.tensor(id);
+        let start = if let Home::Arena(_, offset) = tensor.home { offset } else { 0 };
+        start..start + tensor.shape.elements()
+    };
+    let (a, b) = (range(a), range(b));
+    a.start < b.end && b.start < a.end
+}

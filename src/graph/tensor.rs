@@ -1,0 +1,60 @@
+//! Tensors and where they live.
+
+use crate::shape::Shape;
+
+/// A tensor of one graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorId(pub(super) usize);
+
+/// Buffers that hold all parameters, one after the other, at equal offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arena {
+    /// The weights.
+    Weights,
+    /// Their gradients.
+    Gradients,
+    /// Adam's first moment.
+    FirstMoment,
+    /// Adam's second moment.
+    SecondMoment,
+}
+
+impl Arena {
+    /// All arenas.
+    pub const ALL: [Self; 4] = [Self::Weights, Self::Gradients, Self::FirstMoment, Self::SecondMoment];
+}
+
+/// Where a tensor's elements live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// A buffer that the plan may share with tensors whose lives don't overlap.
+    Slot,
+    /// A buffer of its own, which outlives the steps.
+    Input,
+    /// A range of an arena, from this float on.
+    Arena(Arena, usize),
+    /// The elements of another tensor under another shape.
+    View(TensorId),
+    /// The minibatch on the device, as the staging ring copied it.
+    Minibatch,
+    /// The ring of per-step metrics.
+    Metrics,
+}
+
+/// A tensor: elements are 4 bytes, f32 unless the shader says otherwise.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Name for printing.
+    pub name: String,
+    /// Sizes, outermost first.
+    pub shape: Shape,
+    /// Where its elements live.
+    pub home: Home,
+}
+
+impl Tensor {
+    /// Bytes of its elements, rounded up to the 16 of a vec4.
+    pub fn bytes(&self) -> u64 {
+        (self.shape.elements() as u64 * 4).next_multiple_of(16)
+    }
+}

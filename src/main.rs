@@ -1,0 +1,3 @@
+//! wgrad's command line.
+
+fn main() {}

@@ -1,0 +1,63 @@
+//! Fully connected layer: a convolution of one pixel.
+
+use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::ops::conv2d::{Conv2d, Padding};
+use crate::shape::Shape;
+
+/// Geometry of `y[n, units] = x[n, features] w[features, units] + b[units]`.
+///
+/// That is a 1 x 1 convolution of a single pixel, whose shaders it shares: the constants fold their indices away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// `[n, features]`
+    pub input: [usize; 2],
+    /// Outputs.
+    pub units: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// Whether the result goes through relu.
+    pub relu: bool,
+}
+
+impl Graph {
+    /// Adds a dense layer of `x` by `w` (from [`Graph::add_parameter`]): `[n, units]`.
+    pub fn dense(&mut self, name: &str, geometry: Dense, x: TensorId, w: TensorId) -> TensorId {
+        self.add_node(name, geometry, &[x, w])
+    }
+}
+
+impl Dense {
+    fn as_convolution(&self) -> Conv2d {
+        let [n, features] = self.input;
+        Conv2d {
+            input: [n, 1, 1, features],
+            filters: self.units,
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: Padding::Valid,
+            bias: self.bias,
+            relu: self.relu,
+        }
+    }
+}
+
+impl Operation for Dense {
+    fn output_shape(&self) -> Shape {
+        [self.input[0], self.units].into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        self.as_convolution().forward(recorder, inputs, output);
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        self.as_convolution().backward(recorder, inputs, output, dy, gradients);
+    }
+}

@@ -1,0 +1,98 @@
+//! Two-dimensional max pooling without padding.
+
+use crate::graph::{Access, DispatchBuilder, Graph, Home, Operation, Recorder, TensorId};
+use crate::shape::Shape;
+
+/// Geometry of max pooling of `[n, h, w, c]`; windows may overlap or leave gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool2d {
+    /// `[n, h, w, c]`
+    pub input: [usize; 4],
+    /// `[window_h, window_w]`, at most 256 cells.
+    pub window: [usize; 2],
+    /// `[sy, sx]`
+    pub stride: [usize; 2],
+    /// Place of each maximum: `[n, oh, ow, ceil(c / 4)]`, a byte a channel.
+    argmax: TensorId,
+}
+
+impl Graph {
+    /// Adds max pooling of `x` `[n, h, w, c]`: `[n, oh, ow, c]`.
+    pub fn max_pool2d(&mut self, name: &str, window: [usize; 2], stride: [usize; 2], x: TensorId) -> TensorId {
+        let dims = self.tensor(x).shape.dims();
+        let input = [dims[0], dims[1], dims[2], dims[3]];
+        let [oh, ow] = MaxPool2d::output_size(input, window, stride);
+        let argmax = self.add_tensor(format!("{name} argmax"), [input[0], oh, ow, input[3].div_ceil(4)], Home::Slot);
+        self.add_node(name, MaxPool2d { input, window, stride, argmax }, &[x])
+    }
+}
+
+impl MaxPool2d {
+    /// `[oh, ow]`; 0 where the window is larger than the image.
+    pub fn output_size(input: [usize; 4], window: [usize; 2], stride: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| match input[1 + axis].checked_sub(window[axis]) {
+            Some(rest) => rest / stride[axis] + 1,
+            None => 0,
+        })
+    }
+
+    fn geometry<'r, 'g>(
+        &self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        pixels: usize,
+        trips: usize,
+    ) -> DispatchBuilder<'r, 'g> {
+        let [_, h, w, c] = self.input;
+        let [oh, ow] = Self::output_size(self.input, self.window, self.stride);
+        let groups = c.div_ceil(4);
+        dispatch
+            .source(include_str!("../../shaders/max_pool2d/geometry.wgsl"))
+            .size("H", h)
+            .size("W", w)
+            .size("C", c)
+            .size("OH", oh)
+            .size("OW", ow)
+            .size("WINDOW_H", self.window[0])
+            .size("WINDOW_W", self.window[1])
+            .size("STRIDE_Y", self.stride[0])
+            .size("STRIDE_X", self.stride[1])
+            .size("PIXELS", pixels)
+            .size("GROUPS", groups)
+            .workgroups((pixels * groups).div_ceil(64), 1)
+            .cost(pixels * c * trips, trips)
+    }
+}
+
+impl Operation for MaxPool2d {
+    fn output_shape(&self) -> Shape {
+        let [oh, ow] = Self::output_size(self.input, self.window, self.stride);
+        [self.input[0], oh, ow, self.input[3]].into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        let name = recorder.graph().tensor(output).name.clone();
+        let c = self.input[3];
+        let dispatch = recorder.dispatch(name).a(inputs[0]).c(output, c).bind(3, self.argmax, Access::Write);
+        self.geometry(dispatch, self.output_shape().elements() / c, self.window[0] * self.window[1])
+            .source(include_str!("../../shaders/max_pool2d/forward.wgsl"))
+            .record();
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        _inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        let Some(dx) = gradients[0] else { return };
+        let [n, h, w, c] = self.input;
+        let windows: usize = [0, 1].map(|axis| self.window[axis].div_ceil(self.stride[axis])).iter().product();
+        let name = recorder.graph().tensor(dx).name.clone();
+        let dispatch = recorder.dispatch(name).a(dy).c(dx, c).bind(3, self.argmax, Access::Read);
+        self.geometry(dispatch, n * h * w, 2 * windows)
+            .source(include_str!("../../shaders/max_pool2d/dx.wgsl"))
+            .record();
+    }
+}

@@ -1,0 +1,20 @@
+//! One file an operation: its geometry, and the dispatches of its forward pass and its gradients.
+
+mod add;
+mod conv2d;
+mod dense;
+mod flatten;
+mod ingest;
+mod matrix_product;
+mod max_pool2d;
+mod relu;
+mod softmax_cross_entropy;
+
+pub use add::Add;
+pub use conv2d::{Conv2d, Padding};
+pub use dense::Dense;
+pub use flatten::Flatten;
+pub use ingest::{Ingest, MINIBATCH_HEADER};
+pub use max_pool2d::MaxPool2d;
+pub use relu::Relu;
+pub use softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};

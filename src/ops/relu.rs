@@ -1,0 +1,73 @@
+//! Rectified linear unit.
+
+use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::shape::Shape;
+
+/// `y = max(x, 0)`, element by element; the gradient at 0 is 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relu {
+    /// Any shape.
+    pub shape: Shape,
+}
+
+impl Graph {
+    /// Adds a relu of `x`, of its shape.
+    pub fn relu(&mut self, name: &str, x: TensorId) -> TensorId {
+        let shape = self.tensor(x).shape.clone();
+        self.add_node(name, Relu { shape }, &[x])
+    }
+}
+
+impl Recorder<'_> {
+    /// Records the gradient of a relu, fused or not, whose output was `y`; returns the gradient of its input.
+    pub(super) fn relu_gradient(&mut self, dy: TensorId, y: TensorId) -> TensorId {
+        let tensor = self.graph().tensor(y);
+        let (name, shape) = (format!("d {} before relu", tensor.name), tensor.shape.clone());
+        let dx = self.temporary(name, shape);
+        self.record_relu_gradient(dy, y, dx);
+        dx
+    }
+
+    fn record_relu_gradient(&mut self, dy: TensorId, y: TensorId, dx: TensorId) {
+        let name = self.graph().tensor(dx).name.clone();
+        let count = self.graph().tensor(dx).shape.elements();
+        self.dispatch(name)
+            .a(dy)
+            .b(y)
+            .c(dx, count.next_multiple_of(4))
+            .source(include_str!("../../shaders/relu/dx.wgsl"))
+            .elementwise(count, 1)
+            .record();
+    }
+}
+
+impl Operation for Relu {
+    fn output_shape(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        let name = recorder.graph().tensor(output).name.clone();
+        let count = self.shape.elements();
+        recorder
+            .dispatch(name)
+            .a(inputs[0])
+            .c(output, count.next_multiple_of(4))
+            .source(include_str!("../../shaders/relu/forward.wgsl"))
+            .elementwise(count, 1)
+            .record();
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        _inputs: &[TensorId],
+        output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        if let Some(dx) = gradients[0] {
+            recorder.record_relu_gradient(dy, output, dx);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
+
+use crate::graph::{Access, Graph, Home, Mode, Operation, Recorder, TensorId};
+use crate::ops::ingest::MINIBATCH_HEADER;
+use crate::shape::Shape;
+
+/// Steps whose metrics the device keeps until the host reads them.
+pub const METRIC_SLOTS: usize = 64;
+
+/// Mean over the minibatch of `logsumexp(logits) - logits[label]`.
+///
+/// Each run writes four words into the slot `step % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
+/// many rows have their largest logit at the label, the minibatch's length, the step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftmaxCrossEntropy {
+    /// `[n, classes]`
+    pub logits: [usize; 2],
+}
+
+impl Graph {
+    /// Adds the loss of `logits` `[n, classes]` against the labels of the minibatch.
+    pub fn softmax_cross_entropy(&mut self, logits: TensorId, minibatch: TensorId) -> TensorId {
+        let dims = self.tensor(logits).shape.dims();
+        let operation = SoftmaxCrossEntropy { logits: [dims[0], dims[1]] };
+        let loss = self.add_node("loss", operation, &[logits, minibatch]);
+        self.set_home(loss, Home::Metrics);
+        loss
+    }
+}
+
+impl SoftmaxCrossEntropy {
+    /// Loss and gradient are one dispatch, which training records in its backward pass; inference records the loss
+    /// alone with its forward pass.
+    fn record(&self, recorder: &mut Recorder, inputs: &[TensorId], metrics: TensorId, dlogits: Option<TensorId>) {
+        let [rows, classes] = self.logits;
+        let mut dispatch =
+            recorder.dispatch("loss").a(inputs[0]).bind(1, inputs[1], Access::Read).bind(3, metrics, Access::ReadWrite);
+        dispatch = match dlogits {
+            Some(dlogits) => dispatch
+                .bind(2, dlogits, Access::Write)
+                .source(include_str!("../../shaders/softmax_cross_entropy/gradient.wgsl")),
+            None => dispatch.source(include_str!("../../shaders/softmax_cross_entropy/no_gradient.wgsl")),
+        };
+        dispatch
+            .source(include_str!("../../shaders/softmax_cross_entropy/loss.wgsl"))
+            .size("ROWS", rows)
+            .size("CLASSES", classes)
+            .size("LABELS", MINIBATCH_HEADER)
+            .size("SLOTS", METRIC_SLOTS)
+            .cost(rows * classes * 8, rows.div_ceil(64) * 3 * classes + 64)
+            .record();
+    }
+}
+
+impl Operation for SoftmaxCrossEntropy {
+    fn output_shape(&self) -> Shape {
+        [METRIC_SLOTS, 4].into()
+    }
+
+    fn is_loss(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        if recorder.mode() == Mode::Infer {
+            self.record(recorder, inputs, output, None);
+        }
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        output: TensorId,
+        _dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        self.record(recorder, inputs, output, gradients[0]);
+    }
+}

@@ -1,0 +1,5 @@
+//! One file an optimizer.
+
+mod adam;
+
+pub use adam::Adam;
