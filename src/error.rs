@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::gpu::GpuError;
 use crate::graph::PlanError;
 use crate::model::ModelError;
+use crate::train::TrainError;
 
 /// Anything that wgrad's library can fail with.
 #[derive(Debug, Error)]
@@ -25,14 +26,7 @@ pub enum Error {
     /// Weights that don't fit the network.
     #[error("weights: {0}")]
     Weights(String),
-    /// A file of results.
-    #[error("can't {action} {path}: {source}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: String,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    /// Training, or its files.
+    #[error(transparent)]
+    Train(#[from] TrainError),
 }

@@ -10,6 +10,7 @@ pub mod model;
 pub mod ops;
 pub mod optim;
 mod shape;
+pub mod train;
 
 pub use error::Error;
 pub use shape::Shape;

@@ -1,0 +1,90 @@
+//! `wgrad devices`
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use wgrad::gpu::{AdapterChoice, AdapterReport, Gpu, list_adapters};
+
+use super::options::Backend;
+use super::units;
+
+/// Options of `wgrad devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// The interface to the driver; GL is listed only when asked for
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    index: usize,
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    backend: String,
+    driver: String,
+    driver_info: String,
+    compute: bool,
+    max_binding_bytes: u64,
+    subgroups: bool,
+    /// The loop of the matrix products chosen there; none where the adapter does not open.
+    kernel: Option<String>,
+}
+
+impl Devices {
+    /// Lists the adapters.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let backend = self.backend.map(Into::into);
+        let adapters = list_adapters(backend);
+        let lines: Vec<_> = adapters.into_iter().enumerate().map(|(i, report)| line(i, report, backend)).collect();
+        let mut out = io::stdout();
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&lines)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if lines.is_empty() {
+            writeln!(out, "no adapter was found")?;
+        }
+        for Line { index, name, kind, backend, driver, driver_info, max_binding_bytes, subgroups, kernel, .. } in lines
+        {
+            writeln!(out, "{index}: {name}")?;
+            writeln!(out, "   type:            {kind}")?;
+            writeln!(out, "   backend:         {backend}")?;
+            writeln!(out, "   driver:          {driver} {driver_info}")?;
+            writeln!(out, "   largest binding: {}", units::bytes(max_binding_bytes))?;
+            writeln!(out, "   subgroups:       {}", if subgroups { "yes" } else { "no" })?;
+            writeln!(out, "   kernel:          {}", kernel.as_deref().unwrap_or("none: it can't be used"))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn line(index: usize, report: AdapterReport, backend: Option<wgpu::Backend>) -> Line {
+    let choice = AdapterChoice { adapter: Some(index.to_string()), backend, ..Default::default() };
+    let kernel = Gpu::open_blocking(&choice).map(|gpu| gpu.default_micro_kernel().to_string());
+    let info = report.info;
+    Line {
+        index,
+        name: info.name,
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+            wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+            wgpu::DeviceType::VirtualGpu => "virtual GPU",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        },
+        backend: info.backend.to_string(),
+        driver: info.driver,
+        driver_info: info.driver_info,
+        compute: report.compute,
+        max_binding_bytes: report.max_binding,
+        subgroups: report.subgroups,
+        kernel: kernel.ok(),
+    }
+}

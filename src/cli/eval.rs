@@ -1,0 +1,71 @@
+//! `wgrad eval`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{anyhow, bail};
+use clap::Args;
+use serde::Serialize;
+use wgrad::exec::{Executor, Options};
+use wgrad::model::Sequential;
+use wgrad::train::{AdapterConfig, Evaluation, evaluate, read_weights, result_line};
+
+use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
+
+/// Options of `wgrad eval`.
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// Weights that `wgrad train` wrote
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    #[command(flatten)]
+    batch_size: BatchSize,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    dataset: &'a str,
+    origin: &'a str,
+    adapter: AdapterConfig,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+impl Eval {
+    /// Evaluates the weights on the test set.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let batch_size = self.batch_size.get()?;
+        let weights = read_weights(&self.weights)?;
+        let dataset = self.data.open()?;
+        let gpu = Arc::new(self.device.open()?);
+        let mut out = io::stdout();
+        if !self.json {
+            writeln!(out, "{}\n{}", adapter_line(gpu.info()), dataset_line(&dataset))?;
+        }
+        let model = Sequential::tutorial(dataset.image_shape, dataset.class_names.len());
+        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+        let mut executor = Executor::new(gpu, &model, options)?;
+        executor.set_parameters(&weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        let evaluation = evaluate(&mut executor, &dataset.test, batch_size, &AtomicBool::new(false))?;
+        let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
+        if self.json {
+            let adapter = AdapterConfig::new(executor.gpu().info());
+            let report = Report { dataset: &dataset.name, origin: &dataset.origin, adapter, evaluation };
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        } else {
+            let Evaluation { loss, accuracy, steps, seconds, .. } = evaluation;
+            writeln!(out, "{}", result_line(steps, seconds, loss, accuracy))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

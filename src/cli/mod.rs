@@ -1,0 +1,56 @@
+//! The commands, and the options that they share.
+
+mod devices;
+mod eval;
+mod layer_table;
+mod options;
+mod plan_table;
+mod summary;
+mod train;
+mod units;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code after Ctrl-C, as shells count it.
+const INTERRUPTED: u8 = 130;
+
+/// Trains convolutional networks on any GPU through WebGPU.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train the CNN of TensorFlow's tutorial, and evaluate it on the test set
+    Train(train::Train),
+    /// Evaluate weights on the test set
+    Eval(eval::Eval),
+    /// Print the network's layers, and on request what the device is told to do
+    Summary(summary::Summary),
+    /// List the adapters
+    Devices(devices::Devices),
+}
+
+/// Runs the command of this process's arguments.
+pub fn run() -> anyhow::Result<ExitCode> {
+    // wgpu and naga report to wgrad as errors; what they log besides is about the driver.
+    let filter = "warn,wgpu=error,wgpu_core=error,wgpu_hal=off,naga=error";
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
+    match Cli::parse().command {
+        Command::Train(train) => train.run(),
+        Command::Eval(eval) => eval.run(),
+        Command::Summary(summary) => summary.run(),
+        Command::Devices(devices) => devices.run(),
+    }
+}
+
+/// Prints a line that the user must see, even where standard output goes to a file.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,129 @@
+//! Options that commands share, and what they open.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use wgrad::data::{self, Choice, Dataset};
+use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::kernel::MicroKernel;
+
+use super::{note, units};
+
+/// Which data to use.
+#[derive(Debug, Args)]
+pub struct DataOptions {
+    /// The data set; auto is CIFAR-10 where it is found or can be downloaded, else the generated shapes
+    #[arg(long, value_enum, default_value_t)]
+    dataset: Choice,
+    /// Directory of CIFAR-10's binary files
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataOptions {
+    /// Opens the data set, and warns where it isn't what one may think.
+    pub fn open(&self) -> anyhow::Result<Dataset> {
+        let (dataset, warning) = data::open(self.dataset, self.data_dir.as_deref()).map_err(wgrad::Error::from)?;
+        if let Some(warning) = warning {
+            note(&warning);
+        }
+        Ok(dataset)
+    }
+}
+
+/// Which device to compute on, and how.
+#[derive(Debug, Args)]
+pub struct DeviceOptions {
+    /// Part of an adapter's name, its number in `wgrad devices`, or `software`
+    #[arg(long, value_name = "NAME|INDEX|software")]
+    adapter: Option<String>,
+    /// The interface to the driver
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+    /// Loop of the matrix products; the adapter's own if left out
+    #[arg(long, value_enum, value_name = "KERNEL")]
+    kernel: Option<Kernel>,
+}
+
+impl DeviceOptions {
+    /// Opens the adapter.
+    pub fn open(&self) -> anyhow::Result<Gpu> {
+        let choice = AdapterChoice {
+            adapter: self.adapter.clone(),
+            backend: self.backend.map(Into::into),
+            ..Default::default()
+        };
+        let gpu = Gpu::open_blocking(&choice).map_err(wgrad::Error::from)?;
+        if gpu.is_software() && self.adapter.is_none() {
+            note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
+        }
+        Ok(gpu)
+    }
+
+    /// The micro-kernel asked for.
+    pub fn micro_kernel(&self) -> Option<MicroKernel> {
+        self.kernel.map(|kernel| match kernel {
+            Kernel::Tile => MicroKernel::Tile,
+            Kernel::Broadcast => MicroKernel::Broadcast,
+            Kernel::Direct => MicroKernel::Direct,
+        })
+    }
+}
+
+/// Interfaces to drivers.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Backend {
+    Vulkan,
+    Metal,
+    Dx12,
+    Gl,
+}
+
+impl From<Backend> for wgpu::Backend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Vulkan => Self::Vulkan,
+            Backend::Metal => Self::Metal,
+            Backend::Dx12 => Self::Dx12,
+            Backend::Gl => Self::Gl,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kernel {
+    Tile,
+    Broadcast,
+    Direct,
+}
+
+/// Images of a minibatch.
+#[derive(Debug, Args)]
+pub struct BatchSize {
+    /// Images of a minibatch
+    #[arg(long, default_value_t = 32, value_name = "IMAGES")]
+    batch_size: u32,
+}
+
+impl BatchSize {
+    /// At least 1.
+    pub fn get(&self) -> anyhow::Result<usize> {
+        if self.batch_size == 0 {
+            bail!("--batch-size is 0; give 1 or more images");
+        }
+        Ok(self.batch_size as usize)
+    }
+}
+
+/// The line that says what is computed on.
+pub fn adapter_line(info: &wgpu::AdapterInfo) -> String {
+    let driver = [&info.driver, &info.driver_info].map(String::as_str).join(" ");
+    format!("Adapter: {}, {}, {}", info.name, info.backend, driver.trim())
+}
+
+/// The line that says what is trained or evaluated on.
+pub fn dataset_line(dataset: &Dataset) -> String {
+    let [train, test] = [&dataset.train, &dataset.test].map(|split| units::count(split.len() as u64));
+    format!("Data set: {} ({}), {train} training and {test} test images", dataset.name, dataset.origin)
+}

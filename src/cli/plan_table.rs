@@ -1,0 +1,65 @@
+//! A schedule as a table.
+
+use wgrad::graph::{Access, Binding, Dispatch, Graph, Plan, Step};
+
+use super::units;
+
+/// Every step of a plan, with its grid, arithmetic, the bytes of what it binds, and its bindings; then the memory.
+pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
+    let flops = plan.dispatches().map(|dispatch| dispatch.kernel.flops).sum();
+    let bytes = plan.dispatches().map(|dispatch| touched(graph, dispatch)).sum();
+    let copies = plan.steps.iter().filter(|step| matches!(step, Step::Image(_))).count();
+    let mut lines = vec![
+        format!(
+            "{title}: {} dispatches and {copies} copies to images, {}, {} touched",
+            plan.dispatches().count(),
+            units::flops(flops),
+            units::bytes(bytes)
+        ),
+        format!("{:>3}  {:<28} {:<13} {:>13} {:>10}  bindings", "#", "dispatch", "grid", "arithmetic", "touched"),
+    ];
+    for (i, step) in plan.steps.iter().enumerate() {
+        lines.push(match step {
+            Step::Dispatch(dispatch) => {
+                let [x, y, z] = dispatch.kernel.grid;
+                let bindings: Vec<_> = dispatch.bindings.iter().map(|b| binding(graph, plan, b)).collect();
+                format!(
+                    "{i:>3}  {:<28} {:<13} {:>13} {:>10}  {}",
+                    dispatch.name,
+                    format!("{x} x {y} x {z}"),
+                    units::flops(dispatch.kernel.flops),
+                    units::bytes(touched(graph, dispatch)),
+                    bindings.join(", ")
+                )
+            }
+            Step::Image(tensor) => {
+                let tensor = graph.tensor(*tensor);
+                format!("{i:>3}  copy `{}` to its image, {}", tensor.name, units::bytes(tensor.bytes()))
+            }
+        });
+    }
+    let sizes: Vec<_> = plan.slot_bytes.iter().map(|bytes| units::bytes(*bytes)).collect();
+    let total = units::bytes(plan.slot_bytes.iter().sum());
+    lines.push(format!("Slots: {}, {total} ({})", sizes.len(), sizes.join(", ")));
+    lines.join("\n")
+}
+
+/// Bytes that a dispatch must read and write at least.
+fn touched(graph: &Graph, dispatch: &Dispatch) -> u64 {
+    let bytes = |binding: &Binding| {
+        let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
+        times * graph.tensor(binding.tensor).bytes()
+    };
+    dispatch.bindings.iter().map(bytes).sum()
+}
+
+fn binding(graph: &Graph, plan: &Plan, binding: &Binding) -> String {
+    let access = match binding.access {
+        Access::Read => "read",
+        Access::ReadImage => "read image",
+        Access::Write => "write",
+        Access::ReadWrite => "update",
+    };
+    let slot = plan.slots.get(&graph.root(binding.tensor)).map_or(String::new(), |slot| format!(" (slot {slot})"));
+    format!("{access} `{}`{slot}", graph.tensor(binding.tensor).name)
+}

@@ -1,0 +1,49 @@
+//! `wgrad summary`
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use wgrad::exec::{Executor, Options};
+use wgrad::model::Sequential;
+
+use super::layer_table::layer_table;
+use super::options::{BatchSize, DeviceOptions, adapter_line};
+use super::plan_table::plan_table;
+use super::units;
+
+/// Options of `wgrad summary`.
+#[derive(Debug, Args)]
+pub struct Summary {
+    /// Print also what the device does in a step of training and of evaluation
+    #[arg(long)]
+    plan: bool,
+    #[command(flatten)]
+    batch_size: BatchSize,
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+impl Summary {
+    /// Prints the layers, and the plans if asked.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let batch_size = self.batch_size.get()?;
+        let model = Sequential::tutorial([32, 32, 3], 10);
+        let mut out = io::stdout();
+        writeln!(out, "{}", layer_table(&model.summary().map_err(wgrad::Error::from)?))?;
+        if self.plan {
+            let gpu = Arc::new(self.device.open()?);
+            writeln!(out, "\n{}", adapter_line(gpu.info()))?;
+            let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+            let executor = Executor::new(gpu, &model, options)?;
+            let graph = executor.graph();
+            let train = format!("Training step, {batch_size} images");
+            writeln!(out, "\n{}", plan_table(&train, graph, executor.train_plan()))?;
+            let infer = format!("Evaluation step, {batch_size} images");
+            writeln!(out, "\n{}", plan_table(&infer, graph, executor.infer_plan()))?;
+            writeln!(out, "\nMemory on the device: {}", units::bytes(executor.device_bytes()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

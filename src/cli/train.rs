@@ -1,0 +1,165 @@
+//! `wgrad train`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use wgrad::data::Dataset;
+use wgrad::exec::{Executor, Options};
+use wgrad::model::Sequential;
+use wgrad::optim::Adam;
+use wgrad::train::{
+    Ending, Evaluation, History, OutputDir, Progress, RunConfig, Trainer, evaluate, result_line, weights_to_bytes,
+};
+
+use super::layer_table::layer_table;
+use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
+use super::{INTERRUPTED, note, units};
+
+/// Bytes that history and settings take, generously.
+const ROOM_FOR_TEXT: usize = 1 << 16;
+
+/// Options of `wgrad train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Passes over the training images
+    #[arg(long, default_value_t = 10)]
+    epochs: u32,
+    #[command(flatten)]
+    batch_size: BatchSize,
+    /// Adam's step size
+    #[arg(long, default_value = "1e-3", allow_negative_numbers = true)]
+    learning_rate: f64,
+    /// Chooses the initial weights and the order of the images
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    data: DataOptions,
+    /// Train on the first images only; the test set stays whole
+    #[arg(long, value_name = "IMAGES")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Directory for weights, history and settings; those of an earlier run there are replaced
+    #[arg(long, value_name = "DIR", default_value = "runs/latest")]
+    out: PathBuf,
+}
+
+impl Train {
+    /// Trains, evaluates and writes the files.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let batch_size = self.check()?;
+        let dataset = self.limited(self.data.open()?)?;
+        let gpu = Arc::new(self.device.open()?);
+        let model = Sequential::tutorial(dataset.image_shape, dataset.class_names.len());
+        let layers = model.summary().map_err(wgrad::Error::from)?;
+        let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
+        let out = OutputDir::create(&self.out, weight_bytes + ROOM_FOR_TEXT)?;
+        say(&adapter_line(gpu.info()));
+        say(&dataset_line(&dataset));
+        say(&layer_table(&layers));
+
+        let options = Options {
+            batch_size,
+            seed: self.seed,
+            adam: Adam { learning_rate: self.learning_rate, ..Adam::default() },
+            micro_kernel: self.device.micro_kernel(),
+            ..Options::default()
+        };
+        let epochs = self.epochs as usize;
+        let config = RunConfig::new(epochs, &options, &dataset, self.limit, &gpu);
+        let stop = stop_on_signals()?;
+        let mut executor = Executor::new(gpu, &model, options)?;
+        say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
+
+        let mut history = History::new(&dataset.name);
+        let mut progress = Progress::new();
+        let ending = Trainer::new(&mut executor, &dataset, batch_size, self.seed, &stop)
+            .observe(&mut progress)
+            .observe(&mut history)
+            .fit(1..=epochs)?;
+        drop(progress);
+        if ending != Ending::Interrupted {
+            history.evaluation = evaluate(&mut executor, &dataset.test, batch_size, &stop)?;
+        }
+        write_files(&out, &executor, &history, &config)?;
+        Ok(report(&out, &dataset, &history, epochs))
+    }
+
+    /// The batch size, once all numbers make sense.
+    fn check(&self) -> anyhow::Result<usize> {
+        if self.epochs == 0 {
+            bail!("--epochs is 0; give 1 or more");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            bail!("--learning-rate is {}; give a number above 0, such as 1e-3", self.learning_rate);
+        }
+        if self.limit == Some(0) {
+            bail!("--limit is 0; give 1 or more images, or leave it out to train on all");
+        }
+        self.batch_size.get()
+    }
+
+    /// The set, with no more training images than asked for.
+    fn limited(&self, dataset: Dataset) -> anyhow::Result<Dataset> {
+        let Some(limit) = self.limit else { return Ok(dataset) };
+        let images = dataset.train.len();
+        if limit > images {
+            bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
+        }
+        Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
+    }
+}
+
+/// A flag that Ctrl-C and a request to terminate set. The second one ends the process, for a step that never does.
+fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    };
+    ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
+    Ok(stop)
+}
+
+fn write_files(out: &OutputDir, executor: &Executor, history: &History, config: &RunConfig) -> anyhow::Result<()> {
+    let parameters = executor.gpu().block_on(executor.parameters())?;
+    let weights = weights_to_bytes(&parameters)?;
+    let (csv, json, config) = (history.to_csv(), history.to_json()?, config.to_json()?);
+    out.write(&[
+        ("weights.safetensors", &weights),
+        ("history.csv", csv.as_bytes()),
+        ("history.json", json.as_bytes()),
+        ("config.json", config.as_bytes()),
+    ])?;
+    Ok(())
+}
+
+fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) -> ExitCode {
+    let files =
+        format!("weights.safetensors, history.csv, history.json and config.json are in {}", out.path().display());
+    match history.evaluation {
+        Some(Evaluation { loss, accuracy, steps, seconds, .. }) => {
+            say(&format!("Test set of {}:", dataset.name));
+            say(&result_line(steps, seconds, loss, accuracy));
+            say(&files);
+            ExitCode::SUCCESS
+        }
+        None => {
+            note(&format!("interrupted: {} of {epochs} epochs were finished", history.epochs.len()));
+            say(&files);
+            INTERRUPTED.into()
+        }
+    }
+}
+
+/// Prints a line. Training goes on where nobody reads it any more.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,73 @@
+//! What can go wrong while training, and with its files.
+
+use std::{io, path::PathBuf};
+
+/// Failure of a run, or of reading and writing its files.
+///
+/// Every message is one line: what is wrong, where, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss of a training step is NaN or infinite, so the weights are of no use any more.
+    #[error("the loss is {loss} in epoch {epoch}, step {step}; nothing was written, try a smaller --learning-rate")]
+    NotFinite {
+        /// What was measured.
+        loss: f64,
+        /// Epoch, counted from 1.
+        epoch: usize,
+        /// Step in the epoch, counted from 1.
+        step: usize,
+    },
+    /// The loss of an evaluation step is NaN or infinite.
+    #[error("the loss is {loss} in step {step} of the evaluation; train again with a smaller --learning-rate")]
+    EvaluationNotFinite {
+        /// What was measured.
+        loss: f64,
+        /// Step of the pass, counted from 1.
+        step: usize,
+    },
+    /// A directory or file of results can't be written.
+    #[error(
+        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --out",
+        path.display()
+    )]
+    Write {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of weights can't be read.
+    #[error("cannot read {}: {source}; name the weights.safetensors of a finished run", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is cut short, or is something else.
+    #[error("{} is not a whole safetensors file: {reason}; name the weights.safetensors of a run", path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor's elements are not float32.
+    #[error("{} holds `{tensor}` as {dtype}; wgrad reads F32, so convert it first", path.display())]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The type of its elements, in the format's words.
+        dtype: String,
+    },
+    /// A tensor whose shape and elements don't agree.
+    #[error("`{tensor}` can't be stored: {reason}; please report it")]
+    Unstorable {
+        /// The tensor.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,132 @@
+//! Sums of metrics, and the pass that evaluates.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::TrainError;
+use crate::Error;
+use crate::data::{Loader, Split};
+use crate::exec::{Executor, StepMetrics};
+
+/// Batches that the loader gathers ahead of the device.
+pub(super) const DEPTH: usize = 2;
+
+/// Metrics summed over images, so that a short last batch counts for what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Steps.
+    pub steps: usize,
+    /// Images.
+    pub images: u64,
+    /// Sum of the images' losses.
+    loss_sum: f64,
+    /// Images whose class was found.
+    correct: u64,
+}
+
+impl Measured {
+    /// Counts `steps` in; gives the first loss that is NaN or infinite, with the number of its step, counted from 1.
+    pub(super) fn add(&mut self, steps: &[StepMetrics]) -> Result<(), (f64, usize)> {
+        for step in steps {
+            self.steps += 1;
+            self.images += u64::from(step.length);
+            self.loss_sum += step.loss * f64::from(step.length);
+            self.correct += u64::from(step.correct);
+            if !step.loss.is_finite() {
+                return Err((step.loss, self.steps));
+            }
+        }
+        Ok(())
+    }
+
+    /// Mean loss; 0 without images.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum / self.images.max(1) as f64
+    }
+
+    /// Share of the images whose class was found; 0 without images.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images.max(1) as f64
+    }
+}
+
+/// The network on a whole split.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Mean loss over the images.
+    pub loss: f64,
+    /// Share of the images whose class was found.
+    pub accuracy: f64,
+    /// Images.
+    pub images: u64,
+    /// Steps.
+    pub steps: usize,
+    /// Time it took, in seconds.
+    pub seconds: f64,
+}
+
+/// Evaluates `split` in order, in batches of `batch_size`, which must be the executor's. Gives none where `stop` was
+/// set before the end.
+///
+/// # Errors
+/// A loss that is NaN or infinite, or what the loader or the device reports.
+pub fn evaluate(
+    executor: &mut Executor,
+    split: &Arc<Split>,
+    batch_size: usize,
+    stop: &AtomicBool,
+) -> Result<Option<Evaluation>, Error> {
+    let gpu = executor.gpu().clone();
+    let order = (0..split.len() as u32).collect();
+    let mut loader = Loader::new(split.clone(), order, batch_size, DEPTH)?;
+    let mut measured = Measured::default();
+    let mut count = |steps: &[StepMetrics]| {
+        measured.add(steps).map_err(|(loss, step)| TrainError::EvaluationNotFinite { loss, step })
+    };
+    let started = Instant::now();
+    while let Some(batch) = loader.next() {
+        gpu.block_on(executor.eval_step(&batch))?;
+        loader.recycle(batch);
+        count(&executor.arrived_metrics())?;
+        if stop.load(Ordering::Relaxed) {
+            gpu.block_on(executor.metrics())?;
+            return Ok(None);
+        }
+    }
+    count(&gpu.block_on(executor.metrics())?)?;
+    Ok(Some(Evaluation {
+        loss: measured.loss(),
+        accuracy: measured.accuracy(),
+        images: measured.images,
+        steps: measured.steps,
+        seconds: started.elapsed().as_secs_f64(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_batch_counts_for_its_images() {
+        let mut measured = Measured::default();
+        let steps =
+            [StepMetrics { loss: 1.0, correct: 3, length: 32 }, StepMetrics { loss: 4.0, correct: 6, length: 4 }];
+        measured.add(&steps).unwrap();
+        assert_eq!((measured.steps, measured.images), (2, 36));
+        assert_eq!(measured.loss(), 48.0 / 36.0);
+        assert_eq!(measured.accuracy(), 0.25);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_found() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut measured = Measured::default();
+            let steps = [1.0, bad, 1.0].map(|loss| StepMetrics { loss, correct: 0, length: 8 });
+            assert_eq!(measured.add(&steps).unwrap_err().1, 2);
+        }
+    }
+}

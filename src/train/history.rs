@@ -1,0 +1,106 @@
+//! What each epoch measured, as files.
+
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+
+use super::{Evaluation, Observer};
+use crate::Error;
+use crate::exec::Executor;
+
+/// An epoch's measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HistoryRow {
+    /// Its number, counted from 1.
+    pub epoch: usize,
+    /// Mean training loss over its images, each measured before its step's update.
+    pub loss: f64,
+    /// Share of the training images whose class was found.
+    pub accuracy: f64,
+    /// Mean loss on the test images, after the epoch.
+    pub val_loss: f64,
+    /// Share of the test images whose class was found.
+    pub val_accuracy: f64,
+    /// Training time in seconds, without the evaluation.
+    pub seconds: f64,
+    /// Training images a second of training time.
+    pub images_per_second: f64,
+}
+
+/// Rows of the finished epochs; as an observer, it collects them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct History {
+    /// Name of the data set.
+    pub dataset: String,
+    /// The rows, in order.
+    pub epochs: Vec<HistoryRow>,
+    /// The evaluation after the last epoch; none where the run was interrupted.
+    pub evaluation: Option<Evaluation>,
+}
+
+impl History {
+    /// A history with no rows.
+    pub fn new(dataset: &str) -> Self {
+        Self { dataset: dataset.into(), epochs: Vec::new(), evaluation: None }
+    }
+
+    /// The rows under the header `epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second`.
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::from("epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second\n");
+        for row in &self.epochs {
+            let HistoryRow { epoch, loss, accuracy, val_loss, val_accuracy, seconds, images_per_second } = row;
+            csv += &format!("{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds},{images_per_second}\n");
+        }
+        csv
+    }
+
+    /// Rows and evaluation. Two runs of one seed differ in the times alone.
+    ///
+    /// # Errors
+    /// None that this type is known to cause.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+impl Observer for History {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+        self.epochs.push(*row);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_files_hold_the_same_rows() {
+        let mut history = History::new("shapes");
+        assert_eq!(history.to_csv().lines().count(), 1);
+        for epoch in [1, 2] {
+            history.epochs.push(HistoryRow {
+                epoch,
+                loss: 1.5,
+                accuracy: 0.25,
+                val_loss: 2.0,
+                val_accuracy: 1.0 / 3.0,
+                seconds: 4.0,
+                images_per_second: 250.0,
+            });
+        }
+        let json: serde_json::Value = serde_json::from_str(&history.to_json().unwrap()).unwrap();
+        let csv = history.to_csv();
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        for (record, row) in reader.records().zip(json["epochs"].as_array().unwrap()) {
+            let record = record.unwrap();
+            assert_eq!(row.as_object().unwrap().len(), header.len());
+            for (name, value) in header.iter().zip(&record) {
+                assert_eq!(row[name].as_f64(), value.parse().ok(), "{name}");
+            }
+        }
+        assert_eq!(json["dataset"], "shapes");
+        assert!(json["evaluation"].is_null());
+    }
+}

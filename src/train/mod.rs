@@ -1,0 +1,21 @@
+//! Training: the loop over epochs, what it tells to observers, and the files that a run leaves.
+
+mod error;
+mod evaluation;
+mod history;
+mod observer;
+mod output_dir;
+mod progress;
+mod run_config;
+mod trainer;
+mod weights;
+
+pub use error::TrainError;
+pub use evaluation::{Evaluation, Measured, evaluate};
+pub use history::{History, HistoryRow};
+pub use observer::{Epoch, Observer};
+pub use output_dir::OutputDir;
+pub use progress::{Progress, result_line};
+pub use run_config::{AdapterConfig, DatasetConfig, RunConfig};
+pub use trainer::{Ending, Trainer};
+pub use weights::{read_weights, weights_to_bytes};

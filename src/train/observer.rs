@@ -1,0 +1,37 @@
+//! What happens during training, for those who want to know.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{HistoryRow, Measured};
+use crate::Error;
+use crate::exec::Executor;
+
+/// An epoch that is about to be trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number, counted from 1.
+    pub number: usize,
+    /// Number of the last epoch.
+    pub last: usize,
+    /// Steps in it.
+    pub steps: usize,
+}
+
+/// Follows training. All methods do nothing unless written.
+pub trait Observer {
+    /// Before the first step of an epoch.
+    fn on_epoch_begin(&mut self, _epoch: &Epoch) {}
+
+    /// After `step` (counted from 1) was submitted, `elapsed` after the epoch began. Measurements arrive later:
+    /// `measured` covers the steps whose numbers are here.
+    fn on_step(&mut self, _step: usize, _measured: &Measured, _elapsed: Duration) {}
+
+    /// After the evaluation of an epoch; [`ControlFlow::Break`] ends training here.
+    ///
+    /// # Errors
+    /// What the observer could not do; training stops.
+    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+        Ok(ControlFlow::Continue(()))
+    }
+}

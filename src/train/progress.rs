@@ -1,0 +1,127 @@
+//! Progress as Keras prints it: a bar on a terminal, plain lines elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Epoch, HistoryRow, Measured, Observer};
+use crate::Error;
+use crate::exec::Executor;
+
+/// Time between two plain lines of an epoch.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Tells on standard output how training goes. Training goes on where nobody reads it any more.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    terminal: bool,
+    steps: usize,
+    printed: Duration,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Progress {
+    /// Draws a bar where standard output is a terminal, prints a line every ten seconds elsewhere.
+    pub fn new() -> Self {
+        Self { bar: None, terminal: io::stdout().is_terminal(), steps: 0, printed: Duration::ZERO }
+    }
+
+    fn print(&self, line: &str) {
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+}
+
+impl Observer for Progress {
+    fn on_epoch_begin(&mut self, epoch: &Epoch) {
+        self.print(&format!("Epoch {}/{}", epoch.number, epoch.last));
+        self.steps = epoch.steps;
+        self.printed = Duration::ZERO;
+        if self.terminal {
+            let bar = ProgressBar::with_draw_target(Some(epoch.steps as u64), ProgressDrawTarget::stdout());
+            if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} {msg}") {
+                bar.set_style(style.progress_chars("━━─"));
+            }
+            self.bar = Some(bar);
+        }
+    }
+
+    fn on_step(&mut self, step: usize, measured: &Measured, elapsed: Duration) {
+        let line = || {
+            let per_step = elapsed.as_secs_f64() / step as f64;
+            let left = per_step * (self.steps - step.min(self.steps)) as f64;
+            let figures = match measured.steps {
+                0 => String::new(),
+                _ => format!(" - {}", figures("", measured.loss(), measured.accuracy())),
+            };
+            (elapsed.as_secs(), left.round(), step_time(per_step), figures)
+        };
+        if let Some(bar) = &self.bar {
+            let (_, left, per_step, figures) = line();
+            bar.set_message(format!("{left}s {per_step}{figures}"));
+            bar.set_position(step as u64);
+        } else if elapsed - self.printed >= INTERVAL {
+            let (seconds, _, per_step, figures) = line();
+            self.print(&format!("{step}/{} - {seconds}s - {per_step}{figures}", self.steps));
+            self.printed = elapsed;
+        }
+    }
+
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let line = result_line(self.steps, row.seconds, row.loss, row.accuracy);
+        self.print(&format!("{line} - {}", figures("val_", row.val_loss, row.val_accuracy)));
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        // An interrupted epoch keeps its bar, and what follows starts on a line of its own.
+        if let Some(bar) = self.bar.take() {
+            bar.abandon();
+        }
+    }
+}
+
+/// Keras's line of a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy: 0.7035`.
+pub fn result_line(steps: usize, seconds: f64, loss: f64, accuracy: f64) -> String {
+    let per_step = step_time(seconds / steps.max(1) as f64);
+    format!("{steps}/{steps} - {seconds:.0}s - {per_step} - {}", figures("", loss, accuracy))
+}
+
+fn figures(prefix: &str, loss: f64, accuracy: f64) -> String {
+    format!("{prefix}loss: {loss:.4} - {prefix}accuracy: {accuracy:.4}")
+}
+
+fn step_time(seconds: f64) -> String {
+    if seconds >= 1.0 {
+        format!("{seconds:.0}s/step")
+    } else if seconds >= 1e-3 {
+        format!("{:.0}ms/step", seconds * 1e3)
+    } else {
+        format!("{:.0}us/step", seconds * 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_read_as_those_of_keras() {
+        let line = result_line(1563, 12.3, 1.51234, 0.45);
+        assert_eq!(line, "1563/1563 - 12s - 8ms/step - loss: 1.5123 - accuracy: 0.4500");
+        assert_eq!(step_time(0.000_52), "520us/step");
+        assert_eq!(step_time(2.4), "2s/step");
+    }
+}

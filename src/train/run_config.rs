@@ -1,0 +1,116 @@
+//! Everything that a run was made with.
+
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::exec::Options;
+use crate::gpu::{Gpu, RuntimeChecks};
+
+/// Settings, adapter and data of a run: what `config.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunConfig {
+    /// wgrad's version.
+    pub wgrad: &'static str,
+    /// Epochs asked for.
+    pub epochs: usize,
+    /// Images of a minibatch.
+    pub batch_size: usize,
+    /// Chooses initial weights and order.
+    pub seed: u64,
+    /// The optimizer.
+    pub optimizer: &'static str,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Adam's decay of the first moment.
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    pub beta2: f64,
+    /// Adam's epsilon.
+    pub epsilon: f64,
+    /// The loop of the matrix products.
+    pub kernel: String,
+    /// Whether shaders check indices and loops.
+    pub runtime_checks: bool,
+    /// The data set.
+    pub dataset: DatasetConfig,
+    /// The adapter.
+    pub adapter: AdapterConfig,
+}
+
+/// The data of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DatasetConfig {
+    /// `cifar10` or `shapes`.
+    pub name: String,
+    /// Where it was read from.
+    pub origin: String,
+    /// SHA-256 of the whole set.
+    pub checksum: String,
+    /// Training images asked for; all if none.
+    pub limit: Option<usize>,
+    /// Training images.
+    pub train_images: usize,
+    /// Test images.
+    pub test_images: usize,
+}
+
+/// The adapter of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdapterConfig {
+    /// Its name.
+    pub name: String,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: String,
+    /// The driver.
+    pub driver: String,
+    /// The driver's version.
+    pub driver_info: String,
+}
+
+impl RunConfig {
+    /// What `options` and `dataset`, cut to `limit` training images, are on `gpu`.
+    pub fn new(epochs: usize, options: &Options, dataset: &Dataset, limit: Option<usize>, gpu: &Gpu) -> Self {
+        Self {
+            wgrad: env!("CARGO_PKG_VERSION"),
+            epochs,
+            batch_size: options.batch_size,
+            seed: options.seed,
+            optimizer: "adam",
+            learning_rate: options.adam.learning_rate,
+            beta1: options.adam.beta1,
+            beta2: options.adam.beta2,
+            epsilon: options.adam.epsilon,
+            kernel: options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel()).to_string(),
+            runtime_checks: options.checks == RuntimeChecks::On,
+            dataset: DatasetConfig {
+                name: dataset.name.clone(),
+                origin: dataset.origin.clone(),
+                checksum: dataset.checksum.clone(),
+                limit,
+                train_images: dataset.train.len(),
+                test_images: dataset.test.len(),
+            },
+            adapter: AdapterConfig::new(gpu.info()),
+        }
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// None that this type is known to cause.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+impl AdapterConfig {
+    /// The adapter as wgpu reports it.
+    pub fn new(info: &wgpu::AdapterInfo) -> Self {
+        Self {
+            name: info.name.clone(),
+            backend: info.backend.to_string(),
+            driver: info.driver.clone(),
+            driver_info: info.driver_info.clone(),
+        }
+    }
+}

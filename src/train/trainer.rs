@@ -1,0 +1,120 @@
+//! The loop over epochs.
+
+use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::evaluation::DEPTH;
+use super::{Epoch, HistoryRow, Measured, Observer, TrainError, evaluate};
+use crate::Error;
+use crate::data::{Dataset, Loader, Sampler};
+use crate::exec::Executor;
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs were trained.
+    Finished,
+    /// An observer asked for it, at the end of an epoch.
+    Enough,
+    /// The stop flag was set; the last epoch may be in part.
+    Interrupted,
+}
+
+/// Trains an executor's network on a data set.
+pub struct Trainer<'a> {
+    executor: &'a mut Executor,
+    dataset: &'a Dataset,
+    batch_size: usize,
+    sampler: Sampler,
+    stop: &'a AtomicBool,
+    observers: Vec<&'a mut dyn Observer>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer of minibatches of `batch_size`, which must be the executor's, in an order that `seed` chooses. It
+    /// stops after the step in which `stop` is set.
+    pub fn new(
+        executor: &'a mut Executor,
+        dataset: &'a Dataset,
+        batch_size: usize,
+        seed: u64,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let sampler = Sampler::new(dataset.train.len(), seed);
+        Self { executor, dataset, batch_size, sampler, stop, observers: Vec::new() }
+    }
+
+    /// Adds an observer; they are told in the order they were added in.
+    pub fn observe(mut self, observer: &'a mut dyn Observer) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Trains `epochs`, counted from 1: each over all training images in an order of its own, then the evaluation of
+    /// all test images.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
+    /// the device reports.
+    pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
+        let last = *epochs.end();
+        for number in epochs {
+            let steps = self.dataset.train.len().div_ceil(self.batch_size.max(1));
+            let epoch = Epoch { number, last, steps };
+            for observer in &mut self.observers {
+                observer.on_epoch_begin(&epoch);
+            }
+            let started = Instant::now();
+            let Some(measured) = self.train(&epoch)? else { return Ok(Ending::Interrupted) };
+            let seconds = started.elapsed().as_secs_f64();
+            let evaluation = evaluate(self.executor, &self.dataset.test, self.batch_size, self.stop)?;
+            let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
+            let row = HistoryRow {
+                epoch: number,
+                loss: measured.loss(),
+                accuracy: measured.accuracy(),
+                val_loss: evaluation.loss,
+                val_accuracy: evaluation.accuracy,
+                seconds,
+                images_per_second: measured.images as f64 / seconds,
+            };
+            let mut flow = ControlFlow::Continue(());
+            for observer in &mut self.observers {
+                if observer.on_epoch_end(&row, self.executor)?.is_break() {
+                    flow = ControlFlow::Break(());
+                }
+            }
+            if flow.is_break() {
+                return Ok(Ending::Enough);
+            }
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// Trains one epoch; gives none where the stop flag was set before its end.
+    fn train(&mut self, epoch: &Epoch) -> Result<Option<Measured>, Error> {
+        let gpu = self.executor.gpu().clone();
+        let order = self.sampler.permutation(epoch.number as u64);
+        let mut loader = Loader::new(self.dataset.train.clone(), order, self.batch_size, DEPTH)?;
+        let mut measured = Measured::default();
+        let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
+        let started = Instant::now();
+        let mut step = 0;
+        while let Some(batch) = loader.next() {
+            gpu.block_on(self.executor.train_step(&batch))?;
+            loader.recycle(batch);
+            step += 1;
+            measured.add(&self.executor.arrived_metrics()).map_err(not_finite)?;
+            for observer in &mut self.observers {
+                observer.on_step(step, &measured, started.elapsed());
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
+        measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
+        Ok((step == epoch.steps).then_some(measured))
+    }
+}
