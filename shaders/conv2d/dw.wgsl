@@ -1,5 +1,7 @@
 // dw[m, n] = sum over k of x[k, m] dy[k, n]; a last row with x = 1 gives db.
-// m = (ky, kx, c), k = (image, oy, ox), n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
+// m = (ky, kx, c), k = (image, oy, ox), n = output channel. a = x, b = dy, c = dw, one [PART_ROWS, N] for each part of k.
+override PART_ROWS: u32;
+
 const A_ALONG_K = false;
 const B_ALONG_K = false;
 
@@ -34,5 +36,5 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 }
 
 fn store_c(m: u32, n: u32, part: u32, sum: vec4<f32>) {
-    write_c(part * M + m, n, N, sum);
+    write_c(part * PART_ROWS + m, n, N, sum);
 }

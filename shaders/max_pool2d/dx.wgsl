@@ -1,5 +1,4 @@
-// Each cell of x gathers dy from the windows whose maximum it is. a = dy, c = dx.
-@group(0) @binding(3) var<storage, read> argmax: array<u32>;
+// Each cell of x gathers dy from the windows whose maximum it is. a = dy, b = argmax, c = dx.
 
 @compute @workgroup_size(64)
 fn main(
@@ -25,7 +24,7 @@ fn main(
             // Below zero wraps around and fails the bound.
             let exists = oy < OH && ox < OW && ky < WINDOW_H && kx < WINDOW_W;
             let window = select(0u, (image * OH + oy) * OW + ox, exists);
-            let place = (vec4(argmax[window * GROUPS + group]) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);
+            let place = (vec4(bitcast<u32>(read_b1(window * GROUPS + group))) >> ARGMAX_SHIFT) & vec4(127u);
             let chosen = (place == vec4(ky * WINDOW_W + kx)) & vec4(exists);
             dx += select(vec4<f32>(), read_channels(window, group * 4u), chosen);
         }

@@ -1,4 +1,6 @@
 // y = the window's maximum; on a tie the first cell in row-major order wins. a = x, c = y.
+// If x is a relu's output, a maximum of 0 has no place: relu would stop its gradient, and so it is stopped here.
+override RELU: bool;
 @group(0) @binding(3) var<storage, read_write> argmax: array<u32>;
 
 @compute @workgroup_size(64)
@@ -22,8 +24,10 @@ fn main(
         y = select(y, x, larger);
         place = select(place, vec4(cell), larger);
     }
+    if (RELU) { place = select(vec4(NO_PLACE), place, y > vec4<f32>()); }
     if (i < PIXELS * GROUPS) {
         write_c(pixel, first, C, y);
-        argmax[i] = place.x | place.y << 8u | place.z << 16u | place.w << 24u;
+        let packed = place << ARGMAX_SHIFT;
+        argmax[i] = ARGMAX_TAG | packed.x | packed.y | packed.z | packed.w;
     }
 }

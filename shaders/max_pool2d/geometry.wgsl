@@ -1,6 +1,10 @@
 // x [n, H, W, C], y [n, OH, OW, C]; the window of pixel (oy, ox) starts at (oy * STRIDE_Y, ox * STRIDE_X).
-// Channels go in groups of four; argmax [n, OH, OW, groups] packs the place in the window of each channel's maximum,
-// a byte a channel.
+// Channels go in groups of four; argmax [n, OH, OW, groups] packs the place in its window of each channel's maximum into
+// 7 bits a channel. It is read as a float, and ARGMAX_TAG makes every pattern a normal one, whose bits survive that.
+const ARGMAX_TAG = 0x40000000u;
+const ARGMAX_SHIFT = vec4(0u, 7u, 14u, 21u);
+const NO_PLACE = 127u;
+
 override H: u32;
 override W: u32;
 override C: u32;

@@ -125,6 +125,11 @@ impl Executor {
         &self.graph
     }
 
+    /// The plans' memory and commands: plan 0 trains, plan 1 infers.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// Schedule of a training step.
     pub fn train_plan(&self) -> &Plan {
         &self.train
@@ -146,7 +151,7 @@ impl Executor {
     /// What the device reports.
     pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
         self.updates += 1;
-        let alpha = self.options.adam.alpha(self.updates) as f32;
+        let alpha = self.options.adam.alpha(self.updates);
         self.step(batch, TRAIN, alpha).await
     }
 

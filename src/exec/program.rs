@@ -1,6 +1,7 @@
 //! Plans with their memory, pipelines and bind groups: everything a step needs, made before the first.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use crate::gpu::{Gpu, GpuError, PipelineCache, RuntimeChecks};
@@ -139,20 +140,14 @@ impl Program {
     /// Encodes the schedule of a plan, counted as they were given. Copies into images end a compute pass; without
     /// them the schedule is one pass.
     pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) {
-        let mut commands = self.schedules[plan].iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Image { buffer, offset, image } = command {
-                Gpu::copy_to_image(encoder, buffer, *offset, image);
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Dispatch { pipeline, bind_group, grid }) = commands.peek() {
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, bind_group, &[]);
-                pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
-                commands.next();
-            }
+        encode(&mut self.schedules[plan].iter().peekable(), encoder);
+    }
+
+    /// Encodes one step of a plan `times` over, for measuring it.
+    pub fn encode_step(&self, plan: usize, step: usize, times: usize, encoder: &mut wgpu::CommandEncoder) {
+        let command = &self.schedules[plan][step];
+        for _ in 0..times {
+            encode(&mut std::iter::once(command).peekable(), encoder);
         }
     }
 
@@ -191,6 +186,23 @@ impl Program {
         let (buffer, offset) = self.place(graph, plan, tensor);
         let bytes = graph.tensor(tensor).shape.elements() as u64 * 4;
         read_buffer(&self.gpu, buffer, offset, bytes).await
+    }
+}
+
+fn encode<'a>(commands: &mut Peekable<impl Iterator<Item = &'a Command>>, encoder: &mut wgpu::CommandEncoder) {
+    while let Some(command) = commands.peek() {
+        if let Command::Image { buffer, offset, image } = command {
+            Gpu::copy_to_image(encoder, buffer, *offset, image);
+            commands.next();
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        while let Some(Command::Dispatch { pipeline, bind_group, grid }) = commands.peek() {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, bind_group, &[]);
+            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+            commands.next();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
+use std::collections::HashSet;
+
 use super::{Graph, Home, Target, TensorId};
 use crate::kernel::{Access, Kernel, fold_grid};
 use crate::shape::Shape;
@@ -40,12 +42,13 @@ pub struct Recorder<'g> {
     graph: &'g mut Graph,
     mode: Mode,
     dispatches: Vec<Dispatch>,
+    stopped: HashSet<TensorId>,
 }
 
 impl<'g> Recorder<'g> {
     /// A recorder with nothing recorded.
     pub fn new(graph: &'g mut Graph, mode: Mode) -> Self {
-        Self { graph, mode, dispatches: Vec::new() }
+        Self { graph, mode, dispatches: Vec::new(), stopped: HashSet::new() }
     }
 
     /// What the schedule is for.
@@ -71,6 +74,16 @@ impl<'g> Recorder<'g> {
     /// A tensor that lives only inside this schedule.
     pub fn temporary(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.graph.add_tensor(name, shape, Home::Slot)
+    }
+
+    /// Notes that a gradient is 0 already wherever the relu that made the tensor put out 0.
+    pub fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
+        self.stopped.insert(gradient);
+    }
+
+    /// Whether [`Recorder::mark_stopped_by_relu`] was called for this gradient: a sum of two is another tensor.
+    pub fn is_stopped_by_relu(&self, gradient: TensorId) -> bool {
+        self.stopped.contains(&gradient)
     }
 
     /// The elements of `of` under the shape of `like`.

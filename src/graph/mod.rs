@@ -162,6 +162,11 @@ impl Graph {
         self.tensors[id.0].home = home;
     }
 
+    /// Whether `id` is the output of an operation that ends in a relu.
+    pub fn ends_in_relu(&self, id: TensorId) -> bool {
+        self.nodes.iter().any(|node| node.output == id && node.operation.ends_in_relu())
+    }
+
     /// Records the forward pass.
     pub fn record_forward(&mut self, mode: Mode) -> Vec<Dispatch> {
         let nodes = std::mem::take(&mut self.nodes);

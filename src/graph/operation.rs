@@ -34,6 +34,11 @@ pub trait Operation: Debug {
         gradients: &[Option<TensorId>],
     );
 
+    /// Whether the output is a relu's, so that its gradient is 0 wherever it is 0.
+    fn ends_in_relu(&self) -> bool {
+        false
+    }
+
     /// Whether the node is a loss: it needs no gradient from above.
     fn is_loss(&self) -> bool {
         false

@@ -58,8 +58,8 @@ pub enum ModelError {
         /// The layer.
         layer: String,
     },
-    /// A pooling window whose places don't fit a byte.
-    #[error("layer `{layer}` pools {cells} cells; at most 256 are supported")]
+    /// A pooling window whose places don't fit 7 bits.
+    #[error("layer `{layer}` pools {cells} cells; at most 127 are supported")]
     Pool {
         /// The layer.
         layer: String,
@@ -276,7 +276,7 @@ fn append(graph: &mut Graph, name: &str, layer: &Layer, x: TensorId) -> Result<T
         }
         Layer::MaxPool2d { window, stride } => {
             check_window(window, stride, MaxPool2d::output_size(image()?, window, nonzero(stride)))?;
-            if window[0] * window[1] > 256 {
+            if window[0] * window[1] > MaxPool2d::MAX_CELLS {
                 return Err(ModelError::Pool { layer: name.into(), cells: window[0] * window[1] });
             }
             Ok(graph.max_pool2d(name, window, stride, x))

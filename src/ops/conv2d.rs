@@ -116,35 +116,40 @@ impl Conv2d {
         let rows = self.window_cells() + usize::from(self.bias);
         let product = MatrixProduct::split(rows, self.filters, self.output_pixels(), target);
         let name = recorder.graph().tensor(dw).name.clone();
+        // So that every part starts on a vec4.
+        let part_rows = rows.next_multiple_of(4);
         let result = if product.parts == 1 {
             dw
         } else {
-            recorder.temporary(format!("{name} parts"), [product.parts, rows, self.filters])
+            recorder.temporary(format!("{name} parts"), [product.parts, part_rows, self.filters])
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result, self.filters);
-        let dispatch = self.geometry(dispatch).source(include_str!("../../shaders/conv2d/dw.wgsl"));
+        let dispatch =
+            self.geometry(dispatch).source(include_str!("../../shaders/conv2d/dw.wgsl")).size("PART_ROWS", part_rows);
         product.complete(dispatch, target).record();
         if product.parts > 1 {
-            sum_parts(recorder, &name, result, dw, rows * self.filters, product.parts);
+            let count = rows * self.filters;
+            recorder
+                .dispatch(format!("{name} = sum of parts"))
+                .a(result)
+                .c(dw, count)
+                .source(include_str!("../../shaders/sum_parts.wgsl"))
+                .size("PARTS", product.parts)
+                .size("PART_LEN", part_rows * self.filters)
+                .elementwise(count, product.parts)
+                .record();
         }
     }
-}
-
-fn sum_parts(recorder: &mut Recorder, name: &str, parts: TensorId, sum: TensorId, count: usize, number: usize) {
-    recorder
-        .dispatch(format!("{name} = sum of parts"))
-        .a(parts)
-        .c(sum, count)
-        .source(include_str!("../../shaders/sum_parts.wgsl"))
-        .size("PARTS", number)
-        .elementwise(count, number)
-        .record();
 }
 
 impl Operation for Conv2d {
     fn output_shape(&self) -> Shape {
         let [oh, ow] = self.output_size();
         [self.input[0], oh, ow, self.filters].into()
+    }
+
+    fn ends_in_relu(&self) -> bool {
+        self.relu
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {

@@ -46,6 +46,10 @@ impl Operation for Dense {
         [self.input[0], self.units].into()
     }
 
+    fn ends_in_relu(&self) -> bool {
+        self.relu
+    }
+
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
         self.as_convolution().forward(recorder, inputs, output);
     }

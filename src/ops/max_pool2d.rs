@@ -8,12 +8,14 @@ use crate::shape::Shape;
 pub struct MaxPool2d {
     /// `[n, h, w, c]`
     pub input: [usize; 4],
-    /// `[window_h, window_w]`, at most 256 cells.
+    /// `[window_h, window_w]`, at most [`MaxPool2d::MAX_CELLS`] cells.
     pub window: [usize; 2],
     /// `[sy, sx]`
     pub stride: [usize; 2],
-    /// Place of each maximum: `[n, oh, ow, ceil(c / 4)]`, a byte a channel.
+    /// Place of each maximum: `[n, oh, ow, ceil(c / 4)]`, 7 bits a channel.
     argmax: TensorId,
+    /// Whether the input is a relu's output.
+    relu: bool,
 }
 
 impl Graph {
@@ -23,11 +25,15 @@ impl Graph {
         let input = [dims[0], dims[1], dims[2], dims[3]];
         let [oh, ow] = MaxPool2d::output_size(input, window, stride);
         let argmax = self.add_tensor(format!("{name} argmax"), [input[0], oh, ow, input[3].div_ceil(4)], Home::Slot);
-        self.add_node(name, MaxPool2d { input, window, stride, argmax }, &[x])
+        let relu = self.ends_in_relu(x);
+        self.add_node(name, MaxPool2d { input, window, stride, argmax, relu }, &[x])
     }
 }
 
 impl MaxPool2d {
+    /// Most cells of a window: their places fit 7 bits, but for the one that means none.
+    pub const MAX_CELLS: usize = 127;
+
     /// `[oh, ow]`; 0 where the window is larger than the image.
     pub fn output_size(input: [usize; 4], window: [usize; 2], stride: [usize; 2]) -> [usize; 2] {
         [0, 1].map(|axis| match input[1 + axis].checked_sub(window[axis]) {
@@ -75,6 +81,7 @@ impl Operation for MaxPool2d {
         let dispatch = recorder.dispatch(name).a(inputs[0]).c(output, c).bind(3, self.argmax, Access::Write);
         self.geometry(dispatch, self.output_shape().elements() / c, self.window[0] * self.window[1])
             .source(include_str!("../../shaders/max_pool2d/forward.wgsl"))
+            .constant("RELU", self.relu)
             .record();
     }
 
@@ -90,9 +97,12 @@ impl Operation for MaxPool2d {
         let [n, h, w, c] = self.input;
         let windows: usize = [0, 1].map(|axis| self.window[axis].div_ceil(self.stride[axis])).iter().product();
         let name = recorder.graph().tensor(dx).name.clone();
-        let dispatch = recorder.dispatch(name).a(dy).c(dx, c).bind(3, self.argmax, Access::Read);
+        let dispatch = recorder.dispatch(name).a(dy).b(self.argmax).c(dx, c);
         self.geometry(dispatch, n * h * w, 2 * windows)
             .source(include_str!("../../shaders/max_pool2d/dx.wgsl"))
             .record();
+        if self.relu {
+            recorder.mark_stopped_by_relu(dx);
+        }
     }
 }

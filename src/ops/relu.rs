@@ -19,8 +19,12 @@ impl Graph {
 }
 
 impl Recorder<'_> {
-    /// Records the gradient of a relu, fused or not, whose output was `y`; returns the gradient of its input.
+    /// Records the gradient of a fused relu whose output was `y`; returns the gradient of its input, which is `dy`
+    /// where that stopped already.
     pub(super) fn relu_gradient(&mut self, dy: TensorId, y: TensorId) -> TensorId {
+        if self.is_stopped_by_relu(dy) {
+            return dy;
+        }
         let tensor = self.graph().tensor(y);
         let (name, shape) = (format!("d {} before relu", tensor.name), tensor.shape.clone());
         let dx = self.temporary(name, shape);
@@ -44,6 +48,10 @@ impl Recorder<'_> {
 impl Operation for Relu {
     fn output_shape(&self) -> Shape {
         self.shape.clone()
+    }
+
+    fn ends_in_relu(&self) -> bool {
+        true
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {

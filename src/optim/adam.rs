@@ -22,10 +22,11 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Step size of step `t`, counted from 1, with both bias corrections folded in.
-    pub fn alpha(&self, t: u64) -> f64 {
-        let t = t as f64;
-        self.learning_rate * (1.0 - self.beta2.powf(t)).sqrt() / (1.0 - self.beta1.powf(t))
+    /// Step size of step `t`, counted from 1, with both bias corrections folded in. In f32, because Keras takes the
+    /// powers in f32: `1 - beta2^t` loses 1e-5 of itself there in the first steps, and parity is closer than that.
+    pub fn alpha(&self, t: u64) -> f32 {
+        let power = |beta: f64| (beta as f32).powf(t as f32);
+        self.learning_rate as f32 * (1.0 - power(self.beta2)).sqrt() / (1.0 - power(self.beta1))
     }
 
     /// Records the update of all parameters of `graph`, in one dispatch; `alpha` comes with the minibatch.
@@ -34,16 +35,26 @@ impl Adam {
         let [w, dw, m, v] =
             Arena::ALL.map(|arena| graph.add_tensor(format!("{arena:?}"), [count], Home::Arena(arena, 0)));
         let mut recorder = Recorder::new(graph, Mode::Train);
-        recorder
+        let reads_images = recorder.target().micro_kernel.reads_images();
+        let mut dispatch = recorder
             .dispatch("adam")
             .a(dw)
             .bind(1, minibatch, Access::Read)
             .bind(2, w, Access::ReadWrite)
             .bind(3, m, Access::ReadWrite)
             .bind(4, v, Access::ReadWrite)
-            .source(include_str!("../../shaders/adam.wgsl"))
-            .constant("BETA1", self.beta1)
-            .constant("BETA2", self.beta2)
+            .source(include_str!("../../shaders/adam/update.wgsl"));
+        dispatch = if reads_images {
+            (5..)
+                .zip([w, m, v])
+                .fold(dispatch, |dispatch, (index, state)| dispatch.bind(index, state, Access::ReadImage))
+                .source(include_str!("../../shaders/adam/state_image.wgsl"))
+        } else {
+            dispatch.source(include_str!("../../shaders/adam/state_buffer.wgsl"))
+        };
+        dispatch
+            .constant("NEW1", 1.0 - self.beta1)
+            .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
             .elementwise(count, 12)
             .record();
