@@ -1,0 +1,348 @@
+//! The command line as users meet it: wrong input, full disks, interrupts, and what a run leaves.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wgrad::data::cifar10::{FILE_BYTES, FILES};
+use wgrad::data::download::ARCHIVE_NAME;
+use wgrad::train::read_weights;
+
+/// A command that knows of no CIFAR-10, and whose downloads fail at once.
+fn wgrad(arguments: &str) -> Command {
+    let empty = env!("CARGO_TARGET_TMPDIR");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(empty)
+        .env_remove("CIFAR10_DIR")
+        .env_remove("RUST_LOG")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        // Mesa complains of a missing one.
+        .env("XDG_RUNTIME_DIR", empty);
+    command
+}
+
+/// A short training on the software adapter.
+fn train(out: &Path, arguments: &str) -> Command {
+    let mut command = wgrad(&format!("train --dataset shapes --adapter software {arguments}"));
+    command.arg("--out").arg(out);
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Asserts that a command fails with one line that holds all of `parts`.
+fn fails(command: &mut Command, parts: &[&str]) {
+    let output = command.output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
+    }
+}
+
+fn succeeds(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    output
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A directory with CIFAR-10's six files, sparse, black and of label 0.
+fn black_cifar10() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in FILES {
+        File::create(dir.path().join(file)).unwrap().set_len(FILE_BYTES).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused() {
+    let out = tempfile::tempdir().unwrap();
+    for (arguments, parts) in [
+        ("--batch-size 0", ["--batch-size is 0", "give 1 or more"]),
+        ("--epochs 0", ["--epochs is 0", "give 1 or more"]),
+        ("--limit 0", ["--limit is 0", "leave it out"]),
+        ("--limit 30000", ["30000", "20000 training images"]),
+        ("--learning-rate 0", ["--learning-rate is 0", "above 0"]),
+        ("--learning-rate -1", ["--learning-rate is -1", "above 0"]),
+        ("--learning-rate nan", ["--learning-rate is NaN", "above 0"]),
+        ("--limit 99 --batch-size 100000", ["loops", "use a smaller batch"]),
+    ] {
+        fails(&mut train(out.path(), arguments), &parts);
+    }
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+    let output = train(out.path(), "--batch-size many").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
+    for name in ["voodoo", "99"] {
+        let mut command = wgrad(&format!("train --dataset shapes --adapter {name}"));
+        fails(&mut command, &[&format!("no adapter matches `{name}`"), "0 `"]);
+    }
+}
+
+#[test]
+fn broken_data_is_an_error_that_names_the_file() {
+    let named = |dir: &Path, parts: &[&str]| {
+        for dataset in ["cifar10", "auto"] {
+            let mut command = wgrad(&format!("train --dataset {dataset} --data-dir"));
+            fails(command.arg(dir), parts);
+        }
+    };
+    named(Path::new("/no/such/place"), &["no directory /no/such/place", "--data-dir"]);
+
+    let dir = black_cifar10();
+    let path = dir.path().join(FILES[2]);
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_len(FILE_BYTES - 1).unwrap();
+    named(dir.path(), &[FILES[2], "truncated", "download it again"]);
+    file.set_len(FILE_BYTES + 1).unwrap();
+    named(dir.path(), &[FILES[2], "not a CIFAR-10 binary file"]);
+    file.set_len(FILE_BYTES).unwrap();
+    (&file).write_all(&[11]).unwrap();
+    named(dir.path(), &[FILES[2], "label 11", "record 0"]);
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(ARCHIVE_NAME), b"not an archive").unwrap();
+    named(dir.path(), &[ARCHIVE_NAME, "14 bytes", "fetch it again"]);
+}
+
+#[test]
+fn weights_that_do_not_fit_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let eval = || {
+        let mut command = wgrad("eval --dataset shapes --adapter software --weights");
+        command.arg(&path);
+        command
+    };
+    fails(&mut eval(), &["cannot read", "weights.safetensors"]);
+    fs::write(&path, b"nonsense").unwrap();
+    fails(&mut eval(), &["weights.safetensors is not a whole safetensors file"]);
+    let tensors: [(&str, safetensors::tensor::TensorView); 0] = [];
+    fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    fails(&mut eval(), &["weights.safetensors", "`conv2d/kernel` is missing"]);
+}
+
+#[test]
+fn without_cifar10_auto_says_so_loudly() {
+    let cache = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let mut command = wgrad("train --limit 32 --epochs 1 --adapter software");
+    command.env("XDG_CACHE_HOME", cache.path()).env("HOME", cache.path()).arg("--out").arg(out.path());
+    let output = succeeds(&mut command);
+    assert!(stderr(&output).contains("NOT on CIFAR-10"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("Data set: shapes (generated)"));
+    assert!(stdout(&output).contains("Test set of shapes:"));
+    assert_eq!(json(&out.path().join("config.json"))["dataset"]["name"], "shapes");
+    assert_eq!(json(&out.path().join("history.json"))["dataset"], "shapes");
+}
+
+#[test]
+fn one_seed_gives_equal_files_and_eval_agrees() {
+    let outs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let output = outs.each_ref().map(|out| succeeds(&mut train(out.path(), "--limit 300 --epochs 2 --seed 7")));
+    let bytes = |name: &str| outs.each_ref().map(|out| fs::read(out.path().join(name)).unwrap());
+    let [a, b] = bytes("weights.safetensors");
+    assert!(a == b, "the weights differ");
+    let [a, b] = bytes("history.json").map(|text| {
+        let text = String::from_utf8(text).unwrap();
+        let is_time = |line: &&str| line.contains("\"seconds\"") || line.contains("\"images_per_second\"");
+        text.lines().filter(|line| !is_time(line)).map(String::from).collect::<Vec<_>>()
+    });
+    assert_eq!(a, b);
+
+    let text = stdout(&output[0]);
+    assert!(!text.contains(['\x1b', '\r']) && !stderr(&output[0]).contains(['\x1b', '\r']), "{text}");
+    assert!(text.contains("\n10/10 - "), "{text}");
+    let csv = fs::read_to_string(outs[0].path().join("history.csv")).unwrap();
+    assert!(csv.starts_with("epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second\n1,"), "{csv}");
+    assert_eq!(csv.lines().count(), 3);
+    let config = json(&outs[0].path().join("config.json"));
+    assert_eq!((&config["seed"], &config["dataset"]["train_images"]), (&7.into(), &300.into()));
+
+    let weights = outs[0].path().join("weights.safetensors");
+    let mut eval = wgrad("eval --dataset shapes --adapter software --json --weights");
+    let report: Value = serde_json::from_slice(&succeeds(eval.arg(&weights)).stdout).unwrap();
+    let history = json(&outs[0].path().join("history.json"));
+    for figure in ["loss", "accuracy", "images"] {
+        assert_eq!(report[figure], history["evaluation"][figure], "{figure}");
+    }
+    assert_eq!(history["evaluation"]["loss"], history["epochs"][1]["val_loss"]);
+
+    let mut shapes: Vec<_> =
+        read_weights(&weights).unwrap().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
+    shapes.sort();
+    let shapes: Vec<_> = shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
+    let expected: [(&str, &[usize]); 10] = [
+        ("conv2d/bias", &[32]),
+        ("conv2d/kernel", &[3, 3, 3, 32]),
+        ("conv2d_1/bias", &[64]),
+        ("conv2d_1/kernel", &[3, 3, 32, 64]),
+        ("conv2d_2/bias", &[64]),
+        ("conv2d_2/kernel", &[3, 3, 64, 64]),
+        ("dense/bias", &[64]),
+        ("dense/kernel", &[1024, 64]),
+        ("dense_1/bias", &[10]),
+        ("dense_1/kernel", &[64, 10]),
+    ];
+    assert_eq!(shapes, expected);
+}
+
+#[test]
+fn a_loss_of_nan_stops_and_keeps_the_files_of_before() {
+    let out = tempfile::tempdir().unwrap();
+    fs::write(out.path().join("weights.safetensors"), b"good").unwrap();
+    let mut command = train(out.path(), "--limit 320 --learning-rate 1e30");
+    fails(&mut command, &["the loss is", "epoch 1, step ", "--learning-rate"]);
+    assert_eq!(fs::read(out.path().join("weights.safetensors")).unwrap(), b"good");
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+}
+
+/// Starts a command and waits for a line that starts with `start`.
+fn spawn_until(command: &mut Command, start: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with(start) {
+        line.clear();
+        if reader.read_line(&mut line).unwrap() == 0 {
+            let output = child.wait_with_output().unwrap();
+            panic!("no line `{start}`: {}", stderr(&output));
+        }
+    }
+    (child, reader)
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_stop_after_the_step_and_leave_files() {
+    for signal in ["-INT", "-TERM"] {
+        let out = tempfile::tempdir().unwrap();
+        let (child, mut reader) = spawn_until(&mut train(out.path(), "--limit 64 --epochs 1000"), "Epoch 2/");
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        assert!(stderr(&output).contains("interrupted: "), "{}", stderr(&output));
+        let history = json(&out.path().join("history.json"));
+        assert!(history["evaluation"].is_null());
+        assert_eq!(history["epochs"][0]["epoch"], 1);
+        assert_eq!(json(&out.path().join("config.json"))["epochs"], 1000);
+        assert_eq!(read_weights(&out.path().join("weights.safetensors")).unwrap().len(), 10);
+    }
+}
+
+#[test]
+fn a_place_that_takes_no_files_is_an_error_before_training() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let out = file.path().join("below");
+    fails(&mut train(&out, "--limit 32"), &["cannot write", &out.display().to_string(), "--out"]);
+}
+
+/// A file system of its own size, gone when dropped; none where this user may not mount.
+#[cfg(target_os = "linux")]
+struct SmallDisk(TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn new(size: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let options = format!("size={size}");
+        let mut mount = Command::new("mount");
+        let mount = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
+        let mounted = mount.is_ok_and(|output| output.status.success());
+        if !mounted {
+            let _ = writeln!(io::stderr(), "skipped: no tmpfs can be mounted here");
+        }
+        mounted.then_some(Self(dir))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_before_training() {
+    let Some(disk) = SmallDisk::new("16k") else { return };
+    let path = disk.0.path();
+    fails(&mut train(path, "--limit 32"), &["cannot write", &path.display().to_string(), "free space", "--out"]);
+    assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fills_during_training_keeps_the_files_of_before() {
+    let Some(disk) = SmallDisk::new("1m") else { return };
+    let path = disk.0.path();
+    fs::write(path.join("weights.safetensors"), b"good").unwrap();
+    let (child, _reader) = spawn_until(&mut train(path, "--limit 640 --epochs 1"), "Epoch 1/");
+    let mut filler = File::create(path.join("filler")).unwrap();
+    let full = io::copy(&mut io::repeat(0), &mut filler).unwrap_err();
+    assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = stderr(&output);
+    assert!(stderr.contains("error: cannot write") && stderr.contains("--out"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!(fs::read(path.join("weights.safetensors")).unwrap(), b"good");
+    assert_eq!(fs::read_dir(path).unwrap().count(), 2);
+}
+
+#[test]
+fn the_summary_counts_as_keras_does() {
+    let text = stdout(&succeeds(&mut wgrad("summary")));
+    for count in [" 896 ", " 18,496 ", " 36,928 ", " 65,600 ", " 650 ", "Total params: 122,570 (478.79 KB)"] {
+        assert!(text.contains(count), "{count}: {text}");
+    }
+}
+
+#[test]
+fn the_plan_lists_both_schedules() {
+    let text = stdout(&succeeds(&mut wgrad("summary --plan --adapter software --batch-size 8")));
+    for part in ["Training step, 8 images", "Evaluation step, 8 images", "adam", "slot 0", "Memory on the device"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn adapters_are_listed() {
+    let text = stdout(&succeeds(&mut wgrad("devices")));
+    assert!(text.starts_with("0: ") && text.contains("kernel: "), "{text}");
+    let list: Value = serde_json::from_slice(&succeeds(&mut wgrad("devices --json")).stdout).unwrap();
+    assert_eq!(list[0]["index"], 0);
+    assert!(list.as_array().unwrap().iter().any(|adapter| adapter["compute"] == true));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = wgrad("summary").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output));
+}
