@@ -98,13 +98,6 @@ impl Fixture {
             let sampled = samples.iter().map(|e| e * e).sum::<f64>().sqrt();
             let norm = tensor.values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
             let expected_norm = expected[key]["norm"].as_f64().unwrap();
-                println!(
-                    "{key} {} diff {:.2e} norm {:.2e}",
-                    tensor.name,
-                    difference / sampled,
-                    (norm - expected_norm).abs() / expected_norm
-                );
-            }
             let error = (difference / sampled).max((norm - expected_norm).abs() / expected_norm);
             (error, tensor.name.clone())
         });
@@ -115,11 +108,7 @@ impl Fixture {
 fn check(name: &str) {
     let fixture = Fixture::load(name);
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let options = Options {
-        batch_size: fixture.size("batch"),
-        micro_kernel: std::env::var("MK").ok().map(|k| k.parse().unwrap()),
-        ..Options::default()
-    };
+    let options = Options { batch_size: fixture.size("batch"), ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), &fixture.model(), options).unwrap();
     let start = fixture.weights();
     executor.set_parameters(&start).unwrap();
@@ -137,14 +126,6 @@ fn check(name: &str) {
             assert!(error < 1e-5, "gradient of {tensor} is off by {error:e}");
         }
     }
-    println!(
-        "{:?}",
-        losses
-            .iter()
-            .zip(fixture.0["losses"].as_array().unwrap())
-            .map(|(a, b)| format!("{:.1e}", a / b.as_f64().unwrap() - 1.))
-            .collect::<Vec<_>>()
-    );
     let expected: Vec<f64> = fixture.0["losses"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
     assert_eq!(losses.len(), expected.len());
     let worst = losses.iter().zip(&expected).map(|(l, e)| (l - e).abs() / e).fold(0.0, f64::max);

@@ -1,0 +1,102 @@
+//! Convolution: odd sizes, strides, paddings, channels that fill no vec4, reductions in several parts.
+
+use wgrad::ops::{Conv2d, Padding};
+
+use crate::harness::Case;
+
+fn check(input: [usize; 4], filters: usize, kernel: [usize; 2], stride: [usize; 2], padding: Padding, relu: bool) {
+    let geometry = Conv2d { input, filters, kernel, stride, padding, bias: true, relu };
+    Case {
+        name: format!("{geometry:?}"),
+        activations: vec![input.to_vec()],
+        parameter: Some(geometry.kernel_shape()),
+        build: Box::new(move |graph, tensors| graph.conv2d("y", geometry, tensors[0], tensors[1])),
+        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+    }
+    .check();
+}
+
+fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
+    let [n, h, width, c] = geometry.input;
+    let [kh, kw] = geometry.kernel;
+    // Keras: ceil(size / stride) outputs, the smaller half of the padding before.
+    let extent = |size: usize, k: usize, s: usize| match geometry.padding {
+        Padding::Valid => ((size - k) / s + 1, 0),
+        Padding::Same => {
+            let out = size.div_ceil(s);
+            (out, ((out - 1) * s + k).saturating_sub(size) / 2)
+        }
+    };
+    let (oh, pad_y) = extent(h, kh, geometry.stride[0]);
+    let (ow, pad_x) = extent(width, kw, geometry.stride[1]);
+    let f = geometry.filters;
+    let mut y = Vec::new();
+    for image in 0..n {
+        for oy in 0..oh {
+            for ox in 0..ow {
+                for filter in 0..f {
+                    let mut sum = w[kh * kw * c * f + filter];
+                    for ky in 0..kh {
+                        for kx in 0..kw {
+                            let iy = (oy * geometry.stride[0] + ky).wrapping_sub(pad_y);
+                            let ix = (ox * geometry.stride[1] + kx).wrapping_sub(pad_x);
+                            if iy < h && ix < width {
+                                for channel in 0..c {
+                                    sum += x[((image * h + iy) * width + ix) * c + channel]
+                                        * w[((ky * kw + kx) * c + channel) * f + filter];
+                                }
+                            }
+                        }
+                    }
+                    y.push(if geometry.relu { sum.max(0.0) } else { sum });
+                }
+            }
+        }
+    }
+    y
+}
+
+#[test]
+fn three_channels_valid_relu() {
+    check([2, 7, 6, 3], 8, [3, 3], [1, 1], Padding::Valid, true);
+}
+
+#[test]
+fn four_channels_valid() {
+    check([1, 6, 5, 4], 5, [3, 2], [1, 1], Padding::Valid, false);
+}
+
+#[test]
+fn same_padding_odd_kernel() {
+    check([2, 5, 7, 4], 4, [3, 5], [1, 1], Padding::Same, true);
+}
+
+#[test]
+fn same_padding_stride_two_even_image() {
+    check([1, 8, 6, 3], 6, [3, 3], [2, 2], Padding::Same, false);
+}
+
+#[test]
+fn unequal_strides_leave_a_rest() {
+    check([1, 9, 8, 5], 3, [2, 3], [3, 2], Padding::Valid, true);
+}
+
+#[test]
+fn stride_larger_than_kernel() {
+    check([1, 9, 7, 4], 4, [2, 1], [3, 3], Padding::Valid, false);
+}
+
+#[test]
+fn many_filters_and_a_split_reduction() {
+    check([2, 13, 12, 2], 37, [2, 2], [1, 1], Padding::Valid, false);
+}
+
+#[test]
+fn one_by_one() {
+    check([3, 3, 3, 8], 12, [1, 1], [1, 1], Padding::Valid, true);
+}
+
+#[test]
+fn tall_kernel_covers_the_image() {
+    check([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false);
+}

@@ -1,0 +1,94 @@
+//! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; ties; and behind a relu.
+
+use wgrad::ops::{Conv2d, Padding};
+
+use crate::harness::Case;
+
+fn check(input: [usize; 4], window: [usize; 2], stride: [usize; 2]) {
+    Case {
+        name: format!("max pool {input:?} {window:?} {stride:?}"),
+        activations: vec![input.to_vec()],
+        parameter: None,
+        build: Box::new(move |graph, tensors| graph.max_pool2d("y", window, stride, tensors[0])),
+        reference: Box::new(move |inputs| reference(input, window, stride, &inputs[0])),
+    }
+    .check();
+}
+
+fn reference(input: [usize; 4], window: [usize; 2], stride: [usize; 2], x: &[f64]) -> Vec<f64> {
+    let [n, h, w, c] = input;
+    let (oh, ow) = ((h - window[0]) / stride[0] + 1, (w - window[1]) / stride[1] + 1);
+    let mut y = Vec::new();
+    for image in 0..n {
+        for oy in 0..oh {
+            for ox in 0..ow {
+                for channel in 0..c {
+                    let cell = |i: usize| {
+                        let (iy, ix) = (oy * stride[0] + i / window[1], ox * stride[1] + i % window[1]);
+                        x[((image * h + iy) * w + ix) * c + channel]
+                    };
+                    y.push((0..window[0] * window[1]).map(cell).fold(f64::MIN, f64::max));
+                }
+            }
+        }
+    }
+    y
+}
+
+#[test]
+fn two_by_two() {
+    check([2, 6, 8, 4], [2, 2], [2, 2]);
+}
+
+#[test]
+fn odd_image_drops_a_row_and_a_column() {
+    check([2, 7, 5, 8], [2, 2], [2, 2]);
+}
+
+#[test]
+fn overlapping() {
+    check([1, 9, 8, 6], [3, 3], [2, 2]);
+}
+
+#[test]
+fn overlapping_by_more_than_half() {
+    check([2, 6, 7, 3], [3, 4], [1, 1]);
+}
+
+#[test]
+fn gaps() {
+    check([1, 9, 10, 5], [2, 2], [3, 4]);
+}
+
+#[test]
+fn flat_window() {
+    check([2, 5, 9, 4], [1, 3], [2, 1]);
+}
+
+/// A relu before the pool, whose gradient the pool stops itself.
+#[test]
+fn behind_a_relu() {
+    let input = [2, 6, 6, 3];
+    let geometry =
+        Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: true };
+    Case {
+        name: "conv, relu, pool".into(),
+        activations: vec![input.to_vec()],
+        parameter: Some(geometry.kernel_shape()),
+        build: Box::new(move |graph, tensors| {
+            let y = graph.conv2d("conv", geometry, tensors[0], tensors[1]);
+            graph.max_pool2d("y", [2, 2], [2, 2], y)
+        }),
+        reference: Box::new(move |inputs| {
+            let (x, w) = (&inputs[0], &inputs[1]);
+            let cell = |i: usize| {
+                let (pixel, filter) = (i / 4, i % 4);
+                let sum: f64 = (0..3).map(|c| x[pixel * 3 + c] * w[c * 4 + filter]).sum();
+                (sum + w[12 + filter]).max(0.0)
+            };
+            let y: Vec<f64> = (0..72 * 4).map(cell).collect();
+            reference([2, 6, 6, 4], [2, 2], [2, 2], &y)
+        }),
+    }
+    .check();
+}
