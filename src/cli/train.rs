@@ -131,10 +131,10 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
 fn write_files(out: &OutputDir, executor: &Executor, history: &History, config: &RunConfig) -> anyhow::Result<()> {
     let parameters = executor.gpu().block_on(executor.parameters())?;
     let weights = weights_to_bytes(&parameters)?;
-    let (csv, json, config) = (history.to_csv(), history.to_json()?, config.to_json()?);
+    let (csv, json, config) = (history.to_csv()?, history.to_json()?, config.to_json()?);
     out.write(&[
         ("weights.safetensors", &weights),
-        ("history.csv", csv.as_bytes()),
+        ("history.csv", &csv),
         ("history.json", json.as_bytes()),
         ("config.json", config.as_bytes()),
     ])?;

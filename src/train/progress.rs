@@ -67,7 +67,7 @@ impl Observer for Progress {
             let (_, left, per_step, figures) = line();
             bar.set_message(format!("{left}s {per_step}{figures}"));
             bar.set_position(step as u64);
-        } else if elapsed - self.printed >= INTERVAL {
+        } else if step < self.steps && elapsed - self.printed >= INTERVAL {
             let (seconds, _, per_step, figures) = line();
             self.print(&format!("{step}/{} - {seconds}s - {per_step}{figures}", self.steps));
             self.printed = elapsed;
