@@ -1,4 +1,57 @@
-//! wgrad trains convolutional networks on any GPU through WebGPU compute shaders.
+//! Trains convolutional networks on any GPU through WebGPU compute shaders, without CUDA.
+//!
+//! A network is described as layers in a row, built into a [`graph`] for one batch size, planned into a linear schedule
+//! of dispatches with their memory, and executed by an [`exec::Executor`] that keeps every tensor on the device.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use wgrad::data::{Loader, Sampler, shapes};
+//! use wgrad::exec::{Executor, Options};
+//! use wgrad::gpu::{AdapterChoice, Gpu};
+//! use wgrad::model::Sequential;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let data = shapes::generate(320, 32);
+//! let model = Sequential::new([32, 32, 3])
+//!     .conv2d(8, 3).relu()
+//!     .max_pool2d(2)
+//!     .flatten()
+//!     .dense(10);
+//! let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default())?);
+//! let mut executor = Executor::new(gpu.clone(), &model, Options { batch_size: 32, ..Options::default() })?;
+//! let sampler = Sampler::new(data.train.len(), 0);
+//! for epoch in 0..2 {
+//!     let mut batches = Loader::new(data.train.clone(), sampler.permutation(epoch), 32, 4)?;
+//!     while let Some(batch) = batches.next() {
+//!         gpu.block_on(executor.train_step(&batch))?;
+//!         batches.recycle(batch);
+//!     }
+//!     let steps = gpu.block_on(executor.metrics())?;
+//!     let loss: f64 = steps.iter().map(|step| step.loss).sum::<f64>() / steps.len() as f64;
+//!     println!("epoch {epoch}: loss {loss:.3}");
+//!     # assert!(loss < 3.0);
+//! }
+//! let weights = gpu.block_on(executor.parameters())?;
+//! assert_eq!(weights[0].name, "conv2d/kernel");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A module imports only what stands below it:
+//!
+//! ```text
+//! main.rs, cli          arguments, messages, exit code
+//! train                 the loop and its observers: history, progress, files
+//! exec                  joins graph and device: program, staging ring, readback ring
+//! model   |  data       layers, initial weights  |  data sets, sampler, loader
+//! optim                 one file an optimizer
+//! ops                   one file an operation
+//! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
+//! kernel, shape, error
+//! ```
+//!
+//! Shaders stand under `shaders/`, as WGSL files that are appended to each other: how an operand is read (`access/`),
+//! what an operation multiplies (`conv2d/`), and in which loop (`product/`).
 
 pub mod data;
 mod error;

@@ -3,6 +3,9 @@
 use crate::graph::{DispatchBuilder, Target};
 use crate::kernel::MicroKernel;
 
+/// Longest part of a reduction: half of the loop iterations that the plan allows.
+const LONGEST_PART: usize = 32_768;
+
 /// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into `parts` of equal length.
 #[derive(Clone, Copy, Debug)]
 pub struct MatrixProduct {
@@ -23,7 +26,7 @@ impl MatrixProduct {
     pub fn split(m: usize, n: usize, k: usize, target: Target) -> Self {
         let tile = target.micro_kernel.tile();
         let tiles = m.div_ceil(tile) * n.div_ceil(tile);
-        let wanted = target.busy_workgroups.div_ceil(tiles).clamp(1, k.div_ceil(128));
+        let wanted = target.busy_workgroups.div_ceil(tiles).clamp(1, k.div_ceil(128)).max(k.div_ceil(LONGEST_PART));
         let mut product = Self { m, n, k, parts: wanted };
         product.parts = k.div_ceil(product.part_k());
         product

@@ -1,0 +1,61 @@
+//! A module imports only what stands below it.
+
+use std::path::Path;
+
+/// From the top down; modules of one line don't import each other.
+const LAYERS: [&[&str]; 8] = [
+    &["cli"],
+    &["train"],
+    &["exec"],
+    &["model", "data"],
+    &["optim"],
+    &["ops"],
+    &["graph", "gpu"],
+    &["kernel", "shape", "error"],
+];
+
+fn level(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+fn check(path: &Path, module: &str, found: &mut usize) {
+    let own = level(module).unwrap();
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let code = line.trim_start();
+        let Some(rest) = code.strip_prefix("use crate::").or_else(|| code.strip_prefix("use wgrad::")) else {
+            continue;
+        };
+        let other: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let other = match other.as_str() {
+            "Error" => "error",
+            "Shape" => "shape",
+            name => name,
+        };
+        let Some(below) = level(other) else { continue };
+        *found += 1;
+        let allowed = other == module || below > own;
+        assert!(allowed, "{}: `{module}` stands beside or below `{other}`: {line}", path.display());
+    }
+}
+
+#[test]
+fn modules_import_only_what_is_below() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = 0;
+    for entry in std::fs::read_dir(&source).unwrap() {
+        let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        // The error of the whole library names the errors of all modules.
+        if ["lib", "main", "error"].contains(&module.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            for file in std::fs::read_dir(&path).unwrap() {
+                check(&file.unwrap().path(), &module, &mut found);
+            }
+        } else {
+            check(&path, &module, &mut found);
+        }
+    }
+    assert!(found > 50, "only {found} imports seen");
+}

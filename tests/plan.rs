@@ -1,0 +1,193 @@
+//! Plans, without a device: order, lives, memory, aliases, loop bounds.
+
+use std::collections::HashMap;
+
+use wgrad::graph::{Access, Arena, BufferKey, Graph, Home, Mode, Plan, PlanError, Step, Target};
+use wgrad::kernel::MicroKernel;
+use wgrad::model::Sequential;
+use wgrad::ops::{Conv2d, Padding};
+use wgrad::optim::Adam;
+
+fn target(micro_kernel: MicroKernel) -> Target {
+    Target { micro_kernel, busy_workgroups: 8 }
+}
+
+fn training(model: &Sequential, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
+    let built = model.build(batch, target(micro_kernel)).unwrap();
+    let mut graph = built.graph;
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[], &[]).0);
+    dispatches.extend(Adam::default().record(&mut graph, built.minibatch));
+    let plan = Plan::new(&graph, dispatches, &[]).unwrap();
+    (graph, plan)
+}
+
+fn models() -> [Sequential; 2] {
+    let odd = Sequential::new([33, 29, 3])
+        .conv2d_with(12, [5, 5], [2, 2], Padding::Same)
+        .relu()
+        .max_pool2d_with([3, 3], [2, 2])
+        .conv2d(10, 3)
+        .flatten()
+        .dense(20)
+        .relu()
+        .dense(10);
+    [Sequential::tutorial([32, 32, 3], 10), odd]
+}
+
+/// Replays a plan buffer by buffer: each read must find the tensor that it means, not a later tenant of the slot.
+#[test]
+fn every_read_finds_its_tensor() {
+    for model in models() {
+        for micro_kernel in MicroKernel::ALL {
+            let (graph, plan) = training(&model, 4, micro_kernel);
+            let mut tenant = HashMap::new();
+            let mut image = HashMap::new();
+            let mut version: HashMap<_, usize> = HashMap::new();
+            for step in &plan.steps {
+                let dispatch = match step {
+                    Step::Image(tensor) => {
+                        let key = plan.buffer(&graph, *tensor);
+                        if matches!(key, BufferKey::Slot(_)) {
+                            assert_eq!(tenant.get(&key), Some(tensor));
+                        }
+                        image.insert(*tensor, version.get(&key).copied());
+                        continue;
+                    }
+                    Step::Dispatch(dispatch) => dispatch,
+                };
+                for binding in &dispatch.bindings {
+                    let root = graph.root(binding.tensor);
+                    let key = plan.buffer(&graph, root);
+                    match binding.access {
+                        Access::Read | Access::ReadWrite if matches!(key, BufferKey::Slot(_)) => {
+                            assert_eq!(
+                                tenant.get(&key),
+                                Some(&root),
+                                "{} reads {}",
+                                dispatch.name,
+                                graph.tensor(root).name
+                            );
+                        }
+                        Access::ReadImage if matches!(key, BufferKey::Slot(_)) => {
+                            assert!(image.contains_key(&root), "{} has no image", graph.tensor(root).name);
+                        }
+                        Access::ReadImage => {
+                            // A parameter's image is as new as the parameter, unless this dispatch updates it.
+                            assert_eq!(image[&root], version.get(&key).copied(), "{}", dispatch.name);
+                        }
+                        _ => {}
+                    }
+                }
+                for binding in dispatch.bindings.iter().filter(|binding| binding.access.writes()) {
+                    let root = graph.root(binding.tensor);
+                    let key = plan.buffer(&graph, root);
+                    tenant.insert(key, root);
+                    if key == BufferKey::Arena(Arena::Weights) {
+                        *version.entry(key).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_two_live_tensors_share_a_slot() {
+    for model in models() {
+        let (graph, plan) = training(&model, 4, MicroKernel::Tile);
+        let mut lives: HashMap<_, (usize, usize)> = HashMap::new();
+        for (i, dispatch) in plan.dispatches().enumerate() {
+            for binding in &dispatch.bindings {
+                let root = graph.root(binding.tensor);
+                if graph.tensor(root).home == Home::Slot {
+                    lives.entry(root).or_insert((i, i)).1 = i;
+                }
+            }
+        }
+        for (a, (a_first, a_last)) in &lives {
+            assert!(plan.slot_bytes[plan.slots[a]] >= graph.tensor(*a).bytes());
+            for (b, (b_first, b_last)) in &lives {
+                let overlap = a_first <= b_last && b_first <= a_last;
+                assert!(a == b || !overlap || plan.slots[a] != plan.slots[b]);
+            }
+        }
+    }
+}
+
+#[test]
+fn slots_are_reused() {
+    let (graph, plan) = training(&models()[0], 32, MicroKernel::Tile);
+    let tensors: u64 = plan.slots.keys().map(|tensor| graph.tensor(*tensor).bytes()).sum();
+    let slots: u64 = plan.slot_bytes.iter().sum();
+    assert!(slots * 10 < tensors * 7, "{slots} bytes of slots for {tensors} of tensors");
+}
+
+#[test]
+fn dispatches_stand_in_the_order_of_the_layers() {
+    let (_, plan) = training(&models()[0], 32, MicroKernel::Tile);
+    let names: Vec<&str> = plan.dispatches().map(|dispatch| dispatch.name.as_str()).collect();
+    let at = |name: &str| names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("no {name} in {names:?}"));
+    let order = ["images", "conv2d", "max_pooling2d", "conv2d_1", "dense", "dense_1", "loss", "dense_1 dw", "dense dw"];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{names:?}");
+    assert!(at("conv2d_1 dw") < at("conv2d dw") && at("conv2d dw") < at("adam"));
+    assert_eq!(names.last(), Some(&"adam"));
+}
+
+#[test]
+fn the_first_layer_has_no_input_gradient() {
+    let (_, plan) = training(&models()[0], 32, MicroKernel::Tile);
+    assert!(plan.dispatches().all(|dispatch| dispatch.name != "d images"));
+}
+
+#[test]
+fn a_read_before_a_write_is_refused() {
+    let mut graph = Graph::new(target(MicroKernel::Direct));
+    let never = graph.add_tensor("never", [4], Home::Slot);
+    graph.relu("y", never);
+    let dispatches = graph.record_forward(Mode::Infer);
+    let error = Plan::new(&graph, dispatches, &[]).unwrap_err();
+    assert_eq!(error, PlanError::ReadBeforeWrite { dispatch: "y".into(), tensor: "never".into() });
+}
+
+#[test]
+fn a_read_and_a_write_of_one_buffer_are_refused() {
+    let mut graph = Graph::new(target(MicroKernel::Direct));
+    let x = graph.input("x", [4]);
+    graph.relu("y", x);
+    let mut dispatches = graph.record_forward(Mode::Infer);
+    let read = dispatches[0].bindings[0].tensor;
+    dispatches[0].bindings.iter_mut().for_each(|binding| binding.tensor = read);
+    assert!(matches!(Plan::new(&graph, dispatches, &[]), Err(PlanError::Alias { .. })));
+}
+
+#[test]
+fn a_loop_that_llvmpipe_would_cut_short_is_refused() {
+    let mut graph = Graph::new(target(MicroKernel::Tile));
+    let geometry = Conv2d {
+        input: [1, 1, 1, 70_000],
+        filters: 4,
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+        relu: false,
+    };
+    let x = graph.input("x", [1, 1, 1, 70_000]);
+    let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
+    graph.conv2d("y", geometry, x, w);
+    let dispatches = graph.record_forward(Mode::Infer);
+    assert!(matches!(Plan::new(&graph, dispatches, &[]), Err(PlanError::Loop { .. })));
+}
+
+#[test]
+fn grids_fold_past_one_dimension() {
+    for (workgroups, grid) in [(1, [1, 1, 2]), (65_535, [65_535, 1, 2]), (65_536, [32_768, 2, 2])] {
+        assert_eq!(wgrad::kernel::fold_grid(workgroups, 2), grid);
+    }
+    let [x, y, _] = wgrad::kernel::fold_grid(200_001, 1);
+    assert!(x <= 65_535 && x * y >= 200_001 && x * (y - 1) < 200_001);
+    // conv2d of the tutorial passes one dimension at batch 8,192.
+    let (_, plan) = training(&models()[0], 8192, MicroKernel::Direct);
+    assert!(plan.dispatches().any(|dispatch| dispatch.kernel.grid[1] > 1));
+}

@@ -1,0 +1,129 @@
+//! Every shader with every constant in use passes naga, and its bindings are those that the dispatch names.
+
+use std::collections::BTreeSet;
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
+use wgrad::graph::{Access, Dispatch, Mode, Target};
+use wgrad::kernel::MicroKernel;
+use wgrad::model::Sequential;
+use wgrad::ops::Padding;
+use wgrad::optim::Adam;
+
+/// Networks that use each operation with aligned and odd channels.
+fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
+    let odd = Sequential::new([19, 17, 3])
+        .relu()
+        .conv2d_with(6, [3, 2], [2, 1], Padding::Same)
+        .relu()
+        .max_pool2d_with([3, 3], [2, 2])
+        .flatten()
+        .dense(11)
+        .relu()
+        .dense(5);
+    let mut all = Vec::new();
+    for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
+        let built = model.build(5, Target { micro_kernel, busy_workgroups: 64 }).unwrap();
+        let mut graph = built.graph;
+        let x = graph.input("x", [3, 3]);
+        let y = graph.add("sum", x, x);
+        let dy = graph.input("dy", [3, 3]);
+        all.extend(graph.record_forward(Mode::Train));
+        all.extend(graph.record_backward(&[(y, dy)], &[x]).0);
+        all.extend(graph.record_forward(Mode::Infer));
+        all.extend(Adam::default().record(&mut graph, built.minibatch));
+    }
+    all
+}
+
+#[test]
+fn naga_accepts_them_and_sees_the_same_bindings() {
+    let mut modules = BTreeSet::new();
+    for dispatch in MicroKernel::ALL.into_iter().flat_map(dispatches) {
+        let source = dispatch.kernel.source.concat();
+        let module = naga::front::wgsl::parse_str(&source)
+            .unwrap_or_else(|error| panic!("{}: {}", dispatch.name, error.emit_to_string(&source)));
+        let validate = |module: &naga::Module| {
+            Validator::new(ValidationFlags::all(), Capabilities::all()).validate(module).unwrap_or_else(|error| {
+                panic!("{}: {}", dispatch.name, error.emit_to_string(&source));
+            })
+        };
+        let info = validate(&module);
+        let constants = dispatch.kernel.constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let entry = Some((naga::ShaderStage::Compute, "main"));
+        let (folded, _) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
+            .unwrap_or_else(|error| panic!("{}: {error}", dispatch.name));
+        validate(&folded);
+        for (name, _) in &dispatch.kernel.constants {
+            assert!(
+                module.overrides.iter().any(|(_, o)| o.name.as_deref() == Some(name)),
+                "{}: no override {name}",
+                dispatch.name
+            );
+        }
+        assert_eq!(declared(&module), named(&dispatch), "{}", dispatch.name);
+        modules.insert(source);
+    }
+    assert!(modules.len() > 20, "only {} modules", modules.len());
+}
+
+/// What a binding is, to the shader and to the dispatch.
+#[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
+enum Kind {
+    Read,
+    Write,
+    Image,
+}
+
+fn declared(module: &naga::Module) -> BTreeSet<(u32, Kind)> {
+    module
+        .global_variables
+        .iter()
+        .filter_map(|(_, variable)| {
+            let binding = variable.binding.as_ref()?;
+            assert_eq!(binding.group, 0);
+            let kind = match (variable.space, &module.types[variable.ty].inner) {
+                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => Kind::Write,
+                (AddressSpace::Storage { .. }, _) => Kind::Read,
+                (_, TypeInner::Image { class: ImageClass::Storage { .. }, .. }) => Kind::Image,
+                other => panic!("unexpected binding {other:?}"),
+            };
+            Some((binding.binding, kind))
+        })
+        .collect()
+}
+
+fn named(dispatch: &Dispatch) -> BTreeSet<(u32, Kind)> {
+    (dispatch.bindings.iter())
+        .map(|binding| {
+            let kind = match binding.access {
+                Access::Read => Kind::Read,
+                Access::ReadImage => Kind::Image,
+                Access::Write | Access::ReadWrite => Kind::Write,
+            };
+            (binding.index, kind)
+        })
+        .collect()
+}
+
+/// A shader outside every module would be dead.
+#[test]
+fn every_file_is_used() {
+    let used: Vec<&str> =
+        MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|dispatch| dispatch.kernel.source).collect();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(used.contains(&text.as_str()), "{} is used by no kernel", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 20);
+}

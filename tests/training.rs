@@ -1,0 +1,128 @@
+//! Training as a whole: memorising, repeating, short minibatches, and no object made after the first step.
+
+use std::sync::Arc;
+
+use wgrad::data::Batch;
+use wgrad::exec::{Executor, Options};
+use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::model::Sequential;
+
+fn gpu() -> Arc<Gpu> {
+    Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())
+}
+
+fn tutorial(gpu: &Arc<Gpu>, options: Options) -> Executor {
+    Executor::new(gpu.clone(), &Sequential::tutorial([32, 32, 3], 10), options).unwrap()
+}
+
+/// The first images of `shapes`, from one on.
+fn shapes(from: usize, batch_size: usize, len: usize) -> Batch {
+    let split = wgrad::data::shapes::generate(from + len, 10).train;
+    let mut pixels = vec![0; batch_size * 3072];
+    let mut labels = vec![0; batch_size];
+    for i in 0..len {
+        pixels[i * 3072..(i + 1) * 3072].copy_from_slice(split.image(from + i).unwrap());
+        labels[i] = u32::from(split.labels()[from + i]);
+    }
+    Batch { pixels, labels, len }
+}
+
+#[test]
+fn memorises_32_images_in_200_steps() {
+    let gpu = gpu();
+    let mut executor = tutorial(&gpu, Options::default());
+    let batch = shapes(0, 32, 32);
+    let mut losses = Vec::new();
+    for _ in 0..199 {
+        gpu.block_on(executor.train_step(&batch)).unwrap();
+        losses.extend(executor.arrived_metrics().iter().map(|step| step.loss));
+    }
+    losses.extend(gpu.block_on(executor.metrics()).unwrap().iter().map(|step| step.loss));
+    assert_eq!(losses.len(), 199);
+    assert!((losses[0] - 10.0_f64.ln()).abs() < 0.3, "first loss {}", losses[0]);
+    assert!(losses[198] < 0.01, "last loss {}", losses[198]);
+}
+
+#[test]
+fn two_runs_give_the_same_bits() {
+    let run = || {
+        let gpu = gpu();
+        let mut executor = tutorial(&gpu, Options { seed: 5, ..Options::default() });
+        for i in 0..12 {
+            gpu.block_on(executor.train_step(&shapes(i * 32, 32, 32))).unwrap();
+        }
+        let losses: Vec<u64> =
+            gpu.block_on(executor.metrics()).unwrap().iter().map(|step| step.loss.to_bits()).collect();
+        let weights = gpu.block_on(executor.parameters()).unwrap();
+        let bits: Vec<u32> = weights.iter().flat_map(|tensor| tensor.values.iter().map(|v| v.to_bits())).collect();
+        (losses, bits)
+    };
+    assert!(run() == run());
+}
+
+/// A short minibatch in a larger executor trains as in an executor of its size: what stands past its length counts
+/// nothing.
+#[test]
+fn a_short_minibatch_counts_its_own_images_only() {
+    let gpu = gpu();
+    let step = |batch_size: usize, garbage: u8| {
+        let mut executor = tutorial(&gpu, Options { batch_size, ..Options::default() });
+        let mut batch = shapes(0, batch_size, 5);
+        batch.pixels[5 * 3072..].fill(garbage);
+        gpu.block_on(executor.train_step(&batch)).unwrap();
+        let metrics = gpu.block_on(executor.metrics()).unwrap();
+        assert_eq!(metrics[0].length, 5);
+        (metrics[0].loss, gpu.block_on(executor.gradients()).unwrap())
+    };
+    let (loss, gradients) = step(5, 0);
+    for garbage in [0, 200] {
+        let (short_loss, short_gradients) = step(8, garbage);
+        assert!((loss - short_loss).abs() < 1e-6 * loss);
+        for (a, b) in gradients.iter().zip(&short_gradients) {
+            let norm: f32 = a.values.iter().map(|v| v * v).sum::<f32>().sqrt();
+            let off: f32 = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+            assert!(off <= 1e-5 * norm, "{}: off by {off} of {norm}", a.name);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_created_after_the_first_step() {
+    let gpu = gpu();
+    let mut executor = tutorial(&gpu, Options::default());
+    let batch = shapes(0, 32, 32);
+    gpu.block_on(executor.train_step(&batch)).unwrap();
+    gpu.block_on(executor.eval_step(&batch)).unwrap();
+    let created = gpu.created();
+    assert!(created > 50);
+    for _ in 0..40 {
+        gpu.block_on(executor.train_step(&batch)).unwrap();
+        gpu.block_on(executor.eval_step(&batch)).unwrap();
+    }
+    gpu.block_on(executor.metrics()).unwrap();
+    assert_eq!(gpu.created(), created);
+}
+
+#[test]
+fn metrics_of_every_step_arrive_in_order() {
+    let gpu = gpu();
+    let mut executor = tutorial(&gpu, Options { batch_size: 4, ..Options::default() });
+    let mut steps = Vec::new();
+    for i in 0..150 {
+        gpu.block_on(executor.eval_step(&shapes(0, 4, 1 + i % 4))).unwrap();
+        steps.extend(executor.arrived_metrics());
+    }
+    steps.extend(gpu.block_on(executor.metrics()).unwrap());
+    assert_eq!(steps.len(), 150);
+    assert!(steps.iter().enumerate().all(|(i, step)| step.length as usize == 1 + i % 4));
+    assert!(steps[3].loss == steps[147].loss);
+}
+
+#[test]
+fn evaluation_changes_no_parameter() {
+    let gpu = gpu();
+    let mut executor = tutorial(&gpu, Options::default());
+    let before = gpu.block_on(executor.parameters()).unwrap();
+    gpu.block_on(executor.eval_step(&shapes(0, 32, 32))).unwrap();
+    assert!(before == gpu.block_on(executor.parameters()).unwrap());
+}
