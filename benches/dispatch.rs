@@ -1,31 +1,17 @@
 //! Time of every step of the tutorial network's training schedule, each run alone and waited for:
 //! `cargo bench --bench dispatch -- [batch size] [micro-kernel]`.
 
-use std::sync::Arc;
+mod tutorial;
+
 use std::time::Instant;
 
-use wgrad::data::Batch;
-use wgrad::exec::{Executor, Options};
-use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::graph::Step;
-use wgrad::model::Sequential;
 
 const ROUNDS: usize = 5;
 const TIMES: usize = 10;
 
 fn main() -> Result<(), wgrad::Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let batch_size = arguments.first().and_then(|a| a.parse().ok()).unwrap_or(32);
-    let micro_kernel = arguments.get(1).and_then(|a| a.parse().ok());
-    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default())?);
-    println!("{} ({}), batch size {batch_size}", gpu.info().name, gpu.info().driver_info);
-    let options = Options { batch_size, micro_kernel, ..Options::default() };
-    let mut executor = Executor::new(gpu.clone(), &Sequential::tutorial([32, 32, 3], 10), options)?;
-    let pixels = (0..batch_size * 3072).map(|i| (i * 7919 % 251) as u8).collect();
-    let labels = (0..batch_size as u32).map(|i| i % 10).collect();
-    let batch = Batch { pixels, labels, len: batch_size };
-    gpu.block_on(executor.train_step(&batch))?;
-    gpu.block_on(executor.metrics())?;
+    let (gpu, executor, _) = tutorial::open()?;
     let run = |step: usize, times: usize| {
         let start = Instant::now();
         let mut encoder = gpu.encoder();

@@ -106,7 +106,7 @@ fn numbers_that_make_no_sense_are_refused() {
         ("--learning-rate 0", ["--learning-rate is 0", "above 0"]),
         ("--learning-rate -1", ["--learning-rate is -1", "above 0"]),
         ("--learning-rate nan", ["--learning-rate is NaN", "above 0"]),
-        ("--limit 99 --batch-size 100000", ["loops", "use a smaller batch"]),
+        ("--limit 99 --batch-size 100000", ["this adapter allows", "use a smaller --batch-size"]),
     ] {
         fails(&mut train(out.path(), arguments), &parts);
     }

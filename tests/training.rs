@@ -35,7 +35,7 @@ fn memorises_32_images_in_200_steps() {
     let mut losses = Vec::new();
     for _ in 0..199 {
         gpu.block_on(executor.train_step(&batch)).unwrap();
-        losses.extend(executor.arrived_metrics().iter().map(|step| step.loss));
+        losses.extend(executor.arrived_metrics().unwrap().iter().map(|step| step.loss));
     }
     losses.extend(gpu.block_on(executor.metrics()).unwrap().iter().map(|step| step.loss));
     assert_eq!(losses.len(), 199);
@@ -110,12 +110,28 @@ fn metrics_of_every_step_arrive_in_order() {
     let mut steps = Vec::new();
     for i in 0..150 {
         gpu.block_on(executor.eval_step(&shapes(0, 4, 1 + i % 4))).unwrap();
-        steps.extend(executor.arrived_metrics());
+        steps.extend(executor.arrived_metrics().unwrap());
     }
     steps.extend(gpu.block_on(executor.metrics()).unwrap());
     assert_eq!(steps.len(), 150);
     assert!(steps.iter().enumerate().all(|(i, step)| step.length as usize == 1 + i % 4));
     assert!(steps[3].loss == steps[147].loss);
+}
+
+/// What browsers and phones allow, on any adapter.
+#[test]
+fn default_limits_are_enough() {
+    let model = Sequential::new([32, 32, 3]).conv2d(6, 5).relu().max_pool2d(2).flatten().dense(10);
+    let losses = [false, true].map(|default_limits| {
+        let choice = AdapterChoice { default_limits, ..AdapterChoice::default() };
+        let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
+        let mut executor = Executor::new(gpu.clone(), &model, Options::default()).unwrap();
+        for _ in 0..3 {
+            gpu.block_on(executor.train_step(&shapes(0, 32, 32))).unwrap();
+        }
+        gpu.block_on(executor.metrics()).unwrap()[2].loss
+    });
+    assert!((losses[0] - losses[1]).abs() < 1e-5 * losses[0], "{losses:?}");
 }
 
 #[test]

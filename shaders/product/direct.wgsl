@@ -12,30 +12,11 @@ fn main(
     let tile = linear_workgroup(workgroup, count);
     let m = tile / TILES_N * 32u + invocation / 8u * 4u;
     let n = tile % TILES_N * 32u + invocation % 8u * 4u;
-    var row = array<vec4<i32>, 4>();
-    if (A_ALONG_K) {
-        row[0] = a_row(min(m, M - 1u));
-        row[1] = a_row(min(m + 1u, M - 1u));
-        row[2] = a_row(min(m + 2u, M - 1u));
-        row[3] = a_row(min(m + 3u, M - 1u));
-    } else {
-        row[0] = a_row(min(m, (M - 1u) / 4u * 4u));
-    }
+    let row = rows_of(m);
     var s = mat4x4<f32>();
     let k_end = min((workgroup.z + 1u) * PART_K, K);
     for (var k = workgroup.z * PART_K; k < k_end; k += 4u) {
-        var a: mat4x4<f32>;
-        if (A_ALONG_K) {
-            let column = a_column(k);
-            a = mat4x4(load_a(row[0], column), load_a(row[1], column), load_a(row[2], column), load_a(row[3], column));
-        } else {
-            a = transpose(mat4x4(
-                load_a(row[0], a_column(k)),
-                load_a(row[0], a_column(k + 1u)),
-                load_a(row[0], a_column(k + 2u)),
-                load_a(row[0], a_column(k + 3u)),
-            ));
-        }
+        let a = load_rows(row, k);
         if (B_ALONG_K) {
             s += transpose(mat4x4(load_b(k, n), load_b(k, n + 1u), load_b(k, n + 2u), load_b(k, n + 3u))) * a;
         } else {

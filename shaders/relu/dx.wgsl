@@ -1,14 +1,4 @@
 // dx = dy where y > 0, else 0. a = dy, b = y, c = dx.
-override COUNT: u32;
-
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) invocation: u32,
-) {
-    let i = (linear_workgroup(workgroup, count) * 64u + invocation) * 4u;
-    let clamped = min(i, (COUNT - 1u) / 4u * 4u);
-    let dx = select(vec4<f32>(), read_a4(clamped), read_b4(clamped) > vec4<f32>());
-    if (i < COUNT) { write_c(0u, i, COUNT, dx); }
+fn element(i: u32) -> vec4<f32> {
+    return select(vec4<f32>(), read_a4(i), read_b4(i) > vec4<f32>());
 }

@@ -56,7 +56,7 @@ impl Eval {
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
-        let evaluation = evaluate(&mut executor, &dataset.test, batch_size, &AtomicBool::new(false))?;
+        let evaluation = evaluate(&mut executor, &dataset.test, &AtomicBool::new(false))?;
         let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
         if self.json {
             let adapter = AdapterConfig::new(executor.gpu().info());

@@ -78,13 +78,13 @@ impl Train {
 
         let mut history = History::new(&dataset.name);
         let mut progress = Progress::new();
-        let ending = Trainer::new(&mut executor, &dataset, batch_size, self.seed, &stop)
+        let ending = Trainer::new(&mut executor, &dataset, self.seed, &stop)
             .observe(&mut progress)
             .observe(&mut history)
             .fit(1..=epochs)?;
         drop(progress);
         if ending != Ending::Interrupted {
-            history.evaluation = evaluate(&mut executor, &dataset.test, batch_size, &stop)?;
+            history.evaluation = evaluate(&mut executor, &dataset.test, &stop)?;
         }
         write_files(&out, &executor, &history, &config)?;
         Ok(report(&out, &dataset, &history, epochs))

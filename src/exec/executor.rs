@@ -120,6 +120,11 @@ impl Executor {
         &self.gpu
     }
 
+    /// Images of a minibatch.
+    pub fn batch_size(&self) -> usize {
+        self.options.batch_size
+    }
+
     /// Tensors and parameters.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -184,8 +189,12 @@ impl Executor {
     }
 
     /// Metrics of steps that have arrived since the last call, oldest first; waits for nothing.
-    pub fn arrived_metrics(&mut self) -> Vec<StepMetrics> {
-        self.readback.arrived()
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn arrived_metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
+        self.gpu.poll();
+        Ok(self.readback.arrived()?)
     }
 
     /// Metrics of every submitted step that was not returned yet, oldest first.

@@ -1,5 +1,6 @@
 //! Metrics on their way to the host.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::gpu::{Gpu, GpuError, Mapping};
@@ -8,8 +9,8 @@ use crate::ops::METRIC_SLOTS;
 /// Copies that may be in flight.
 const SLOTS: usize = 2;
 
-/// Steps between two copies of the device's ring of metrics: half of it, so that none is overwritten unread.
-const INTERVAL: u64 = METRIC_SLOTS as u64 / 2;
+/// Steps between two copies of the device's ring of metrics, few enough that none is overwritten before.
+const INTERVAL: u64 = METRIC_SLOTS as u64 / 8;
 
 const BYTES: u64 = METRIC_SLOTS as u64 * 16;
 
@@ -30,10 +31,10 @@ pub(super) struct ReadbackRing {
     gpu: Arc<Gpu>,
     slots: Vec<Slot>,
     next: usize,
-    /// Steps submitted, copied and read.
+    /// Steps submitted, and those of them whose metrics a copy holds.
     submitted: u64,
     copied: u64,
-    read: Vec<StepMetrics>,
+    metrics: Vec<StepMetrics>,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ struct Slot {
 struct Pending {
     submission: wgpu::SubmissionIndex,
     mapping: Mapping,
-    steps: std::ops::Range<u64>,
+    steps: Range<u64>,
 }
 
 impl ReadbackRing {
@@ -55,7 +56,7 @@ impl ReadbackRing {
         let slots = (0..SLOTS)
             .map(|_| Slot { buffer: gpu.create_buffer("metrics for the host", BYTES, usage, false), pending: None })
             .collect();
-        Self { gpu, slots, next: 0, submitted: 0, copied: 0, read: Vec::new() }
+        Self { gpu, slots, next: 0, submitted: 0, copied: 0, metrics: Vec::new() }
     }
 
     /// Number of the step that comes next: it chooses the slot of its metrics.
@@ -73,7 +74,7 @@ impl ReadbackRing {
     /// # Errors
     /// What the device reports.
     pub async fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, metrics: &wgpu::Buffer) -> Result<(), GpuError> {
-        self.receive_slot(self.next).await?;
+        self.receive(self.next).await?;
         encoder.copy_buffer_to_buffer(metrics, 0, &self.slots[self.next].buffer, 0, BYTES);
         Ok(())
     }
@@ -95,26 +96,51 @@ impl ReadbackRing {
     }
 
     /// Waits for a slot's copy, if it has one, and reads it.
-    async fn receive_slot(&mut self, index: usize) -> Result<(), GpuError> {
+    async fn receive(&mut self, index: usize) -> Result<(), GpuError> {
         let slot = &mut self.slots[index];
         let Some(pending) = slot.pending.take() else { return Ok(()) };
         self.gpu.await_submission(Some(pending.submission));
         pending.mapping.wait(&self.gpu).await?;
-        let range = slot.buffer.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        self.read(index, pending.steps)
+    }
+
+    /// Reads a slot that is mapped.
+    fn read(&mut self, index: usize, steps: Range<u64>) -> Result<(), GpuError> {
+        let buffer = &self.slots[index].buffer;
+        let range = buffer.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
         let words: Vec<[u32; 4]> = bytemuck::pod_collect_to_vec(&range);
         drop(range);
-        slot.buffer.unmap();
-        for step in pending.steps {
+        buffer.unmap();
+        for step in steps {
             let [loss, correct, length, _] = words[(step % METRIC_SLOTS as u64) as usize];
             let loss = f64::from(f32::from_bits(loss)) / f64::from(length.max(1));
-            self.read.push(StepMetrics { loss, correct, length });
+            self.metrics.push(StepMetrics { loss, correct, length });
         }
         Ok(())
     }
 
-    /// What has been read so far; waits for nothing.
-    pub fn arrived(&mut self) -> Vec<StepMetrics> {
-        std::mem::take(&mut self.read)
+    /// What has come so far and was not returned yet, oldest first; waits for nothing.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn arrived(&mut self) -> Result<Vec<StepMetrics>, GpuError> {
+        for index in self.oldest_first() {
+            let slot = &mut self.slots[index];
+            match slot.pending.take() {
+                Some(pending) if pending.mapping.is_mapped(&self.gpu)? => self.read(index, pending.steps)?,
+                Some(pending) => {
+                    slot.pending = Some(pending);
+                    break;
+                }
+                None => {}
+            }
+        }
+        Ok(std::mem::take(&mut self.metrics))
+    }
+
+    fn oldest_first(&self) -> impl Iterator<Item = usize> + use<> {
+        let next = self.next;
+        (0..SLOTS).map(move |i| (next + i) % SLOTS)
     }
 
     /// Reads the metrics of every submitted step.
@@ -128,9 +154,9 @@ impl ReadbackRing {
             let submission = self.gpu.submit(encoder);
             self.start(submission);
         }
-        for i in 0..SLOTS {
-            self.receive_slot((self.next + i) % SLOTS).await?;
+        for index in self.oldest_first() {
+            self.receive(index).await?;
         }
-        Ok(self.arrived())
+        Ok(std::mem::take(&mut self.metrics))
     }
 }

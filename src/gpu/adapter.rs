@@ -143,16 +143,72 @@ fn software_driver_hint() -> String {
         "update macOS: every Mac that runs 10.13 or later has Metal"
     } else {
         let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-        let is = |name: &str| release.lines().any(|line| line.starts_with("ID") && line.contains(name));
-        if is("debian") || is("ubuntu") {
-            "install the software driver with: sudo apt-get install mesa-vulkan-drivers"
-        } else if is("fedora") || is("rhel") {
-            "install the software driver with: sudo dnf install mesa-vulkan-drivers"
-        } else if is("arch") {
-            "install the software driver with: sudo pacman -S vulkan-swrast vulkan-icd-loader"
-        } else {
-            "install a Vulkan driver; Mesa's software driver is called mesa-vulkan-drivers (Debian, Ubuntu, Fedora) or vulkan-swrast (Arch)"
-        }
+        linux_command(&release)
     };
-    format!("To compute on the CPU, {command}.")
+    format!("to compute on the CPU, {command}")
+}
+
+/// The command for the distribution that `/etc/os-release` names, itself or as what it is like.
+fn linux_command(release: &str) -> &'static str {
+    let is = |name: &str| release.lines().any(|line| line.starts_with("ID") && line.contains(name));
+    if is("debian") || is("ubuntu") {
+        "install the software driver: sudo apt-get install mesa-vulkan-drivers"
+    } else if is("fedora") || is("rhel") {
+        "install the software driver: sudo dnf install mesa-vulkan-drivers"
+    } else if is("arch") {
+        "install the software driver: sudo pacman -S vulkan-swrast vulkan-icd-loader"
+    } else {
+        "install Mesa's software driver: the package mesa-vulkan-drivers (Debian, Ubuntu, Fedora) or vulkan-swrast (Arch)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(name: &str, device_type: wgpu::DeviceType, compute: bool) -> AdapterReport {
+        let mut info = wgpu::AdapterInfo::new(device_type, wgpu::Backend::Vulkan);
+        info.name = name.into();
+        AdapterReport { info, compute, max_binding: 0, subgroups: false }
+    }
+
+    #[test]
+    fn the_best_adapter_is_taken_unless_one_is_asked_for() {
+        let adapters = [
+            adapter("llvmpipe", wgpu::DeviceType::Cpu, true),
+            adapter("Old", wgpu::DeviceType::DiscreteGpu, false),
+            adapter("Iris Xe", wgpu::DeviceType::IntegratedGpu, true),
+            adapter("GeForce", wgpu::DeviceType::DiscreteGpu, true),
+        ];
+        for (wanted, index) in
+            [(None, 3), (Some("iris"), 2), (Some("software"), 0), (Some("0"), 0), (Some("2"), 2), (Some("GEFORCE"), 3)]
+        {
+            assert_eq!(select(&adapters, wanted), Ok(index), "{wanted:?}");
+        }
+        for wanted in ["Radeon", "9", "1", "old"] {
+            let error = select(&adapters, Some(wanted)).unwrap_err().to_string();
+            assert!(error.contains(wanted) && error.contains("2 `Iris Xe`") && error.contains("no compute"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_an_adapter_the_error_says_what_to_install() {
+        let only_old = [adapter("Old", wgpu::DeviceType::DiscreteGpu, false)];
+        for (adapters, found) in [(&[][..], "no adapter was found"), (&only_old[..], "`Old`")] {
+            for wanted in [None, Some("software"), Some("0")] {
+                let error = select(adapters, wanted).unwrap_err().to_string();
+                assert!(error.contains(found) && error.contains("to compute on the CPU"), "{error}");
+                assert!(!error.contains('\n'));
+            }
+        }
+        for (release, command) in [
+            ("ID=debian\n", "apt-get"),
+            ("NAME=Mint\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-get"),
+            ("ID=fedora\n", "dnf"),
+            ("ID=manjaro\nID_LIKE=arch\n", "pacman"),
+            ("", "vulkan-swrast (Arch)"),
+        ] {
+            assert!(linux_command(release).contains(command), "{release}");
+        }
+    }
 }

@@ -274,7 +274,22 @@ impl Mapping {
     /// # Errors
     /// What the device reported, else that mapping failed.
     pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
-        match self.0.receive().await {
+        Self::outcome(gpu, self.0.receive().await)
+    }
+
+    /// Whether the buffer is mapped by now; once it is, it is not to be asked again.
+    ///
+    /// # Errors
+    /// As [`Mapping::wait`].
+    pub fn is_mapped(&self, gpu: &Gpu) -> Result<bool, GpuError> {
+        match pin!(self.0.receive()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Self::outcome(gpu, result).map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    fn outcome(gpu: &Gpu, result: Option<Result<(), String>>) -> Result<(), GpuError> {
+        match result {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => gpu.check().and(Err(GpuError::Lost(reason))),
             None => gpu.check().and(Err(GpuError::Lost("a buffer was not mapped".into()))),

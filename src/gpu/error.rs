@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum GpuError {
     /// Nothing to compute on.
-    #[error("no usable adapter: {found}.\n{remedy}")]
+    #[error("no usable adapter: {found}; {remedy}")]
     NoAdapter {
         /// What was found.
         found: String,
@@ -39,7 +39,7 @@ pub enum GpuError {
     #[error("the device reports an error: {0}; please report it with the output of `wgrad devices`")]
     Device(String),
     /// A micro-kernel that this adapter can't run.
-    #[error("micro-kernel `{kernel}` can't run here: {reason}")]
+    #[error("micro-kernel `{kernel}` can't run here: {reason}; leave --kernel out to get one that does")]
     MicroKernel {
         /// Its name.
         kernel: String,

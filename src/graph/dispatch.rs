@@ -167,8 +167,13 @@ impl DispatchBuilder<'_, '_> {
         self.source(include_str!("../../shaders/grid.wgsl"))
     }
 
-    /// An invocation for every four of `count` elements, each element of `flops` operations.
+    /// Writes `count` elements of `c` from the function `element` of the source, each of `flops` operations.
     pub fn elementwise(self, count: usize, flops: usize) -> Self {
+        self.source(include_str!("../../shaders/elementwise.wgsl")).quads(count, flops)
+    }
+
+    /// An invocation for every four of `count` elements, each of `flops` operations.
+    pub fn quads(self, count: usize, flops: usize) -> Self {
         self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(count * flops, 0)
     }
 

@@ -56,7 +56,7 @@ impl Adam {
             .constant("NEW1", 1.0 - self.beta1)
             .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
-            .elementwise(count, 12)
+            .quads(count, 12)
             .record();
         recorder.finish()
     }

@@ -68,20 +68,14 @@ pub struct Evaluation {
     pub seconds: f64,
 }
 
-/// Evaluates `split` in order, in batches of `batch_size`, which must be the executor's. Gives none where `stop` was
-/// set before the end.
+/// Evaluates `split` in order. Gives none where `stop` was set before the end.
 ///
 /// # Errors
 /// A loss that is NaN or infinite, or what the loader or the device reports.
-pub fn evaluate(
-    executor: &mut Executor,
-    split: &Arc<Split>,
-    batch_size: usize,
-    stop: &AtomicBool,
-) -> Result<Option<Evaluation>, Error> {
+pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) -> Result<Option<Evaluation>, Error> {
     let gpu = executor.gpu().clone();
     let order = (0..split.len() as u32).collect();
-    let mut loader = Loader::new(split.clone(), order, batch_size, DEPTH)?;
+    let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
     let mut measured = Measured::default();
     let mut count = |steps: &[StepMetrics]| {
         measured.add(steps).map_err(|(loss, step)| TrainError::EvaluationNotFinite { loss, step })
@@ -90,7 +84,7 @@ pub fn evaluate(
     while let Some(batch) = loader.next() {
         gpu.block_on(executor.eval_step(&batch))?;
         loader.recycle(batch);
-        count(&executor.arrived_metrics())?;
+        count(&executor.arrived_metrics()?)?;
         if stop.load(Ordering::Relaxed) {
             gpu.block_on(executor.metrics())?;
             return Ok(None);

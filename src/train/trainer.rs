@@ -25,24 +25,16 @@ pub enum Ending {
 pub struct Trainer<'a> {
     executor: &'a mut Executor,
     dataset: &'a Dataset,
-    batch_size: usize,
     sampler: Sampler,
     stop: &'a AtomicBool,
     observers: Vec<&'a mut dyn Observer>,
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer of minibatches of `batch_size`, which must be the executor's, in an order that `seed` chooses. It
-    /// stops after the step in which `stop` is set.
-    pub fn new(
-        executor: &'a mut Executor,
-        dataset: &'a Dataset,
-        batch_size: usize,
-        seed: u64,
-        stop: &'a AtomicBool,
-    ) -> Self {
+    /// A trainer whose images come in an order that `seed` chooses. It stops after the step in which `stop` is set.
+    pub fn new(executor: &'a mut Executor, dataset: &'a Dataset, seed: u64, stop: &'a AtomicBool) -> Self {
         let sampler = Sampler::new(dataset.train.len(), seed);
-        Self { executor, dataset, batch_size, sampler, stop, observers: Vec::new() }
+        Self { executor, dataset, sampler, stop, observers: Vec::new() }
     }
 
     /// Adds an observer; they are told in the order they were added in.
@@ -60,7 +52,7 @@ impl<'a> Trainer<'a> {
     pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
         let last = *epochs.end();
         for number in epochs {
-            let steps = self.dataset.train.len().div_ceil(self.batch_size.max(1));
+            let steps = self.dataset.train.len().div_ceil(self.executor.batch_size());
             let epoch = Epoch { number, last, steps };
             for observer in &mut self.observers {
                 observer.on_epoch_begin(&epoch);
@@ -68,7 +60,7 @@ impl<'a> Trainer<'a> {
             let started = Instant::now();
             let Some(measured) = self.train(&epoch)? else { return Ok(Ending::Interrupted) };
             let seconds = started.elapsed().as_secs_f64();
-            let evaluation = evaluate(self.executor, &self.dataset.test, self.batch_size, self.stop)?;
+            let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
             let row = HistoryRow {
                 epoch: number,
@@ -96,7 +88,7 @@ impl<'a> Trainer<'a> {
     fn train(&mut self, epoch: &Epoch) -> Result<Option<Measured>, Error> {
         let gpu = self.executor.gpu().clone();
         let order = self.sampler.permutation(epoch.number as u64);
-        let mut loader = Loader::new(self.dataset.train.clone(), order, self.batch_size, DEPTH)?;
+        let mut loader = Loader::new(self.dataset.train.clone(), order, self.executor.batch_size(), DEPTH)?;
         let mut measured = Measured::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
         let started = Instant::now();
@@ -105,7 +97,7 @@ impl<'a> Trainer<'a> {
             gpu.block_on(self.executor.train_step(&batch))?;
             loader.recycle(batch);
             step += 1;
-            measured.add(&self.executor.arrived_metrics()).map_err(not_finite)?;
+            measured.add(&self.executor.arrived_metrics()?).map_err(not_finite)?;
             for observer in &mut self.observers {
                 observer.on_step(step, &measured, started.elapsed());
             }
