@@ -26,11 +26,33 @@ impl Access {
     }
 }
 
+/// A file below `shaders/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wgsl {
+    /// Its path without the ending.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// The file of a path below `shaders/`, without its ending.
+macro_rules! wgsl {
+    ($path:literal) => {
+        $crate::kernel::Wgsl {
+            path: $path,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path, ".wgsl")),
+        }
+    };
+}
+pub(crate) use wgsl;
+
 /// A compute shader with everything needed to build its pipeline and dispatch it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
+    /// The files that make it what it is: `conv2d/forward, product/tile`.
+    pub name: String,
     /// WGSL files that are appended to make the module.
-    pub source: Vec<&'static str>,
+    pub source: Vec<Wgsl>,
     /// Values of the `override` constants.
     pub constants: Vec<(&'static str, f64)>,
     /// Workgroups in x, y and z.
@@ -39,6 +61,13 @@ pub struct Kernel {
     pub flops: u64,
     /// Most loop iterations one invocation runs. llvmpipe ends loops early past 65,535.
     pub loop_trips: u64,
+}
+
+impl Kernel {
+    /// The module's text.
+    pub fn text(&self) -> String {
+        self.source.iter().map(|file| file.text).collect()
+    }
 }
 
 /// Folds `workgroups` into two dimensions where one would exceed [`MAX_WORKGROUPS`]; `layers` goes into the third.
@@ -73,11 +102,11 @@ impl MicroKernel {
     }
 
     /// Its WGSL.
-    pub fn source(self) -> &'static str {
+    pub fn source(self) -> Wgsl {
         match self {
-            Self::Tile => include_str!("../shaders/product/tile.wgsl"),
-            Self::Broadcast => include_str!("../shaders/product/broadcast.wgsl"),
-            Self::Direct => include_str!("../shaders/product/direct.wgsl"),
+            Self::Tile => wgsl!("product/tile"),
+            Self::Broadcast => wgsl!("product/broadcast"),
+            Self::Direct => wgsl!("product/direct"),
         }
     }
 

@@ -40,7 +40,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
 fn naga_accepts_them_and_sees_the_same_bindings() {
     let mut modules = BTreeSet::new();
     for dispatch in MicroKernel::ALL.into_iter().flat_map(dispatches) {
-        let source = dispatch.kernel.source.concat();
+        let source = dispatch.kernel.text();
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{}: {}", dispatch.name, error.emit_to_string(&source)));
         let validate = |module: &naga::Module| {
@@ -130,9 +130,12 @@ fn named(dispatch: &Dispatch) -> BTreeSet<(u32, Kind)> {
 /// A shader outside every module would be dead.
 #[test]
 fn every_file_is_used() {
-    let used: Vec<&str> =
-        MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|dispatch| dispatch.kernel.source).collect();
-    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))];
+    let used: Vec<&str> = (MicroKernel::ALL.into_iter().flat_map(dispatches))
+        .flat_map(|dispatch| dispatch.kernel.source)
+        .map(|file| file.path)
+        .collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut folders = vec![root.clone()];
     let mut files = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -141,8 +144,9 @@ fn every_file_is_used() {
                 folders.push(path);
                 continue;
             }
-            let text = std::fs::read_to_string(&path).unwrap();
-            assert!(used.contains(&text.as_str()), "{} is used by no kernel", path.display());
+            let name = path.strip_prefix(&root).unwrap().with_extension("");
+            let name = name.to_str().unwrap().replace('\\', "/");
+            assert!(used.contains(&name.as_str()), "shaders/{name}.wgsl is used by no kernel");
             files += 1;
         }
     }

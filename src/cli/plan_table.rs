@@ -16,7 +16,10 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
             units::flops(flops),
             units::bytes(bytes)
         ),
-        format!("{:>3}  {:<28} {:<13} {:>13} {:>10}  bindings", "#", "dispatch", "grid", "arithmetic", "touched"),
+        format!(
+            "{:>3}  {:<28} {:<34} {:<13} {:>13} {:>10}  bindings",
+            "#", "dispatch", "kernel", "grid", "arithmetic", "touched"
+        ),
     ];
     for (i, step) in plan.steps.iter().enumerate() {
         lines.push(match step {
@@ -24,8 +27,9 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
                 let [x, y, z] = dispatch.kernel.grid;
                 let bindings: Vec<_> = dispatch.bindings.iter().map(|b| binding(graph, plan, b)).collect();
                 format!(
-                    "{i:>3}  {:<28} {:<13} {:>13} {:>10}  {}",
+                    "{i:>3}  {:<28} {:<34} {:<13} {:>13} {:>10}  {}",
                     dispatch.name,
+                    dispatch.kernel.name,
                     format!("{x} x {y} x {z}"),
                     units::flops(dispatch.kernel.flops),
                     units::bytes(touched(graph, dispatch)),

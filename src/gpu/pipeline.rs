@@ -37,7 +37,7 @@ impl PipelineCache {
         bindings: &[(u32, Access)],
         checks: RuntimeChecks,
     ) -> wgpu::ComputePipeline {
-        let source = kernel.source.concat();
+        let source = kernel.text();
         let module = self.modules.entry(source.clone()).or_insert_with(|| create_module(gpu, &source, checks));
         let key = format!("{source}{:?}{:?}", kernel.constants, bindings);
         self.pipelines.entry(key).or_insert_with(|| create_pipeline(gpu, module, kernel, bindings)).clone()

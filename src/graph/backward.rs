@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Dispatch, Graph, Mode, Recorder, TensorId};
+use crate::kernel::wgsl;
 
 /// Gradient of each tensor that has one.
 pub type Gradients = HashMap<TensorId, TensorId>;
@@ -94,7 +95,7 @@ impl Recorder<'_> {
             .a(a)
             .b(b)
             .c(c, count.next_multiple_of(4))
-            .source(include_str!("../../shaders/add.wgsl"))
+            .source(wgsl!("add"))
             .elementwise(count, 1)
             .record();
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Graph, Home, Target, TensorId};
-use crate::kernel::{Access, Kernel, fold_grid};
+use crate::kernel::{Access, Kernel, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
 /// A tensor at a binding of group 0.
@@ -95,7 +95,14 @@ impl<'g> Recorder<'g> {
 
     /// Begins a dispatch of a kernel named for what it does.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
-        let kernel = Kernel { source: Vec::new(), constants: Vec::new(), grid: [1; 3], flops: 0, loop_trips: 0 };
+        let kernel = Kernel {
+            name: String::new(),
+            source: Vec::new(),
+            constants: Vec::new(),
+            grid: [1; 3],
+            flops: 0,
+            loop_trips: 0,
+        };
         DispatchBuilder { recorder: self, dispatch: Dispatch { name: name.into(), kernel, bindings: Vec::new() } }
     }
 }
@@ -110,32 +117,28 @@ pub struct DispatchBuilder<'r, 'g> {
 impl DispatchBuilder<'_, '_> {
     /// Reads `tensor` as operand `a`.
     pub fn a(self, tensor: TensorId) -> Self {
-        let image = include_str!("../../shaders/access/a_image.wgsl");
-        self.operand(0, tensor, include_str!("../../shaders/access/a_buffer.wgsl"), image)
+        let image = wgsl!("access/a_image");
+        self.operand(0, tensor, wgsl!("access/a_buffer"), image)
     }
 
     /// Reads `tensor` as operand `b`.
     pub fn b(self, tensor: TensorId) -> Self {
-        let image = include_str!("../../shaders/access/b_image.wgsl");
-        self.operand(1, tensor, include_str!("../../shaders/access/b_buffer.wgsl"), image)
+        let image = wgsl!("access/b_image");
+        self.operand(1, tensor, wgsl!("access/b_buffer"), image)
     }
 
-    fn operand(self, index: u32, tensor: TensorId, buffer: &'static str, image: &'static str) -> Self {
+    fn operand(self, index: u32, tensor: TensorId, buffer: Wgsl, image: Wgsl) -> Self {
         if self.recorder.target().micro_kernel.reads_images() {
-            self.source(image).bind(index, tensor, Access::ReadImage)
+            self.shared(image).bind(index, tensor, Access::ReadImage)
         } else {
-            self.source(buffer).bind(index, tensor, Access::Read)
+            self.shared(buffer).bind(index, tensor, Access::Read)
         }
     }
 
     /// Writes `tensor` as result `c`, a matrix whose rows have `columns` elements.
     pub fn c(self, tensor: TensorId, columns: usize) -> Self {
-        let source = if columns.is_multiple_of(4) {
-            include_str!("../../shaders/access/c_vec4.wgsl")
-        } else {
-            include_str!("../../shaders/access/c_scalar.wgsl")
-        };
-        self.source(source).bind(2, tensor, Access::Write)
+        let source = if columns.is_multiple_of(4) { wgsl!("access/c_vec4") } else { wgsl!("access/c_scalar") };
+        self.shared(source).bind(2, tensor, Access::Write)
     }
 
     /// Binds a tensor that the shader declares itself.
@@ -144,9 +147,19 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
-    /// Appends WGSL.
-    pub fn source(mut self, wgsl: &'static str) -> Self {
-        self.dispatch.kernel.source.push(wgsl);
+    /// Appends a file that makes the kernel what it is.
+    pub fn source(mut self, file: Wgsl) -> Self {
+        let name = &mut self.dispatch.kernel.name;
+        if !name.is_empty() {
+            name.push_str(", ");
+        }
+        name.push_str(file.path);
+        self.shared(file)
+    }
+
+    /// Appends a file that several kernels share.
+    pub fn shared(mut self, file: Wgsl) -> Self {
+        self.dispatch.kernel.source.push(file);
         self
     }
 
@@ -164,12 +177,12 @@ impl DispatchBuilder<'_, '_> {
     /// `workgroups`, folded where they exceed one dimension, times `layers`.
     pub fn workgroups(mut self, workgroups: usize, layers: usize) -> Self {
         self.dispatch.kernel.grid = fold_grid(workgroups, layers);
-        self.source(include_str!("../../shaders/grid.wgsl"))
+        self.shared(wgsl!("grid"))
     }
 
     /// Writes `count` elements of `c` from the function `element` of the source, each of `flops` operations.
     pub fn elementwise(self, count: usize, flops: usize) -> Self {
-        self.source(include_str!("../../shaders/elementwise.wgsl")).quads(count, flops)
+        self.shared(wgsl!("elementwise")).quads(count, flops)
     }
 
     /// An invocation for every four of `count` elements, each of `flops` operations.

@@ -1,6 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as Keras has it) with bias and relu.
 
 use crate::graph::{DispatchBuilder, Graph, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
 
@@ -84,7 +85,7 @@ impl Conv2d {
         let reaches_past = |size, out: usize, axis: usize| (out - 1) * self.stride[axis] + self.kernel[axis] > size;
         let padded = self.padding == Padding::Same && (reaches_past(h, oh, 0) || reaches_past(w, ow, 1));
         dispatch
-            .source(include_str!("../../shaders/conv2d/geometry.wgsl"))
+            .shared(wgsl!("conv2d/geometry"))
             .size("H", h)
             .size("W", w)
             .size("CIN", c)
@@ -106,7 +107,7 @@ impl Conv2d {
         let target = recorder.target();
         let name = recorder.graph().tensor(dx).name.clone();
         let dispatch = recorder.dispatch(name).a(dy).b(w).c(dx, c);
-        let dispatch = self.geometry(dispatch).source(include_str!("../../shaders/conv2d/dx.wgsl"));
+        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/dx"));
         let k = self.kernel[0] * self.kernel[1] * self.filters;
         MatrixProduct::whole(n * h * width, c, k).complete(dispatch, target).record();
     }
@@ -124,8 +125,7 @@ impl Conv2d {
             recorder.temporary(format!("{name} parts"), [product.parts, part_rows, self.filters])
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result, self.filters);
-        let dispatch =
-            self.geometry(dispatch).source(include_str!("../../shaders/conv2d/dw.wgsl")).size("PART_ROWS", part_rows);
+        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/dw")).size("PART_ROWS", part_rows);
         product.complete(dispatch, target).record();
         if product.parts > 1 {
             let count = rows * self.filters;
@@ -133,7 +133,7 @@ impl Conv2d {
                 .dispatch(format!("{name} = sum of parts"))
                 .a(result)
                 .c(dw, count)
-                .source(include_str!("../../shaders/sum_parts.wgsl"))
+                .source(wgsl!("sum_parts"))
                 .size("PARTS", product.parts)
                 .size("PART_LEN", part_rows * self.filters)
                 .elementwise(count, product.parts)
@@ -156,10 +156,7 @@ impl Operation for Conv2d {
         let target = recorder.target();
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output, self.filters);
-        let dispatch = self
-            .geometry(dispatch)
-            .source(include_str!("../../shaders/conv2d/forward.wgsl"))
-            .constant("RELU", self.relu);
+        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/forward")).constant("RELU", self.relu);
         MatrixProduct::whole(self.output_pixels(), self.filters, self.window_cells())
             .complete(dispatch, target)
             .record();

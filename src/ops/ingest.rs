@@ -1,6 +1,7 @@
 //! Bytes to floats: the first dispatch of every step.
 
 use crate::graph::{Access, Graph, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::shape::Shape;
 
 /// Words before the labels of a staged minibatch: step, length, Adam's alpha (as bits), one unused.
@@ -39,7 +40,7 @@ impl Operation for Ingest {
             .dispatch(name)
             .c(output, count.next_multiple_of(4))
             .bind(0, inputs[0], Access::Read)
-            .source(include_str!("../../shaders/ingest.wgsl"))
+            .source(wgsl!("ingest"))
             .size("FIRST", MINIBATCH_HEADER + self.output[0])
             .elementwise(count, 1)
             .record();

@@ -1,7 +1,7 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
 use crate::graph::{DispatchBuilder, Target};
-use crate::kernel::MicroKernel;
+use crate::kernel::{MicroKernel, wgsl};
 
 /// Longest part of a reduction: half of the loop iterations that the plan allows.
 const LONGEST_PART: usize = 32_768;
@@ -49,7 +49,7 @@ impl MatrixProduct {
             MicroKernel::Broadcast | MicroKernel::Direct => part_k.div_ceil(4),
         };
         dispatch
-            .source(include_str!("../../shaders/product/block.wgsl"))
+            .shared(wgsl!("product/block"))
             .source(micro_kernel.source())
             .size("M", self.m)
             .size("N", self.n)

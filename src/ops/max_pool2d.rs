@@ -1,6 +1,7 @@
 //! Two-dimensional max pooling without padding.
 
 use crate::graph::{Access, DispatchBuilder, Graph, Home, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::shape::Shape;
 
 /// Geometry of max pooling of `[n, h, w, c]`; windows may overlap or leave gaps.
@@ -52,7 +53,7 @@ impl MaxPool2d {
         let [oh, ow] = Self::output_size(self.input, self.window, self.stride);
         let groups = c.div_ceil(4);
         dispatch
-            .source(include_str!("../../shaders/max_pool2d/geometry.wgsl"))
+            .shared(wgsl!("max_pool2d/geometry"))
             .size("H", h)
             .size("W", w)
             .size("C", c)
@@ -80,7 +81,7 @@ impl Operation for MaxPool2d {
         let c = self.input[3];
         let dispatch = recorder.dispatch(name).a(inputs[0]).c(output, c).bind(3, self.argmax, Access::Write);
         self.geometry(dispatch, self.output_shape().elements() / c, self.window[0] * self.window[1])
-            .source(include_str!("../../shaders/max_pool2d/forward.wgsl"))
+            .source(wgsl!("max_pool2d/forward"))
             .constant("RELU", self.relu)
             .record();
     }
@@ -98,9 +99,7 @@ impl Operation for MaxPool2d {
         let windows: usize = [0, 1].map(|axis| self.window[axis].div_ceil(self.stride[axis])).iter().product();
         let name = recorder.graph().tensor(dx).name.clone();
         let dispatch = recorder.dispatch(name).a(dy).b(self.argmax).c(dx, c);
-        self.geometry(dispatch, n * h * w, 2 * windows)
-            .source(include_str!("../../shaders/max_pool2d/dx.wgsl"))
-            .record();
+        self.geometry(dispatch, n * h * w, 2 * windows).source(wgsl!("max_pool2d/dx")).record();
         if self.relu {
             recorder.mark_stopped_by_relu(dx);
         }

@@ -1,6 +1,7 @@
 //! Rectified linear unit.
 
 use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::shape::Shape;
 
 /// `y = max(x, 0)`, element by element; the gradient at 0 is 0.
@@ -39,7 +40,7 @@ impl Recorder<'_> {
             .a(dy)
             .b(y)
             .c(dx, count.next_multiple_of(4))
-            .source(include_str!("../../shaders/relu/dx.wgsl"))
+            .source(wgsl!("relu/dx"))
             .elementwise(count, 1)
             .record();
     }
@@ -61,7 +62,7 @@ impl Operation for Relu {
             .dispatch(name)
             .a(inputs[0])
             .c(output, count.next_multiple_of(4))
-            .source(include_str!("../../shaders/relu/forward.wgsl"))
+            .source(wgsl!("relu/forward"))
             .elementwise(count, 1)
             .record();
     }

@@ -1,6 +1,7 @@
 //! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
 
 use crate::graph::{Access, Graph, Home, Mode, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::ops::ingest::MINIBATCH_HEADER;
 use crate::shape::Shape;
 
@@ -36,13 +37,11 @@ impl SoftmaxCrossEntropy {
         let mut dispatch =
             recorder.dispatch("loss").a(inputs[0]).bind(1, inputs[1], Access::Read).bind(3, metrics, Access::ReadWrite);
         dispatch = match dlogits {
-            Some(dlogits) => dispatch
-                .bind(2, dlogits, Access::Write)
-                .source(include_str!("../../shaders/softmax_cross_entropy/gradient.wgsl")),
-            None => dispatch.source(include_str!("../../shaders/softmax_cross_entropy/no_gradient.wgsl")),
+            Some(dlogits) => dispatch.bind(2, dlogits, Access::Write).shared(wgsl!("softmax_cross_entropy/gradient")),
+            None => dispatch.shared(wgsl!("softmax_cross_entropy/no_gradient")),
         };
         dispatch
-            .source(include_str!("../../shaders/softmax_cross_entropy/loss.wgsl"))
+            .source(wgsl!("softmax_cross_entropy/loss"))
             .size("ROWS", rows)
             .size("CLASSES", classes)
             .size("LABELS", MINIBATCH_HEADER)

@@ -1,6 +1,7 @@
 //! Adam, as Keras writes it.
 
-use crate::graph::{Access, Arena, Dispatch, Graph, Home, Mode, Recorder};
+use crate::graph::{Access, Arena, Dispatch, Graph, Home, Mode, Recorder, TensorId};
+use crate::kernel::wgsl;
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +31,7 @@ impl Adam {
     }
 
     /// Records the update of all parameters of `graph`, in one dispatch; `alpha` comes with the minibatch.
-    pub fn record(&self, graph: &mut Graph, minibatch: crate::graph::TensorId) -> Vec<Dispatch> {
+    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Vec<Dispatch> {
         let count = graph.arena_len();
         let [w, dw, m, v] =
             Arena::ALL.map(|arena| graph.add_tensor(format!("{arena:?}"), [count], Home::Arena(arena, 0)));
@@ -43,14 +44,14 @@ impl Adam {
             .bind(2, w, Access::ReadWrite)
             .bind(3, m, Access::ReadWrite)
             .bind(4, v, Access::ReadWrite)
-            .source(include_str!("../../shaders/adam/update.wgsl"));
+            .source(wgsl!("adam/update"));
         dispatch = if reads_images {
             (5..)
                 .zip([w, m, v])
                 .fold(dispatch, |dispatch, (index, state)| dispatch.bind(index, state, Access::ReadImage))
-                .source(include_str!("../../shaders/adam/state_image.wgsl"))
+                .shared(wgsl!("adam/state_image"))
         } else {
-            dispatch.source(include_str!("../../shaders/adam/state_buffer.wgsl"))
+            dispatch.shared(wgsl!("adam/state_buffer"))
         };
         dispatch
             .constant("NEW1", 1.0 - self.beta1)
