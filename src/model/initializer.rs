@@ -1,8 +1,7 @@
 //! Initial weights.
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Glorot & Bengio 2010: uniform in `±sqrt(6 / (fan_in + fan_out))`, Keras's default. A function of `seed`, of the
 /// parameter's place in the network, and of the kernel's shape (HWIO or (in, out)); ChaCha8 gives the same numbers on

@@ -52,8 +52,8 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A tensor's elements are not float32.
-    #[error("{} holds `{tensor}` as {dtype}; wgrad reads F32, so convert it first", path.display())]
+    /// A tensor's elements are of a type that isn't read.
+    #[error("{} holds `{tensor}` as {dtype}; wgrad reads F32, F16 and BF16, so convert it first", path.display())]
     WrongType {
         /// The file.
         path: PathBuf,

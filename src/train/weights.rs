@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::TrainError;
@@ -26,23 +27,26 @@ pub fn weights_to_bytes(tensors: &[NamedTensor]) -> Result<Vec<u8>, TrainError> 
     safetensors::serialize(views, None).map_err(|error| unstorable("weights", error.to_string()))
 }
 
-/// Reads all tensors of a safetensors file.
+/// Reads all tensors of a safetensors file; float16 and bfloat16, which other programs save, become float32.
 ///
 /// # Errors
 /// [`TrainError::Read`], [`TrainError::NotSafetensors`] for a file that is something else or cut short, and
-/// [`TrainError::WrongType`] for elements other than float32.
+/// [`TrainError::WrongType`] for elements of any other type.
 pub fn read_weights(path: &Path) -> Result<Vec<NamedTensor>, TrainError> {
     let bytes = fs::read(path).map_err(|source| TrainError::Read { path: path.into(), source })?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| TrainError::NotSafetensors { path: path.into(), reason: one_line(&error.to_string()) })?;
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
-        if view.dtype() != Dtype::F32 {
-            let dtype = format!("{:?}", view.dtype());
-            return Err(TrainError::WrongType { path: path.into(), tensor: name.into(), dtype });
-        }
-        let (elements, _) = view.data().as_chunks::<4>();
-        let values = elements.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values = match view.dtype() {
+            Dtype::F32 => view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Dtype::F16 => view.data().as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+            Dtype::BF16 => view.data().as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+            other => {
+                let dtype = format!("{other:?}");
+                return Err(TrainError::WrongType { path: path.into(), tensor: name.into(), dtype });
+            }
+        };
         tensors.push(NamedTensor { name: name.into(), shape: view.shape().to_vec(), values });
     }
     Ok(tensors)
@@ -79,6 +83,20 @@ mod tests {
     }
 
     #[test]
+    fn half_precision_is_widened() {
+        for (dtype, bytes) in [
+            (Dtype::F16, [f16::from_f32(-1.5), f16::MAX].map(f16::to_le_bytes)),
+            (Dtype::BF16, [bf16::from_f32(-1.5), bf16::from_f32(65_504.0)].map(bf16::to_le_bytes)),
+        ] {
+            let bytes = bytes.concat();
+            let view = TensorView::new(dtype, vec![2], &bytes).unwrap();
+            let tensors = read(&safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+            assert_eq!(tensors[0].values[0], -1.5);
+            assert!((tensors[0].values[1] / 65_504.0 - 1.0).abs() < 1e-2);
+        }
+    }
+
+    #[test]
     fn every_cut_is_an_error() {
         let bytes = weights_to_bytes(&tensors()).unwrap();
         for len in 0..bytes.len() {
@@ -90,8 +108,8 @@ mod tests {
 
     #[test]
     fn other_types_and_other_files_are_errors() {
-        let view = TensorView::new(Dtype::F16, vec![1], &[0, 0]).unwrap();
-        let bytes = safetensors::serialize([("half", view)], None).unwrap();
+        let view = TensorView::new(Dtype::I16, vec![1], &[0, 0]).unwrap();
+        let bytes = safetensors::serialize([("integer", view)], None).unwrap();
         assert!(matches!(read(&bytes), Err(TrainError::WrongType { .. })));
         assert!(matches!(read(b"epoch,loss,accuracy\n1,2,3\n"), Err(TrainError::NotSafetensors { .. })));
         assert!(matches!(read_weights(Path::new("/no/such/file")), Err(TrainError::Read { .. })));

@@ -38,20 +38,26 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// Adds an operation to a graph.
+type Build = Box<dyn Fn(&mut Graph, &[TensorId]) -> TensorId>;
+
+/// The operation in f64.
+type Reference = Box<dyn Fn(&[Vec<f64>]) -> Vec<f64>>;
+
 /// What is put to the test.
-pub struct Case<'a> {
+pub struct Case {
     pub name: String,
     /// Shapes of the operation's activations; each is the sum of two inputs, so that it is made mid-graph.
     pub activations: Vec<Vec<usize>>,
     /// Kernel shape of its parameter, which has a bias.
     pub parameter: Option<Vec<usize>>,
     /// Adds the operation; the last tensor is the parameter.
-    pub build: Box<dyn Fn(&mut Graph, &[TensorId]) -> TensorId + 'a>,
+    pub build: Build,
     /// The same in f64, of activations and then the parameter's kernel and bias rows.
-    pub reference: Box<dyn Fn(&[Vec<f64>]) -> Vec<f64> + 'a>,
+    pub reference: Reference,
 }
 
-impl Case<'_> {
+impl Case {
     /// Runs the case with every micro-kernel and with runtime checks on and off, whose bits must agree.
     pub fn check(&self) {
         for micro_kernel in micro_kernels() {
