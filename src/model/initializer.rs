@@ -11,7 +11,8 @@ pub fn glorot_uniform(seed: u64, place: u64, kernel_shape: &[usize]) -> Vec<f32>
     let field: usize = kernel_shape[..kernel_shape.len() - 2].iter().product();
     let limit = (6.0 / ((channels_in + channels_out) * field) as f64).sqrt();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(place);
+    // The low streams of a seed are the orders of its epochs.
+    random.set_stream(u64::MAX - place);
     (0..kernel_shape.iter().product())
         .map(|_| {
             let unit = f64::from(random.next_u32() >> 8) / f64::from(1_u32 << 24);
