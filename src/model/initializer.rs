@@ -11,7 +11,7 @@ pub fn glorot_uniform(seed: u64, place: u64, kernel_shape: &[usize]) -> Vec<f32>
     let field: usize = kernel_shape[..kernel_shape.len() - 2].iter().product();
     let limit = (6.0 / ((channels_in + channels_out) * field) as f64).sqrt();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    // The low streams of a seed are the orders of its epochs.
+    // Counted from the top, as the orders of the epochs count theirs from the bottom.
     random.set_stream(u64::MAX - place);
     (0..kernel_shape.iter().product())
         .map(|_| {
