@@ -1,8 +1,11 @@
 //! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; ties; and behind a relu.
 
+use wgrad::exec::Program;
+use wgrad::gpu::RuntimeChecks;
+use wgrad::graph::{Graph, Mode, Plan, Target};
 use wgrad::ops::{Conv2d, Padding};
 
-use crate::harness::Case;
+use crate::harness::{Case, distinct, gpu, micro_kernels};
 
 fn check(input: [usize; 4], window: [usize; 2], stride: [usize; 2]) {
     Case {
@@ -91,4 +94,32 @@ fn behind_a_relu() {
         }),
     }
     .check();
+}
+
+/// Of equal cells the first in row-major order takes the gradient, as in Keras.
+#[test]
+fn ties_go_to_the_first_cell() {
+    for micro_kernel in micro_kernels() {
+        let mut graph = Graph::new(Target { micro_kernel, busy_workgroups: 1 });
+        let x = graph.input("x", [1, 4, 6, 4]);
+        let y = graph.max_pool2d("y", [2, 3], [2, 3], x);
+        let dy = graph.input("dy", [1, 2, 2, 4]);
+        let mut dispatches = graph.record_forward(Mode::Train);
+        let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);
+        dispatches.extend(backward);
+        let plan = Plan::new(&graph, dispatches, &[gradients[&x]]).unwrap();
+        let program = Program::new(gpu(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
+        let upstream = distinct(16, 1);
+        program.fill_slots(f32::NAN);
+        program.write(&graph, &plan, x, &[-2.5; 96]);
+        program.write(&graph, &plan, dy, &upstream);
+        program.run(0);
+        let dx = gpu().block_on(program.read(&graph, &plan, gradients[&x])).unwrap();
+        let mut expected = vec![0.0; 96];
+        for (i, dy) in upstream.iter().enumerate() {
+            let (oy, ox, channel) = (i / 8, i / 4 % 2, i % 4);
+            expected[(oy * 2 * 6 + ox * 3) * 4 + channel] = *dy;
+        }
+        assert_eq!(dx, expected, "{micro_kernel}");
+    }
 }
