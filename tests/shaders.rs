@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::graph::{Access, Dispatch, Mode, Target};
-use wgrad::kernel::MicroKernel;
+use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::model::Sequential;
 use wgrad::ops::Padding;
 use wgrad::optim::Adam;
@@ -23,7 +23,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .dense(5);
     let mut all = Vec::new();
     for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
-        let built = model.build(5, Target { micro_kernel, busy_workgroups: 64 }).unwrap();
+        let built = model.build(5, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap();
         let mut graph = built.graph;
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x);
@@ -62,14 +62,14 @@ fn naga_accepts_them_and_sees_the_same_bindings() {
             );
         }
         assert_eq!(declared(&module), named(&dispatch), "{}", dispatch.name);
-        if modules.insert(source.clone()) && !dispatch.bindings.iter().any(|b| b.access == Access::ReadImage) {
+        if modules.insert(source.clone()) && dispatch.bindings.iter().all(|b| b.storage == Storage::Buffers) {
             translate(&dispatch, &folded, &validate(&folded));
         }
     }
     assert!(modules.len() > 20, "only {} modules", modules.len());
 }
 
-/// Metal and DX12 get what naga writes; those adapters run no kernel that reads images.
+/// Metal and DX12 get what naga writes; those adapters run no kernel on images.
 fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::ModuleInfo) {
     let name = &dispatch.name;
     let mut hlsl = String::new();
@@ -88,15 +88,9 @@ fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::Mod
         .unwrap_or_else(|error| panic!("{name} in MSL: {error}"));
 }
 
-/// What a binding is, to the shader and to the dispatch.
-#[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
-enum Kind {
-    Read,
-    Write,
-    Image,
-}
 
-fn declared(module: &naga::Module) -> BTreeSet<(u32, Kind)> {
+/// Index, use and kind of each binding, to the shader; an update counts as a write of a buffer.
+fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
     module
         .global_variables
         .iter()
@@ -104,9 +98,9 @@ fn declared(module: &naga::Module) -> BTreeSet<(u32, Kind)> {
             let binding = variable.binding.as_ref()?;
             assert_eq!(binding.group, 0);
             let kind = match (variable.space, &module.types[variable.ty].inner) {
-                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => Kind::Write,
-                (AddressSpace::Storage { .. }, _) => Kind::Read,
-                (_, TypeInner::Image { class: ImageClass::Storage { .. }, .. }) => Kind::Image,
+                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => "buffer written".into(),
+                (AddressSpace::Storage { .. }, _) => "buffer read".into(),
+                (_, TypeInner::Image { class: ImageClass::Storage { access, .. }, .. }) => image(*access),
                 other => panic!("unexpected binding {other:?}"),
             };
             Some((binding.binding, kind))
@@ -114,15 +108,24 @@ fn declared(module: &naga::Module) -> BTreeSet<(u32, Kind)> {
         .collect()
 }
 
-fn named(dispatch: &Dispatch) -> BTreeSet<(u32, Kind)> {
+fn image(access: StorageAccess) -> String {
+    let both = StorageAccess::LOAD | StorageAccess::STORE;
+    let name = if access == both { "updated" } else if access == StorageAccess::LOAD { "read" } else { "written" };
+    format!("image {name}")
+}
+
+/// The same, to the dispatch.
+fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
     (dispatch.bindings.iter())
         .map(|binding| {
-            let kind = match binding.access {
-                Access::Read => Kind::Read,
-                Access::ReadImage => Kind::Image,
-                Access::Write | Access::ReadWrite => Kind::Write,
+            let kind = match (binding.storage, binding.access) {
+                (Storage::Buffers, Access::Read) => "buffer read",
+                (Storage::Buffers, _) => "buffer written",
+                (Storage::Images, Access::Read) => "image read",
+                (Storage::Images, Access::Write) => "image written",
+                (Storage::Images, Access::ReadWrite) => "image updated",
             };
-            (binding.index, kind)
+            (binding.index, kind.to_owned())
         })
         .collect()
 }

@@ -1,4 +1,14 @@
-// The state before the update, from the buffers that take it after.
+// Weights and both moments as storage buffers.
+@group(0) @binding(2) var<storage, read_write> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> m: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> v: array<vec4<f32>>;
+
 fn read_state(i: u32) -> State {
     return State(w[i], m[i], v[i]);
+}
+
+fn write_state(i: u32, state: State) {
+    w[i] = state.w;
+    m[i] = state.m;
+    v[i] = state.v;
 }

@@ -1,9 +1,16 @@
-// The state before the update, from images: see access/a_image.wgsl.
-@group(0) @binding(5) var w_image: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(6) var m_image: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(7) var v_image: texture_storage_2d<rgba32float, read>;
+// Weights and both moments as images of 1024 texels a row.
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read_write>;
+@group(0) @binding(3) var m: texture_storage_2d<rgba32float, read_write>;
+@group(0) @binding(4) var v: texture_storage_2d<rgba32float, read_write>;
 
 fn read_state(i: u32) -> State {
     let texel = vec2(i % 1024u, i / 1024u);
-    return State(textureLoad(w_image, texel), textureLoad(m_image, texel), textureLoad(v_image, texel));
+    return State(textureLoad(w, texel), textureLoad(m, texel), textureLoad(v, texel));
+}
+
+fn write_state(i: u32, state: State) {
+    let texel = vec2(i % 1024u, i / 1024u);
+    textureStore(w, texel, state.w);
+    textureStore(m, texel, state.m);
+    textureStore(v, texel, state.v);
 }

@@ -1,40 +1,58 @@
 // dw[m, n] = sum over k of x[k, m] dy[k, n]; a last row with x = 1 gives db.
-// m = (ky, kx, c), k = (image, oy, ox), n = output channel. a = x, b = dy, c = dw, one [PART_ROWS, N] for each part of k.
-override PART_ROWS: u32;
-
+// m = (ky, kx, c), k = pixel, in one segment, n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
+// If POOLED, dy is that of the pooled y and d says which cell of each window takes it.
+const A_SPARSE = false;
 const A_ALONG_K = false;
 const B_ALONG_K = false;
 
+// (ky, kx, offset of that cell, 1 for the bias)
 fn a_row(m: u32) -> vec4<i32> {
-    let cells = KH * KW * CIN;
-    let cell = cell_of(select(m, cells - min(cells, 4u), m >= cells));
-    return vec4(cell.xyz, i32(m));
+    let cell = min(m, KH * KW * CIN - 4u);
+    let ky = cell / (KW * CIN);
+    let kx = cell / CIN % KW;
+    return vec4(i32(ky), i32(kx), i32((ky * W + kx) * CIN + cell % CIN), i32(m >= KH * KW * CIN));
 }
 
-fn a_column(k: u32) -> vec4<i32> {
-    return window_of(min(k, K - 1u));
+fn a_at(row: vec4<i32>, segment: u32) -> vec4<i32> {
+    return row;
 }
 
-fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    let x = load_x(column, row);
+// The windows of four pixels from k on.
+fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    let first = window_of(min(k, K - 1u));
+    // With POOLED, micro-kernels that take four k at once start at a window's first cell; others use one.
+    let right = vec4(0, i32(STRIDE_X), i32(STRIDE_X * CIN), 0);
+    if (POOLED) {
+        let below = vec4(i32(STRIDE_Y), 0, i32(STRIDE_Y * W * CIN), 0);
+        return array(first, first + right, first + below, first + below + right);
+    }
+    if (OW % 4u == 0u) { return array(first, first + right, first + 2 * right, first + 3 * right); }
+    if (OW % 2u == 0u) {
+        let third = window_of(min(k + 2u, K - 1u));
+        return array(first, first + right, third, third + right);
+    }
+    return array(first, window_of(min(k + 1u, K - 1u)), window_of(min(k + 2u, K - 1u)), window_of(min(k + 3u, K - 1u)));
+}
+
+fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    let x = load_x(column + at);
     if (!BIAS) { return x; }
-    let m = vec4(row.w) + vec4(0, 1, 2, 3);
-    return select(select(x, vec4(1.0), m == vec4(i32(KH * KW * CIN))), vec4<f32>(), m > vec4(i32(KH * KW * CIN)));
+    return select(x, vec4(1.0, 0.0, 0.0, 0.0), at.w == 1);
 }
 
 // Zero past K, where load_a repeats the last pixel.
-fn load_b(k: u32, n: u32) -> vec4<f32> {
-    let i = min(k, K - 1u) * N;
-    var dy: vec4<f32>;
-    if (N % 4u == 0u) {
-        dy = read_b4(i + min(n, N - 4u));
-    } else {
-        let last = N - 1u;
-        dy = vec4(read_b1(i + min(n, last)), read_b1(i + min(n + 1u, last)), read_b1(i + min(n + 2u, last)), read_b1(i + min(n + 3u, last)));
+fn load_b(segment: u32, k: u32, n: u32) -> vec4<f32> {
+    let pixel = min(k, K - 1u);
+    let channel = min(n, N - 4u);
+    if (POOLED) {
+        let i = pixel / 4u * N + channel;
+        return select(vec4<f32>(), read_b(i), read_d(i) == vec4(select(-2.0, f32(k % 4u), k < K)));
     }
-    return select(vec4<f32>(), dy, k < K);
+    return select(vec4<f32>(), read_b(pixel * N + channel), k < K);
 }
 
-fn store_c(m: u32, n: u32, part: u32, sum: vec4<f32>) {
-    write_c(part * PART_ROWS + m, n, N, sum);
+fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    for (var j = 0u; j < 4u; j++) {
+        if (m + j < M && n < N) { write_c((part * M + m + j) * N + n, s[j]); }
+    }
 }

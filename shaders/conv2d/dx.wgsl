@@ -1,55 +1,73 @@
 // dx[m, n] = sum over k of dy[m, k] w[n, k]: each cell of x gathers from the windows that hold it.
-// m = (image, y, x), k = (ky, kx, output channel), n = input channel. a = dy, b = w, c = dx.
+// m = (block, y, x, image of the block), so that neighbours are seen by the same windows; a segment is a cell (ky, kx) of the window, its
+// k = output channel, n = input channel. a = dy, b = w, c = dx.
+// If GATED, x is a relu's output, and its gradient goes through that relu here: e = x.
+// If SCATTERED, x is the output of max pooling of 2 x 2 cells, [.., POOL_W, POOL_C], and its gradient goes back to the
+// cells whose places d gives: c is the gradient of what was pooled.
+override GATED: bool;
+override SCATTERED: bool;
+override POOL_W: u32;
+override POOL_C: u32;
+override BLOCK: u32; // images of a block
+
+// at.w says whether a row has anything in a segment.
+const A_SPARSE = true;
 const A_ALONG_K = true;
 const B_ALONG_K = true;
 
-// (y + PAD_Y, x + PAD_X, offset of the image in dy, 0)
+// (y, x, image) of row m
+fn cell_of(m: u32) -> vec3<u32> {
+    let row = min(m, M - 1u);
+    let cell = row / BLOCK;
+    return vec3(cell / W % H, cell % W, cell / (H * W) * BLOCK + row % BLOCK);
+}
+
+// (y + PAD_Y, x + PAD_X, image, 0)
 fn a_row(m: u32) -> vec4<i32> {
-    let cell = m % (H * W);
-    return vec4(i32(cell / W) + PAD_Y, i32(cell % W) + PAD_X, i32(m / (H * W) * (OH * OW * COUT)), 0);
+    return vec4(vec3<i32>(cell_of(m)) + vec3(PAD_Y, PAD_X, 0), 0);
 }
 
-// (ky, kx, output channel, k)
-fn a_column(k: u32) -> vec4<i32> {
-    return vec4(i32(k / (KW * COUT)), i32(k / COUT % KW), i32(k % COUT), i32(k));
+// The window that sees the cell at (ky, kx): (its offset in dy, 0, 0, whether it exists)
+fn a_at(row: vec4<i32>, segment: u32) -> vec4<i32> {
+    let y = row.x - i32(segment / KW);
+    let x = row.y - i32(segment % KW);
+    // Below zero wraps around and fails the bound.
+    let oy = u32(y) / STRIDE_Y;
+    let ox = u32(x) / STRIDE_X;
+    let exists = oy * STRIDE_Y == u32(y) && ox * STRIDE_X == u32(x) && oy < OH && ox < OW;
+    return vec4(i32(select(0u, ((u32(row.z) * OH + oy) * OW + ox) * COUT, exists)), 0, 0, i32(exists));
 }
 
-fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    if (COUT % 4u == 0u) {
-        let i = index_of(row, column);
-        return select(vec4<f32>(), read_a4(u32(max(i, 0))), i >= 0);
+fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    return array(vec4(i32(k), 0, 0, 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
+}
+
+fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    return select(vec4<f32>(), read_a(u32(at.x + column.x)), at.w == 1);
+}
+
+fn load_b(segment: u32, k: u32, n: u32) -> vec4<f32> {
+    return read_b((segment * CIN + min(n, N - 1u)) * COUT + k);
+}
+
+fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    for (var j = 0u; j < 4u; j++) {
+        let cell = cell_of(m + j);
+        let i = ((cell.z * H + cell.x) * W + cell.y) * N + min(n, N - 4u);
+        var dx = s[j];
+        if (GATED) { dx = select(vec4<f32>(), dx, read_e(i) > vec4<f32>()); }
+        if (m + j < M && n < N) {
+            if (SCATTERED) { scatter(i, dx); } else { write_c(i, dx); }
+        }
     }
-    let k = u32(column.w);
-    return vec4(load_a1(row, k), load_a1(row, k + 1u), load_a1(row, k + 2u), load_a1(row, k + 3u));
 }
 
-fn load_a1(row: vec4<i32>, k: u32) -> f32 {
-    let i = select(-1, index_of(row, a_column(k)), k < K);
-    return select(0.0, read_a1(u32(max(i, 0))), i >= 0);
-}
-
-// Place in dy of the window that sees the cell at (ky, kx); -1 where there is none.
-fn index_of(row: vec4<i32>, column: vec4<i32>) -> i32 {
-    let y = row.x - column.x;
-    let x = row.y - column.y;
-    let oy = y / i32(STRIDE_Y);
-    let ox = x / i32(STRIDE_X);
-    let exists = y >= 0 && x >= 0 && oy * i32(STRIDE_Y) == y && ox * i32(STRIDE_X) == x && oy < i32(OH) && ox < i32(OW);
-    return select(-1, row.z + (oy * i32(OW) + ox) * i32(COUT) + column.z, exists);
-}
-
-fn load_b(k: u32, n: u32) -> vec4<f32> {
-    if (COUT % 4u == 0u) {
-        return read_b4(w_index(k, n));
+fn scatter(i: u32, dx: vec4<f32>) {
+    let place = read_d(i);
+    let pixel = i / POOL_C;
+    let corner = pixel / POOL_W * (4u * POOL_W) + pixel % POOL_W * 2u;
+    for (var cell = 0u; cell < 4u; cell++) {
+        let cell_i = (corner + cell / 2u * (2u * POOL_W) + cell % 2u) * POOL_C + i % POOL_C;
+        write_c(cell_i, select(vec4<f32>(), dx, place == vec4(f32(cell))));
     }
-    return vec4(read_b1(w_index(k, n)), read_b1(w_index(k + 1u, n)), read_b1(w_index(k + 2u, n)), read_b1(w_index(k + 3u, n)));
-}
-
-fn w_index(k: u32, n: u32) -> u32 {
-    let i = min(k, K - 1u);
-    return (i / COUT * CIN + min(n, N - 1u)) * COUT + i % COUT;
-}
-
-fn store_c(m: u32, n: u32, part: u32, sum: vec4<f32>) {
-    write_c(m, n, N, sum);
 }

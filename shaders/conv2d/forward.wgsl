@@ -1,38 +1,60 @@
-// y[m, n] = sum over k of x[m, k] w[k, n], plus b[n], through relu if RELU.
-// m = (image, oy, ox), k = (ky, kx, c), n = output channel. a = x, b = w, c = y.
+// y[m, n] = sum over k of x[m, k] w[k, n], plus b[n], through relu if RELU, through max pooling if POOLED.
+// m = pixel, a segment is a row ky of the window, its k = (kx, c), n = output channel. a = x, b = w, c = y, f = places of
+// the maxima.
 override RELU: bool;
 
+const A_SPARSE = false;
 const A_ALONG_K = true;
 const B_ALONG_K = false;
 
 fn a_row(m: u32) -> vec4<i32> {
-    return window_of(m);
+    return window_of(min(m, M - 1u));
 }
 
-fn a_column(k: u32) -> vec4<i32> {
-    return cell_of(k);
+fn a_at(row: vec4<i32>, ky: u32) -> vec4<i32> {
+    return row + vec4(i32(ky), 0, i32(ky * W * CIN), 0);
 }
 
-fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    return load_x(row, column);
+fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    return array(vec4(0, i32(k / CIN), i32(k), 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
 }
 
-fn load_b(k: u32, n: u32) -> vec4<f32> {
-    return load_w(min(k, K - 1u), n);
+fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    return load_x(at + column);
 }
 
-fn load_w(row: u32, n: u32) -> vec4<f32> {
-    if (N % 4u == 0u) {
-        return read_b4(row * N + min(n, N - 4u));
+fn load_b(ky: u32, k: u32, n: u32) -> vec4<f32> {
+    return read_b((ky * K + k) * N + min(n, N - 4u));
+}
+
+fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    var bias = vec4<f32>();
+    if (BIAS) { bias = read_b(KH * K * N + min(n, N - 4u)); }
+    let y = mat4x4(s[0] + bias, s[1] + bias, s[2] + bias, s[3] + bias);
+    if (POOLED) {
+        store_maximum(m, n, y);
+        return;
     }
-    let i = row * N;
-    let last = N - 1u;
-    return vec4(read_b1(i + min(n, last)), read_b1(i + min(n + 1u, last)), read_b1(i + min(n + 2u, last)), read_b1(i + min(n + 3u, last)));
+    for (var j = 0u; j < 4u; j++) {
+        if (m + j < M && n < N) { write_c((m + j) * N + n, select(y[j], max(y[j], vec4<f32>()), RELU)); }
+    }
 }
 
-fn store_c(m: u32, n: u32, part: u32, sum: vec4<f32>) {
-    var y = sum;
-    if (BIAS) { y += load_w(K, n); }
-    if (RELU) { y = max(y, vec4<f32>()); }
-    write_c(m, n, N, y);
+// The four rows are the cells of one window. On a tie the first wins; where relu stops the gradient, the place is -1.
+fn store_maximum(m: u32, n: u32, y: mat4x4<f32>) {
+    var largest = y[0];
+    var place = vec4<f32>();
+    for (var cell = 1u; cell < 4u; cell++) {
+        let larger = y[cell] > largest;
+        largest = select(largest, y[cell], larger);
+        place = select(place, vec4(f32(cell)), larger);
+    }
+    if (RELU) {
+        place = select(vec4(-1.0), place, largest > vec4<f32>());
+        largest = max(largest, vec4<f32>());
+    }
+    if (m < M && n < N) {
+        write_c(m / 4u * N + n, largest);
+        write_f(m / 4u * N + n, place);
+    }
 }

@@ -1,5 +1,4 @@
-// Each cell of x gathers dy from the windows whose maximum it is. a = dy, b = argmax, c = dx.
-
+// Each cell of x gathers dy from the windows whose maximum it is. a = dy, d = places, c = dx.
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -7,9 +6,8 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    let clamped = min(i, PIXELS * GROUPS - 1u);
-    let group = clamped % GROUPS;
-    let pixel = clamped / GROUPS;
+    let first = channels_of(i);
+    let pixel = first / C;
     let x = pixel % W;
     let y = pixel / W % H;
     let image = pixel / (H * W);
@@ -23,11 +21,10 @@ fn main(
             let kx = x - ox * STRIDE_X;
             // Below zero wraps around and fails the bound.
             let exists = oy < OH && ox < OW && ky < WINDOW_H && kx < WINDOW_W;
-            let window = select(0u, (image * OH + oy) * OW + ox, exists);
-            let place = (vec4(bitcast<u32>(read_b1(window * GROUPS + group))) >> ARGMAX_SHIFT) & vec4(127u);
-            let chosen = (place == vec4(ky * WINDOW_W + kx)) & vec4(exists);
-            dx += select(vec4<f32>(), read_channels(window, group * 4u), chosen);
+            let window = select(0u, (image * OH + oy) * OW + ox, exists) * C + first % C;
+            let chosen = (read_d(window) == vec4(f32(ky * WINDOW_W + kx))) & vec4(exists);
+            dx += select(vec4<f32>(), read_a(window), chosen);
         }
     }
-    if (i < PIXELS * GROUPS) { write_c(pixel, group * 4u, C, dx); }
+    if (i * 4u == first) { write_c(first, dx); }
 }

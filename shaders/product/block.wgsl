@@ -1,37 +1,19 @@
-// What micro-kernels share that hold four rows of A: those from m, clamped to M, and their four k from k.
+// What micro-kernels share that hold four rows of A: where those from m are.
 fn rows_of(m: u32) -> array<vec4<i32>, 4> {
-    var row = array<vec4<i32>, 4>();
-    if (A_ALONG_K) {
-        row[0] = a_row(min(m, M - 1u));
-        row[1] = a_row(min(m + 1u, M - 1u));
-        row[2] = a_row(min(m + 2u, M - 1u));
-        row[3] = a_row(min(m + 3u, M - 1u));
-    } else {
-        row[0] = a_row(min(m, (M - 1u) / 4u * 4u));
-    }
-    return row;
+    if (A_ALONG_K) { return array(a_row(m), a_row(m + 1u), a_row(m + 2u), a_row(m + 3u)); }
+    return array(a_row(m), vec4<i32>(), vec4<i32>(), vec4<i32>());
 }
 
-// Column j is row j.
-fn load_rows(row: array<vec4<i32>, 4>, k: u32) -> mat4x4<f32> {
-    if (A_ALONG_K) {
-        let column = a_column(k);
-        return mat4x4(load_a(row[0], column), load_a(row[1], column), load_a(row[2], column), load_a(row[3], column));
-    }
-    return transpose(mat4x4(
-        load_a(row[0], a_column(k)),
-        load_a(row[0], a_column(k + 1u)),
-        load_a(row[0], a_column(k + 2u)),
-        load_a(row[0], a_column(k + 3u)),
-    ));
+// The same in a segment of the reduction.
+fn rows_at(row: array<vec4<i32>, 4>, segment: u32) -> array<vec4<i32>, 4> {
+    return array(a_at(row[0], segment), a_at(row[1], segment), a_at(row[2], segment), a_at(row[3], segment));
 }
 
-// Four rows from m, four columns from n; M and N need not be multiples of four.
-fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
-    if (n < N) {
-        if (m < M) { store_c(m, n, part, s[0]); }
-        if (m + 1u < M) { store_c(m + 1u, n, part, s[1]); }
-        if (m + 2u < M) { store_c(m + 2u, n, part, s[2]); }
-        if (m + 3u < M) { store_c(m + 3u, n, part, s[3]); }
+// Four k from k on; column j is row j.
+fn load_rows(at: array<vec4<i32>, 4>, k: u32) -> mat4x4<f32> {
+    let column = a_columns(k);
+    if (A_ALONG_K) {
+        return mat4x4(load_a(at[0], column[0]), load_a(at[1], column[0]), load_a(at[2], column[0]), load_a(at[3], column[0]));
     }
+    return transpose(mat4x4(load_a(at[0], column[0]), load_a(at[0], column[1]), load_a(at[0], column[2]), load_a(at[0], column[3])));
 }

@@ -1,15 +1,23 @@
 // loss = mean over the rows of logsumexp(logits) - logits[label]; dlogits = (softmax(logits) - onehot(label)) / rows.
 // One workgroup takes the whole batch, so that the sums have one order. Rows past the minibatch's length count nothing
-// and get a gradient of zero. a = logits [ROWS, CLASSES], c = dlogits.
+// and get a gradient of zero. a = logits [ROWS, CLASSES], STRIDE floats a row; c = dlogits.
 @group(0) @binding(1) var<storage, read> minibatch: array<u32>; // [step, length, ...], labels from word LABELS
 @group(0) @binding(3) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, length, step
 override ROWS: u32;
 override CLASSES: u32;
+override STRIDE: u32;
 override LABELS: u32;
 override SLOTS: u32;
 
+const LOWEST = -3.4028234e38;
+
 var<workgroup> losses: array<f32, 64>;
 var<workgroup> corrects: array<u32, 64>;
+
+// Four logits from class j on, the lowest float past the last.
+fn logits_of(row: u32, j: u32) -> vec4<f32> {
+    return select(vec4(LOWEST), read_a(row * STRIDE + j), vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES));
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) invocation: u32) {
@@ -19,26 +27,34 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
     var correct = 0u;
     for (var row = invocation; row < ROWS; row += 64u) {
         let label = minibatch[LABELS + row];
-        var largest = read_a1(row * CLASSES);
+        var largest = LOWEST;
         var place = 0u;
-        for (var j = 1u; j < CLASSES; j++) {
-            let logit = read_a1(row * CLASSES + j);
-            if (logit > largest) {
-                largest = logit;
-                place = j;
+        for (var j = 0u; j < CLASSES; j += 4u) {
+            let logits = logits_of(row, j);
+            for (var e = 0u; e < 4u; e++) {
+                if (logits[e] > largest) {
+                    largest = logits[e];
+                    place = j + e;
+                }
             }
         }
         var sum = 0.0;
-        for (var j = 0u; j < CLASSES; j++) { sum += exp(read_a1(row * CLASSES + j) - largest); }
+        for (var j = 0u; j < CLASSES; j += 4u) {
+            // Past the last class this adds exp(-large), which is 0.
+            let e = exp(logits_of(row, j) - largest);
+            sum += e.x + e.y + e.z + e.w;
+        }
         if (row < length) {
-            loss += log(sum) - (read_a1(row * CLASSES + label) - largest);
+            loss += log(sum) - (logits_of(row, label / 4u * 4u)[label % 4u] - largest);
             correct += u32(place == label);
         }
         if (GRADIENT) {
             let scale = select(0.0, 1.0 / f32(length), row < length);
-            for (var j = 0u; j < CLASSES; j++) {
-                let softmax = exp(read_a1(row * CLASSES + j) - largest) / sum;
-                write_c1(row * CLASSES + j, (softmax - f32(j == label)) * scale);
+            for (var j = 0u; j < CLASSES; j += 4u) {
+                let softmax = exp(logits_of(row, j) - largest) / sum;
+                let onehot = vec4<f32>(vec4(j) + vec4(0u, 1u, 2u, 3u) == vec4(label));
+                let dlogits = (softmax - onehot) * scale;
+                write_c(row * STRIDE + j, select(vec4<f32>(), dlogits, vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES)));
             }
         }
     }

@@ -1,4 +1,4 @@
 // The loss alone, for inference.
 const GRADIENT = false;
 
-fn write_c1(i: u32, v: f32) {}
+fn write_c(i: u32, v: vec4<f32>) {}

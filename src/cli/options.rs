@@ -43,7 +43,7 @@ pub struct DeviceOptions {
     backend: Option<Backend>,
     /// Loop of the matrix products; the adapter's own if left out
     #[arg(long, value_enum, value_name = "KERNEL")]
-    kernel: Option<Kernel>,
+    kernel: Option<MicroKernel>,
 }
 
 impl DeviceOptions {
@@ -63,11 +63,7 @@ impl DeviceOptions {
 
     /// The micro-kernel asked for.
     pub fn micro_kernel(&self) -> Option<MicroKernel> {
-        self.kernel.map(|kernel| match kernel {
-            Kernel::Tile => MicroKernel::Tile,
-            Kernel::Broadcast => MicroKernel::Broadcast,
-            Kernel::Direct => MicroKernel::Direct,
-        })
+        self.kernel
     }
 }
 
@@ -89,13 +85,6 @@ impl From<Backend> for wgpu::Backend {
             Backend::Gl => Self::Gl,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kernel {
-    Tile,
-    Broadcast,
-    Direct,
 }
 
 /// Images of a minibatch.

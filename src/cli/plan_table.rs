@@ -1,18 +1,17 @@
 //! A schedule as a table.
 
-use wgrad::graph::{Access, Binding, Dispatch, Graph, Plan, Step};
+use wgrad::graph::{Access, Binding, Dispatch, Graph, Plan};
 
 use super::units;
 
 /// Every step of a plan, with its grid, arithmetic, the bytes of what it binds, and its bindings; then the memory.
 pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
-    let flops = plan.dispatches().map(|dispatch| dispatch.kernel.flops).sum();
-    let bytes = plan.dispatches().map(|dispatch| touched(graph, dispatch)).sum();
-    let copies = plan.steps.iter().filter(|step| matches!(step, Step::Image(_))).count();
+    let flops = plan.dispatches.iter().map(|dispatch| dispatch.kernel.flops).sum();
+    let bytes = plan.dispatches.iter().map(|dispatch| touched(graph, dispatch)).sum();
     let mut lines = vec![
         format!(
-            "{title}: {} dispatches and {copies} copies to images, {}, {} touched",
-            plan.dispatches().count(),
+            "{title}: {} dispatches, {}, {} touched",
+            plan.dispatches.len(),
             units::flops(flops),
             units::bytes(bytes)
         ),
@@ -21,26 +20,18 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
             "#", "dispatch", "kernel", "grid", "arithmetic", "touched"
         ),
     ];
-    for (i, step) in plan.steps.iter().enumerate() {
-        lines.push(match step {
-            Step::Dispatch(dispatch) => {
-                let [x, y, z] = dispatch.kernel.grid;
-                let bindings: Vec<_> = dispatch.bindings.iter().map(|b| binding(graph, plan, b)).collect();
-                format!(
-                    "{i:>3}  {:<28} {:<34} {:<13} {:>13} {:>10}  {}",
-                    dispatch.name,
-                    dispatch.kernel.name,
-                    format!("{x} x {y} x {z}"),
-                    units::flops(dispatch.kernel.flops),
-                    units::bytes(touched(graph, dispatch)),
-                    bindings.join(", ")
-                )
-            }
-            Step::Image(tensor) => {
-                let tensor = graph.tensor(*tensor);
-                format!("{i:>3}  copy `{}` to its image, {}", tensor.name, units::bytes(tensor.bytes()))
-            }
-        });
+    for (i, dispatch) in plan.dispatches.iter().enumerate() {
+        let [x, y, z] = dispatch.kernel.grid;
+        let bindings: Vec<_> = dispatch.bindings.iter().map(|b| binding(graph, plan, b)).collect();
+        lines.push(format!(
+            "{i:>3}  {:<28} {:<34} {:<13} {:>13} {:>10}  {}",
+            dispatch.name,
+            dispatch.kernel.name,
+            format!("{x} x {y} x {z}"),
+            units::flops(dispatch.kernel.flops),
+            units::bytes(touched(graph, dispatch)),
+            bindings.join(", ")
+        ));
     }
     let sizes: Vec<_> = plan.slot_bytes.iter().map(|bytes| units::bytes(*bytes)).collect();
     let total = units::bytes(plan.slot_bytes.iter().sum());
@@ -60,7 +51,6 @@ fn touched(graph: &Graph, dispatch: &Dispatch) -> u64 {
 fn binding(graph: &Graph, plan: &Plan, binding: &Binding) -> String {
     let access = match binding.access {
         Access::Read => "read",
-        Access::ReadImage => "read image",
         Access::Write => "write",
         Access::ReadWrite => "update",
     };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::program::{Program, read_buffer};
+use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
 use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Arena, BufferKey, Graph, Mode, Plan, Target};
+use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId};
 use crate::kernel::MicroKernel;
 use crate::model::{Sequential, glorot_uniform};
 use crate::optim::Adam;
@@ -76,7 +76,7 @@ impl Executor {
         let micro_kernel = options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
         gpu.supports(micro_kernel)?;
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        let built = model.build(options.batch_size, Target { micro_kernel, busy_workgroups })?;
+        let built = model.build(options.batch_size, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);
@@ -103,16 +103,11 @@ impl Executor {
     }
 
     fn initialize(&self) {
-        let mut weights = vec![0.0_f32; self.graph.arena_len()];
         for (place, parameter) in self.graph.parameters().iter().enumerate() {
-            let kernel = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
-            weights[parameter.offset..parameter.offset + kernel.len()].copy_from_slice(&kernel);
+            let mut values = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
+            values.resize(parameter.len(), 0.0);
+            self.program.write(&self.graph, &self.train, parameter.weights, &parameter.pad(&values));
         }
-        self.gpu.write(self.arena(Arena::Weights), 0, bytemuck::cast_slice(&weights));
-    }
-
-    fn arena(&self, arena: Arena) -> &wgpu::Buffer {
-        self.program.buffer(BufferKey::Arena(arena))
     }
 
     /// The device.
@@ -173,13 +168,13 @@ impl Executor {
         let header = [self.readback.step() as u32, batch.len as u32, alpha.to_bits(), 0];
         let parts = [bytemuck::cast_slice(&header), bytemuck::cast_slice(&batch.labels), &batch.pixels[..]];
         let staged = self.staging.fill(&parts).await?;
-        let minibatch = self.program.buffer(BufferKey::Minibatch);
+        let minibatch = self.program.buffer(BufferKey::Minibatch)?;
         let mut encoder = self.gpu.encoder();
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
         self.program.encode(plan, &mut encoder);
         let copies = self.readback.is_due();
         if copies {
-            self.readback.encode(&mut encoder, self.program.buffer(BufferKey::Metrics)).await?;
+            self.readback.encode(&mut encoder, self.program.buffer(BufferKey::Metrics)?).await?;
         }
         let submission = self.gpu.submit(encoder);
         self.staging.submitted(submission.clone());
@@ -202,7 +197,7 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
-        let metrics = self.program.buffer(BufferKey::Metrics).clone();
+        let metrics = self.program.buffer(BufferKey::Metrics)?.clone();
         let steps = self.readback.flush(&metrics).await?;
         self.gpu.check()?;
         Ok(steps)
@@ -213,7 +208,7 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn parameters(&self) -> Result<Vec<NamedTensor>, Error> {
-        self.read_arena(Arena::Weights).await
+        self.read_parameters(|parameter| parameter.weights).await
     }
 
     /// The gradients that the last training step made, named and shaped as the parameters.
@@ -221,19 +216,15 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn gradients(&self) -> Result<Vec<NamedTensor>, Error> {
-        self.read_arena(Arena::Gradients).await
+        self.read_parameters(|parameter| parameter.gradient).await
     }
 
-    async fn read_arena(&self, arena: Arena) -> Result<Vec<NamedTensor>, Error> {
-        let bytes = self.graph.arena_len() as u64 * 4;
-        if bytes == 0 {
-            return Ok(Vec::new());
-        }
-        let values = read_buffer(&self.gpu, self.arena(arena), 0, bytes).await?;
+    async fn read_parameters(&self, tensor: impl Fn(&Parameter) -> TensorId) -> Result<Vec<NamedTensor>, Error> {
         let mut tensors = Vec::new();
         for parameter in self.graph.parameters() {
-            let (kernel, bias) =
-                values[parameter.offset..parameter.offset + parameter.len()].split_at(parameter.kernel_len());
+            let rows = self.program.read(&self.graph, &self.train, tensor(parameter)).await?;
+            let values = parameter.unpad(&rows);
+            let (kernel, bias) = values.split_at(parameter.kernel_len());
             let name = format!("{}/kernel", parameter.layer);
             tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
             if parameter.bias {
@@ -249,31 +240,29 @@ impl Executor {
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
     pub fn set_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        let mut weights = vec![0.0_f32; self.graph.arena_len()];
-        let mut used = 0;
+        let mut weights = Vec::new();
         for parameter in self.graph.parameters() {
-            let kernel = (format!("{}/kernel", parameter.layer), parameter.kernel_shape.clone(), parameter.offset);
-            let bias = (
-                format!("{}/bias", parameter.layer),
-                vec![parameter.columns()],
-                parameter.offset + parameter.kernel_len(),
-            );
-            for (name, shape, offset) in std::iter::once(kernel).chain(parameter.bias.then_some(bias)) {
+            let kernel = (format!("{}/kernel", parameter.layer), parameter.kernel_shape.clone());
+            let bias = (format!("{}/bias", parameter.layer), vec![parameter.columns()]);
+            let mut values = Vec::with_capacity(parameter.len());
+            for (name, shape) in std::iter::once(kernel).chain(parameter.bias.then_some(bias)) {
                 let tensor = (tensors.iter().find(|tensor| tensor.name == name))
                     .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
-                let elements: usize = shape.iter().product();
-                if tensor.shape != shape || tensor.values.len() != elements {
+                if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
                     let found = &tensor.shape;
                     return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
                 }
-                weights[offset..offset + elements].copy_from_slice(&tensor.values);
-                used += 1;
+                values.extend(&tensor.values);
             }
+            weights.push(values);
         }
+        let used: usize = self.graph.parameters().iter().map(|parameter| 1 + usize::from(parameter.bias)).sum();
         if used < tensors.len() {
             return Err(Error::Weights(format!("{} tensors belong to no layer of the network", tensors.len() - used)));
         }
-        self.gpu.write(self.arena(Arena::Weights), 0, bytemuck::cast_slice(&weights));
+        for (parameter, values) in self.graph.parameters().iter().zip(&weights) {
+            self.program.write(&self.graph, &self.train, parameter.weights, &parameter.pad(values));
+        }
         Ok(())
     }
 }

@@ -1,27 +1,27 @@
 //! Plans with their memory, pipelines and bind groups: everything a step needs, made before the first.
 
 use std::collections::HashMap;
-use std::iter::Peekable;
 use std::sync::Arc;
 
-use crate::gpu::{Gpu, GpuError, PipelineCache, RuntimeChecks};
-use crate::graph::{Access, Arena, BufferKey, Dispatch, Graph, Home, Plan, Step, TensorId};
+use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks};
+use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Plan, TensorId};
+use crate::kernel::Storage;
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
 #[derive(Debug)]
 pub struct Program {
     gpu: Arc<Gpu>,
-    buffers: HashMap<BufferKey, wgpu::Buffer>,
-    images: HashMap<TensorId, wgpu::Texture>,
+    memory: HashMap<BufferKey, Memory>,
     schedules: Vec<Vec<Command>>,
     bytes: u64,
 }
 
-/// A resolved step.
+/// A resolved dispatch.
 #[derive(Debug)]
-enum Command {
-    Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, grid: [u32; 3] },
-    Image { buffer: wgpu::Buffer, offset: u64, image: wgpu::Texture },
+struct Command {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    grid: [u32; 3],
 }
 
 impl Program {
@@ -30,16 +30,13 @@ impl Program {
     /// # Errors
     /// A tensor over the adapter's limits, or what the device reports.
     pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, GpuError> {
-        let mut program =
-            Self { gpu, buffers: HashMap::new(), images: HashMap::new(), schedules: Vec::new(), bytes: 0 };
+        let mut program = Self { gpu, memory: HashMap::new(), schedules: Vec::new(), bytes: 0 };
         program.allocate(graph, plans)?;
         let mut pipelines = PipelineCache::default();
         for plan in plans {
-            let commands = plan.steps.iter().map(|step| match step {
-                Step::Dispatch(dispatch) => program.resolve(graph, plan, dispatch, &mut pipelines, checks),
-                Step::Image(tensor) => program.resolve_image(graph, plan, *tensor),
-            });
-            let commands = commands.collect();
+            let commands = (plan.dispatches.iter())
+                .map(|dispatch| program.resolve(graph, plan, dispatch, &mut pipelines, checks))
+                .collect();
             program.schedules.push(commands);
         }
         program.gpu.check()?;
@@ -52,57 +49,45 @@ impl Program {
     }
 
     fn allocate(&mut self, graph: &Graph, plans: &[&Plan]) -> Result<(), GpuError> {
-        // A buffer is as large as the largest use of it in any plan.
-        let mut sizes: Vec<(BufferKey, String, u64)> = Vec::new();
+        let floats = graph.target().storage;
+        // Memory is as large as the largest use of it in any plan.
+        let mut sizes: Vec<(BufferKey, String, u64, Storage)> = Vec::new();
         for arena in Arena::ALL {
-            // The image of a parameter copies whole rows, which may reach past the last parameter.
-            let bytes = graph.arena_len() as u64 * 4 + 16 * u64::from(crate::gpu::IMAGE_WIDTH);
-            sizes.push((BufferKey::Arena(arena), format!("{arena:?}"), bytes));
+            sizes.push((BufferKey::Arena(arena), format!("{arena:?}"), graph.arena_len() as u64 * 4, floats));
         }
         for plan in plans {
             for (slot, bytes) in plan.slot_bytes.iter().enumerate() {
-                sizes.push((BufferKey::Slot(slot), format!("slot {slot}"), *bytes));
+                sizes.push((BufferKey::Slot(slot), format!("slot {slot}"), *bytes, floats));
             }
-            for (tensor, description) in graph.tensors() {
-                if matches!(description.home, Home::Input | Home::Minibatch | Home::Metrics) {
-                    sizes.push((plan.buffer(graph, tensor), description.name.clone(), description.bytes()));
+            for (id, tensor) in graph.tensors() {
+                if matches!(tensor.home, Home::Input | Home::Minibatch | Home::Metrics) {
+                    let key = plan.buffer(graph, id);
+                    sizes.push((key, tensor.name.clone(), tensor.bytes(), graph.storage(id)));
                 }
             }
         }
         let mut largest: HashMap<BufferKey, u64> = HashMap::new();
-        for (key, _, bytes) in &sizes {
+        for (key, _, bytes, _) in &sizes {
             let size = largest.entry(*key).or_default();
             *size = (*size).max(*bytes);
         }
-        for (key, label, _) in sizes {
-            if !self.buffers.contains_key(&key) {
-                let buffer = self.gpu.create_storage(&label, largest[&key])?;
-                self.bytes += buffer.size();
-                self.buffers.insert(key, buffer);
-            }
-        }
-        for tensor in plans.iter().flat_map(|plan| plan.images()) {
-            if !self.images.contains_key(&tensor) {
-                let image = self.gpu.create_image(&graph.tensor(tensor).name, graph.tensor(tensor).bytes())?;
-                self.bytes += u64::from(image.width()) * u64::from(image.height()) * 16;
-                self.images.insert(tensor, image);
+        for (key, label, _, storage) in sizes {
+            if !self.memory.contains_key(&key) {
+                let memory = self.gpu.allocate(&label, largest[&key], storage)?;
+                self.bytes += memory.bytes();
+                self.memory.insert(key, memory);
             }
         }
         Ok(())
     }
 
-    /// A tensor's buffer and its first byte there.
-    fn place(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> (&wgpu::Buffer, u64) {
+    /// Where a tensor lives, and its first byte there.
+    fn place(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> (&Memory, u64) {
         let offset = match graph.tensor(graph.root(tensor)).home {
             Home::Arena(_, offset) => offset as u64 * 4,
             _ => 0,
         };
-        (&self.buffers[&plan.buffer(graph, tensor)], offset)
-    }
-
-    fn resolve_image(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Command {
-        let (buffer, offset) = self.place(graph, plan, tensor);
-        Command::Image { buffer: buffer.clone(), offset, image: self.images[&tensor].clone() }
+        (&self.memory[&plan.buffer(graph, tensor)], offset)
     }
 
     fn resolve(
@@ -113,20 +98,21 @@ impl Program {
         pipelines: &mut PipelineCache,
         checks: RuntimeChecks,
     ) -> Command {
-        let mut accesses: Vec<(u32, Access)> = dispatch.bindings.iter().map(|b| (b.index, b.access)).collect();
-        accesses.sort_by_key(|(index, _)| *index);
-        let pipeline = pipelines.get(&self.gpu, &dispatch.kernel, &accesses, checks);
+        let uses: Vec<BindingUse> =
+            (dispatch.bindings.iter()).map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage }).collect();
+        let pipeline = pipelines.get(&self.gpu, &dispatch.kernel, &uses, checks);
         let views: HashMap<u32, wgpu::TextureView> = (dispatch.bindings.iter())
-            .filter(|binding| binding.access == Access::ReadImage)
-            .map(|b| (b.index, self.images[&graph.root(b.tensor)].create_view(&wgpu::TextureViewDescriptor::default())))
+            .filter_map(|binding| match self.place(graph, plan, binding.tensor).0 {
+                Memory::Image(image) => Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default()))),
+                Memory::Buffer(_) => None,
+            })
             .collect();
         let entries: Vec<_> = (dispatch.bindings.iter())
             .map(|binding| wgpu::BindGroupEntry {
                 binding: binding.index,
-                resource: match views.get(&binding.index) {
-                    Some(view) => wgpu::BindingResource::TextureView(view),
-                    None => {
-                        let (buffer, offset) = self.place(graph, plan, binding.tensor);
+                resource: match self.place(graph, plan, binding.tensor) {
+                    (Memory::Image(_), _) => wgpu::BindingResource::TextureView(&views[&binding.index]),
+                    (Memory::Buffer(buffer), offset) => {
                         let size = std::num::NonZeroU64::new(graph.tensor(binding.tensor).bytes());
                         wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
                     }
@@ -134,21 +120,17 @@ impl Program {
             })
             .collect();
         let bind_group = self.gpu.create_bind_group(&dispatch.name, &pipeline.get_bind_group_layout(0), &entries);
-        Command::Dispatch { pipeline, bind_group, grid: dispatch.kernel.grid }
+        Command { pipeline, bind_group, grid: dispatch.kernel.grid }
     }
 
-    /// Encodes the schedule of a plan, counted as they were given. Copies into images end a compute pass; without
-    /// them the schedule is one pass.
+    /// Encodes the schedule of a plan, counted as they were given, into one compute pass.
     pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) {
-        encode(&mut self.schedules[plan].iter().peekable(), encoder);
+        encode(&self.schedules[plan], encoder);
     }
 
-    /// Encodes one step of a plan `times` over, for measuring it.
+    /// Encodes one dispatch of a plan `times` over, for measuring it.
     pub fn encode_step(&self, plan: usize, step: usize, times: usize, encoder: &mut wgpu::CommandEncoder) {
-        let command = &self.schedules[plan][step];
-        for _ in 0..times {
-            encode(&mut std::iter::once(command).peekable(), encoder);
-        }
+        encode(std::iter::repeat_n(&self.schedules[plan][step], times), encoder);
     }
 
     /// Runs a plan once and waits for nothing.
@@ -158,24 +140,35 @@ impl Program {
         self.gpu.submit(encoder);
     }
 
-    /// A buffer of the plans.
-    pub fn buffer(&self, key: BufferKey) -> &wgpu::Buffer {
-        &self.buffers[&key]
+    /// The buffer behind a key of the plans, of the minibatch or the metrics: those are never images.
+    ///
+    /// # Errors
+    /// The plans have none.
+    pub fn buffer(&self, key: BufferKey) -> Result<&wgpu::Buffer, GpuError> {
+        match self.memory.get(&key) {
+            Some(Memory::Buffer(buffer)) => Ok(buffer),
+            _ => Err(GpuError::Device(format!("{key:?} is no buffer of the plan"))),
+        }
     }
 
     /// Sets every float of every slot, so that an element that no kernel writes shows.
     pub fn fill_slots(&self, value: f32) {
-        for (key, buffer) in &self.buffers {
+        for (key, memory) in &self.memory {
             if matches!(key, BufferKey::Slot(_)) {
-                self.gpu.write(buffer, 0, bytemuck::cast_slice(&vec![value; buffer.size() as usize / 4]));
+                memory.write(&self.gpu, 0, &vec![value; memory.bytes() as usize / 4]);
             }
         }
     }
 
     /// Overwrites a tensor.
     pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) {
-        let (buffer, offset) = self.place(graph, plan, tensor);
-        self.gpu.write(buffer, offset, bytemuck::cast_slice(values));
+        let (memory, offset) = self.place(graph, plan, tensor);
+        let shape = &graph.tensor(tensor).shape;
+        let mut padded = vec![0.0; shape.padded_elements()];
+        for (row, values) in padded.chunks_mut(shape.padded_columns()).zip(values.chunks(shape.columns())) {
+            row[..values.len()].copy_from_slice(values);
+        }
+        memory.write(&self.gpu, offset, &padded);
     }
 
     /// Reads a tensor that the plan kept.
@@ -183,45 +176,18 @@ impl Program {
     /// # Errors
     /// What the device reports.
     pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
-        let (buffer, offset) = self.place(graph, plan, tensor);
-        let bytes = graph.tensor(tensor).shape.elements() as u64 * 4;
-        read_buffer(&self.gpu, buffer, offset, bytes).await
+        let (memory, offset) = self.place(graph, plan, tensor);
+        let shape = &graph.tensor(tensor).shape;
+        let padded = memory.read(&self.gpu, offset, shape.padded_elements() as u64 * 4).await?;
+        Ok(padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect())
     }
 }
 
-fn encode<'a>(commands: &mut Peekable<impl Iterator<Item = &'a Command>>, encoder: &mut wgpu::CommandEncoder) {
-    while let Some(command) = commands.peek() {
-        if let Command::Image { buffer, offset, image } = command {
-            Gpu::copy_to_image(encoder, buffer, *offset, image);
-            commands.next();
-            continue;
-        }
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        while let Some(Command::Dispatch { pipeline, bind_group, grid }) = commands.peek() {
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
-            commands.next();
-        }
+fn encode<'a>(commands: impl IntoIterator<Item = &'a Command>, encoder: &mut wgpu::CommandEncoder) {
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    for command in commands {
+        pass.set_pipeline(&command.pipeline);
+        pass.set_bind_group(0, &command.bind_group, &[]);
+        pass.dispatch_workgroups(command.grid[0], command.grid[1], command.grid[2]);
     }
-}
-
-/// Copies a range of a buffer to the host.
-///
-/// # Errors
-/// What the device reports.
-pub(super) async fn read_buffer(
-    gpu: &Gpu,
-    buffer: &wgpu::Buffer,
-    offset: u64,
-    bytes: u64,
-) -> Result<Vec<f32>, GpuError> {
-    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-    let copy = gpu.create_buffer("copy for the host", bytes, usage, false);
-    let mut encoder = gpu.encoder();
-    encoder.copy_buffer_to_buffer(buffer, offset, &copy, 0, bytes);
-    gpu.await_submission(Some(gpu.submit(encoder)));
-    gpu.map(&copy, wgpu::MapMode::Read).await?;
-    let range = copy.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
-    Ok(bytemuck::pod_collect_to_vec(&range))
 }

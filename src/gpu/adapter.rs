@@ -65,7 +65,13 @@ impl Gpu {
         let features = if choice.default_limits {
             wgpu::Features::empty()
         } else {
-            adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY)
+            let updates_images = adapter
+                .get_texture_format_features(wgpu::TextureFormat::Rgba32Float)
+                .flags
+                .contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_WRITE);
+            let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+            wanted.set(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES, updates_images);
+            adapter.features() & wanted
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgrad"),

@@ -7,13 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::GpuError;
-use crate::kernel::MicroKernel;
-
-/// Texels in a row of an image; the shaders of `shaders/access` know it too.
-pub const IMAGE_WIDTH: u32 = 1024;
-
-/// Bytes in a row of an image.
-const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
+use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
 type Failure = Arc<Mutex<Option<GpuError>>>;
@@ -104,11 +98,16 @@ impl Gpu {
             MicroKernel::Tile if limits.max_compute_workgroup_storage_size < 8192 => {
                 refuse("it needs 8 KiB of workgroup memory")
             }
-            MicroKernel::Broadcast if !self.device.features().contains(wgpu::Features::SUBGROUP) => {
+            _ if kernel.needs_subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
                 refuse("it needs subgroup operations")
             }
-            MicroKernel::Broadcast if (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) => {
+            _ if kernel.needs_subgroups()
+                && (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) =>
+            {
                 refuse("it needs subgroups of 8 lanes")
+            }
+            _ if kernel.storage() == Storage::Images && !self.updates_images() => {
+                refuse("it needs storage images that a shader may read and write")
             }
             _ => Ok(()),
         }
@@ -117,13 +116,18 @@ impl Gpu {
     /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, where workgroup memory costs as
     /// much as any other; tile on a GPU; direct where neither runs.
     pub fn default_micro_kernel(&self) -> MicroKernel {
-        if self.is_software() && self.supports(MicroKernel::Broadcast).is_ok() {
-            MicroKernel::Broadcast
+        if self.is_software() && self.supports(MicroKernel::Broadcast64x16).is_ok() {
+            MicroKernel::Broadcast64x16
         } else if self.supports(MicroKernel::Tile).is_ok() {
             MicroKernel::Tile
         } else {
             MicroKernel::Direct
         }
+    }
+
+    /// Whether a shader may update an image of floats in place, which is not in WebGPU's core.
+    fn updates_images(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES)
     }
 
     /// Creates a buffer.
@@ -137,42 +141,6 @@ impl Gpu {
         })
     }
 
-    /// Creates a buffer for shaders and copies; it is padded to whole rows of an image.
-    ///
-    /// # Errors
-    /// Larger than a binding may be.
-    pub fn create_storage(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
-        let limit = self.limits().max_storage_buffer_binding_size.min(self.limits().max_buffer_size);
-        if bytes > limit {
-            return Err(GpuError::TooLarge { tensor: label.into(), bytes, limit });
-        }
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        Ok(self.create_buffer(label, bytes.next_multiple_of(IMAGE_ROW), usage, false))
-    }
-
-    /// Creates an image that holds `bytes`.
-    ///
-    /// # Errors
-    /// More rows than an image may have.
-    pub fn create_image(&self, label: &str, bytes: u64) -> Result<wgpu::Texture, GpuError> {
-        let rows = bytes.div_ceil(IMAGE_ROW);
-        let limit = u64::from(self.limits().max_texture_dimension_2d) * IMAGE_ROW;
-        if bytes > limit {
-            return Err(GpuError::TooLarge { tensor: label.into(), bytes, limit });
-        }
-        self.count();
-        Ok(self.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: wgpu::Extent3d { width: IMAGE_WIDTH, height: rows as u32, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        }))
-    }
-
     /// Creates a bind group.
     pub fn create_bind_group(
         &self,
@@ -182,27 +150,6 @@ impl Gpu {
     ) -> wgpu::BindGroup {
         self.count();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
-    }
-
-    /// Records the copy of a range of a buffer, from byte `offset` on, into an image.
-    pub fn copy_to_image(
-        encoder: &mut wgpu::CommandEncoder,
-        buffer: &wgpu::Buffer,
-        offset: u64,
-        image: &wgpu::Texture,
-    ) {
-        encoder.copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo {
-                buffer,
-                layout: wgpu::TexelCopyBufferLayout {
-                    offset,
-                    bytes_per_row: Some(IMAGE_ROW as u32),
-                    rows_per_image: None,
-                },
-            },
-            image.as_image_copy(),
-            image.size(),
-        );
     }
 
     /// Begins recording commands.
@@ -218,6 +165,16 @@ impl Gpu {
     /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
         self.queue.write_buffer(buffer, offset, bytes);
+    }
+
+    /// Overwrites texels of one row of an image from `[x, y]` on; for set-up, not for steps.
+    pub(super) fn write_texels(&self, image: &wgpu::Texture, [x, y]: [u32; 2], texels: &[[f32; 4]]) {
+        self.queue.write_texture(
+            wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x, y, z: 0 }, ..image.as_image_copy() },
+            bytemuck::cast_slice(texels),
+            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: None, rows_per_image: None },
+            wgpu::Extent3d { width: texels.len() as u32, height: 1, depth_or_array_layers: 1 },
+        );
     }
 
     /// Notes which submission the next pending future depends on, so that [`Gpu::block_on`] waits for no later one.

@@ -3,10 +3,12 @@
 mod adapter;
 mod device;
 mod error;
+mod memory;
 mod pipeline;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
-pub use device::{Gpu, IMAGE_WIDTH, Mapping};
+pub use device::{Gpu, Mapping};
 pub use error::GpuError;
-pub(crate) use pipeline::PipelineCache;
+pub use memory::Memory;
+pub(crate) use pipeline::{BindingUse, PipelineCache};
 pub use pipeline::RuntimeChecks;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Gpu;
-use crate::kernel::{Access, Kernel};
+use crate::kernel::{Access, Kernel, Storage};
 
 /// Whether shaders check indices and bound loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,14 @@ impl Default for RuntimeChecks {
     }
 }
 
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BindingUse {
+    pub index: u32,
+    pub access: Access,
+    pub storage: Storage,
+}
+
 /// Pipelines by what they were built from.
 #[derive(Debug, Default)]
 pub(crate) struct PipelineCache {
@@ -34,7 +42,7 @@ impl PipelineCache {
         &mut self,
         gpu: &Gpu,
         kernel: &Kernel,
-        bindings: &[(u32, Access)],
+        bindings: &[BindingUse],
         checks: RuntimeChecks,
     ) -> wgpu::ComputePipeline {
         let source = kernel.text();
@@ -61,14 +69,14 @@ fn create_pipeline(
     gpu: &Gpu,
     module: &wgpu::ShaderModule,
     kernel: &Kernel,
-    bindings: &[(u32, Access)],
+    bindings: &[BindingUse],
 ) -> wgpu::ComputePipeline {
     let entries: Vec<_> = bindings
         .iter()
-        .map(|(index, access)| wgpu::BindGroupLayoutEntry {
-            binding: *index,
+        .map(|binding| wgpu::BindGroupLayoutEntry {
+            binding: binding.index,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: binding_type(*access),
+            ty: binding_type(*binding),
             count: None,
         })
         .collect();
@@ -93,15 +101,19 @@ fn create_pipeline(
     })
 }
 
-fn binding_type(access: Access) -> wgpu::BindingType {
-    match access {
-        Access::ReadImage => wgpu::BindingType::StorageTexture {
-            access: wgpu::StorageTextureAccess::ReadOnly,
+fn binding_type(binding: BindingUse) -> wgpu::BindingType {
+    match binding.storage {
+        Storage::Images => wgpu::BindingType::StorageTexture {
+            access: match binding.access {
+                Access::Read => wgpu::StorageTextureAccess::ReadOnly,
+                Access::Write => wgpu::StorageTextureAccess::WriteOnly,
+                Access::ReadWrite => wgpu::StorageTextureAccess::ReadWrite,
+            },
             format: wgpu::TextureFormat::Rgba32Float,
             view_dimension: wgpu::TextureViewDimension::D2,
         },
-        _ => wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: access == Access::Read },
+        Storage::Buffers => wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage { read_only: binding.access == Access::Read },
             has_dynamic_offset: false,
             min_binding_size: None,
         },

@@ -39,6 +39,9 @@ impl Graph {
 
         let mut gradients: Gradients = upstream.iter().copied().collect();
         let mut recorder = Recorder::new(self, Mode::Train);
+        let alone = contributions.iter().filter(|(id, count)| **count == 1 && !gradients.contains_key(id));
+        let dead_end = |id: &TensorId| nodes.iter().any(|node| node.output == *id && !needed[node.inputs[0].0]);
+        recorder.set_alone(alone.map(|(id, _)| *id).filter(|id| !wanted.contains(id) && !dead_end(id)).collect());
         for node in nodes.iter().rev() {
             let dy = match gradients.get(&node.output) {
                 Some(dy) => *dy,
@@ -89,14 +92,8 @@ impl Recorder<'_> {
 
     /// Records `c = a + b`.
     pub fn add(&mut self, a: TensorId, b: TensorId, c: TensorId) {
-        let count = self.graph().tensor(c).shape.elements();
+        let shape = self.graph().tensor(c).shape.clone();
         let name = format!("{} = sum", self.graph().tensor(c).name);
-        self.dispatch(name)
-            .a(a)
-            .b(b)
-            .c(c, count.next_multiple_of(4))
-            .source(wgsl!("add"))
-            .elementwise(count, 1)
-            .record();
+        self.dispatch(name).a(a).b(b).c(c).source(wgsl!("add")).elementwise(&shape, 1).record();
     }
 }

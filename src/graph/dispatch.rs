@@ -1,9 +1,9 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Graph, Home, Target, TensorId};
-use crate::kernel::{Access, Kernel, Wgsl, fold_grid, wgsl};
+use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
 /// A tensor at a binding of group 0.
@@ -15,6 +15,8 @@ pub struct Binding {
     pub tensor: TensorId,
     /// How it is used.
     pub access: Access,
+    /// What it lives in.
+    pub storage: Storage,
 }
 
 /// One kernel over its tensors.
@@ -43,12 +45,27 @@ pub struct Recorder<'g> {
     mode: Mode,
     dispatches: Vec<Dispatch>,
     stopped: HashSet<TensorId>,
+    /// Tensors whose gradient comes from one place and goes on.
+    alone: HashSet<TensorId>,
+    /// Gradients of pooled tensors that went on to what was pooled.
+    cells: HashMap<TensorId, TensorId>,
+}
+
+/// Where the gradient of a pooled tensor goes on to.
+#[derive(Clone, Debug)]
+pub struct Scatter {
+    /// `[n, oh, ow, c]` of the pooled tensor.
+    pub pooled: [usize; 4],
+    /// Place of each maximum among its 2 x 2 cells.
+    pub places: TensorId,
+    /// Gradient of the cells, `[n, 2 oh, 2 ow, c]`.
+    pub cells: TensorId,
 }
 
 impl<'g> Recorder<'g> {
     /// A recorder with nothing recorded.
     pub fn new(graph: &'g mut Graph, mode: Mode) -> Self {
-        Self { graph, mode, dispatches: Vec::new(), stopped: HashSet::new() }
+        Self { graph, mode, dispatches: Vec::new(), stopped: HashSet::new(), alone: HashSet::new(), cells: HashMap::new() }
     }
 
     /// What the schedule is for.
@@ -78,12 +95,42 @@ impl<'g> Recorder<'g> {
 
     /// Notes that a gradient is 0 already wherever the relu that made the tensor put out 0.
     pub fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
-        self.stopped.insert(gradient);
+        self.stopped.insert(self.graph.root(gradient));
     }
 
     /// Whether [`Recorder::mark_stopped_by_relu`] was called for this gradient: a sum of two is another tensor.
     pub fn is_stopped_by_relu(&self, gradient: TensorId) -> bool {
-        self.stopped.contains(&gradient)
+        self.stopped.contains(&self.graph.root(gradient))
+    }
+
+    /// Notes which tensors have a gradient that comes from one place only and goes on to another tensor.
+    pub(super) fn set_alone(&mut self, alone: HashSet<TensorId>) {
+        self.alone = alone;
+    }
+
+    /// If `x` is the output of max pooling of 2 x 2 cells, or a view of it, and its whole gradient is `dx`: where that
+    /// goes on to. Whoever computes `dx` writes the cells in its stead.
+    pub fn scatter_to_cells(&mut self, x: TensorId, dx: TensorId) -> Option<Scatter> {
+        let mut source = x;
+        while self.alone.contains(&source) {
+            match self.graph.tensor(source).home {
+                Home::View(of) => source = of,
+                _ => {
+                    let places = self.graph.places_of(source)?;
+                    let [n, oh, ow, c] = <[usize; 4]>::try_from(self.graph.tensor(source).shape.dims()).ok()?;
+                    let name = format!("{} cells", self.graph.tensor(dx).name);
+                    let cells = self.temporary(name, [n, 2 * oh, 2 * ow, c]);
+                    self.cells.insert(self.graph.root(dx), cells);
+                    return Some(Scatter { pooled: [n, oh, ow, c], places, cells });
+                }
+            }
+        }
+        None
+    }
+
+    /// What [`Recorder::scatter_to_cells`] made of the gradient of a pooled tensor.
+    pub fn cells_of(&self, dy: TensorId) -> Option<TensorId> {
+        self.cells.get(&self.graph.root(dy)).copied()
     }
 
     /// The elements of `of` under the shape of `like`.
@@ -117,33 +164,65 @@ pub struct DispatchBuilder<'r, 'g> {
 impl DispatchBuilder<'_, '_> {
     /// Reads `tensor` as operand `a`.
     pub fn a(self, tensor: TensorId) -> Self {
-        let image = wgsl!("access/a_image");
-        self.operand(0, tensor, wgsl!("access/a_buffer"), image)
+        self.operand(0, tensor, Access::Read, wgsl!("access/a_buffer"), wgsl!("access/a_image"), "A_FIRST")
     }
 
     /// Reads `tensor` as operand `b`.
     pub fn b(self, tensor: TensorId) -> Self {
-        let image = wgsl!("access/b_image");
-        self.operand(1, tensor, wgsl!("access/b_buffer"), image)
+        self.operand(1, tensor, Access::Read, wgsl!("access/b_buffer"), wgsl!("access/b_image"), "B_FIRST")
     }
 
-    fn operand(self, index: u32, tensor: TensorId, buffer: Wgsl, image: Wgsl) -> Self {
-        if self.recorder.target().micro_kernel.reads_images() {
-            self.shared(image).bind(index, tensor, Access::ReadImage)
-        } else {
-            self.shared(buffer).bind(index, tensor, Access::Read)
+    /// Writes `tensor` as result `c`.
+    pub fn c(self, tensor: TensorId) -> Self {
+        self.operand(2, tensor, Access::Write, wgsl!("access/c_buffer"), wgsl!("access/c_image"), "C_FIRST")
+    }
+
+    /// Reads `tensor`, if any, as operand `d`.
+    pub fn d(self, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/d_none")) };
+        self.operand(3, tensor, Access::Read, wgsl!("access/d_buffer"), wgsl!("access/d_image"), "D_FIRST")
+    }
+
+    /// Reads `tensor`, if any, as operand `e`.
+    pub fn e(self, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/e_none")) };
+        self.operand(4, tensor, Access::Read, wgsl!("access/e_buffer"), wgsl!("access/e_image"), "E_FIRST")
+    }
+
+    /// Writes `tensor`, if any, as second result `f`.
+    pub fn f(self, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/f_none")) };
+        self.operand(5, tensor, Access::Write, wgsl!("access/f_buffer"), wgsl!("access/f_image"), "F_FIRST")
+    }
+
+    fn operand(
+        self,
+        index: u32,
+        tensor: TensorId,
+        access: Access,
+        buffer: Wgsl,
+        image: Wgsl,
+        first: &'static str,
+    ) -> Self {
+        match (self.storage(tensor), self.recorder.graph.tensor(tensor).home) {
+            (Storage::Buffers, _) => self.shared(buffer).bind(index, tensor, access),
+            // A buffer is bound from a float on, an image only as a whole.
+            (Storage::Images, Home::Arena(_, offset)) => {
+                self.shared(image).size(first, offset).bind(index, tensor, access)
+            }
+            (Storage::Images, _) => self.shared(image).bind(index, tensor, access),
         }
     }
 
-    /// Writes `tensor` as result `c`, a matrix whose rows have `columns` elements.
-    pub fn c(self, tensor: TensorId, columns: usize) -> Self {
-        let source = if columns.is_multiple_of(4) { wgsl!("access/c_vec4") } else { wgsl!("access/c_scalar") };
-        self.shared(source).bind(2, tensor, Access::Write)
+    /// What a tensor lives in.
+    pub fn storage(&self, tensor: TensorId) -> Storage {
+        self.recorder.graph.storage(tensor)
     }
 
     /// Binds a tensor that the shader declares itself.
     pub fn bind(mut self, index: u32, tensor: TensorId, access: Access) -> Self {
-        self.dispatch.bindings.push(Binding { index, tensor, access });
+        let storage = self.storage(tensor);
+        self.dispatch.bindings.push(Binding { index, tensor, access, storage });
         self
     }
 
@@ -180,14 +259,15 @@ impl DispatchBuilder<'_, '_> {
         self.shared(wgsl!("grid"))
     }
 
-    /// Writes `count` elements of `c` from the function `element` of the source, each of `flops` operations.
-    pub fn elementwise(self, count: usize, flops: usize) -> Self {
-        self.shared(wgsl!("elementwise")).quads(count, flops)
+    /// Writes the elements of a result of this shape from the function `element` of the source, each of `flops`
+    /// operations.
+    pub fn elementwise(self, shape: &Shape, flops: usize) -> Self {
+        self.shared(wgsl!("elementwise")).quads(shape.padded_elements(), shape.elements() * flops)
     }
 
-    /// An invocation for every four of `count` elements, each of `flops` operations.
+    /// An invocation for every four of `count` elements in memory, `flops` operations in all.
     pub fn quads(self, count: usize, flops: usize) -> Self {
-        self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(count * flops, 0)
+        self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
     }
 
     /// Arithmetic it needs, and the most loop iterations of one invocation.

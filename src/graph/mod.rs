@@ -2,6 +2,8 @@
 //!
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
+use std::collections::{HashMap, HashSet};
+
 mod backward;
 mod dispatch;
 mod operation;
@@ -9,13 +11,13 @@ mod plan;
 mod tensor;
 
 pub use backward::Gradients;
-pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
+pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder, Scatter};
 pub use operation::Operation;
-pub use plan::{BufferKey, Plan, PlanError, Step};
+pub use plan::{BufferKey, Plan, PlanError};
 pub use tensor::{Arena, Home, Tensor, TensorId};
 
 pub use crate::kernel::Access;
-use crate::kernel::MicroKernel;
+use crate::kernel::{MicroKernel, Storage};
 use crate::shape::Shape;
 
 /// Floats to which the start of a parameter is aligned: WebGPU's 256 bytes for the offset of a binding.
@@ -26,6 +28,8 @@ const ARENA_ALIGNMENT: usize = 64;
 pub struct Target {
     /// The loop of the matrix products.
     pub micro_kernel: MicroKernel,
+    /// What tensors of floats live in.
+    pub storage: Storage,
     /// Workgroups that keep the adapter busy; long reductions are split to reach it.
     pub busy_workgroups: usize,
 }
@@ -51,7 +55,7 @@ pub struct Parameter {
     pub weights: TensorId,
     /// Their gradient, at the same offset in [`Arena::Gradients`].
     pub gradient: TensorId,
-    /// First float in the arenas.
+    /// First float in memory of the arenas.
     pub offset: usize,
 }
 
@@ -64,6 +68,37 @@ impl Parameter {
     /// Floats of the kernel.
     pub fn kernel_len(&self) -> usize {
         self.kernel_shape.iter().product()
+    }
+
+    /// Input channels of a convolution, features of a dense layer.
+    fn inputs(&self) -> usize {
+        self.kernel_shape[self.kernel_shape.len() - 2]
+    }
+
+    /// Rows of the kernel in memory, without the bias: input channels are rounded up to the four of a vec4.
+    pub fn padded_rows(&self) -> usize {
+        self.kernel_len() / self.columns() / self.inputs() * self.inputs().next_multiple_of(4)
+    }
+
+    /// The elements of [`Parameter::weights`] from those of the kernel and then the bias.
+    pub fn pad(&self, values: &[f32]) -> Vec<f32> {
+        let columns = self.columns();
+        let mut rows = Vec::with_capacity((self.padded_rows() + 1) * columns);
+        let (kernel, bias) = values.split_at(self.kernel_len());
+        for cell in kernel.chunks(self.inputs() * columns) {
+            rows.extend(cell);
+            rows.resize(rows.len() + (self.inputs().next_multiple_of(4) - self.inputs()) * columns, 0.0);
+        }
+        rows.extend(bias);
+        rows
+    }
+
+    /// The elements of the kernel and then the bias from those of [`Parameter::weights`] or a tensor like it.
+    pub fn unpad(&self, rows: &[f32]) -> Vec<f32> {
+        let columns = self.columns();
+        let (kernel, bias) = rows.split_at(self.padded_rows() * columns);
+        let cells = kernel.chunks(self.inputs().next_multiple_of(4) * columns);
+        cells.flat_map(|cell| &cell[..self.inputs() * columns]).chain(bias).copied().collect()
     }
 
     /// Floats of kernel and bias.
@@ -85,12 +120,16 @@ pub struct Graph {
     parameters: Vec<Parameter>,
     arena_len: usize,
     target: Target,
+    /// Outputs of operations that end in a relu.
+    relus: HashSet<TensorId>,
+    /// Outputs of max pooling of 2 x 2 cells, and the places of the maxima.
+    pooled: HashMap<TensorId, TensorId>,
 }
 
 impl Graph {
     /// An empty graph whose dispatches are recorded for `target`.
     pub fn new(target: Target) -> Self {
-        Self { tensors: Vec::new(), nodes: Vec::new(), parameters: Vec::new(), arena_len: 0, target }
+        Self { tensors: Vec::new(), nodes: Vec::new(), parameters: Vec::new(), arena_len: 0, target, relus: HashSet::new(), pooled: HashMap::new() }
     }
 
     /// What its dispatches are recorded for.
@@ -126,6 +165,14 @@ impl Graph {
         }
     }
 
+    /// What a tensor lives in.
+    pub fn storage(&self, id: TensorId) -> Storage {
+        match self.tensor(self.root(id)).home {
+            Home::Minibatch | Home::Metrics => Storage::Buffers,
+            _ => self.target.storage,
+        }
+    }
+
     /// Adds a tensor.
     pub fn add_tensor(&mut self, name: impl Into<String>, shape: impl Into<Shape>, home: Home) -> TensorId {
         self.tensors.push(Tensor { name: name.into(), shape: shape.into(), home });
@@ -139,13 +186,16 @@ impl Graph {
 
     /// Adds a trainable kernel, with a bias if asked, and its gradient.
     pub fn add_parameter(&mut self, layer: &str, kernel_shape: Vec<usize>, bias: bool) -> TensorId {
-        let columns = kernel_shape[kernel_shape.len() - 1];
-        let rows = kernel_shape.iter().product::<usize>() / columns + usize::from(bias);
         let offset = self.arena_len;
-        self.arena_len = (offset + rows * columns).next_multiple_of(ARENA_ALIGNMENT);
-        let weights = self.add_tensor(format!("{layer} w"), [rows, columns], Home::Arena(Arena::Weights, offset));
-        let gradient = self.add_tensor(format!("{layer} dw"), [rows, columns], Home::Arena(Arena::Gradients, offset));
-        self.parameters.push(Parameter { layer: layer.into(), kernel_shape, bias, weights, gradient, offset });
+        let mut parameter =
+            Parameter { layer: layer.into(), kernel_shape, bias, weights: TensorId(0), gradient: TensorId(0), offset };
+        let shape: Shape = [parameter.padded_rows() + usize::from(bias), parameter.columns()].into();
+        self.arena_len = (offset + shape.padded_elements()).next_multiple_of(ARENA_ALIGNMENT);
+        parameter.weights =
+            self.add_tensor(format!("{layer} w"), shape.clone(), Home::Arena(Arena::Weights, offset));
+        parameter.gradient = self.add_tensor(format!("{layer} dw"), shape, Home::Arena(Arena::Gradients, offset));
+        let weights = parameter.weights;
+        self.parameters.push(parameter);
         weights
     }
 
@@ -153,6 +203,9 @@ impl Graph {
     pub fn add_node(&mut self, name: &str, operation: impl Operation + 'static, inputs: &[TensorId]) -> TensorId {
         let home = if operation.is_view() { Home::View(inputs[0]) } else { Home::Slot };
         let output = self.add_tensor(name, operation.output_shape(), home);
+        if operation.ends_in_relu() {
+            self.relus.insert(output);
+        }
         self.nodes.push(Node { operation: Box::new(operation), inputs: inputs.to_vec(), output });
         output
     }
@@ -162,9 +215,19 @@ impl Graph {
         self.tensors[id.0].home = home;
     }
 
-    /// Whether `id` is the output of an operation that ends in a relu.
+    /// Whether `id` is the output of an operation that ends in a relu, or a view of it.
     pub fn ends_in_relu(&self, id: TensorId) -> bool {
-        self.nodes.iter().any(|node| node.output == id && node.operation.ends_in_relu())
+        self.relus.contains(&self.root(id))
+    }
+
+    /// Notes that `y` is the output of max pooling of windows of 2 x 2 cells, 2 apart.
+    pub fn mark_pooled(&mut self, y: TensorId, places: TensorId) {
+        self.pooled.insert(y, places);
+    }
+
+    /// Places of the maxima of a tensor that [`Graph::mark_pooled`] was told of.
+    pub fn places_of(&self, y: TensorId) -> Option<TensorId> {
+        self.pooled.get(&y).copied()
     }
 
     /// Records the forward pass.

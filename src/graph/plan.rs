@@ -1,6 +1,6 @@
-//! A schedule with its memory: which buffer each tensor lives in, and when an image of it is made.
+//! A schedule with its memory: which buffer or image each tensor lives in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use thiserror::Error;
 
@@ -41,20 +41,11 @@ pub enum PlanError {
     },
 }
 
-/// A step of the schedule.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Runs a kernel.
-    Dispatch(Dispatch),
-    /// Copies a tensor into its image, which later dispatches read.
-    Image(TensorId),
-}
-
-/// Steps in order, and the slot of every tensor that has one.
+/// Dispatches in order, and the slot of every tensor that has one.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The steps.
-    pub steps: Vec<Step>,
+    /// The dispatches.
+    pub dispatches: Vec<Dispatch>,
     /// Slot of each tensor (by its root) that lives in one.
     pub slots: HashMap<TensorId, usize>,
     /// Bytes of each slot.
@@ -69,40 +60,19 @@ impl Plan {
     pub fn new(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
         let lives = lives(graph, &dispatches, keep)?;
         let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
-        let plan = Self { steps: with_images(graph, dispatches), slots, slot_bytes };
+        let plan = Self { dispatches, slots, slot_bytes };
         plan.check(graph)?;
         Ok(plan)
     }
 
-    /// The dispatches, in order.
-    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Dispatch(dispatch) => Some(dispatch),
-            Step::Image(_) => None,
-        })
-    }
-
-    /// The tensors that need an image.
-    pub fn images(&self) -> BTreeSet<TensorId> {
-        self.steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::Image(tensor) => Some(*tensor),
-                Step::Dispatch(_) => None,
-            })
-            .collect()
-    }
-
     fn check(&self, graph: &Graph) -> Result<(), PlanError> {
-        for dispatch in self.dispatches() {
+        for dispatch in &self.dispatches {
             if dispatch.kernel.loop_trips > MAX_LOOP_TRIPS {
                 return Err(PlanError::Loop { dispatch: dispatch.name.clone(), trips: dispatch.kernel.loop_trips });
             }
             for (i, binding) in dispatch.bindings.iter().enumerate() {
                 let alias = dispatch.bindings[..i].iter().any(|earlier| {
                     (binding.access.writes() || earlier.access.writes())
-                        && binding.access != Access::ReadImage
-                        && earlier.access != Access::ReadImage
                         && self.buffer(graph, binding.tensor) == self.buffer(graph, earlier.tensor)
                 });
                 if alias {
@@ -114,7 +84,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The buffer that holds a tensor: tensors with equal keys share one.
+    /// The buffer or image that holds a tensor: tensors with equal keys share one.
     pub fn buffer(&self, graph: &Graph, tensor: TensorId) -> BufferKey {
         let root = graph.root(tensor);
         match graph.tensor(root).home {
@@ -127,7 +97,7 @@ impl Plan {
     }
 }
 
-/// Names a buffer of a plan.
+/// Names a buffer or image of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BufferKey {
     /// A shared slot.
@@ -195,46 +165,4 @@ fn assign_slots(graph: &Graph, lives: &[(TensorId, usize, usize)], end: usize) -
         slots.insert(*tensor, slot);
     }
     (slots, bytes)
-}
-
-/// Makes an image right before the first dispatch that reads it after a write.
-fn with_images(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut fresh: BTreeSet<TensorId> = BTreeSet::new();
-    for dispatch in dispatches {
-        for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::ReadImage) {
-            let root = graph.root(binding.tensor);
-            if fresh.insert(root) {
-                steps.push(Step::Image(root));
-            }
-        }
-        for binding in dispatch.bindings.iter().filter(|binding| binding.access.writes()) {
-            let root = graph.root(binding.tensor);
-            // An update of a whole arena makes the images of all its ranges stale.
-            let stale: Vec<TensorId> = match graph.tensor(root).home {
-                Home::Arena(arena, _) => (fresh.iter().copied())
-                    .filter(|other| {
-                        matches!(graph.tensor(*other).home, Home::Arena(a, _) if a == arena)
-                            && overlap(graph, *other, root)
-                    })
-                    .collect(),
-                _ => vec![root],
-            };
-            for tensor in stale {
-                fresh.remove(&tensor);
-            }
-        }
-        steps.push(Step::Dispatch(dispatch));
-    }
-    steps
-}
-
-fn overlap(graph: &Graph, a: TensorId, b: TensorId) -> bool {
-    let range = |id: TensorId| {
-        let tensor = graph.tensor(id);
-        let start = if let Home::Arena(_, offset) = tensor.home { offset } else { 0 };
-        start..start + tensor.shape.elements()
-    };
-    let (a, b) = (range(a), range(b));
-    a.start < b.end && b.start < a.end
 }

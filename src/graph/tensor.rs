@@ -53,8 +53,8 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Bytes of its elements, rounded up to the 16 of a vec4.
+    /// Bytes in memory: see [`Shape::padded_elements`].
     pub fn bytes(&self) -> u64 {
-        (self.shape.elements() as u64 * 4).next_multiple_of(16)
+        self.shape.padded_elements() as u64 * 4
     }
 }

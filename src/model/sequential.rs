@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::graph::{Graph, Home, Target, TensorId};
+use crate::kernel::{MicroKernel, Storage};
 use crate::ops::{Conv2d, Dense, Ingest, MaxPool2d, Padding};
 use crate::shape::Shape;
 
@@ -57,14 +58,6 @@ pub enum ModelError {
     Zero {
         /// The layer.
         layer: String,
-    },
-    /// A pooling window whose places don't fit 7 bits.
-    #[error("layer `{layer}` pools {cells} cells; at most 127 are supported")]
-    Pool {
-        /// The layer.
-        layer: String,
-        /// Cells of its window.
-        cells: usize,
     },
     /// No rows to train on.
     #[error("the batch size is 0; it starts at 1")]
@@ -196,7 +189,7 @@ impl Sequential {
     /// A layer that does not fit its input.
     pub fn summary(&self) -> Result<Vec<LayerSummary>, ModelError> {
         // The target has no part in shapes.
-        let mut graph = Graph::new(Target { micro_kernel: crate::kernel::MicroKernel::Direct, busy_workgroups: 1 });
+        let mut graph = Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
         let [h, w, c] = self.input;
         let mut x = graph.input("images", [1, h, w, c]);
         let mut lines = Vec::new();
@@ -236,8 +229,19 @@ impl Sequential {
         let words = Ingest::words([batch, h, w, c]);
         let minibatch = graph.add_tensor("minibatch", [words], Home::Minibatch);
         let mut x = graph.ingest([batch, h, w, c], minibatch);
-        for (name, layer) in self.names().iter().zip(&self.layers) {
-            x = append(&mut graph, name, layer, x)?;
+        let names = self.names();
+        let mut i = 0;
+        while i < self.layers.len() {
+            match fuse(&mut graph, &names[i..], &self.layers[i..], x) {
+                Some((output, layers)) => {
+                    x = output;
+                    i += layers;
+                }
+                None => {
+                    x = append(&mut graph, &names[i], &self.layers[i], x)?;
+                    i += 1;
+                }
+            }
         }
         let output = graph.tensor(x).shape.clone();
         if output.dims().len() != 2 {
@@ -246,6 +250,28 @@ impl Sequential {
         let loss = graph.softmax_cross_entropy(x, minibatch);
         Ok(Built { graph, minibatch, logits: x, loss })
     }
+}
+
+/// Adds the first layers as one operation, where there is one; returns its output and the number of layers.
+fn fuse(graph: &mut Graph, names: &[String], layers: &[Layer], x: TensorId) -> Option<(TensorId, usize)> {
+    let [
+        Layer::Conv2d { filters, kernel, stride, padding, relu },
+        Layer::MaxPool2d { window: [2, 2], stride: [2, 2] },
+        ..,
+    ] = *layers
+    else {
+        return None;
+    };
+    let input = <[usize; 4]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    if filters == 0 || kernel.contains(&0) || stride.contains(&0) {
+        return None;
+    }
+    let convolution = Conv2d { input, filters, kernel, stride, padding, bias: true, relu };
+    if convolution.output_size().iter().any(|size| *size < 2) {
+        return None;
+    }
+    let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true);
+    Some((graph.conv2d_max_pool2d(&names[1], convolution, x, w), 2))
 }
 
 fn append(graph: &mut Graph, name: &str, layer: &Layer, x: TensorId) -> Result<TensorId, ModelError> {
@@ -276,9 +302,6 @@ fn append(graph: &mut Graph, name: &str, layer: &Layer, x: TensorId) -> Result<T
         }
         Layer::MaxPool2d { window, stride } => {
             check_window(window, stride, MaxPool2d::output_size(image()?, window, nonzero(stride)))?;
-            if window[0] * window[1] > MaxPool2d::MAX_CELLS {
-                return Err(ModelError::Pool { layer: name.into(), cells: window[0] * window[1] });
-            }
             Ok(graph.max_pool2d(name, window, stride, x))
         }
         Layer::Flatten => Ok(graph.flatten(name, x)),

@@ -1,7 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as Keras has it) with bias and relu.
 
 use crate::graph::{DispatchBuilder, Graph, Operation, Recorder, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{MicroKernel, wgsl};
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
 
@@ -69,18 +69,34 @@ impl Conv2d {
         })
     }
 
-    fn output_pixels(&self) -> usize {
-        self.input[0] * self.output_size().iter().product::<usize>()
+    /// What is computed of the output: all, or what max pooling of 2 x 2 cells keeps.
+    pub(super) fn computed_size(&self, pooled: bool) -> [usize; 2] {
+        self.output_size().map(|size| if pooled { size / 2 * 2 } else { size })
     }
 
-    /// Cells of a window over all channels.
+    fn computed_pixels(&self, pooled: bool) -> usize {
+        self.input[0] * self.computed_size(pooled).iter().product::<usize>()
+    }
+
+    /// Channels in memory: of the input and of the output.
+    fn channels(&self) -> [usize; 2] {
+        [self.input[3], self.filters].map(|channels| channels.next_multiple_of(4))
+    }
+
+    /// Cells of a window over all channels in memory.
     fn window_cells(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * self.input[3]
+        self.kernel[0] * self.kernel[1] * self.channels()[0]
     }
 
-    fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
-        let [_, h, w, c] = self.input;
-        let [oh, ow] = self.output_size();
+    /// Multiply-adds count as two; those with what fills up the channels don't count.
+    fn flops(&self, pixels: usize) -> usize {
+        2 * pixels * self.kernel[0] * self.kernel[1] * self.input[3] * self.filters
+    }
+
+    fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, pooled: bool) -> DispatchBuilder<'r, 'g> {
+        let [_, h, w, _] = self.input;
+        let [c, filters] = self.channels();
+        let [oh, ow] = self.computed_size(pooled);
         let [pad_y, pad_x] = self.padding_before();
         let reaches_past = |size, out: usize, axis: usize| (out - 1) * self.stride[axis] + self.kernel[axis] > size;
         let padded = self.padding == Padding::Same && (reaches_past(h, oh, 0) || reaches_past(w, ow, 1));
@@ -91,7 +107,7 @@ impl Conv2d {
             .size("CIN", c)
             .size("OH", oh)
             .size("OW", ow)
-            .size("COUT", self.filters)
+            .size("COUT", filters)
             .size("KH", self.kernel[0])
             .size("KW", self.kernel[1])
             .size("STRIDE_Y", self.stride[0])
@@ -102,41 +118,108 @@ impl Conv2d {
             .constant("BIAS", self.bias)
     }
 
-    fn record_dx(&self, recorder: &mut Recorder, w: TensorId, dy: TensorId, dx: TensorId) {
-        let [n, h, width, c] = self.input;
+    /// Records the forward pass; `places` asks for max pooling of 2 x 2 cells, and takes the places of the maxima.
+    pub(super) fn record_forward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        output: TensorId,
+        places: Option<TensorId>,
+    ) {
         let target = recorder.target();
-        let name = recorder.graph().tensor(dx).name.clone();
-        let dispatch = recorder.dispatch(name).a(dy).b(w).c(dx, c);
-        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/dx"));
-        let k = self.kernel[0] * self.kernel[1] * self.filters;
-        MatrixProduct::whole(n * h * width, c, k).complete(dispatch, target).record();
+        let pixels = self.computed_pixels(places.is_some());
+        let name = recorder.graph().tensor(output).name.clone();
+        let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
+        let dispatch =
+            self.geometry(dispatch, places.is_some()).source(wgsl!("conv2d/forward")).constant("RELU", self.relu).constant("POOLED", places.is_some());
+        let [c, filters] = self.channels();
+        MatrixProduct::whole(pixels, filters, self.kernel[0], self.kernel[1] * c)
+            .complete(dispatch, target, self.flops(pixels))
+            .record();
     }
 
-    fn record_dw(&self, recorder: &mut Recorder, x: TensorId, dy: TensorId, dw: TensorId) {
+    /// Records the gradient of the input from `dy`, which has gone through relu; if `pooled`, it is the gradient of what
+    /// max pooling of 2 x 2 cells keeps.
+    pub(super) fn record_dx(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        dy: TensorId,
+        pooled: bool,
+        dx: TensorId,
+    ) {
+        let [n, h, width, _] = self.input;
+        let [c, filters] = self.channels();
+        let mut target = recorder.target();
+        if target.micro_kernel == MicroKernel::Broadcast64x16 {
+            target.micro_kernel = MicroKernel::Broadcast32x32;
+        }
+        let name = recorder.graph().tensor(dx).name.clone();
+        let scatter = recorder.scatter_to_cells(inputs[0], dx);
+        let gate = (scatter.is_none() && recorder.graph().ends_in_relu(inputs[0])).then_some(inputs[0]);
+        if gate.is_some() {
+            recorder.mark_stopped_by_relu(dx);
+        }
+        // Few enough images that what a tile reads of them stays in the nearest cache.
+        let block = 1 << n.trailing_zeros().min(4);
+        let [_, _, pool_w, pool_c] = scatter.as_ref().map_or([1; 4], |scatter| scatter.pooled);
+        let dispatch = recorder
+            .dispatch(name)
+            .a(dy)
+            .b(inputs[1])
+            .c(scatter.as_ref().map_or(dx, |scatter| scatter.cells))
+            .d(scatter.as_ref().map(|scatter| scatter.places))
+            .e(gate);
+        let dispatch = self
+            .geometry(dispatch, pooled)
+            .source(wgsl!("conv2d/dx"))
+            .constant("GATED", gate.is_some())
+            .constant("SCATTERED", scatter.is_some())
+            .constant("POOLED", false)
+            .size("POOL_W", pool_w)
+            .size("POOL_C", pool_c.next_multiple_of(4))
+            .size("BLOCK", block);
+        let flops = self.flops(self.computed_pixels(pooled));
+        MatrixProduct::whole(n * h * width, c, self.kernel[0] * self.kernel[1], filters)
+            .complete(dispatch, target, flops)
+            .record();
+    }
+
+    /// Records the gradient of the weights from `dy`, as [`Conv2d::record_dx`]; or from that of the pooled output, given
+    /// the `places` of its maxima.
+    pub(super) fn record_dw(
+        &self,
+        recorder: &mut Recorder,
+        x: TensorId,
+        dy: TensorId,
+        pooled: bool,
+        places: Option<TensorId>,
+        dw: TensorId,
+    ) {
         let target = recorder.target();
+        let pixels = self.computed_pixels(pooled);
         let rows = self.window_cells() + usize::from(self.bias);
-        let product = MatrixProduct::split(rows, self.filters, self.output_pixels(), target);
+        let product = MatrixProduct::split(rows, self.channels()[1], pixels, target);
         let name = recorder.graph().tensor(dw).name.clone();
-        // So that every part starts on a vec4.
-        let part_rows = rows.next_multiple_of(4);
         let result = if product.parts == 1 {
             dw
         } else {
-            recorder.temporary(format!("{name} parts"), [product.parts, part_rows, self.filters])
+            recorder.temporary(format!("{name} parts"), [product.parts, rows, self.filters])
         };
-        let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result, self.filters);
-        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/dw")).size("PART_ROWS", part_rows);
-        product.complete(dispatch, target).record();
+        let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
+        let dispatch =
+            self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
+        product.complete(dispatch, target, self.flops(pixels)).record();
         if product.parts > 1 {
-            let count = rows * self.filters;
+            let shape = recorder.graph().tensor(dw).shape.clone();
             recorder
                 .dispatch(format!("{name} = sum of parts"))
                 .a(result)
-                .c(dw, count)
+                .c(dw)
                 .source(wgsl!("sum_parts"))
                 .size("PARTS", product.parts)
-                .size("PART_LEN", part_rows * self.filters)
-                .elementwise(count, product.parts)
+                .size("PART_LEN", shape.padded_elements())
+                .elementwise(&shape, product.parts)
                 .record();
         }
     }
@@ -153,13 +236,7 @@ impl Operation for Conv2d {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let target = recorder.target();
-        let name = recorder.graph().tensor(output).name.clone();
-        let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output, self.filters);
-        let dispatch = self.geometry(dispatch).source(wgsl!("conv2d/forward")).constant("RELU", self.relu);
-        MatrixProduct::whole(self.output_pixels(), self.filters, self.window_cells())
-            .complete(dispatch, target)
-            .record();
+        self.record_forward(recorder, inputs, output, None);
     }
 
     fn backward(
@@ -172,10 +249,10 @@ impl Operation for Conv2d {
     ) {
         let dy = if self.relu { recorder.relu_gradient(dy, output) } else { dy };
         if let Some(dw) = gradients[1] {
-            self.record_dw(recorder, inputs[0], dy, dw);
+            self.record_dw(recorder, inputs[0], dy, false, None, dw);
         }
         if let Some(dx) = gradients[0] {
-            self.record_dx(recorder, inputs[1], dy, dx);
+            self.record_dx(recorder, inputs, dy, false, dx);
         }
     }
 }

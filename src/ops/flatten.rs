@@ -1,9 +1,10 @@
-//! `[n, h, w, c]` as `[n, features]`, without a copy.
+//! `[n, h, w, c]` as `[n, features]`: without a copy where the channels fill their vec4s.
 
 use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
 use crate::shape::Shape;
 
-/// The same elements in rows: NHWC is Keras's own order, so nothing moves.
+/// The same elements in rows, in NHWC order, which is Keras's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flatten {
     /// `[n, ...]`
@@ -11,10 +12,29 @@ pub struct Flatten {
 }
 
 impl Graph {
-    /// Adds a view of `x`: `[n, features]`.
+    /// Adds `x` as rows: `[n, features]`.
     pub fn flatten(&mut self, name: &str, x: TensorId) -> TensorId {
         let input = self.tensor(x).shape.clone();
         self.add_node(name, Flatten { input }, &[x])
+    }
+}
+
+impl Flatten {
+    fn record(recorder: &mut Recorder, from: TensorId, to: TensorId) {
+        let tensor = recorder.graph().tensor(to);
+        let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+        let source = recorder.graph().tensor(from).shape.clone();
+        recorder
+            .dispatch(name)
+            .a(from)
+            .c(to)
+            .source(wgsl!("flatten"))
+            .size("FROM", source.columns())
+            .size("FROM_STRIDE", source.padded_columns())
+            .size("TO", shape.columns())
+            .size("TO_STRIDE", shape.padded_columns())
+            .elementwise(&shape, 0)
+            .record();
     }
 }
 
@@ -25,14 +45,29 @@ impl Operation for Flatten {
     }
 
     fn is_view(&self) -> bool {
-        true
+        self.input.columns().is_multiple_of(4) || self.input.dims().len() == 2
     }
 
     fn passes_gradient(&self) -> bool {
-        true
+        self.is_view()
     }
 
-    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId) {}
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        if !self.is_view() {
+            Self::record(recorder, inputs[0], output);
+        }
+    }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        _inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        if let (Some(dx), false) = (gradients[0], self.is_view()) {
+            Self::record(recorder, dy, dx);
+        }
+    }
 }

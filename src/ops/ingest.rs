@@ -34,15 +34,16 @@ impl Operation for Ingest {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let count = self.output.iter().product::<usize>();
         let name = recorder.graph().tensor(output).name.clone();
         recorder
             .dispatch(name)
-            .c(output, count.next_multiple_of(4))
+            .c(output)
             .bind(0, inputs[0], Access::Read)
             .source(wgsl!("ingest"))
             .size("FIRST", MINIBATCH_HEADER + self.output[0])
-            .elementwise(count, 1)
+            .size("CHANNELS", self.output[3])
+            .size("STRIDE", self.output[3].next_multiple_of(4))
+            .elementwise(&self.output_shape(), 1)
             .record();
     }
 

@@ -2,6 +2,7 @@
 
 mod add;
 mod conv2d;
+mod conv2d_max_pool2d;
 mod dense;
 mod flatten;
 mod ingest;
@@ -12,6 +13,7 @@ mod softmax_cross_entropy;
 
 pub use add::Add;
 pub use conv2d::{Conv2d, Padding};
+pub use conv2d_max_pool2d::Conv2dMaxPool2d;
 pub use dense::Dense;
 pub use flatten::Flatten;
 pub use ingest::{Ingest, MINIBATCH_HEADER};

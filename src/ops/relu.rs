@@ -35,14 +35,8 @@ impl Recorder<'_> {
 
     fn record_relu_gradient(&mut self, dy: TensorId, y: TensorId, dx: TensorId) {
         let name = self.graph().tensor(dx).name.clone();
-        let count = self.graph().tensor(dx).shape.elements();
-        self.dispatch(name)
-            .a(dy)
-            .b(y)
-            .c(dx, count.next_multiple_of(4))
-            .source(wgsl!("relu/dx"))
-            .elementwise(count, 1)
-            .record();
+        let shape = self.graph().tensor(dx).shape.clone();
+        self.dispatch(name).a(dy).b(y).c(dx).source(wgsl!("relu/dx")).elementwise(&shape, 1).record();
     }
 }
 
@@ -57,13 +51,12 @@ impl Operation for Relu {
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
         let name = recorder.graph().tensor(output).name.clone();
-        let count = self.shape.elements();
         recorder
             .dispatch(name)
             .a(inputs[0])
-            .c(output, count.next_multiple_of(4))
+            .c(output)
             .source(wgsl!("relu/forward"))
-            .elementwise(count, 1)
+            .elementwise(&self.shape, 1)
             .record();
     }
 

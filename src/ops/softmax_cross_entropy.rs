@@ -37,13 +37,14 @@ impl SoftmaxCrossEntropy {
         let mut dispatch =
             recorder.dispatch("loss").a(inputs[0]).bind(1, inputs[1], Access::Read).bind(3, metrics, Access::ReadWrite);
         dispatch = match dlogits {
-            Some(dlogits) => dispatch.bind(2, dlogits, Access::Write).shared(wgsl!("softmax_cross_entropy/gradient")),
+            Some(dlogits) => dispatch.c(dlogits).shared(wgsl!("softmax_cross_entropy/gradient")),
             None => dispatch.shared(wgsl!("softmax_cross_entropy/no_gradient")),
         };
         dispatch
             .source(wgsl!("softmax_cross_entropy/loss"))
             .size("ROWS", rows)
             .size("CLASSES", classes)
+            .size("STRIDE", classes.next_multiple_of(4))
             .size("LABELS", MINIBATCH_HEADER)
             .size("SLOTS", METRIC_SLOTS)
             .cost(rows * classes * 8, rows.div_ceil(64) * 3 * classes + 64)

@@ -1,7 +1,7 @@
 //! Adam, as Keras writes it.
 
 use crate::graph::{Access, Arena, Dispatch, Graph, Home, Mode, Recorder, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{Storage, wgsl};
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,6 @@ impl Adam {
         let [w, dw, m, v] =
             Arena::ALL.map(|arena| graph.add_tensor(format!("{arena:?}"), [count], Home::Arena(arena, 0)));
         let mut recorder = Recorder::new(graph, Mode::Train);
-        let reads_images = recorder.target().micro_kernel.reads_images();
         let mut dispatch = recorder
             .dispatch("adam")
             .a(dw)
@@ -45,19 +44,15 @@ impl Adam {
             .bind(3, m, Access::ReadWrite)
             .bind(4, v, Access::ReadWrite)
             .source(wgsl!("adam/update"));
-        dispatch = if reads_images {
-            (5..)
-                .zip([w, m, v])
-                .fold(dispatch, |dispatch, (index, state)| dispatch.bind(index, state, Access::ReadImage))
-                .shared(wgsl!("adam/state_image"))
-        } else {
-            dispatch.shared(wgsl!("adam/state_buffer"))
+        dispatch = match dispatch.storage(w) {
+            Storage::Buffers => dispatch.shared(wgsl!("adam/state_buffer")),
+            Storage::Images => dispatch.shared(wgsl!("adam/state_image")),
         };
         dispatch
             .constant("NEW1", 1.0 - self.beta1)
             .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
-            .quads(count, 12)
+            .quads(count, 12 * count)
             .record();
         recorder.finish()
     }

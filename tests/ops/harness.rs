@@ -83,7 +83,7 @@ impl Case {
 
     /// Output, then the gradient of each input.
     fn run(&self, micro_kernel: MicroKernel, checks: RuntimeChecks) -> Vec<Vec<f32>> {
-        let mut graph = Graph::new(Target { micro_kernel, busy_workgroups: 5 });
+        let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 5 });
         let values = self.inputs();
         let halves: Vec<[TensorId; 2]> =
             self.activations.iter().map(|shape| [0, 1].map(|_| graph.input("half", shape.clone()))).collect();
@@ -117,11 +117,17 @@ impl Case {
         program.write(&graph, &plan, more, &vec![0.5; shape.elements()]);
         program.write(&graph, &plan, dz, &upstream(shape.elements()));
         if let Some(parameter) = graph.parameters().first() {
-            program.write(&graph, &plan, parameter.weights, &values[values.len() - 1]);
-            program.write(&graph, &plan, parameter.gradient, &vec![f32::NAN; parameter.len()]);
+            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values[values.len() - 1]));
+            let rows = graph.tensor(parameter.gradient).shape.elements();
+            program.write(&graph, &plan, parameter.gradient, &vec![f32::NAN; rows]);
         }
         program.run(0);
-        results.iter().map(|tensor| gpu().block_on(program.read(&graph, &plan, *tensor)).unwrap()).collect()
+        let mut read: Vec<Vec<f32>> =
+            results.iter().map(|tensor| gpu().block_on(program.read(&graph, &plan, *tensor)).unwrap()).collect();
+        if let (Some(parameter), Some(gradient)) = (graph.parameters().first(), read.last_mut()) {
+            *gradient = parameter.unpad(gradient);
+        }
+        read
     }
 
     fn compare(&self, micro_kernel: MicroKernel, results: &[Vec<f32>]) {

@@ -7,6 +7,7 @@
 mod adam;
 mod add;
 mod conv2d;
+mod conv2d_max_pool2d;
 mod dense;
 mod flatten;
 mod harness;

@@ -100,7 +100,7 @@ fn behind_a_relu() {
 #[test]
 fn ties_go_to_the_first_cell() {
     for micro_kernel in micro_kernels() {
-        let mut graph = Graph::new(Target { micro_kernel, busy_workgroups: 1 });
+        let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
         let x = graph.input("x", [1, 4, 6, 4]);
         let y = graph.max_pool2d("y", [2, 3], [2, 3], x);
         let dy = graph.input("dy", [1, 2, 2, 4]);

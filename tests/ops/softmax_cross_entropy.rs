@@ -38,7 +38,7 @@ fn run(
     (step, length): (u32, usize),
 ) -> ([u32; 4], Vec<f32>) {
     let n = labels.len();
-    let mut graph = Graph::new(Target { micro_kernel, busy_workgroups: 1 });
+    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
     let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + n], Home::Minibatch);
     let [a, b] = [0, 1].map(|_| graph.input("half", [n, classes]));
     let x = graph.add("logits", a, b);

@@ -1,0 +1,2 @@
+// No second result.
+fn write_f(i: u32, v: vec4<f32>) {}

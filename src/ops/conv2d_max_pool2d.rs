@@ -1,0 +1,70 @@
+//! Convolution and max pooling of 2 x 2 cells in one dispatch: what the pooling drops is neither computed nor stored.
+
+use crate::graph::{Graph, Home, Operation, Recorder, TensorId};
+use crate::ops::conv2d::Conv2d;
+use crate::ops::max_pool2d::MaxPool2d;
+use crate::shape::Shape;
+
+/// A convolution followed by max pooling of windows of 2 x 2 cells, 2 apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dMaxPool2d {
+    /// The convolution.
+    pub convolution: Conv2d,
+    /// Place of each maximum in its window, counted in row-major order; -1 where relu stops the gradient.
+    places: TensorId,
+}
+
+impl Graph {
+    /// Adds a convolution of `x` by `w` and max pooling of its output: `[n, oh / 2, ow / 2, filters]`.
+    pub fn conv2d_max_pool2d(&mut self, name: &str, convolution: Conv2d, x: TensorId, w: TensorId) -> TensorId {
+        let shape = output_shape(&convolution);
+        let places = self.add_tensor(format!("{name} places"), shape, Home::Slot);
+        let y = self.add_node(name, Conv2dMaxPool2d { convolution, places }, &[x, w]);
+        self.mark_pooled(y, places);
+        y
+    }
+}
+
+fn output_shape(convolution: &Conv2d) -> Shape {
+    let [oh, ow] = convolution.output_size();
+    [convolution.input[0], oh / 2, ow / 2, convolution.filters].into()
+}
+
+impl Operation for Conv2dMaxPool2d {
+    fn output_shape(&self) -> Shape {
+        output_shape(&self.convolution)
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        self.convolution.record_forward(recorder, inputs, output, Some(self.places));
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        let Some(dx) = gradients[0] else {
+            // Nobody else reads the cells' gradient, so it need not be written.
+            if let Some(dw) = gradients[1] {
+                self.convolution.record_dw(recorder, inputs[0], dy, true, Some(self.places), dw);
+            }
+            return;
+        };
+        let cells = recorder.cells_of(dy).unwrap_or_else(|| {
+            let [oh, ow] = self.convolution.computed_size(true);
+            let name = format!("{} cells", recorder.graph().tensor(dy).name);
+            let shape = [self.convolution.input[0], oh, ow, self.convolution.filters];
+            let cells = recorder.temporary(name, shape);
+            MaxPool2d::record_dx_of_pairs(recorder, dy, self.places, cells);
+            cells
+        });
+        if let Some(dw) = gradients[1] {
+            self.convolution.record_dw(recorder, inputs[0], cells, true, None, dw);
+        }
+        self.convolution.record_dx(recorder, inputs, cells, true, dx);
+    }
+}
