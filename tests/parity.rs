@@ -7,10 +7,11 @@ use serde_json::Value;
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, NamedTensor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 use wgrad::ops::Padding;
 
-/// The script's `hash`.
+/// The script's `hash` for a salt of 0.
 fn hash(t: u32, i: u32) -> u32 {
     let mut x = i.wrapping_mul(2_654_435_761).wrapping_add(t.wrapping_mul(2_246_822_519)).wrapping_add(374_761_393);
     x ^= x >> 15;
@@ -51,6 +52,11 @@ impl Fixture {
         self.0[key].as_u64().unwrap() as usize
     }
 
+    /// The script's `hash` for the network's salt.
+    fn hash(&self, t: u32, i: u32) -> u32 {
+        hash(t + 10_000 * self.size("salt") as u32, i)
+    }
+
     fn weights(&self) -> Vec<NamedTensor> {
         let tensors = self.0["tensors"].as_array().unwrap();
         let weight = |(t, tensor): (usize, &Value)| {
@@ -65,7 +71,7 @@ impl Fixture {
                 0.05
             };
             let value =
-                |i: usize| ((2.0 * (f64::from(hash(t as u32, i as u32)) / 4_294_967_296.0) - 1.0) * limit) as f32;
+                |i: usize| ((2.0 * (f64::from(self.hash(t as u32, i as u32)) / 4_294_967_296.0) - 1.0) * limit) as f32;
             NamedTensor { name, values: (0..shape.iter().product()).map(value).collect(), shape }
         };
         tensors.iter().enumerate().map(weight).collect()
@@ -74,12 +80,12 @@ impl Fixture {
     fn batch(&self, b: u32) -> Batch {
         let [h, w, c] = [0, 1, 2].map(|i| self.0["input"][i].as_u64().unwrap() as u32);
         let n = self.size("batch") as u32;
-        let labels: Vec<u32> = (0..n).map(|j| hash(2000 + b, j) % 10).collect();
+        let labels: Vec<u32> = (0..n).map(|j| self.hash(2000 + b, j) % 10).collect();
         let mut pixels = Vec::new();
         for i in 0..n * h * w * c {
             let (x, y, j) = (i / c % w, i / c / w % h, i / c / w / h);
             let block = ((y / 4) * 16 + x / 4) * 4 + i % c;
-            pixels.push(((hash(1000 + b, i) >> 25) + (hash(3000 + labels[j as usize], block) >> 25)) as u8);
+            pixels.push(((self.hash(1000 + b, i) >> 25) + (self.hash(3000 + labels[j as usize], block) >> 25)) as u8);
         }
         Batch { pixels, labels, len: n as usize }
     }
@@ -108,7 +114,17 @@ impl Fixture {
 fn check(name: &str) {
     let fixture = Fixture::load(name);
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let options = Options { batch_size: fixture.size("batch"), ..Options::default() };
+    for kernel in MicroKernel::ALL.into_iter().filter(|kernel| gpu.supports(*kernel).is_ok()) {
+        // Workgroup memory takes a software adapter minutes.
+        if kernel == MicroKernel::Tile && gpu.is_software() {
+            continue;
+        }
+        check_with(name, &fixture, &gpu, kernel);
+    }
+}
+
+fn check_with(name: &str, fixture: &Fixture, gpu: &Arc<Gpu>, kernel: MicroKernel) {
+    let options = Options { batch_size: fixture.size("batch"), micro_kernel: Some(kernel), ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), &fixture.model(), options).unwrap();
     let start = fixture.weights();
     executor.set_parameters(&start).unwrap();
@@ -122,27 +138,23 @@ fn check(name: &str) {
         }
         if b == 0 {
             let (error, tensor) = fixture.worst("gradient", &gpu.block_on(executor.gradients()).unwrap());
-            println!("{name}: worst gradient {error:.1e} ({tensor})");
+            println!("{name}, {kernel}: worst gradient {error:.1e} ({tensor})");
             assert!(error < 1e-5, "gradient of {tensor} is off by {error:e}");
         }
     }
     let expected: Vec<f64> = fixture.0["losses"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
     assert_eq!(losses.len(), expected.len());
     let worst = losses.iter().zip(&expected).map(|(l, e)| (l - e).abs() / e).fold(0.0, f64::max);
-    println!("{name}: worst loss {worst:.1e}");
-    if std::env::var("VERBOSE").is_err() {
-        assert!(worst < 1e-4, "losses {losses:?}, Keras {expected:?}");
-    }
+    println!("{name}, {kernel}: worst loss {worst:.1e}");
+    assert!(worst < 1e-4, "{kernel}: losses {losses:?}, Keras {expected:?}");
     let expected: Vec<u64> = fixture.0["correct"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap()).collect();
-    if std::env::var("VERBOSE").is_err() {
-        assert_eq!(correct, expected);
-    }
+    assert_eq!(correct, expected);
     let mut updates = gpu.block_on(executor.parameters()).unwrap();
     for (tensor, start) in updates.iter_mut().zip(&start) {
         tensor.values.iter_mut().zip(&start.values).for_each(|(v, s)| *v -= s);
     }
     let (error, tensor) = fixture.worst("update", &updates);
-    println!("{name}: worst update {error:.1e} ({tensor})");
+    println!("{name}, {kernel}: worst update {error:.1e} ({tensor})");
     assert!(error < 5e-3, "update of {tensor} is off by {error:e}");
 }
 

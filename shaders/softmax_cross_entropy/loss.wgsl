@@ -1,8 +1,9 @@
 // loss = mean over the rows of logsumexp(logits) - logits[label]; dlogits = (softmax(logits) - onehot(label)) / rows.
 // One workgroup takes the whole batch, so that the sums have one order. Rows past the minibatch's length count nothing
-// and get a gradient of zero. a = logits [ROWS, CLASSES], STRIDE floats a row; c = dlogits.
-@group(0) @binding(1) var<storage, read> minibatch: array<u32>; // [step, length, ...], labels from word LABELS
-@group(0) @binding(3) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, length, step
+// and get a gradient of zero. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
+// their gradient goes further, another file says.
+@group(0) @binding(6) var<storage, read> minibatch: array<u32>; // [step, length, ...], labels from word LABELS
+@group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, length, step
 override ROWS: u32;
 override CLASSES: u32;
 override STRIDE: u32;
@@ -16,7 +17,7 @@ var<workgroup> corrects: array<u32, 64>;
 
 // Four logits from class j on, the lowest float past the last.
 fn logits_of(row: u32, j: u32) -> vec4<f32> {
-    return select(vec4(LOWEST), read_a(row * STRIDE + j), vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES));
+    return select(vec4(LOWEST), logits_at(row, j), vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES));
 }
 
 @compute @workgroup_size(64)
@@ -27,6 +28,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
     var correct = 0u;
     for (var row = invocation; row < ROWS; row += 64u) {
         let label = minibatch[LABELS + row];
+        begin_row(row);
         var largest = LOWEST;
         var place = 0u;
         for (var j = 0u; j < CLASSES; j += 4u) {
@@ -54,8 +56,9 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
                 let softmax = exp(logits_of(row, j) - largest) / sum;
                 let onehot = vec4<f32>(vec4(j) + vec4(0u, 1u, 2u, 3u) == vec4(label));
                 let dlogits = (softmax - onehot) * scale;
-                write_c(row * STRIDE + j, select(vec4<f32>(), dlogits, vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES)));
+                put_gradient(row, j, select(vec4<f32>(), dlogits, vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES)));
             }
+            end_row(row);
         }
     }
     losses[invocation] = loss;

@@ -42,7 +42,7 @@ pub struct DeviceOptions {
     #[arg(long, value_enum)]
     backend: Option<Backend>,
     /// Loop of the matrix products; the adapter's own if left out
-    #[arg(long, value_enum, value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL")]
     kernel: Option<MicroKernel>,
 }
 

@@ -44,6 +44,9 @@ pub struct Train {
     limit: Option<usize>,
     #[command(flatten)]
     device: DeviceOptions,
+    /// Training steps submitted together, 1 to 8; as many as a tenth of a second holds if left out
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=8))]
+    steps_per_submit: Option<u8>,
     /// Directory for weights, history and settings; those of an earlier run there are replaced
     #[arg(long, value_name = "DIR", default_value = "runs/latest")]
     out: PathBuf,
@@ -79,6 +82,7 @@ impl Train {
         let mut history = History::new(&dataset.name);
         let mut progress = Progress::new();
         let ending = Trainer::new(&mut executor, &dataset, self.seed, &stop)
+            .steps_per_submit(self.steps_per_submit.map(usize::from))
             .observe(&mut progress)
             .observe(&mut history)
             .fit(1..=epochs)?;
@@ -86,7 +90,7 @@ impl Train {
         if ending != Ending::Interrupted {
             history.evaluation = evaluate(&mut executor, &dataset.test, &stop)?;
         }
-        write_files(&out, &executor, &history, &config)?;
+        write_files(&out, &mut executor, &history, &config)?;
         Ok(report(&out, &dataset, &history, epochs))
     }
 
@@ -128,8 +132,9 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn write_files(out: &OutputDir, executor: &Executor, history: &History, config: &RunConfig) -> anyhow::Result<()> {
-    let parameters = executor.gpu().block_on(executor.parameters())?;
+fn write_files(out: &OutputDir, executor: &mut Executor, history: &History, config: &RunConfig) -> anyhow::Result<()> {
+    let gpu = executor.gpu().clone();
+    let parameters = gpu.block_on(executor.parameters())?;
     let weights = weights_to_bytes(&parameters)?;
     let (csv, json, config) = (history.to_csv()?, history.to_json()?, config.to_json()?);
     out.write(&[

@@ -17,6 +17,9 @@ use crate::optim::Adam;
 /// each of a GPU's many.
 const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
 
+/// Most training steps of one submission.
+const MOST_STEPS: usize = 8;
+
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -62,6 +65,10 @@ pub struct Executor {
     readback: ReadbackRing,
     options: Options,
     updates: u64,
+    /// Steps that wait to be submitted together.
+    encoder: Option<wgpu::CommandEncoder>,
+    waiting: usize,
+    steps_per_submit: usize,
 }
 
 const TRAIN: usize = 0;
@@ -87,7 +94,8 @@ impl Executor {
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
         let minibatch = graph.tensor(built.minibatch).bytes();
         let executor = Self {
-            staging: StagingRing::new(gpu.clone(), minibatch),
+            // As many on the device as are being encoded.
+            staging: StagingRing::new(gpu.clone(), 2 * MOST_STEPS, minibatch),
             readback: ReadbackRing::new(gpu.clone()),
             gpu,
             graph,
@@ -96,6 +104,9 @@ impl Executor {
             program,
             updates: 0,
             options,
+            encoder: None,
+            waiting: 0,
+            steps_per_submit: 1,
         };
         executor.initialize();
         executor.gpu.check()?;
@@ -145,7 +156,8 @@ impl Executor {
         self.program.bytes()
     }
 
-    /// Submits a training step; waits only while all staging slots are in flight.
+    /// Encodes a training step, and submits it when there are enough of them; waits only while all staging slots are in
+    /// flight.
     ///
     /// # Errors
     /// What the device reports.
@@ -155,7 +167,7 @@ impl Executor {
         self.step(batch, TRAIN, alpha).await
     }
 
-    /// Submits an evaluation step; waits only while all staging slots are in flight.
+    /// Encodes an evaluation step, as [`Executor::train_step`] does a training step.
     ///
     /// # Errors
     /// What the device reports.
@@ -165,22 +177,49 @@ impl Executor {
 
     async fn step(&mut self, batch: &Batch, plan: usize, alpha: f32) -> Result<(), Error> {
         // The device only uses the step's number to choose a slot, so wrapping does no harm.
-        let header = [self.readback.step() as u32, batch.len as u32, alpha.to_bits(), 0];
+        let header = [self.readback.begin_step() as u32, batch.len as u32, alpha.to_bits(), 0];
         let parts = [bytemuck::cast_slice(&header), bytemuck::cast_slice(&batch.labels), &batch.pixels[..]];
         let staged = self.staging.fill(&parts).await?;
         let minibatch = self.program.buffer(BufferKey::Minibatch)?;
-        let mut encoder = self.gpu.encoder();
+        let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
-        self.program.encode(plan, &mut encoder);
+        self.program.encode(plan, encoder);
+        self.waiting += 1;
+        if self.waiting >= self.steps_per_submit {
+            self.submit().await?;
+        }
+        Ok(())
+    }
+
+    /// Submits the steps that wait for it.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn submit(&mut self) -> Result<(), Error> {
+        let Some(mut encoder) = self.encoder.take() else { return Ok(()) };
+        self.waiting = 0;
         let copies = self.readback.is_due();
         if copies {
             self.readback.encode(&mut encoder, self.program.buffer(BufferKey::Metrics)?).await?;
         }
         let submission = self.gpu.submit(encoder);
-        self.staging.submitted(submission.clone());
-        self.readback.submitted(submission, copies);
+        self.staging.submitted(&submission);
+        if copies {
+            self.readback.submitted(submission);
+        }
         self.gpu.check()?;
         Ok(())
+    }
+
+    /// Sets how many steps are submitted together, at most 8: fewer waits of the host for the device, but each
+    /// submission takes longer, and some systems reset a device that is busy for seconds.
+    pub fn set_steps_per_submit(&mut self, steps: usize) {
+        self.steps_per_submit = steps.clamp(1, MOST_STEPS);
+    }
+
+    /// Steps that are submitted together.
+    pub fn steps_per_submit(&self) -> usize {
+        self.steps_per_submit
     }
 
     /// Metrics of steps that have arrived since the last call, oldest first; waits for nothing.
@@ -197,6 +236,7 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
+        self.submit().await?;
         let metrics = self.program.buffer(BufferKey::Metrics)?.clone();
         let steps = self.readback.flush(&metrics).await?;
         self.gpu.check()?;
@@ -207,7 +247,8 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn parameters(&self) -> Result<Vec<NamedTensor>, Error> {
+    pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
+        self.submit().await?;
         self.read_parameters(|parameter| parameter.weights).await
     }
 
@@ -215,7 +256,8 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn gradients(&self) -> Result<Vec<NamedTensor>, Error> {
+    pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
+        self.submit().await?;
         self.read_parameters(|parameter| parameter.gradient).await
     }
 

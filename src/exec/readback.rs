@@ -31,8 +31,8 @@ pub(super) struct ReadbackRing {
     gpu: Arc<Gpu>,
     slots: Vec<Slot>,
     next: usize,
-    /// Steps submitted, and those of them whose metrics a copy holds.
-    submitted: u64,
+    /// Steps encoded, and those of them whose metrics a copy holds.
+    encoded: u64,
     copied: u64,
     metrics: Vec<StepMetrics>,
 }
@@ -56,20 +56,21 @@ impl ReadbackRing {
         let slots = (0..SLOTS)
             .map(|_| Slot { buffer: gpu.create_buffer("metrics for the host", BYTES, usage, false), pending: None })
             .collect();
-        Self { gpu, slots, next: 0, submitted: 0, copied: 0, metrics: Vec::new() }
+        Self { gpu, slots, next: 0, encoded: 0, copied: 0, metrics: Vec::new() }
     }
 
-    /// Number of the step that comes next: it chooses the slot of its metrics.
-    pub fn step(&self) -> u64 {
-        self.submitted
+    /// Counts a step, and returns its number: it chooses the slot of its metrics.
+    pub fn begin_step(&mut self) -> u64 {
+        self.encoded += 1;
+        self.encoded - 1
     }
 
-    /// Whether the step that is being encoded should copy the metrics.
+    /// Whether the steps encoded so far should be followed by a copy of the metrics.
     pub fn is_due(&self) -> bool {
-        self.submitted + 1 - self.copied >= INTERVAL
+        self.encoded - self.copied >= INTERVAL
     }
 
-    /// Encodes a copy of `metrics`, after the step that is being encoded.
+    /// Encodes a copy of `metrics`, after the steps encoded so far.
     ///
     /// # Errors
     /// What the device reports.
@@ -79,19 +80,12 @@ impl ReadbackRing {
         Ok(())
     }
 
-    /// Counts a submitted step, and starts to read its copy if it encoded one.
-    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex, copies: bool) {
-        self.submitted += 1;
-        if copies {
-            self.start(submission);
-        }
-    }
-
-    fn start(&mut self, submission: wgpu::SubmissionIndex) {
+    /// Starts to read the copy that was encoded, now that it is submitted.
+    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) {
         let slot = &mut self.slots[self.next];
         let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Read);
-        slot.pending = Some(Pending { submission, mapping, steps: self.copied..self.submitted });
-        self.copied = self.submitted;
+        slot.pending = Some(Pending { submission, mapping, steps: self.copied..self.encoded });
+        self.copied = self.encoded;
         self.next = (self.next + 1) % SLOTS;
     }
 
@@ -148,11 +142,11 @@ impl ReadbackRing {
     /// # Errors
     /// What the device reports.
     pub async fn flush(&mut self, metrics: &wgpu::Buffer) -> Result<Vec<StepMetrics>, GpuError> {
-        if self.copied < self.submitted {
+        if self.copied < self.encoded {
             let mut encoder = self.gpu.encoder();
             self.encode(&mut encoder, metrics).await?;
             let submission = self.gpu.submit(encoder);
-            self.start(submission);
+            self.submitted(submission);
         }
         for index in self.oldest_first() {
             self.receive(index).await?;

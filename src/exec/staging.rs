@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use crate::gpu::{Gpu, GpuError, Mapping};
 
-/// Minibatches that may be in flight: one being copied, one waiting, one being filled.
-const SLOTS: usize = 3;
-
 /// Mapped buffers that the host fills in turn. A slot is filled again when the submission that read it has finished;
 /// nothing waits for a later one, which is what holds the loader back.
 #[derive(Debug)]
@@ -14,6 +11,8 @@ pub(super) struct StagingRing {
     gpu: Arc<Gpu>,
     slots: Vec<Slot>,
     next: usize,
+    /// Slots that wait for their submission.
+    filled: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -23,13 +22,13 @@ struct Slot {
 }
 
 impl StagingRing {
-    /// A ring whose slots hold `bytes`.
-    pub fn new(gpu: Arc<Gpu>, bytes: u64) -> Self {
+    /// A ring of `slots`, each of `bytes`.
+    pub fn new(gpu: Arc<Gpu>, slots: usize, bytes: u64) -> Self {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        let slots = (0..SLOTS)
+        let slots = (0..slots)
             .map(|_| Slot { buffer: gpu.create_buffer("staging", bytes, usage, true), pending: None })
             .collect();
-        Self { gpu, slots, next: 0 }
+        Self { gpu, slots, next: 0, filled: Vec::new() }
     }
 
     /// Waits for the next slot and fills it with `parts`, one after the other.
@@ -37,7 +36,8 @@ impl StagingRing {
     /// # Errors
     /// What the device reports.
     pub async fn fill(&mut self, parts: &[&[u8]]) -> Result<&wgpu::Buffer, GpuError> {
-        let slot = &mut self.slots[self.next];
+        let index = self.next;
+        let slot = &mut self.slots[index];
         if let Some((submission, mapping)) = slot.pending.take() {
             self.gpu.await_submission(Some(submission));
             mapping.wait(&self.gpu).await?;
@@ -50,14 +50,17 @@ impl StagingRing {
         }
         drop(range);
         slot.buffer.unmap();
-        Ok(&slot.buffer)
+        self.filled.push(index);
+        self.next = (index + 1) % self.slots.len();
+        Ok(&self.slots[index].buffer)
     }
 
-    /// Gives the slot back once `submission` has read it.
-    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) {
-        let slot = &mut self.slots[self.next];
-        let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Write);
-        slot.pending = Some((submission, mapping));
-        self.next = (self.next + 1) % SLOTS;
+    /// Gives the filled slots back once `submission` has read them.
+    pub fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
+        for index in self.filled.drain(..) {
+            let slot = &mut self.slots[index];
+            let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Write);
+            slot.pending = Some((submission.clone(), mapping));
+        }
     }
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::graph::{Graph, Home, Target, TensorId};
 use crate::kernel::{MicroKernel, Storage};
-use crate::ops::{Conv2d, Dense, Ingest, MaxPool2d, Padding};
+use crate::ops::{Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, MaxPool2d, Padding};
 use crate::shape::Shape;
 
 /// A layer, as the user wrote it.
@@ -232,6 +232,9 @@ impl Sequential {
         let names = self.names();
         let mut i = 0;
         while i < self.layers.len() {
+            if let Some([logits, loss]) = end(&mut graph, &names[i], &self.layers[i..], x, minibatch) {
+                return Ok(Built { graph, minibatch, logits, loss });
+            }
             match fuse(&mut graph, &names[i..], &self.layers[i..], x) {
                 Some((output, layers)) => {
                     x = output;
@@ -250,6 +253,24 @@ impl Sequential {
         let loss = graph.softmax_cross_entropy(x, minibatch);
         Ok(Built { graph, minibatch, logits: x, loss })
     }
+}
+
+/// Adds the last layer with the loss, where they are one operation; returns logits and loss.
+fn end(
+    graph: &mut Graph,
+    name: &str,
+    layers: &[Layer],
+    x: TensorId,
+    minibatch: TensorId,
+) -> Option<[TensorId; 2]> {
+    let [Layer::Dense { units, relu }] = *layers else { return None };
+    let input = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    let dense = Dense { input, units, bias: true, relu };
+    if units == 0 || !DenseSoftmaxCrossEntropy::takes(&dense) {
+        return None;
+    }
+    let w = graph.add_parameter(name, vec![input[1], units], true);
+    Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch))
 }
 
 /// Adds the first layers as one operation, where there is one; returns its output and the number of layers.

@@ -26,17 +26,17 @@ impl Graph {
     }
 }
 
-impl Dense {
-    fn as_convolution(&self) -> Conv2d {
-        let [n, features] = self.input;
-        Conv2d {
+impl From<Dense> for Conv2d {
+    fn from(dense: Dense) -> Self {
+        let [n, features] = dense.input;
+        Self {
             input: [n, 1, 1, features],
-            filters: self.units,
+            filters: dense.units,
             kernel: [1, 1],
             stride: [1, 1],
             padding: Padding::Valid,
-            bias: self.bias,
-            relu: self.relu,
+            bias: dense.bias,
+            relu: dense.relu,
         }
     }
 }
@@ -51,7 +51,7 @@ impl Operation for Dense {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        self.as_convolution().forward(recorder, inputs, output);
+        Conv2d::from(*self).forward(recorder, inputs, output);
     }
 
     fn backward(
@@ -62,6 +62,6 @@ impl Operation for Dense {
         dy: TensorId,
         gradients: &[Option<TensorId>],
     ) {
-        self.as_convolution().backward(recorder, inputs, output, dy, gradients);
+        Conv2d::from(*self).backward(recorder, inputs, output, dy, gradients);
     }
 }

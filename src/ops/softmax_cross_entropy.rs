@@ -1,6 +1,6 @@
 //! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
 
-use crate::graph::{Access, Graph, Home, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Access, DispatchBuilder, Graph, Home, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::ingest::MINIBATCH_HEADER;
 use crate::shape::Shape;
@@ -30,25 +30,38 @@ impl Graph {
 }
 
 impl SoftmaxCrossEntropy {
-    /// Loss and gradient are one dispatch, which training records in its backward pass; inference records the loss
-    /// alone with its forward pass.
-    fn record(&self, recorder: &mut Recorder, inputs: &[TensorId], metrics: TensorId, dlogits: Option<TensorId>) {
+    /// Records the loss, whose logits and what goes further back the dispatch knows; with the gradient of the logits if
+    /// there is a place for it. They are one dispatch, which training records in its backward pass.
+    pub(super) fn record(
+        &self,
+        dispatch: DispatchBuilder<'_, '_>,
+        minibatch: TensorId,
+        metrics: TensorId,
+        dlogits: Option<TensorId>,
+        flops: usize,
+        trips: usize,
+    ) {
         let [rows, classes] = self.logits;
-        let mut dispatch =
-            recorder.dispatch("loss").a(inputs[0]).bind(1, inputs[1], Access::Read).bind(3, metrics, Access::ReadWrite);
-        dispatch = match dlogits {
+        let dispatch = match dlogits {
             Some(dlogits) => dispatch.c(dlogits).shared(wgsl!("softmax_cross_entropy/gradient")),
             None => dispatch.shared(wgsl!("softmax_cross_entropy/no_gradient")),
         };
         dispatch
+            .bind(6, minibatch, Access::Read)
+            .bind(7, metrics, Access::ReadWrite)
             .source(wgsl!("softmax_cross_entropy/loss"))
             .size("ROWS", rows)
             .size("CLASSES", classes)
             .size("STRIDE", classes.next_multiple_of(4))
             .size("LABELS", MINIBATCH_HEADER)
             .size("SLOTS", METRIC_SLOTS)
-            .cost(rows * classes * 8, rows.div_ceil(64) * 3 * classes + 64)
+            .cost(rows * classes * 8 + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)
             .record();
+    }
+
+    fn record_alone(&self, recorder: &mut Recorder, inputs: &[TensorId], metrics: TensorId, dlogits: Option<TensorId>) {
+        let dispatch = recorder.dispatch("loss").a(inputs[0]).source(wgsl!("softmax_cross_entropy/logits"));
+        self.record(dispatch, inputs[1], metrics, dlogits, 0, 0);
     }
 }
 
@@ -63,7 +76,7 @@ impl Operation for SoftmaxCrossEntropy {
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
         if recorder.mode() == Mode::Infer {
-            self.record(recorder, inputs, output, None);
+            self.record_alone(recorder, inputs, output, None);
         }
     }
 
@@ -75,6 +88,6 @@ impl Operation for SoftmaxCrossEntropy {
         _dy: TensorId,
         gradients: &[Option<TensorId>],
     ) {
-        self.record(recorder, inputs, output, gradients[0]);
+        self.record_alone(recorder, inputs, output, gradients[0]);
     }
 }

@@ -21,6 +21,12 @@ pub enum Ending {
     Interrupted,
 }
 
+/// Longest that a submission should take, in seconds: some systems reset a device that is busy for two.
+const SUBMISSION_SECONDS: f64 = 0.1;
+
+/// Steps after which their time is measured, and over which.
+const TIMED_STEPS: usize = 16;
+
 /// Trains an executor's network on a data set.
 pub struct Trainer<'a> {
     executor: &'a mut Executor,
@@ -28,18 +34,25 @@ pub struct Trainer<'a> {
     sampler: Sampler,
     stop: &'a AtomicBool,
     observers: Vec<&'a mut dyn Observer>,
+    steps_per_submit: Option<usize>,
 }
 
 impl<'a> Trainer<'a> {
     /// A trainer whose images come in an order that `seed` chooses. It stops after the step in which `stop` is set.
     pub fn new(executor: &'a mut Executor, dataset: &'a Dataset, seed: u64, stop: &'a AtomicBool) -> Self {
         let sampler = Sampler::new(dataset.train.len(), seed);
-        Self { executor, dataset, sampler, stop, observers: Vec::new() }
+        Self { executor, dataset, sampler, stop, observers: Vec::new(), steps_per_submit: None }
     }
 
     /// Adds an observer; they are told in the order they were added in.
     pub fn observe(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observers.push(observer);
+        self
+    }
+
+    /// Sets how many steps are submitted together; without it, as many as are done in a tenth of a second.
+    pub fn steps_per_submit(mut self, steps: Option<usize>) -> Self {
+        self.steps_per_submit = steps;
         self
     }
 
@@ -51,6 +64,7 @@ impl<'a> Trainer<'a> {
     /// the device reports.
     pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
         let last = *epochs.end();
+        self.executor.set_steps_per_submit(self.steps_per_submit.unwrap_or(1));
         for number in epochs {
             let steps = self.dataset.train.len().div_ceil(self.executor.batch_size());
             let epoch = Epoch { number, last, steps };
@@ -92,11 +106,19 @@ impl<'a> Trainer<'a> {
         let mut measured = Measured::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
         let started = Instant::now();
+        let mut timed = started;
         let mut step = 0;
         while let Some(batch) = loader.next() {
             gpu.block_on(self.executor.train_step(&batch))?;
             loader.recycle(batch);
             step += 1;
+            if step == TIMED_STEPS {
+                timed = Instant::now();
+            } else if step == 2 * TIMED_STEPS && self.steps_per_submit.is_none() {
+                let seconds = timed.elapsed().as_secs_f64() / TIMED_STEPS as f64;
+                self.executor.set_steps_per_submit((SUBMISSION_SECONDS / seconds) as usize);
+                self.steps_per_submit = Some(self.executor.steps_per_submit());
+            }
             measured.add(&self.executor.arrived_metrics()?).map_err(not_finite)?;
             for observer in &mut self.observers {
                 observer.on_step(step, &measured, started.elapsed());

@@ -1,0 +1,43 @@
+// Logits of a dense layer, computed here: logits = x w + b. a = x [ROWS, FEATURES], b = w with the bias as one more row.
+// f = dx in training, which goes through x's relu if GATED; the logits in inference.
+override FEATURES: u32;
+override GATED: bool;
+
+// A row's logits, and then their gradient; 64 classes at most.
+var<private> row_logits: array<vec4<f32>, 16>;
+
+fn begin_row(row: u32) {
+    for (var q = 0u; q < STRIDE / 4u; q++) { row_logits[q] = read_b(FEATURES * STRIDE + q * 4u); }
+    for (var k = 0u; k < FEATURES; k += 4u) {
+        let x = read_a(row * FEATURES + k);
+        for (var q = 0u; q < STRIDE / 4u; q++) {
+            let w = k * STRIDE + q * 4u;
+            row_logits[q] = row_logits[q] + x.x * read_b(w) + x.y * read_b(w + STRIDE) + x.z * read_b(w + 2u * STRIDE) + x.w * read_b(w + 3u * STRIDE);
+        }
+    }
+    if (!GRADIENT) {
+        for (var q = 0u; q < STRIDE / 4u; q++) { write_f(row * STRIDE + q * 4u, row_logits[q]); }
+    }
+}
+
+fn logits_at(row: u32, j: u32) -> vec4<f32> {
+    return row_logits[j / 4u];
+}
+
+fn put_gradient(row: u32, j: u32, dlogits: vec4<f32>) {
+    row_logits[j / 4u] = dlogits;
+    write_c(row * STRIDE + j, dlogits);
+}
+
+fn end_row(row: u32) {
+    for (var k = 0u; k < FEATURES; k += 4u) {
+        var dx = vec4<f32>();
+        for (var q = 0u; q < STRIDE / 4u; q++) {
+            let w = k * STRIDE + q * 4u;
+            let dy = row_logits[q];
+            dx += vec4(dot(read_b(w), dy), dot(read_b(w + STRIDE), dy), dot(read_b(w + 2u * STRIDE), dy), dot(read_b(w + 3u * STRIDE), dy));
+        }
+        if (GATED) { dx = select(vec4<f32>(), dx, read_a(row * FEATURES + k) > vec4<f32>()); }
+        write_f(row * FEATURES + k, dx);
+    }
+}

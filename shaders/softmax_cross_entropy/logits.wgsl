@@ -1,0 +1,12 @@
+// Logits of their own. a = logits.
+fn begin_row(row: u32) {}
+
+fn logits_at(row: u32, j: u32) -> vec4<f32> {
+    return read_a(row * STRIDE + j);
+}
+
+fn put_gradient(row: u32, j: u32, dlogits: vec4<f32>) {
+    write_c(row * STRIDE + j, dlogits);
+}
+
+fn end_row(row: u32) {}
