@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
-use wgrad::graph::{Access, Dispatch, Mode, Target};
+use wgrad::exec::Ceiling;
+use wgrad::graph::{Access, Dispatch, Graph, Mode, Target};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 use wgrad::ops::Padding;
@@ -33,6 +34,8 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         all.extend(graph.record_forward(Mode::Infer));
         all.extend(Adam::default().record(&mut graph, built.minibatch));
     }
+    let mut graph = Graph::new(Target { micro_kernel, busy_workgroups: 64 });
+    all.extend(Ceiling::record(&mut graph, true).dispatches);
     all
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use crate::gpu::{Gpu, GpuError, PipelineCache, RuntimeChecks};
+use crate::gpu::{Gpu, GpuError, PipelineCache, RuntimeChecks, Timestamps};
 use crate::graph::{Access, Arena, BufferKey, Dispatch, Graph, Home, Plan, Step, TensorId};
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
@@ -151,6 +151,26 @@ impl Program {
         }
     }
 
+    /// Encodes the schedule of a plan with a pair of timestamps around each step, and so each dispatch in a pass of its
+    /// own: step `i` writes the pair `i`.
+    pub fn encode_timed(&self, plan: usize, timestamps: &Timestamps, encoder: &mut wgpu::CommandEncoder) {
+        for (pair, command) in self.schedules[plan].iter().enumerate() {
+            match command {
+                Command::Dispatch { pipeline, bind_group, grid } => {
+                    let mut pass = begin_pass(encoder, Some(timestamps.around(pair)));
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, bind_group, &[]);
+                    pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+                }
+                Command::Image { buffer, offset, image } => {
+                    drop(begin_pass(encoder, Some(timestamps.before(pair))));
+                    Gpu::copy_to_image(encoder, buffer, *offset, image);
+                    drop(begin_pass(encoder, Some(timestamps.after(pair))));
+                }
+            }
+        }
+    }
+
     /// Runs a plan once and waits for nothing.
     pub fn run(&self, plan: usize) {
         let mut encoder = self.gpu.encoder();
@@ -196,7 +216,7 @@ fn encode<'a>(commands: &mut Peekable<impl Iterator<Item = &'a Command>>, encode
             commands.next();
             continue;
         }
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut pass = begin_pass(encoder, None);
         while let Some(Command::Dispatch { pipeline, bind_group, grid }) = commands.peek() {
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, bind_group, &[]);
@@ -204,6 +224,13 @@ fn encode<'a>(commands: &mut Peekable<impl Iterator<Item = &'a Command>>, encode
             commands.next();
         }
     }
+}
+
+fn begin_pass<'e>(
+    encoder: &'e mut wgpu::CommandEncoder,
+    timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+) -> wgpu::ComputePass<'e> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes })
 }
 
 /// Copies a range of a buffer to the host.

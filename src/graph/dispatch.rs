@@ -28,6 +28,17 @@ pub struct Dispatch {
     pub bindings: Vec<Binding>,
 }
 
+impl Dispatch {
+    /// Bytes of the tensors that it reads and writes; it must move as many at least.
+    pub fn bytes(&self, graph: &Graph) -> u64 {
+        let bytes = |binding: &Binding| {
+            let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
+            times * graph.tensor(binding.tensor).bytes()
+        };
+        self.bindings.iter().map(bytes).sum()
+    }
+}
+
 /// What a schedule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -7,6 +7,9 @@ mod observer;
 mod output_dir;
 mod progress;
 mod run_config;
+mod run_profile;
+mod timeline;
+mod trace;
 mod trainer;
 mod weights;
 
@@ -17,5 +20,8 @@ pub use observer::{Epoch, Observer};
 pub use output_dir::OutputDir;
 pub use progress::{Progress, result_line};
 pub use run_config::{AdapterConfig, DatasetConfig, RunConfig};
+pub use run_profile::RunProfile;
+pub use timeline::{Inside, Phase, PhaseTotal, Span, Timeline};
+pub use trace::trace_to_json;
 pub use trainer::{Ending, Trainer};
 pub use weights::{read_weights, weights_to_bytes};
