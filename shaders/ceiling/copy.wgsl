@@ -1,4 +1,5 @@
-// As many bytes as the adapter can move: each read once and written once.
+// As many bytes as a shader can move: each read once and written once, many by one invocation, since a workgroup costs
+// something of its own.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
@@ -9,6 +10,8 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) invocation: u32,
 ) {
-    let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    y[i] = x[i];
+    let first = linear_workgroup(workgroup, count) * 1024u + invocation;
+    for (var k = 0u; k < 16u; k++) {
+        y[first + k * 64u] = x[first + k * 64u];
+    }
 }

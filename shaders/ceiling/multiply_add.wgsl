@@ -1,4 +1,5 @@
-// As many multiply-adds as the adapter can do: all in registers, in 12 chains of which none waits for another.
+// As many multiply-adds as the adapter can do: all in registers, in 12 chains of which none waits for another. The loop
+// is written out, so that nothing but them counts.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
@@ -11,19 +12,29 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) invocation: u32,
 ) {
-    let i = linear_workgroup(workgroup, count) * 64u + invocation;
     // Read, so that no compiler knows them.
     let factor = x[0].x;
-    let term = x[0].y;
-    var a = vec4<f32>(f32(invocation));
-    var b = a + 1.0;
-    var c = a + 2.0;
+    let t = vec4<f32>(x[0].y);
+    let term = mat3x4<f32>(t, t, t);
+    let start = vec4<f32>(f32(invocation));
+    var m = mat3x4<f32>(start, start + 1.0, start + 2.0);
     for (var trip = 0u; trip < TRIPS; trip++) {
-        for (var k = 0u; k < 16u; k++) {
-            a = a * factor + term;
-            b = b * factor + term;
-            c = c * factor + term;
-        }
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
+        m = m * factor + term;
     }
-    y[i] = a + b + c;
+    y[linear_workgroup(workgroup, count) * 64u + invocation] = m[0] + m[1] + m[2];
 }

@@ -1,6 +1,5 @@
 //! `wgrad train`
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! What an adapter can do at most, measured: the ceilings that a roofline is drawn under.
 
-use crate::graph::{Access, Dispatch, Graph, Mode, Plan, Recorder, TensorId};
+use crate::graph::{Access, Dispatch, Graph, Mode, Recorder, TensorId};
 use crate::kernel::wgsl;
 
 /// Invocations of a workgroup, in the shaders of `shaders/ceiling`.
@@ -10,6 +10,9 @@ const LANES: usize = 64;
 const FLOPS_OF_A_TRIP: usize = 2 * 12 * 16;
 
 const TRIPS: usize = 1024;
+
+/// Bytes that a workgroup of `shaders/ceiling/copy.wgsl` copies.
+const COPIED_BY_A_GROUP: usize = 16 * 16 * LANES;
 
 /// Bytes that are copied, more than caches hold.
 const COPIED: usize = 64 << 20;
@@ -23,6 +26,8 @@ pub struct Ceiling {
     pub dispatches: Vec<Dispatch>,
     /// What they read, to be written before they run.
     pub x: TensorId,
+    /// What they write.
+    pub y: TensorId,
 }
 
 impl Ceiling {
@@ -42,14 +47,14 @@ impl Ceiling {
             .workgroups(groups, 1)
             .cost(groups * LANES * TRIPS * FLOPS_OF_A_TRIP, TRIPS * 17)
             .record();
-        let copied = COPIED / 16 / LANES;
         recorder
             .dispatch("copy")
             .bind(0, x, Access::Read)
             .bind(1, y, Access::Write)
             .source(wgsl!("ceiling/copy"))
-            .workgroups(copied, 1)
+            .workgroups(COPIED / COPIED_BY_A_GROUP, 1)
+            .cost(0, 16)
             .record();
-        Self { dispatches: recorder.finish(), x }
+        Self { dispatches: recorder.finish(), x, y }
     }
 }

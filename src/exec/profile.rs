@@ -30,7 +30,8 @@ impl fmt::Display for Timer {
 pub struct Ceilings {
     /// Arithmetic in registers, a multiply-add counted as two.
     pub flops_per_second: f64,
-    /// Bytes read and bytes written of a copy larger than the caches. What stays in a cache can be faster.
+    /// Bytes read and bytes written of a copy larger than most caches, by a shader or by the driver's own command,
+    /// whichever is faster. What stays in a cache can be faster still.
     pub bytes_per_second: f64,
 }
 
