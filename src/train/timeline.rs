@@ -4,89 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
+use super::{Phase, PhaseTotal, Span};
 use crate::gpu::{Gpu, GpuEvent};
-
-/// What takes time during a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The training steps of an epoch.
-    Epoch,
-    /// The trainer waits for the loader.
-    LoadWait,
-    /// The host fills, encodes and submits a training step.
-    TrainStep,
-    /// In it: every staging slot is in flight. The device is busy, so this costs nothing.
-    StagingWait,
-    /// Commands are recorded.
-    Encode,
-    /// They are given to the driver.
-    Submit,
-    /// The host waits for metrics.
-    Readback,
-    /// Outside training steps: the host waits for the device.
-    DeviceWait,
-    /// The test set is evaluated.
-    Evaluation,
-    /// The device works on a submission, as far as the host can tell.
-    Device,
-}
-
-impl Phase {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Epoch,
-        Self::LoadWait,
-        Self::TrainStep,
-        Self::StagingWait,
-        Self::Encode,
-        Self::Submit,
-        Self::Readback,
-        Self::DeviceWait,
-        Self::Evaluation,
-        Self::Device,
-    ];
-
-    /// Its name in print.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Epoch => "epoch",
-            Self::LoadWait => "load wait",
-            Self::TrainStep => "train step",
-            Self::StagingWait => "staging wait",
-            Self::Encode => "encode",
-            Self::Submit => "submit",
-            Self::Readback => "readback",
-            Self::DeviceWait => "device wait",
-            Self::Evaluation => "evaluation",
-            Self::Device => "submission",
-        }
-    }
-}
-
-/// A phase with its begin and end, from the timeline's begin on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// What it is.
-    pub phase: Phase,
-    /// When it began.
-    pub begin: Duration,
-    /// When it ended.
-    pub end: Duration,
-}
-
-/// How often a phase was entered, and the time spent there.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct PhaseTotal {
-    /// The phase.
-    pub phase: Phase,
-    /// How often.
-    pub count: u64,
-    /// How long in all.
-    pub milliseconds: f64,
-}
 
 /// Follows a run. Spans are kept up to [`Timeline::MAX_SPANS`], sums to the end.
 #[derive(Debug)]
@@ -106,7 +25,7 @@ struct Record {
     wait: Duration,
     /// Phases that are open, outermost first.
     open: Vec<Phase>,
-    /// Submissions that the host has not seen finished, with the time they were submitted at.
+    /// Submissions that the host has not seen finished, with the time at which they were given to the driver.
     in_flight: VecDeque<(u64, Duration)>,
     last_finished: Duration,
     /// Since when the trainer has been waiting for the loader with nothing in flight.
@@ -212,7 +131,8 @@ impl Record {
             }
             GpuEvent::Submitted(number) => {
                 self.add(Phase::Submit, self.submit, now);
-                self.in_flight.push_back((number, now));
+                // A driver may work before it returns; llvmpipe's returns only when the submission before has finished.
+                self.in_flight.push_back((number, self.submit));
             }
             GpuEvent::Wait => self.wait = now,
             GpuEvent::Waited => {
@@ -286,6 +206,7 @@ mod tests {
         record.hear(GpuEvent::Finished(0), ms(10));
         record.leave(Phase::LoadWait, ms(8), ms(13));
         // It is busy all of the wait.
+        record.hear(GpuEvent::Submit, ms(13));
         record.hear(GpuEvent::Submitted(1), ms(14));
         record.enter(Phase::LoadWait, ms(15));
         record.leave(Phase::LoadWait, ms(15), ms(17));
@@ -295,8 +216,8 @@ mod tests {
         assert_eq!(record.starved, ms(5 + 3));
         let total = |phase: Phase| record.totals[phase as usize];
         assert_eq!(total(Phase::LoadWait), (3, ms(5 + 5 + 2)));
-        assert_eq!(total(Phase::Encode), (1, ms(1)));
-        assert_eq!(total(Phase::Device), (2, ms(3 + 4)));
+        assert_eq!(total(Phase::Submit), (2, ms(1 + 1)));
+        assert_eq!(total(Phase::Device), (2, ms(4 + 5)));
         assert_eq!(total(Phase::Epoch), (1, ms(20)));
     }
 }
