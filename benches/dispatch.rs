@@ -1,44 +1,89 @@
-//! Time of every step of the tutorial network's training schedule, each run alone and waited for:
-//! `cargo bench --bench dispatch -- [batch size] [micro-kernel]`.
-#![allow(unsafe_code)]
+//! Time of every step of the tutorial network's schedules, and of larger products, under the adapter's ceilings:
+//! `cargo bench --bench dispatch -- [batch size] [micro-kernel]`; without a batch size 32, 128 and 1024.
 
 mod tutorial;
 
-unsafe extern "C" {
-    fn clock() -> i64;
+use std::error::Error;
+use std::time::Instant;
+
+use serde_json::json;
+use wgrad::exec::{Profile, Profiler, Program, Subject};
+use wgrad::gpu::RuntimeChecks;
+use wgrad::graph::{Graph, Mode, Plan, PlanError, Target, TensorId};
+use wgrad::ops::{Conv2d, Dense, Padding};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = tutorial::Arguments::parse()?;
+    let gpu = tutorial::open()?;
+    println!("{} ({})\n", gpu.info().name, gpu.info().driver_info);
+    let start = Instant::now();
+    let clock = || start.elapsed();
+    let profiler = gpu.block_on(Profiler::new(gpu.clone(), &clock))?;
+    let mut profiles = Vec::new();
+    let mut measure = |subject: &Subject<'_>| -> Result<(), wgrad::Error> {
+        let profile = gpu.block_on(profiler.profile(subject, &mut |_, _| {}))?;
+        println!("{profile}\n");
+        profiles.push(profile);
+        Ok(())
+    };
+
+    let mut target = None;
+    for batch_size in arguments.batch_size.map_or(vec![32, 128, 1024], |one| vec![one]) {
+        let (executor, _) = tutorial::first_step(&gpu, batch_size, arguments.micro_kernel)?;
+        let (graph, program) = (executor.graph(), executor.program());
+        for (index, (name, plan)) in
+            [("Training", executor.train_plan()), ("Evaluation", executor.infer_plan())].into_iter().enumerate()
+        {
+            let title = format!("{name} step, {batch_size} images");
+            measure(&Subject { title: &title, graph, plan, program, index })?;
+        }
+        target = Some(graph.target());
+    }
+    let Some(target) = target else { return Ok(()) };
+    for (title, (graph, plan)) in [
+        ("3 x 3 convolution of 32 images of 16 x 16 x 128 to 128", convolution(target)?),
+        ("Dense layer of 32 rows of 4096 to 4096", dense(target)?),
+    ] {
+        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
+        measure(&Subject { title, graph: &graph, plan: &plan, program: &program, index: 0 })?;
+    }
+    let micro_kernel = target.micro_kernel.to_string();
+    let results: Vec<&Profile> = profiles.iter().collect();
+    tutorial::write_json("dispatch.json", &gpu, json!({ "kernel": micro_kernel, "profiles": results }))?;
+    Ok(())
 }
 
-const ROUNDS: usize = 5;
-const TIMES: usize = 10;
-
-fn main() -> Result<(), wgrad::Error> {
-    let (gpu, executor, _) = tutorial::open()?;
-    let run = |step: usize, times: usize| {
-        let start = unsafe { clock() };
-        let mut encoder = gpu.encoder();
-        executor.program().encode_step(0, step, times, &mut encoder);
-        gpu.submit(encoder);
-        let _ = gpu.device().poll(wgpu::PollType::wait_indefinitely());
-        (unsafe { clock() } - start) as f64 / 2e6 / times as f64
+fn convolution(target: Target) -> Result<(Graph, Plan), PlanError> {
+    let mut graph = Graph::new(target);
+    let geometry = Conv2d {
+        input: [32, 16, 16, 128],
+        filters: 128,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Same,
+        bias: true,
+        relu: false,
     };
-    let steps = &executor.train_plan().dispatches;
-    if let Ok(only) = std::env::var("ONLY") {
-        for _ in 0..2000 {
-            run(only.parse().unwrap(), 10);
-        }
-    }
-    let mut best = vec![f64::MAX; steps.len()];
-    for _ in 0..ROUNDS {
-        for (step, best) in best.iter_mut().enumerate() {
-            *best = best.min(run(step, TIMES));
-        }
-    }
-    let total: f64 = best.iter().sum();
-    for (step, seconds) in steps.iter().zip(&best) {
-        let name = &step.name;
-        let rate = format!("{:6.1} GFLOP/s", step.kernel.flops as f64 / seconds / 1e9);
-        println!("{name:40} {:8.0} us {:5.1} %  {rate}", seconds * 1e6, 100.0 * seconds / total);
-    }
-    println!("{:40} {:8.0} us", "sum", total * 1e6);
-    Ok(())
+    let x = graph.input("x", geometry.input);
+    let w = graph.add_parameter("conv2d", geometry.kernel_shape(), true);
+    let y = graph.conv2d("conv2d", geometry, x, w);
+    forward_and_backward(graph, x, y)
+}
+
+fn dense(target: Target) -> Result<(Graph, Plan), PlanError> {
+    let mut graph = Graph::new(target);
+    let geometry = Dense { input: [32, 4096], units: 4096, bias: true, relu: false };
+    let x = graph.input("x", geometry.input);
+    let w = graph.add_parameter("dense", vec![4096, 4096], true);
+    let y = graph.dense("dense", geometry, x, w);
+    forward_and_backward(graph, x, y)
+}
+
+fn forward_and_backward(mut graph: Graph, x: TensorId, y: TensorId) -> Result<(Graph, Plan), PlanError> {
+    let dy = graph.input("dy", graph.tensor(y).shape.clone());
+    let mut dispatches = graph.record_forward(Mode::Train);
+    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);
+    dispatches.extend(backward);
+    let plan = Plan::new(&graph, dispatches, &[y, gradients[&x]])?;
+    Ok((graph, plan))
 }

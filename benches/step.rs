@@ -1,31 +1,114 @@
-//! Images per second of whole training and evaluation steps of the tutorial network:
+//! Images per second of whole training and evaluation steps of the tutorial network, the host's part in them, and the
+//! time to the first step with and without the driver's cache of compiled shaders:
 //! `cargo bench --bench step -- [batch size] [micro-kernel]`.
 
 mod tutorial;
 
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
+
+use serde_json::{Value, json};
+use wgrad::data::Batch;
+use wgrad::exec::Executor;
 
 const SECONDS: f64 = 3.0;
 
-fn main() -> Result<(), wgrad::Error> {
-    let (gpu, mut executor, batch) = tutorial::open()?;
-    for train in [true, false] {
-        let start = Instant::now();
-        let mut steps = 0;
-        while start.elapsed().as_secs_f64() < SECONDS {
-            for _ in 0..10 {
-                if train {
-                    gpu.block_on(executor.train_step(&batch))?;
-                } else {
-                    gpu.block_on(executor.eval_step(&batch))?;
-                }
-            }
-            gpu.block_on(executor.metrics())?;
-            steps += 10;
-        }
-        let seconds = start.elapsed().as_secs_f64() / f64::from(steps);
-        let name = if train { "train" } else { "evaluate" };
-        println!("{name}: {:.2} ms a step, {:.0} images/s", seconds * 1e3, batch.len as f64 / seconds);
+/// Steps that are encoded and not submitted.
+const ENCODED: usize = 200;
+
+/// Says that this process is to print the time to its first step.
+const FIRST_STEP: &str = "--first-step";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = tutorial::Arguments::parse()?;
+    let batch_size = arguments.batch_size.unwrap_or(32);
+    let start = Instant::now();
+    let gpu = tutorial::open()?;
+    let (mut executor, batch) = tutorial::first_step(&gpu, batch_size, arguments.micro_kernel)?;
+    if std::env::args().any(|argument| argument == FIRST_STEP) {
+        println!("{}", start.elapsed().as_secs_f64());
+        return Ok(());
     }
+    let kernel = executor.graph().target().micro_kernel;
+    println!("{} ({}), batch size {batch_size}, {kernel}", gpu.info().name, gpu.info().driver_info);
+
+    let mut results = json!({ "batch_size": batch_size, "kernel": kernel.to_string() });
+    for (index, name) in ["train", "evaluate"].into_iter().enumerate() {
+        let seconds = seconds_of_a_step(&mut executor, &batch, index == 0)?;
+        let encode = encode_seconds(&executor, index);
+        let plan = if index == 0 { executor.train_plan() } else { executor.infer_plan() };
+        let dispatches = plan.dispatches.len();
+        let rate = batch_size as f64 / seconds;
+        println!(
+            "{name}: {:.2} ms a step, {rate:.0} images/s; {:.0} us to encode {dispatches} dispatches",
+            seconds * 1e3,
+            encode * 1e6
+        );
+        results[name] = json!({
+            "milliseconds": seconds * 1e3,
+            "images_per_second": rate,
+            "encode_microseconds": encode * 1e6,
+            "dispatches": dispatches,
+        });
+    }
+
+    let cache = tempfile::tempdir()?;
+    let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string())?;
+    let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string())?;
+    println!("first step after {cold:.2} s with an empty cache of the driver, after {warm:.2} s with a full one");
+    results["first_step_seconds"] = json!({ "cold": cold, "warm": warm });
+    tutorial::write_json("step.json", &gpu, Value::Array(vec![results]))?;
     Ok(())
+}
+
+fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Result<f64, wgrad::Error> {
+    let gpu = executor.gpu().clone();
+    let start = Instant::now();
+    let mut steps = 0;
+    while start.elapsed().as_secs_f64() < SECONDS {
+        for _ in 0..10 {
+            if train {
+                gpu.block_on(executor.train_step(batch))?;
+            } else {
+                gpu.block_on(executor.eval_step(batch))?;
+            }
+        }
+        gpu.block_on(executor.metrics())?;
+        steps += 10;
+    }
+    Ok(start.elapsed().as_secs_f64() / f64::from(steps))
+}
+
+/// Median time to encode a schedule, without submitting it.
+fn encode_seconds(executor: &Executor, plan: usize) -> f64 {
+    let mut seconds: Vec<f64> = (0..ENCODED)
+        .map(|_| {
+            let start = Instant::now();
+            let mut encoder = executor.gpu().encoder();
+            executor.program().encode(plan, &mut encoder);
+            let commands = encoder.finish();
+            let seconds = start.elapsed().as_secs_f64();
+            drop(commands);
+            seconds
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[ENCODED / 2]
+}
+
+/// Seconds that a new process takes from opening the adapter to the end of its first step, its driver caching in
+/// `cache`.
+fn first_step_elsewhere(cache: &Path, batch_size: usize, kernel: &str) -> Result<f64, Box<dyn Error>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([FIRST_STEP, &batch_size.to_string(), kernel])
+        // Mesa's, NVIDIA's; a driver that knows neither is always warm.
+        .env("MESA_SHADER_CACHE_DIR", cache)
+        .env("__GL_SHADER_DISK_CACHE_PATH", cache)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }

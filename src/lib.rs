@@ -41,8 +41,8 @@
 //!
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
-//! train                 the loop and its observers: history, progress, files
-//! exec                  joins graph and device: program, staging ring, readback ring
+//! train                 the loop and its observers: history, progress, files, timeline
+//! exec                  joins graph and device: program, staging ring, readback ring, profiler
 //! model   |  data       layers, initial weights  |  data sets, sampler, loader
 //! optim                 one file an optimizer
 //! ops                   one file an operation

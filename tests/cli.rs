@@ -235,6 +235,57 @@ fn one_seed_gives_equal_files_and_eval_agrees() {
 }
 
 #[test]
+fn a_profile_lists_the_plan_and_changes_no_result() {
+    let outs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let arguments = "--limit 100 --epochs 2 --batch-size 16";
+    succeeds(&mut train(outs[0].path(), arguments));
+    let text = stdout(&succeeds(&mut train(outs[1].path(), &format!("{arguments} --profile"))));
+    let [a, b] = outs.each_ref().map(|out| fs::read(out.path().join("weights.safetensors")).unwrap());
+    assert!(a == b, "the weights differ");
+    for part in ["Training step, 16 images", "Evaluation step, 16 images", "GFLOP/s", "device waited for data: "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(['\x1b', '\r']), "{text}");
+    assert!(!outs[0].path().join("profile.json").exists());
+
+    let profile = json(&outs[1].path().join("profile.json"));
+    let trace = json(&outs[1].path().join("trace.json"));
+    let plan = stdout(&succeeds(&mut wgrad(&format!("summary --plan {ADAPTER} --batch-size 16"))));
+    let tables: Vec<&str> = plan.split(" step, 16 images").skip(1).collect();
+    let events = trace["traceEvents"].as_array().unwrap();
+    for (schedule, table) in ["training", "evaluation"].into_iter().zip(tables) {
+        let planned: Vec<&str> = (table.lines())
+            .filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+            .map(|line| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()))
+            .collect();
+        let steps = profile[schedule]["steps"].as_array().unwrap();
+        assert_eq!(steps.len(), planned.len());
+        for (step, line) in steps.iter().zip(planned) {
+            let name = step["name"].as_str().unwrap();
+            assert!(line.starts_with(name), "{line}: {step}");
+            assert!(step["microseconds"].as_f64().unwrap() > 0.0, "{step}");
+            assert!(events.iter().any(|event| event["cat"] == "profile" && event["name"] == name), "{name}");
+        }
+        let shares: f64 = steps.iter().map(|step| step["share"].as_f64().unwrap()).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+        assert!(profile[schedule]["ceilings"]["flops_per_second"].as_f64().unwrap() > 0.0);
+    }
+    let waited = profile["device_waited_for_data_share"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&waited), "{waited}");
+
+    let count = |name: &str| events.iter().filter(|event| event["cat"] == "run" && event["name"] == name).count();
+    assert_eq!([count("epoch"), count("train step"), count("readback")], [2, 2 * 7, 2]);
+    // The loader's start and end are waits too.
+    assert_eq!([count("load wait"), count("evaluation")], [2 * (7 + 2), 3]);
+    assert!(count("encode") >= 2 * 7 && count("encode") == count("submit"));
+    // The last submission copies the weights, and was seen to finish.
+    assert_eq!(count("submission"), count("submit"));
+    for event in events.iter().filter(|event| event["ph"] == "X") {
+        assert!(event["ts"].as_f64().unwrap() >= 0.0 && event["dur"].as_f64().unwrap() >= 0.0, "{event}");
+    }
+}
+
+#[test]
 fn a_loss_of_nan_stops_and_keeps_the_files_of_before() {
     let out = tempfile::tempdir().unwrap();
     fs::write(out.path().join("weights.safetensors"), b"good").unwrap();

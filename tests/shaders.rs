@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
-use wgrad::graph::{Access, Dispatch, Mode, Target};
+use wgrad::exec::Ceiling;
+use wgrad::graph::{Access, Dispatch, Graph, Mode, Target};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::model::Sequential;
 use wgrad::ops::Padding;
@@ -23,7 +24,8 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .dense(5);
     let mut all = Vec::new();
     for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
-        let built = model.build(5, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap();
+        let built =
+            model.build(5, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap();
         let mut graph = built.graph;
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x);
@@ -33,6 +35,8 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         all.extend(graph.record_forward(Mode::Infer));
         all.extend(Adam::default().record(&mut graph, built.minibatch));
     }
+    let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
+    all.extend(Ceiling::record(&mut graph, true).dispatches);
     all
 }
 
@@ -88,7 +92,6 @@ fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::Mod
         .unwrap_or_else(|error| panic!("{name} in MSL: {error}"));
 }
 
-
 /// Index, use and kind of each binding, to the shader; an update counts as a write of a buffer.
 fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
     module
@@ -98,7 +101,9 @@ fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
             let binding = variable.binding.as_ref()?;
             assert_eq!(binding.group, 0);
             let kind = match (variable.space, &module.types[variable.ty].inner) {
-                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => "buffer written".into(),
+                (AddressSpace::Storage { access }, _) if access.contains(StorageAccess::STORE) => {
+                    "buffer written".into()
+                }
                 (AddressSpace::Storage { .. }, _) => "buffer read".into(),
                 (_, TypeInner::Image { class: ImageClass::Storage { access, .. }, .. }) => image(*access),
                 other => panic!("unexpected binding {other:?}"),
@@ -110,7 +115,13 @@ fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
 
 fn image(access: StorageAccess) -> String {
     let both = StorageAccess::LOAD | StorageAccess::STORE;
-    let name = if access == both { "updated" } else if access == StorageAccess::LOAD { "read" } else { "written" };
+    let name = if access == both {
+        "updated"
+    } else if access == StorageAccess::LOAD {
+        "read"
+    } else {
+        "written"
+    };
     format!("image {name}")
 }
 

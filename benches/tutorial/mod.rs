@@ -1,21 +1,45 @@
-//! What the benches measure: the tutorial network on the default adapter, after its first step.
+//! What the benches share: their arguments, the tutorial network after its first step, and where results go.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
+use serde_json::{Value, json};
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 
-/// Opens the adapter and trains one step; the command line may give a batch size and a micro-kernel.
-pub fn open() -> Result<(Arc<Gpu>, Executor, Batch), wgrad::Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let batch_size = arguments.first().and_then(|a| a.parse().ok()).unwrap_or(32);
-    let micro_kernel = arguments.get(1).and_then(|a| a.parse().ok());
-    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default())?);
-    println!("{} ({}), batch size {batch_size}", gpu.info().name, gpu.info().driver_info);
-    let start = Instant::now();
+/// `[batch size] [micro-kernel]`; options, which `cargo bench` adds of its own, count for nothing.
+pub struct Arguments {
+    pub batch_size: Option<usize>,
+    pub micro_kernel: Option<MicroKernel>,
+}
+
+impl Arguments {
+    /// Those of this process.
+    pub fn parse() -> Result<Self, String> {
+        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+        let batch_size = words.first().map(|word| match word.parse() {
+            Ok(0) | Err(_) => Err(format!("`{word}` is no batch size")),
+            Ok(batch_size) => Ok(batch_size),
+        });
+        let micro_kernel = words.get(1).map(|word| word.parse());
+        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel: micro_kernel.transpose()? })
+    }
+}
+
+/// Opens the best adapter.
+pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
+    Ok(Arc::new(Gpu::open_blocking(&AdapterChoice::default())?))
+}
+
+/// Trains one step.
+pub fn first_step(
+    gpu: &Arc<Gpu>,
+    batch_size: usize,
+    micro_kernel: Option<MicroKernel>,
+) -> Result<(Executor, Batch), wgrad::Error> {
     let options = Options { batch_size, micro_kernel, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), &Sequential::tutorial([32, 32, 3], 10), options)?;
     let pixels = (0..batch_size * 3072).map(|i| (i * 7919 % 251) as u8).collect();
@@ -23,6 +47,24 @@ pub fn open() -> Result<(Arc<Gpu>, Executor, Batch), wgrad::Error> {
     let batch = Batch { pixels, labels, len: batch_size };
     gpu.block_on(executor.train_step(&batch))?;
     gpu.block_on(executor.metrics())?;
-    println!("first step after {:.2} s", start.elapsed().as_secs_f64());
-    Ok((gpu, executor, batch))
+    Ok((executor, batch))
+}
+
+/// Writes `results` to `target/bench`, with what they were measured on.
+pub fn write_json(name: &str, gpu: &Gpu, results: Value) -> std::io::Result<()> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = target.parent().unwrap_or(target).join("bench");
+    let info = gpu.info();
+    let report = json!({
+        "adapter": info.name,
+        "backend": info.backend.to_string(),
+        "driver": info.driver,
+        "driver_info": info.driver_info,
+        "results": results,
+    });
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(name);
+    std::fs::write(&path, format!("{report:#}\n"))?;
+    println!("\n{}", path.display());
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod eval;
 mod layer_table;
 mod options;
 mod plan_table;
+mod profile;
 mod summary;
 mod train;
 mod units;
@@ -53,4 +54,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
 /// Prints a line that the user must see, even where standard output goes to a file.
 fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints a line. Training goes on where nobody reads it any more.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

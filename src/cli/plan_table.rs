@@ -1,13 +1,13 @@
 //! A schedule as a table.
 
-use wgrad::graph::{Access, Binding, Dispatch, Graph, Plan};
+use wgrad::graph::{Access, Binding, Graph, Plan};
 
 use super::units;
 
 /// Every step of a plan, with its grid, arithmetic, the bytes of what it binds, and its bindings; then the memory.
 pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let flops = plan.dispatches.iter().map(|dispatch| dispatch.kernel.flops).sum();
-    let bytes = plan.dispatches.iter().map(|dispatch| touched(graph, dispatch)).sum();
+    let bytes = plan.dispatches.iter().map(|dispatch| dispatch.bytes(graph)).sum();
     let mut lines = vec![
         format!(
             "{title}: {} dispatches, {}, {} touched",
@@ -29,7 +29,7 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
             dispatch.kernel.name,
             format!("{x} x {y} x {z}"),
             units::flops(dispatch.kernel.flops),
-            units::bytes(touched(graph, dispatch)),
+            units::bytes(dispatch.bytes(graph)),
             bindings.join(", ")
         ));
     }
@@ -37,15 +37,6 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let total = units::bytes(plan.slot_bytes.iter().sum());
     lines.push(format!("Slots: {}, {total} ({})", sizes.len(), sizes.join(", ")));
     lines.join("\n")
-}
-
-/// Bytes that a dispatch must read and write at least.
-fn touched(graph: &Graph, dispatch: &Dispatch) -> u64 {
-    let bytes = |binding: &Binding| {
-        let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
-        times * graph.tensor(binding.tensor).bytes()
-    };
-    dispatch.bindings.iter().map(bytes).sum()
 }
 
 fn binding(graph: &Graph, plan: &Plan, binding: &Binding) -> String {

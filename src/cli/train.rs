@@ -1,6 +1,5 @@
 //! `wgrad train`
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,12 +12,14 @@ use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
 use wgrad::optim::Adam;
 use wgrad::train::{
-    Ending, Evaluation, History, OutputDir, Progress, RunConfig, Trainer, evaluate, result_line, weights_to_bytes,
+    Ending, Evaluation, History, OutputDir, Phase, Progress, RunConfig, Timeline, Trainer, evaluate, result_line,
+    weights_to_bytes,
 };
 
 use super::layer_table::layer_table;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
-use super::{INTERRUPTED, note, units};
+use super::profile::{ROOM_FOR_PROFILE, write_profile};
+use super::{INTERRUPTED, note, say, units};
 
 /// Bytes that history and settings take, generously.
 const ROOM_FOR_TEXT: usize = 1 << 16;
@@ -50,6 +51,9 @@ pub struct Train {
     /// Directory for weights, history and settings; those of an earlier run there are replaced
     #[arg(long, value_name = "DIR", default_value = "runs/latest")]
     out: PathBuf,
+    /// Measure where the time goes: a table of each dispatch, profile.json, and trace.json for Perfetto
+    #[arg(long)]
+    profile: bool,
 }
 
 impl Train {
@@ -61,7 +65,8 @@ impl Train {
         let model = Sequential::tutorial(dataset.image_shape, dataset.class_names.len());
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
-        let out = OutputDir::create(&self.out, weight_bytes + ROOM_FOR_TEXT)?;
+        let room = weight_bytes + ROOM_FOR_TEXT + if self.profile { ROOM_FOR_PROFILE } else { 0 };
+        let out = OutputDir::create(&self.out, room)?;
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
         say(&layer_table(&layers));
@@ -76,6 +81,7 @@ impl Train {
         let epochs = self.epochs as usize;
         let config = RunConfig::new(epochs, &options, &dataset, self.limit, &gpu);
         let stop = stop_on_signals()?;
+        let timeline = self.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
@@ -85,13 +91,20 @@ impl Train {
             .steps_per_submit(self.steps_per_submit.map(usize::from))
             .observe(&mut progress)
             .observe(&mut history)
+            .time(timeline.as_deref())
             .fit(1..=epochs)?;
         drop(progress);
         if ending != Ending::Interrupted {
+            let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
             history.evaluation = evaluate(&mut executor, &dataset.test, &stop)?;
         }
         write_files(&out, &mut executor, &history, &config)?;
-        Ok(report(&out, &dataset, &history, epochs))
+        let code = report(&out, &dataset, &history, epochs);
+        // After the files, because it goes on to change the weights.
+        if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
+            write_profile(&out, &executor, &timeline)?;
+        }
+        Ok(code)
     }
 
     /// The batch size, once all numbers make sense.
@@ -162,9 +175,4 @@ fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) 
             INTERRUPTED.into()
         }
     }
-}
-
-/// Prints a line. Training goes on where nobody reads it any more.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -4,9 +4,11 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
-        mpsc::{self, Receiver, Sender, SyncSender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender},
     },
+    task::Poll,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use super::{DataError, Split};
@@ -64,6 +66,15 @@ impl Loader {
     pub fn recycle(&self, batch: Batch) {
         // The thread may have ended, and then nobody needs the memory.
         let _ = self.used.send(batch);
+    }
+
+    /// The next batch, none at the end, or [`Poll::Pending`] where it takes longer than `wait`.
+    pub fn next_within(&mut self, wait: Duration) -> Poll<Option<Batch>> {
+        match self.ready.as_ref().map(|ready| ready.recv_timeout(wait)) {
+            Some(Ok(batch)) => Poll::Ready(Some(batch)),
+            Some(Err(RecvTimeoutError::Timeout)) => Poll::Pending,
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Poll::Ready(None),
+        }
     }
 
     /// Number of batches allocated so far, as against recycled.

@@ -83,7 +83,8 @@ impl Executor {
         let micro_kernel = options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
         gpu.supports(micro_kernel)?;
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        let built = model.build(options.batch_size, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })?;
+        let built = model
+            .build(options.batch_size, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);

@@ -1,10 +1,16 @@
-//! The only layer that joins graph and device: it allocates a plan's buffers, and encodes its steps.
+//! The only layer that joins graph and device: it allocates a plan's buffers, encodes its steps, and measures them.
 
+mod ceiling;
 mod executor;
+mod profile;
+mod profiler;
 mod program;
 mod readback;
 mod staging;
 
+pub use ceiling::Ceiling;
 pub use executor::{Executor, NamedTensor, Options};
+pub use profile::{Ceilings, Profile, StepProfile, Timer};
+pub use profiler::{OnRound, Profiler, Subject};
 pub use program::Program;
 pub use readback::StepMetrics;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks};
+use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks, Timestamps};
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Plan, TensorId};
 use crate::kernel::Storage;
 
@@ -22,6 +22,14 @@ struct Command {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],
+}
+
+impl Command {
+    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
+    }
 }
 
 impl Program {
@@ -98,12 +106,15 @@ impl Program {
         pipelines: &mut PipelineCache,
         checks: RuntimeChecks,
     ) -> Command {
-        let uses: Vec<BindingUse> =
-            (dispatch.bindings.iter()).map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage }).collect();
+        let uses: Vec<BindingUse> = (dispatch.bindings.iter())
+            .map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage })
+            .collect();
         let pipeline = pipelines.get(&self.gpu, &dispatch.kernel, &uses, checks);
         let views: HashMap<u32, wgpu::TextureView> = (dispatch.bindings.iter())
             .filter_map(|binding| match self.place(graph, plan, binding.tensor).0 {
-                Memory::Image(image) => Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default()))),
+                Memory::Image(image) => {
+                    Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default())))
+                }
                 Memory::Buffer(_) => None,
             })
             .collect();
@@ -131,6 +142,14 @@ impl Program {
     /// Encodes one dispatch of a plan `times` over, for measuring it.
     pub fn encode_step(&self, plan: usize, step: usize, times: usize, encoder: &mut wgpu::CommandEncoder) {
         encode(std::iter::repeat_n(&self.schedules[plan][step], times), encoder);
+    }
+
+    /// Encodes the schedule of a plan with a pair of timestamps around each step, and so each dispatch in a pass of its
+    /// own: step `i` writes the pair `i`.
+    pub fn encode_timed(&self, plan: usize, timestamps: &Timestamps, encoder: &mut wgpu::CommandEncoder) {
+        for (pair, command) in self.schedules[plan].iter().enumerate() {
+            command.dispatch(&mut begin_pass(encoder, Some(timestamps.around(pair))));
+        }
     }
 
     /// Runs a plan once and waits for nothing.
@@ -184,10 +203,15 @@ impl Program {
 }
 
 fn encode<'a>(commands: impl IntoIterator<Item = &'a Command>, encoder: &mut wgpu::CommandEncoder) {
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    let mut pass = begin_pass(encoder, None);
     for command in commands {
-        pass.set_pipeline(&command.pipeline);
-        pass.set_bind_group(0, &command.bind_group, &[]);
-        pass.dispatch_workgroups(command.grid[0], command.grid[1], command.grid[2]);
+        command.dispatch(&mut pass);
     }
+}
+
+fn begin_pass<'e>(
+    encoder: &'e mut wgpu::CommandEncoder,
+    timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+) -> wgpu::ComputePass<'e> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes })
 }

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::GpuError;
+use super::probe::Probe;
+use super::{GpuError, GpuEvent};
 use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
@@ -21,6 +22,8 @@ pub struct Gpu {
     failure: Failure,
     created: AtomicU64,
     awaited: Mutex<Option<wgpu::SubmissionIndex>>,
+    probe: OnceLock<Probe>,
+    submissions: AtomicU64,
 }
 
 impl Gpu {
@@ -44,7 +47,16 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| {
             report(&sink, GpuError::Lost(format!("{reason:?} {}", one_line(&message))));
         });
-        Self { device, queue, info, failure, created: AtomicU64::new(0), awaited: Mutex::new(None) }
+        Self {
+            device,
+            queue,
+            info,
+            failure,
+            created: AtomicU64::new(0),
+            awaited: Mutex::new(None),
+            probe: OnceLock::new(),
+            submissions: AtomicU64::new(0),
+        }
     }
 
     /// Adapter, driver and backend.
@@ -101,9 +113,7 @@ impl Gpu {
             _ if kernel.needs_subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
                 refuse("it needs subgroup operations")
             }
-            _ if kernel.needs_subgroups()
-                && (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) =>
-            {
+            _ if kernel.needs_subgroups() && (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) => {
                 refuse("it needs subgroups of 8 lanes")
             }
             _ if kernel.storage() == Storage::Images && !self.updates_images() => {
@@ -152,14 +162,49 @@ impl Gpu {
         self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
     }
 
+    /// Has `probe` called at every [`GpuEvent`] from now on; only the first probe counts.
+    pub fn set_probe(&self, probe: impl Fn(GpuEvent) + Send + Sync + 'static) {
+        let _ = self.probe.set(Probe(Arc::new(probe)));
+    }
+
+    fn tell(&self, event: GpuEvent) {
+        if let Some(Probe(probe)) = self.probe.get() {
+            probe(event);
+        }
+    }
+
+    /// Seconds of a tick of the device's timestamps; 0 where it takes none.
+    pub fn timestamp_period(&self) -> f64 {
+        f64::from(self.queue.get_timestamp_period()) * 1e-9
+    }
+
     /// Begins recording commands.
     pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.tell(GpuEvent::Encode);
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 
     /// Submits recorded commands.
     pub fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
-        self.queue.submit([encoder.finish()])
+        let commands = encoder.finish();
+        self.tell(GpuEvent::Submit);
+        let submission = self.queue.submit([commands]);
+        if let Some(probe) = self.probe.get().cloned() {
+            let number = self.submissions.fetch_add(1, Ordering::Relaxed);
+            (probe.0)(GpuEvent::Submitted(number));
+            self.queue.on_submitted_work_done(move || (probe.0)(GpuEvent::Finished(number)));
+        }
+        submission
+    }
+
+    /// Resolves when all that was submitted before has finished.
+    pub async fn finished(&self) {
+        let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
+        self.queue.on_submitted_work_done(move || {
+            // The receiver is gone only when nobody waits any more.
+            let _ = sender.send(());
+        });
+        receiver.receive().await;
     }
 
     /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
@@ -198,7 +243,9 @@ impl Gpu {
                 return output;
             }
             let submission_index = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.tell(GpuEvent::Wait);
             let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+            self.tell(GpuEvent::Waited);
         }
     }
 

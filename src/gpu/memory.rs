@@ -78,7 +78,8 @@ impl Memory {
                 let mut next = (offset / 16) as u32;
                 // Row by row, because the first and the last may be parts.
                 loop {
-                    let row: Vec<[f32; 4]> = texels.by_ref().take((IMAGE_WIDTH - next % IMAGE_WIDTH) as usize).collect();
+                    let row: Vec<[f32; 4]> =
+                        texels.by_ref().take((IMAGE_WIDTH - next % IMAGE_WIDTH) as usize).collect();
                     if row.is_empty() {
                         break;
                     }

@@ -1,14 +1,18 @@
-//! The device: adapter choice, buffers, images, pipelines, waiting. The only wrapper around wgpu.
+//! The device: adapter choice, buffers, images, pipelines, waiting, times. The only wrapper around wgpu.
 
 mod adapter;
 mod device;
 mod error;
 mod memory;
 mod pipeline;
+mod probe;
+mod timestamps;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use device::{Gpu, Mapping};
 pub use error::GpuError;
 pub use memory::Memory;
-pub(crate) use pipeline::{BindingUse, PipelineCache};
 pub use pipeline::RuntimeChecks;
+pub(crate) use pipeline::{BindingUse, PipelineCache};
+pub use probe::GpuEvent;
+pub use timestamps::Timestamps;

@@ -30,6 +30,17 @@ pub struct Dispatch {
     pub bindings: Vec<Binding>,
 }
 
+impl Dispatch {
+    /// Bytes of the tensors that it reads and writes; it must move as many at least.
+    pub fn bytes(&self, graph: &Graph) -> u64 {
+        let bytes = |binding: &Binding| {
+            let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
+            times * graph.tensor(binding.tensor).bytes()
+        };
+        self.bindings.iter().map(bytes).sum()
+    }
+}
+
 /// What a schedule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -65,7 +76,14 @@ pub struct Scatter {
 impl<'g> Recorder<'g> {
     /// A recorder with nothing recorded.
     pub fn new(graph: &'g mut Graph, mode: Mode) -> Self {
-        Self { graph, mode, dispatches: Vec::new(), stopped: HashSet::new(), alone: HashSet::new(), cells: HashMap::new() }
+        Self {
+            graph,
+            mode,
+            dispatches: Vec::new(),
+            stopped: HashSet::new(),
+            alone: HashSet::new(),
+            cells: HashMap::new(),
+        }
     }
 
     /// What the schedule is for.

@@ -129,7 +129,15 @@ pub struct Graph {
 impl Graph {
     /// An empty graph whose dispatches are recorded for `target`.
     pub fn new(target: Target) -> Self {
-        Self { tensors: Vec::new(), nodes: Vec::new(), parameters: Vec::new(), arena_len: 0, target, relus: HashSet::new(), pooled: HashMap::new() }
+        Self {
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            parameters: Vec::new(),
+            arena_len: 0,
+            target,
+            relus: HashSet::new(),
+            pooled: HashMap::new(),
+        }
     }
 
     /// What its dispatches are recorded for.
@@ -191,8 +199,7 @@ impl Graph {
             Parameter { layer: layer.into(), kernel_shape, bias, weights: TensorId(0), gradient: TensorId(0), offset };
         let shape: Shape = [parameter.padded_rows() + usize::from(bias), parameter.columns()].into();
         self.arena_len = (offset + shape.padded_elements()).next_multiple_of(ARENA_ALIGNMENT);
-        parameter.weights =
-            self.add_tensor(format!("{layer} w"), shape.clone(), Home::Arena(Arena::Weights, offset));
+        parameter.weights = self.add_tensor(format!("{layer} w"), shape.clone(), Home::Arena(Arena::Weights, offset));
         parameter.gradient = self.add_tensor(format!("{layer} dw"), shape, Home::Arena(Arena::Gradients, offset));
         let weights = parameter.weights;
         self.parameters.push(parameter);

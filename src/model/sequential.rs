@@ -189,7 +189,8 @@ impl Sequential {
     /// A layer that does not fit its input.
     pub fn summary(&self) -> Result<Vec<LayerSummary>, ModelError> {
         // The target has no part in shapes.
-        let mut graph = Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
+        let mut graph =
+            Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
         let [h, w, c] = self.input;
         let mut x = graph.input("images", [1, h, w, c]);
         let mut lines = Vec::new();
@@ -256,13 +257,7 @@ impl Sequential {
 }
 
 /// Adds the last layer with the loss, where they are one operation; returns logits and loss.
-fn end(
-    graph: &mut Graph,
-    name: &str,
-    layers: &[Layer],
-    x: TensorId,
-    minibatch: TensorId,
-) -> Option<[TensorId; 2]> {
+fn end(graph: &mut Graph, name: &str, layers: &[Layer], x: TensorId, minibatch: TensorId) -> Option<[TensorId; 2]> {
     let [Layer::Dense { units, relu }] = *layers else { return None };
     let input = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()).ok()?;
     let dense = Dense { input, units, bias: true, relu };

@@ -130,8 +130,11 @@ impl Conv2d {
         let pixels = self.computed_pixels(places.is_some());
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
-        let dispatch =
-            self.geometry(dispatch, places.is_some()).source(wgsl!("conv2d/forward")).constant("RELU", self.relu).constant("POOLED", places.is_some());
+        let dispatch = self
+            .geometry(dispatch, places.is_some())
+            .source(wgsl!("conv2d/forward"))
+            .constant("RELU", self.relu)
+            .constant("POOLED", places.is_some());
         let [c, filters] = self.channels();
         MatrixProduct::whole(pixels, filters, self.kernel[0], self.kernel[1] * c)
             .complete(dispatch, target, self.flops(pixels))
@@ -207,8 +210,7 @@ impl Conv2d {
             recorder.temporary(format!("{name} parts"), [product.parts, rows, self.filters])
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
-        let dispatch =
-            self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
+        let dispatch = self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
         product.complete(dispatch, target, self.flops(pixels)).record();
         if product.parts > 1 {
             let shape = recorder.graph().tensor(dw).shape.clone();

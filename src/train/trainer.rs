@@ -2,13 +2,17 @@
 
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use super::evaluation::DEPTH;
-use super::{Epoch, HistoryRow, Measured, Observer, TrainError, evaluate};
+use super::{Epoch, HistoryRow, Inside, Measured, Observer, Phase, Timeline, TrainError, evaluate};
 use crate::Error;
-use crate::data::{Dataset, Loader, Sampler};
+use crate::data::{Batch, Dataset, Loader, Sampler};
 use crate::exec::Executor;
+
+/// How often the device is asked what has finished while the trainer waits for the loader and a timeline wants to know.
+const POLL_INTERVAL: Duration = Duration::from_micros(100);
 
 /// Why training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +39,14 @@ pub struct Trainer<'a> {
     stop: &'a AtomicBool,
     observers: Vec<&'a mut dyn Observer>,
     steps_per_submit: Option<usize>,
+    timeline: Option<&'a Timeline>,
 }
 
 impl<'a> Trainer<'a> {
     /// A trainer whose images come in an order that `seed` chooses. It stops after the step in which `stop` is set.
     pub fn new(executor: &'a mut Executor, dataset: &'a Dataset, seed: u64, stop: &'a AtomicBool) -> Self {
         let sampler = Sampler::new(dataset.train.len(), seed);
-        Self { executor, dataset, sampler, stop, observers: Vec::new(), steps_per_submit: None }
+        Self { executor, dataset, sampler, stop, observers: Vec::new(), steps_per_submit: None, timeline: None }
     }
 
     /// Adds an observer; they are told in the order they were added in.
@@ -54,6 +59,16 @@ impl<'a> Trainer<'a> {
     pub fn steps_per_submit(mut self, steps: Option<usize>) -> Self {
         self.steps_per_submit = steps;
         self
+    }
+
+    /// Has the phases of training noted, if there is a timeline.
+    pub fn time(mut self, timeline: Option<&'a Timeline>) -> Self {
+        self.timeline = timeline;
+        self
+    }
+
+    fn enter(&self, phase: Phase) -> Option<Inside<'a>> {
+        self.timeline.map(|timeline| timeline.enter(phase))
     }
 
     /// Trains `epochs`, counted from 1: each over all training images in an order of its own, then the evaluation of
@@ -74,7 +89,9 @@ impl<'a> Trainer<'a> {
             let started = Instant::now();
             let Some(measured) = self.train(&epoch)? else { return Ok(Ending::Interrupted) };
             let seconds = started.elapsed().as_secs_f64();
+            let inside = self.enter(Phase::Evaluation);
             let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
+            drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
             let row = HistoryRow {
                 epoch: number,
@@ -101,15 +118,20 @@ impl<'a> Trainer<'a> {
     /// Trains one epoch; gives none where the stop flag was set before its end.
     fn train(&mut self, epoch: &Epoch) -> Result<Option<Measured>, Error> {
         let gpu = self.executor.gpu().clone();
+        let _epoch = self.enter(Phase::Epoch);
+        let loading = self.enter(Phase::LoadWait);
         let order = self.sampler.permutation(epoch.number as u64);
         let mut loader = Loader::new(self.dataset.train.clone(), order, self.executor.batch_size(), DEPTH)?;
+        drop(loading);
         let mut measured = Measured::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
         let started = Instant::now();
         let mut timed = started;
         let mut step = 0;
-        while let Some(batch) = loader.next() {
+        while let Some(batch) = self.next_batch(&mut loader) {
+            let inside = self.enter(Phase::TrainStep);
             gpu.block_on(self.executor.train_step(&batch))?;
+            drop(inside);
             loader.recycle(batch);
             step += 1;
             if step == TIMED_STEPS {
@@ -127,8 +149,21 @@ impl<'a> Trainer<'a> {
                 break;
             }
         }
+        let _readback = self.enter(Phase::Readback);
         // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
         measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
         Ok((step == epoch.steps).then_some(measured))
+    }
+    /// The next batch, when it is there.
+    fn next_batch(&self, loader: &mut Loader) -> Option<Batch> {
+        let Some(timeline) = self.timeline else { return loader.next() };
+        let _inside = timeline.enter(Phase::LoadWait);
+        loop {
+            // Else nobody would learn that the device falls idle.
+            self.executor.gpu().poll();
+            if let Poll::Ready(batch) = loader.next_within(POLL_INTERVAL) {
+                return batch;
+            }
+        }
     }
 }

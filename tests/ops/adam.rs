@@ -13,7 +13,8 @@ fn five_steps() {
     for shape in [vec![1, 1], vec![3, 5], vec![3, 3, 2, 7], vec![64, 64], vec![70, 66]] {
         for micro_kernel in micro_kernels() {
             let bits = [RuntimeChecks::On, RuntimeChecks::Off].map(|checks| {
-                let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
+                let mut graph =
+                    Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
                 let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
                 graph.add_parameter("layer", shape.clone(), true);
                 let adam = Adam::default();

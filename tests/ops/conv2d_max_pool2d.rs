@@ -41,7 +41,8 @@ fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     };
     let mut y = Vec::new();
     for i in 0..n * (oh / 2) * (ow / 2) * f {
-        let (image, py, px, filter) = (i / f / (ow / 2) / (oh / 2), i / f / (ow / 2) % (oh / 2), i / f % (ow / 2), i % f);
+        let (image, py, px, filter) =
+            (i / f / (ow / 2) / (oh / 2), i / f / (ow / 2) % (oh / 2), i / f % (ow / 2), i % f);
         let cells = [0, 1, 2, 3].map(|j| cell(image, 2 * py + j / 2, 2 * px + j % 2, filter));
         y.push(cells.into_iter().fold(f64::MIN, f64::max));
     }

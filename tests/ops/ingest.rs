@@ -12,7 +12,8 @@ fn bytes_over_255() {
     for shape in [[1, 1, 1, 1], [2, 3, 3, 3], [1, 5, 7, 3], [3, 4, 4, 1], [2, 16, 16, 3]] {
         for micro_kernel in micro_kernels() {
             for checks in [RuntimeChecks::On, RuntimeChecks::Off] {
-                let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
+                let mut graph =
+                    Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
                 let minibatch = graph.add_tensor("minibatch", [Ingest::words(shape)], Home::Minibatch);
                 let x = graph.ingest(shape, minibatch);
                 let y = graph.add("y", x, x);

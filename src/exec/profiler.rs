@@ -1,0 +1,193 @@
+//! Measures schedules step by step, under ceilings that it measures first.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ceiling::Ceiling;
+use super::profile::{Ceilings, Profile, Timer};
+use super::program::Program;
+use crate::Error;
+use crate::gpu::{Gpu, RuntimeChecks, Timestamps};
+use crate::graph::{Graph, Plan, Target};
+use crate::kernel::{MicroKernel, Storage};
+
+/// Rounds of the ceilings; the best one counts.
+const CEILING_ROUNDS: usize = 5;
+
+/// Time that a schedule's rounds may take, in seconds, and how many there are at least and at most.
+const SECONDS: f64 = 2.0;
+const ROUNDS: [usize; 2] = [5, 25];
+
+/// On the host's clock a short step is repeated in its submission for this long, in seconds, because a submission
+/// takes time of its own; but so many times at most.
+const SUBMISSION: f64 = 2e-3;
+const TIMES: usize = 50;
+
+/// What the timestamps of a kernel may come to, as part of what the host's clock gives: the host's time holds the
+/// submission too.
+const TRUSTED: RangeInclusive<f64> = 0.7..=1.05;
+
+/// A schedule with what it runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What to call it.
+    pub title: &'a str,
+    /// Its graph.
+    pub graph: &'a Graph,
+    /// The schedule.
+    pub plan: &'a Plan,
+    /// The program that runs it.
+    pub program: &'a Program,
+    /// Its number there.
+    pub index: usize,
+}
+
+/// Is told how many rounds are done, and of how many.
+pub type OnRound<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Runs schedules step by step and takes the time. It changes what the steps write, so it comes after training.
+pub struct Profiler<'a> {
+    gpu: Arc<Gpu>,
+    clock: &'a dyn Fn() -> Duration,
+    timer: Timer,
+    ceilings: Ceilings,
+}
+
+impl<'a> Profiler<'a> {
+    /// Measures the ceilings of `gpu`, by timestamps where the adapter takes them and they agree with `clock`, which
+    /// counts from any start.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn new(gpu: Arc<Gpu>, clock: &'a dyn Fn() -> Duration) -> Result<Self, Error> {
+        let mut graph =
+            Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
+        let Ceiling { dispatches, x, y } = Ceiling::record(&mut graph, gpu.is_software());
+        let plan = Plan::new(&graph, dispatches, &[])?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
+        // They keep the sums near 1, and none of them is a power of two.
+        program.write(&graph, &plan, x, &[0.999, 0.001, 0.0, 0.0]);
+        let ceilings = Ceilings { flops_per_second: 0.0, bytes_per_second: 0.0 };
+        let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings };
+        let subject = Subject { title: "ceilings", graph: &graph, plan: &plan, program: &program, index: 0 };
+
+        let [x, y] = [program.buffer(plan.buffer(&graph, x))?, program.buffer(plan.buffer(&graph, y))?];
+        let timestamps = Timestamps::new(&profiler.gpu, 2);
+        let mut clocked = [f64::INFINITY; 2];
+        let mut stamped = [f64::INFINITY; 2];
+        let mut command = f64::INFINITY;
+        profiler.by_clock(&subject, &[1, 1]).await;
+        for _ in 0..CEILING_ROUNDS {
+            keep_least(&mut clocked, &profiler.by_clock(&subject, &[1, 1]).await);
+            if let Some(timestamps) = &timestamps {
+                keep_least(&mut stamped, &profiler.by_timestamps(&subject, timestamps).await?);
+            }
+            let copy = |encoder: &mut wgpu::CommandEncoder| encoder.copy_buffer_to_buffer(x, 0, y, 0, x.size());
+            command = command.min(profiler.clocked(copy).await);
+        }
+        // The multiply-adds take long enough for both clocks.
+        if TRUSTED.contains(&(stamped[0] / clocked[0])) {
+            profiler.timer = Timer::Timestamps;
+            clocked = stamped;
+        }
+        let flops: u64 = plan.dispatches.iter().map(|dispatch| dispatch.kernel.flops).sum();
+        profiler.ceilings = Ceilings {
+            flops_per_second: flops as f64 / clocked[0],
+            bytes_per_second: 2.0 * x.size() as f64 / clocked[1].min(command),
+        };
+        profiler.gpu.check()?;
+        Ok(profiler)
+    }
+
+    /// The ceilings of the adapter.
+    pub fn ceilings(&self) -> Ceilings {
+        self.ceilings
+    }
+
+    /// Measures a schedule. Each round runs it once in order, so that each step finds what it finds in training.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn profile(&self, subject: &Subject<'_>, on_round: OnRound<'_>) -> Result<Profile, Error> {
+        let count = subject.plan.dispatches.len();
+        let timestamps = match self.timer {
+            Timer::Timestamps => Timestamps::new(&self.gpu, count),
+            Timer::WallClock => None,
+        };
+        // The first run may compile shaders, the second tells how long a round takes.
+        let mut times = vec![1; count];
+        self.by_clock(subject, &times).await;
+        let estimate = self.by_clock(subject, &times).await;
+        for (times, seconds) in times.iter_mut().zip(&estimate) {
+            *times = ((SUBMISSION / seconds) as usize).clamp(1, TIMES);
+        }
+        let round: f64 = match timestamps {
+            Some(_) => self.whole(subject).await * 2.0,
+            None => estimate.iter().zip(&times).map(|(seconds, times)| seconds * *times as f64).sum(),
+        };
+        let rounds = ((SECONDS / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
+        let mut seconds = vec![Vec::new(); count];
+        let mut whole = Vec::new();
+        for done in 0..rounds {
+            on_round(done, rounds);
+            append(
+                &mut seconds,
+                match &timestamps {
+                    Some(timestamps) => self.by_timestamps(subject, timestamps).await?,
+                    None => self.by_clock(subject, &times).await,
+                },
+            );
+            whole.push(self.whole(subject).await);
+            self.gpu.check()?;
+        }
+        on_round(rounds, rounds);
+        let timer = if timestamps.is_some() { Timer::Timestamps } else { Timer::WallClock };
+        let Subject { title, graph, plan, .. } = *subject;
+        Ok(Profile::new(title, (graph, plan), (timer, self.ceilings), &seconds, &whole))
+    }
+
+    /// Seconds of each step, by timestamps around it.
+    async fn by_timestamps(&self, subject: &Subject<'_>, timestamps: &Timestamps) -> Result<Vec<f64>, Error> {
+        let mut encoder = self.gpu.encoder();
+        subject.program.encode_timed(subject.index, timestamps, &mut encoder);
+        let pairs = timestamps.submit(&self.gpu, encoder, subject.plan.dispatches.len()).await?;
+        Ok(pairs.into_iter().map(|[begin, end]| end - begin).collect())
+    }
+
+    /// Seconds of each step, by the host's clock around a submission of it, so many times over.
+    async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Vec<f64> {
+        let mut seconds = Vec::new();
+        for (step, times) in times.iter().enumerate() {
+            let encode = |encoder: &mut _| subject.program.encode_step(subject.index, step, *times, encoder);
+            seconds.push(self.clocked(encode).await / *times as f64);
+        }
+        seconds
+    }
+
+    /// Seconds of the schedule as one submission.
+    async fn whole(&self, subject: &Subject<'_>) -> f64 {
+        self.clocked(|encoder| subject.program.encode(subject.index, encoder)).await
+    }
+
+    async fn clocked(&self, encode: impl FnOnce(&mut wgpu::CommandEncoder)) -> f64 {
+        let begin = (self.clock)();
+        let mut encoder = self.gpu.encoder();
+        encode(&mut encoder);
+        self.gpu.await_submission(Some(self.gpu.submit(encoder)));
+        self.gpu.finished().await;
+        ((self.clock)() - begin).as_secs_f64()
+    }
+}
+
+fn append(rounds: &mut [Vec<f64>], round: Vec<f64>) {
+    for (rounds, seconds) in rounds.iter_mut().zip(round) {
+        rounds.push(seconds);
+    }
+}
+
+fn keep_least(least: &mut [f64], seconds: &[f64]) {
+    for (least, seconds) in least.iter_mut().zip(seconds) {
+        *least = least.min(*seconds);
+    }
+}
