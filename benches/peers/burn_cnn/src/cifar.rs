@@ -15,11 +15,7 @@ pub struct Images {
 }
 
 impl Images {
-    pub fn read(
-        folder: &Path,
-        files: impl IntoIterator<Item = String>,
-        limit: Option<usize>,
-    ) -> anyhow::Result<Self> {
+    pub fn read(folder: &Path, files: impl IntoIterator<Item = String>, limit: Option<usize>) -> anyhow::Result<Self> {
         let mut bytes = Vec::new();
         for file in files {
             let path = folder.join(file);
