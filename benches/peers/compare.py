@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -35,6 +36,8 @@ PEERS = ["keras", *(f"pytorch-{mode}" for mode in PYTORCH), "burn-wgpu", "burn-f
 LIMITS = {"burn-wgpu": 1_000}
 LIMIT = 10_000
 BURN_WGPU_TEST_LIMIT = 1_000
+
+Command = list[str | pathlib.Path]
 
 
 class Failed(Exception):
@@ -62,7 +65,7 @@ class Peer:
         return [getattr(run, part) for run in self.runs]
 
 
-def call(command: list[str | os.PathLike], timeout: float, cwd: pathlib.Path | None = None) -> str:
+def call(command: Command, timeout: float, cwd: pathlib.Path | None = None) -> str:
     """What the command prints on its standard output."""
     try:
         done = subprocess.run(
@@ -80,18 +83,28 @@ def call(command: list[str | os.PathLike], timeout: float, cwd: pathlib.Path | N
     return done.stdout
 
 
-def cargo_build(folder: pathlib.Path, name: str) -> pathlib.Path:
+def cargo_build(folder: pathlib.Path, name: str, features: str = "") -> pathlib.Path:
     target = folder / "target"
     binary = target / "release" / (name + EXE)
     print(f"cargo build --release in {folder}", file=sys.stderr)
-    command = ["cargo", "build", "--release", "--locked", "--bin", name, "--target-dir", target]
+    command: Command = [
+        "cargo",
+        "build",
+        "--release",
+        "--locked",
+        "--bin",
+        name,
+        "--target-dir",
+        target,
+    ]
+    command += ["--features", features] if features else []
     call(command, timeout=3600, cwd=folder)
     return binary
 
 
 def time_wgrad(binary: pathlib.Path, args: argparse.Namespace, limit: int) -> Run:
     with tempfile.TemporaryDirectory() as out:
-        command = [binary, "train", "--dataset", "cifar10", "--data-dir", args.data_dir]
+        command: Command = [binary, "train", "--dataset", "cifar10", "--data-dir", args.data_dir]
         command += ["--epochs", "2", "--limit", str(limit), "--out", out]
         command += ["--batch-size", str(args.batch_size)]
         command += ["--adapter", args.adapter] if args.adapter else []
@@ -107,21 +120,21 @@ def time_wgrad(binary: pathlib.Path, args: argparse.Namespace, limit: int) -> Ru
     )
 
 
-def time_peer(command: list[str | os.PathLike], args: argparse.Namespace, limit: int) -> Run:
+def time_peer(command: Command, args: argparse.Namespace, limit: int) -> Run:
     command = [*command, "--data-dir", args.data_dir, "--epochs", "2", "--limit", str(limit)]
     command += ["--batch-size", str(args.batch_size)]
     report = json.loads(call(command, args.timeout).splitlines()[-1])
     return Run(report["epochs"][1]["images_per_s"], report["test"]["images_per_s"], report)
 
 
-def command_of(name: str, args: argparse.Namespace) -> list[str | os.PathLike]:
+def command_of(name: str, args: argparse.Namespace) -> Command:
     framework, _, variant = name.partition("-")
     if framework == "keras":
         return [args.keras_python, HERE / "keras_cnn.py"]
     if framework == "pytorch":
-        command = [args.pytorch_python, HERE / "pytorch_cnn.py"]
-        return [*command, "--mode", variant, "--device", args.device]
-    command = [BURN / "target" / "release" / ("burn_cnn" + EXE), "--backend", variant]
+        script = HERE / "pytorch_cnn.py"
+        return [args.pytorch_python, script, "--mode", variant, "--device", args.device]
+    command: Command = [BURN / "target" / "release" / ("burn_cnn" + EXE), "--backend", variant]
     if variant == "wgpu":
         command += ["--test-limit", str(args.burn_wgpu_test_limit)]
     return command
@@ -136,15 +149,16 @@ def peers_of(args: argparse.Namespace) -> list[Peer]:
     binary = args.wgrad or ROOT / "target" / "release" / ("wgrad" + EXE)
     if not args.wgrad and not binary.exists():
         binary = cargo_build(ROOT, "wgrad")
-    peers = [Peer("wgrad", limit("wgrad"), lambda: time_wgrad(binary, args, limit("wgrad")))]
+    count = limit("wgrad")
+    peers = [Peer("wgrad", count, partial(time_wgrad, binary, args, count))]
     for name in args.peers:
         command = command_of(name, args)
-        peers.append(Peer(name, limit(name), lambda c=command, n=name: time_peer(c, args, limit(n))))
+        peers.append(Peer(name, limit(name), partial(time_peer, command, args, limit(name))))
     burn = [peer for peer in peers if peer.name.startswith("burn-")]
     if burn:
         try:
             # Cargo sees for itself whether the binary is up to date.
-            cargo_build(BURN, "burn_cnn")
+            cargo_build(BURN, "burn_cnn", args.burn_features)
         except Failed as failure:
             for peer in burn:
                 peer.failure = f"cargo build: {failure}"
@@ -153,12 +167,14 @@ def peers_of(args: argparse.Namespace) -> list[Peer]:
 
 def measure(peers: list[Peer], rounds: int) -> None:
     for number in range(rounds):
-        # Another one starts each round: none always runs after the same one, or on a warmer CPU.
+        # Another one starts each round, so that a drift of the clock favours none.
         first = number % len(peers)
         for peer in peers[first:] + peers[:first]:
             if peer.failure:
                 continue
-            print(f"round {number + 1} of {rounds}: {peer.name}", end=" ", file=sys.stderr, flush=True)
+            print(
+                f"round {number + 1} of {rounds}: {peer.name}", end=" ", file=sys.stderr, flush=True
+            )
             try:
                 peer.runs.append(peer.run())
                 rate = f"{peer.runs[-1].train:.0f} images/s"
@@ -172,7 +188,7 @@ def measure(peers: list[Peer], rounds: int) -> None:
 def summary(peer: Peer, wgrad: Peer, part: str) -> dict:
     rates = peer.rates(part)
     ours = wgrad.rates(part)
-    ratios = [a / b for a, b in zip(ours, rates)]
+    ratios = [a / b for a, b in zip(ours, rates, strict=True)]
     return {
         "min": min(rates),
         "median": statistics.median(rates),
@@ -184,32 +200,32 @@ def summary(peer: Peer, wgrad: Peer, part: str) -> dict:
 
 
 def table(peers: list[Peer]) -> str:
-    """A line a peer and part, and the reason where there is no figure."""
+    """A line a peer, for training and for evaluation, and the reason where there is no figure."""
+    timed = [peer for peer in peers if not peer.failure]
     width = max(len(peer.name) for peer in peers)
-    head = f"{'':{width}}  {'images':>6}  {'images/s':^23}  {'wgrad / peer, rates':^23}"
-    under = f"{'':{width}}  {'':>6}  {'min':>7} {'median':>7} {'max':>7}"
-    under += f"  {'medians':>7} {'by round: median, min':>21}"
-    lines = [head, under]
+    lines = []
     for part, title in [("train", "training"), ("test", "evaluation")]:
-        lines.append(title)
-        for peer in peers:
-            if peer.failure:
-                lines.append(f"{peer.name:{width}}  not timed: {peer.failure}")
-                continue
+        lines.append(
+            f"{title:{width}}  images    min/s median/s   max/s   ratio  by round: median     min"
+        )
+        for peer in timed:
             row = summary(peer, peers[0], part)
             images = peer.limit if part == "train" else images_of_test(peer)
             lines.append(
                 f"{peer.name:{width}}  {images:6}"
-                f"  {row['min']:7.0f} {row['median']:7.0f} {row['max']:7.0f}"
-                f"  {row['ratio_of_medians']:7.2f} {row['median_of_ratios']:13.2f}"
-                f" {row['min_of_ratios']:7.2f}"
+                f"  {row['min']:7.0f}  {row['median']:7.0f} {row['max']:7.0f}"
+                f"  {row['ratio_of_medians']:6.2f}"
+                f"  {row['median_of_ratios']:16.2f} {row['min_of_ratios']:7.2f}"
             )
+        lines.append("")
+    lines += [f"{peer.name:{width}}  not timed: {peer.failure}" for peer in peers if peer.failure]
+    lines += ["The ratios are wgrad's rate over the peer's; above 1, wgrad is the faster."]
     return "\n".join(lines)
 
 
 def images_of_test(peer: Peer) -> int:
     report = peer.runs[0].report
-    return report["history"]["evaluation"]["images"] if peer.name == "wgrad" else report["test"]["images"]
+    return (report["history"]["evaluation"] if peer.name == "wgrad" else report["test"])["images"]
 
 
 def cpu_name() -> str:
@@ -254,7 +270,9 @@ def names_of(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
         if name not in PEERS:
-            raise argparse.ArgumentTypeError(f"no peer is called {name}; there are {', '.join(PEERS)}")
+            raise argparse.ArgumentTypeError(
+                f"no peer is called {name}; there are {', '.join(PEERS)}"
+            )
     return names
 
 
@@ -273,8 +291,9 @@ def parse() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="[NAME=]N",
-        help=f"training images of an epoch, of all or of one (repeatable; default {LIMIT}, {LIMITS})",
+        help=f"training images of an epoch, of all or of one; repeatable ({LIMIT}, {LIMITS})",
     )
+    option("--burn-features", default="", metavar="NAME", help="`vulkan`: SPIR-V in place of WGSL")
     option("--burn-wgpu-test-limit", type=int, default=BURN_WGPU_TEST_LIMIT, metavar="N")
     option("--device", choices=["cpu", "cuda"], default="cpu", help="PyTorch's device")
     option("--wgrad", type=pathlib.Path, metavar="FILE", help="default: target/release/wgrad")

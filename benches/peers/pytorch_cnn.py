@@ -233,9 +233,7 @@ def main() -> None:
             {
                 "peer": f"pytorch-{args.mode}",
                 "pytorch": torch.__version__,
-                "devices": [
-                    torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
-                ],
+                "devices": [torch.cuda.get_device_name() if args.device == "cuda" else "CPU"],
                 "cpus": len(os.sched_getaffinity(0))
                 if hasattr(os, "sched_getaffinity")
                 else os.cpu_count(),

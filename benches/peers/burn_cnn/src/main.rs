@@ -29,7 +29,7 @@ use model::Cnn;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
-    /// wgpu on Vulkan, with fusion and autotune
+    /// wgpu, with fusion and autotune
     Wgpu,
     /// Burn's native CPU backend
     Flex,
@@ -182,10 +182,14 @@ fn burn_version() -> &'static str {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let (name, device) = match args.backend {
-        Backend::Wgpu => ("burn-wgpu", Device::vulkan(DeviceKind::DefaultDevice)),
+        Backend::Wgpu => ("burn-wgpu", Device::wgpu(DeviceKind::DefaultDevice)),
         Backend::Flex => ("burn-flex", Device::flex()),
     };
-    let adapter = device.identity().map_or_else(|| "CPU".into(), |identity| identity.name);
+    // The fingerprint begins with the language of the kernels.
+    let (adapter, kernels) = match device.identity() {
+        Some(identity) => (identity.name, identity.fingerprint),
+        None => ("CPU".into(), "native".into()),
+    };
     let train = Images::read(&args.data_dir, (1..=5).map(|k| format!("data_batch_{k}.bin")), args.limit)?;
     let test = Images::read(&args.data_dir, ["test_batch.bin".into()], args.test_limit)?;
     ensure!(train.len() > 0 && test.len() > 0, "no images to train or to evaluate on");
@@ -216,6 +220,7 @@ fn main() -> anyhow::Result<()> {
         "peer": name,
         "burn": burn_version(),
         "devices": [adapter],
+        "kernels": kernels,
         "cpus": std::thread::available_parallelism()?,
         "batch_size": args.batch_size,
         "train_images": train.len(),
