@@ -127,6 +127,12 @@ def time_peer(command: Command, args: argparse.Namespace, limit: int) -> Run:
     return Run(report["epochs"][1]["images_per_s"], report["test"]["images_per_s"], report)
 
 
+def whole(count: int, batch_size: int) -> int:
+    """As many images in whole minibatches: Burn on wgpu tunes its kernels anew for a remainder,
+    which takes minutes without a GPU."""
+    return max(count // batch_size, 1) * batch_size
+
+
 def command_of(name: str, args: argparse.Namespace) -> Command:
     framework, _, variant = name.partition("-")
     if framework == "keras":
@@ -136,7 +142,7 @@ def command_of(name: str, args: argparse.Namespace) -> Command:
         return [args.pytorch_python, script, "--mode", variant, "--device", args.device]
     command: Command = [BURN / "target" / "release" / ("burn_cnn" + EXE), "--backend", variant]
     if variant == "wgpu":
-        command += ["--test-limit", str(args.burn_wgpu_test_limit)]
+        command += ["--test-limit", str(whole(args.burn_wgpu_test_limit, args.batch_size))]
     return command
 
 
@@ -144,7 +150,8 @@ def peers_of(args: argparse.Namespace) -> list[Peer]:
     """wgrad first, then the peers asked for; what must be built is built here, before any run."""
 
     def limit(name: str) -> int:
-        return args.limit.get(name) or args.limit.get("") or LIMITS.get(name, LIMIT)
+        count = args.limit.get(name) or args.limit.get("") or LIMITS.get(name, LIMIT)
+        return whole(count, args.batch_size) if name == "burn-wgpu" else count
 
     binary = args.wgrad or ROOT / "target" / "release" / ("wgrad" + EXE)
     if not args.wgrad and not binary.exists():
