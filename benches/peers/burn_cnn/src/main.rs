@@ -185,11 +185,7 @@ fn main() -> anyhow::Result<()> {
         Backend::Wgpu => ("burn-wgpu", Device::wgpu(DeviceKind::DefaultDevice)),
         Backend::Flex => ("burn-flex", Device::flex()),
     };
-    // The fingerprint begins with the language of the kernels.
-    let (adapter, kernels) = match device.identity() {
-        Some(identity) => (identity.name, identity.fingerprint),
-        None => ("CPU".into(), "native".into()),
-    };
+    let adapter = device.identity().map_or_else(|| "CPU".into(), |identity| identity.name);
     let train = Images::read(&args.data_dir, (1..=5).map(|k| format!("data_batch_{k}.bin")), args.limit)?;
     let test = Images::read(&args.data_dir, ["test_batch.bin".into()], args.test_limit)?;
     ensure!(train.len() > 0 && test.len() > 0, "no images to train or to evaluate on");
@@ -220,7 +216,7 @@ fn main() -> anyhow::Result<()> {
         "peer": name,
         "burn": burn_version(),
         "devices": [adapter],
-        "kernels": kernels,
+        "spirv": cfg!(feature = "vulkan"),
         "cpus": std::thread::available_parallelism()?,
         "batch_size": args.batch_size,
         "train_images": train.len(),
