@@ -1,9 +1,12 @@
 // dw[m, n] = sum over k of x[k, m] dy[k, n]; a last row with x = 1 gives db.
-// m = (ky, kx, c), k = pixel, in one segment, n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
+// m = (ky, kx, c), k = pixel, n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
 // If POOLED, dy is that of the pooled y and d says which cell of each window takes it.
-const A_SPARSE = false;
 const A_ALONG_K = false;
 const B_ALONG_K = false;
+
+fn begin_tile(first: u32, last: u32) -> u32 {
+    return K;
+}
 
 // (ky, kx, offset of that cell, 1 for the bias)
 fn a_row(m: u32) -> vec4<i32> {
@@ -11,10 +14,6 @@ fn a_row(m: u32) -> vec4<i32> {
     let ky = cell / (KW * CIN);
     let kx = cell / CIN % KW;
     return vec4(i32(ky), i32(kx), i32((ky * W + kx) * CIN + cell % CIN), i32(m >= KH * KW * CIN));
-}
-
-fn a_at(row: vec4<i32>, segment: u32) -> vec4<i32> {
-    return row;
 }
 
 // The windows of four pixels from k on.
@@ -34,14 +33,14 @@ fn a_columns(k: u32) -> array<vec4<i32>, 4> {
     return array(first, window_of(min(k + 1u, K - 1u)), window_of(min(k + 2u, K - 1u)), window_of(min(k + 3u, K - 1u)));
 }
 
-fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    let x = load_x(column + at);
+fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    let x = load_x(column + row);
     if (!BIAS) { return x; }
-    return select(x, vec4(1.0, 0.0, 0.0, 0.0), at.w == 1);
+    return select(x, vec4(1.0, 0.0, 0.0, 0.0), row.w == 1);
 }
 
 // Zero past K, where load_a repeats the last pixel.
-fn load_b(segment: u32, k: u32, n: u32) -> vec4<f32> {
+fn load_b(k: u32, n: u32) -> vec4<f32> {
     let pixel = min(k, K - 1u);
     let channel = min(n, N - 4u);
     if (POOLED) {

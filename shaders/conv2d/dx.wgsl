@@ -1,6 +1,6 @@
 // dx[m, n] = sum over k of dy[m, k] w[n, k]: each cell of x gathers from the windows that hold it.
-// m = (block, y, x, image of the block), so that neighbours are seen by the same windows; a segment is a cell (ky, kx) of the window, its
-// k = output channel, n = input channel. a = dy, b = w, c = dx.
+// m = (block, y, x, image of the block), k = (ky, kx, output channel), n = input channel. a = dy, b = w, c = dx.
+// At the rim of x some (ky, kx) belong to no window: a tile, whose rows are neighbours, leaves them out of its k.
 // If GATED, x is a relu's output, and its gradient goes through that relu here: e = x.
 // If SCATTERED, x is the output of max pooling of 2 x 2 cells, [.., POOL_W, POOL_C], and its gradient goes back to the
 // cells whose places d gives: c is the gradient of what was pooled.
@@ -10,10 +10,31 @@ override POOL_W: u32;
 override POOL_C: u32;
 override BLOCK: u32; // images of a block
 
-// at.w says whether a row has anything in a segment.
-const A_SPARSE = true;
 const A_ALONG_K = true;
 const B_ALONG_K = true;
+
+// First (ky, kx) of the tile, and how many there are.
+var<private> taps: vec4<u32>;
+
+fn begin_tile(first: u32, last: u32) -> u32 {
+    let a = cell_of(first);
+    let b = cell_of(last);
+    taps = vec4(0u, 0u, KH, KW);
+    if (a.z / BLOCK == b.z / BLOCK) {
+        let y = reach(a.x + u32(PAD_Y), b.x + u32(PAD_Y), OH, STRIDE_Y, KH);
+        var x = vec2(0u, KW);
+        if (a.x == b.x) { x = reach(a.y + u32(PAD_X), b.y + u32(PAD_X), OW, STRIDE_X, KW); }
+        taps = vec4(y.x, x.x, y.y, x.y);
+    }
+    return taps.z * taps.w * COUT;
+}
+
+// First k and number of k with k <= last and first - k <= (size - 1) * stride.
+fn reach(first: u32, last: u32, size: u32, stride: u32, count: u32) -> vec2<u32> {
+    let low = max(first, (size - 1u) * stride) - (size - 1u) * stride;
+    let high = min(last + 1u, count);
+    return vec2(low, max(high, low) - low);
+}
 
 // (y, x, image) of row m
 fn cell_of(m: u32) -> vec3<u32> {
@@ -22,32 +43,39 @@ fn cell_of(m: u32) -> vec3<u32> {
     return vec3(cell / W % H, cell % W, cell / (H * W) * BLOCK + row % BLOCK);
 }
 
-// (y + PAD_Y, x + PAD_X, image, 0)
+// (y + PAD_Y, x + PAD_X, offset of the image in dy, 0)
 fn a_row(m: u32) -> vec4<i32> {
-    return vec4(vec3<i32>(cell_of(m)) + vec3(PAD_Y, PAD_X, 0), 0);
+    let cell = vec3<i32>(cell_of(m));
+    return vec4(cell.x + PAD_Y, cell.y + PAD_X, cell.z * i32(OH * OW * COUT), 0);
 }
 
-// The window that sees the cell at (ky, kx): (its offset in dy, 0, 0, whether it exists)
-fn a_at(row: vec4<i32>, segment: u32) -> vec4<i32> {
-    let y = row.x - i32(segment / KW);
-    let x = row.y - i32(segment % KW);
+// (ky, kx, output channel)
+fn window_cell(k: u32) -> vec3<u32> {
+    let tap = k / COUT;
+    // A quotient of small numbers: exact in floats, and a division of integers is slow.
+    let row = u32((f32(tap) + 0.5) / f32(taps.w));
+    return vec3(taps.x + row, taps.y + tap - row * taps.w, k % COUT);
+}
+
+fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    return array(vec4(vec3<i32>(window_cell(k)), 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
+}
+
+// dy of the window that sees the cell at (ky, kx), zero where there is none.
+fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    let y = row.x - column.x;
+    let x = row.y - column.y;
     // Below zero wraps around and fails the bound.
     let oy = u32(y) / STRIDE_Y;
     let ox = u32(x) / STRIDE_X;
     let exists = oy * STRIDE_Y == u32(y) && ox * STRIDE_X == u32(x) && oy < OH && ox < OW;
-    return vec4(i32(select(0u, ((u32(row.z) * OH + oy) * OW + ox) * COUT, exists)), 0, 0, i32(exists));
+    let i = u32(row.z) + (oy * OW + ox) * COUT + u32(column.z);
+    return select(vec4<f32>(), read_a(select(0u, i, exists)), exists);
 }
 
-fn a_columns(k: u32) -> array<vec4<i32>, 4> {
-    return array(vec4(i32(k), 0, 0, 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
-}
-
-fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    return select(vec4<f32>(), read_a(u32(at.x + column.x)), at.w == 1);
-}
-
-fn load_b(segment: u32, k: u32, n: u32) -> vec4<f32> {
-    return read_b((segment * CIN + min(n, N - 1u)) * COUT + k);
+fn load_b(k: u32, n: u32) -> vec4<f32> {
+    let cell = window_cell(k);
+    return read_b(((cell.x * KW + cell.y) * CIN + min(n, N - 1u)) * COUT + cell.z);
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {

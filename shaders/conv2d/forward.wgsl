@@ -1,35 +1,35 @@
 // y[m, n] = sum over k of x[m, k] w[k, n], plus b[n], through relu if RELU, through max pooling if POOLED.
-// m = pixel, a segment is a row ky of the window, its k = (kx, c), n = output channel. a = x, b = w, c = y, f = places of
-// the maxima.
+// m = pixel, k = (ky, kx, c), n = output channel. a = x, b = w, c = y, f = places of the maxima.
 override RELU: bool;
 
-const A_SPARSE = false;
 const A_ALONG_K = true;
 const B_ALONG_K = false;
+
+fn begin_tile(first: u32, last: u32) -> u32 {
+    return K;
+}
 
 fn a_row(m: u32) -> vec4<i32> {
     return window_of(min(m, M - 1u));
 }
 
-fn a_at(row: vec4<i32>, ky: u32) -> vec4<i32> {
-    return row + vec4(i32(ky), 0, i32(ky * W * CIN), 0);
-}
-
 fn a_columns(k: u32) -> array<vec4<i32>, 4> {
-    return array(vec4(0, i32(k / CIN), i32(k), 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
+    let ky = k / (KW * CIN);
+    let rest = k % (KW * CIN);
+    return array(vec4(i32(ky), i32(rest / CIN), i32(ky * W * CIN + rest), 0), vec4<i32>(), vec4<i32>(), vec4<i32>());
 }
 
-fn load_a(at: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
-    return load_x(at + column);
+fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    return load_x(row + column);
 }
 
-fn load_b(ky: u32, k: u32, n: u32) -> vec4<f32> {
-    return read_b((ky * K + k) * N + min(n, N - 4u));
+fn load_b(k: u32, n: u32) -> vec4<f32> {
+    return read_b(k * N + min(n, N - 4u));
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     var bias = vec4<f32>();
-    if (BIAS) { bias = read_b(KH * K * N + min(n, N - 4u)); }
+    if (BIAS) { bias = read_b(K * N + min(n, N - 4u)); }
     let y = mat4x4(s[0] + bias, s[1] + bias, s[2] + bias, s[3] + bias);
     if (POOLED) {
         store_maximum(m, n, y);

@@ -20,7 +20,7 @@ override BIAS: bool;
 override POOLED: bool;
 override M: u32;
 override N: u32;
-override K: u32; // of a segment
+override K: u32;
 
 // First cell of the window of pixel p of y, counted over the batch: (y, x, offset of that cell in x, 0).
 fn window_of(p: u32) -> vec4<i32> {

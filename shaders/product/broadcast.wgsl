@@ -2,7 +2,6 @@
 // A lane holds ROWS rows of A; the lanes load the columns of B together and share them by shuffles from a lane that is
 // constant once the loops are unrolled, which the software adapter turns into one instruction.
 override TILES_N: u32;
-override SEGMENTS: u32;
 override PART_K: u32;
 
 @compute @workgroup_size(8)
@@ -18,41 +17,30 @@ fn main(
     for (var r = 0u; r < ROWS / 4u; r++) { row[r] = rows_of(m + r * 4u); }
     // s[q][r] is row r, columns 4q..4q+3.
     var s = array<array<vec4<f32>, ROWS>, QUADS>();
-    let k_end = min((workgroup.z + 1u) * PART_K, K);
-    for (var segment = 0u; segment < SEGMENTS; segment++) {
-        var at = array<array<vec4<i32>, 4>, ROWS / 4u>();
-        for (var r = 0u; r < ROWS / 4u; r++) { at[r] = rows_at(row[r], segment); }
-        var segment_end = k_end;
-        if (A_SPARSE) {
-            var rows = 0;
-            for (var r = 0u; r < ROWS; r++) { rows += at[r / 4u][r % 4u].w; }
-            // All lanes or none: each holds columns of B that the others need.
-            segment_end = select(0u, k_end, subgroupAny(rows > 0));
-        }
-        for (var k = workgroup.z * PART_K; k < segment_end; k += 4u) {
-            var a = array<mat4x4<f32>, ROWS / 4u>();
-            for (var r = 0u; r < ROWS / 4u; r++) { a[r] = load_rows(at[r], k); }
-            // Four k of a column in a lane, or four columns of a k.
-            var b = array<vec4<f32>, QUADS / 2u>();
-            for (var l = 0u; l < QUADS / 2u; l++) {
-                let i = l * 8u + lane;
-                if (B_ALONG_K) {
-                    b[l] = load_b(segment, k, n + i);
-                } else {
-                    b[l] = load_b(segment, k + i / QUADS, n + i % QUADS * 4u);
-                }
+    let k_end = min((workgroup.z + 1u) * PART_K, begin_tile(tile / TILES_N * 8u * ROWS, (tile / TILES_N + 1u) * 8u * ROWS - 1u));
+    for (var k = workgroup.z * PART_K; k < k_end; k += 4u) {
+        var a = array<mat4x4<f32>, ROWS / 4u>();
+        for (var r = 0u; r < ROWS / 4u; r++) { a[r] = load_rows(row[r], k); }
+        // Four k of a column in a lane, or four columns of a k.
+        var b = array<vec4<f32>, QUADS / 2u>();
+        for (var l = 0u; l < QUADS / 2u; l++) {
+            let i = l * 8u + lane;
+            if (B_ALONG_K) {
+                b[l] = load_b(k, n + i);
+            } else {
+                b[l] = load_b(k + i / QUADS, n + i % QUADS * 4u);
             }
-            for (var q = 0u; q < QUADS; q++) {
-                var t = mat4x4<f32>();
-                for (var j = 0u; j < 4u; j++) {
-                    let i = select(j * QUADS + q, q * 4u + j, B_ALONG_K);
-                    t[j] = subgroupShuffle(b[i / 8u], i % 8u);
-                }
-                if (B_ALONG_K) { t = transpose(t); }
-                for (var r = 0u; r < ROWS; r++) {
-                    let four = a[r / 4u][r % 4u];
-                    s[q][r] = s[q][r] + four.x * t[0] + four.y * t[1] + four.z * t[2] + four.w * t[3];
-                }
+        }
+        for (var q = 0u; q < QUADS; q++) {
+            var t = mat4x4<f32>();
+            for (var j = 0u; j < 4u; j++) {
+                let i = select(j * QUADS + q, q * 4u + j, B_ALONG_K);
+                t[j] = subgroupShuffle(b[i / 8u], i % 8u);
+            }
+            if (B_ALONG_K) { t = transpose(t); }
+            for (var r = 0u; r < ROWS; r++) {
+                let four = a[r / 4u][r % 4u];
+                s[q][r] = s[q][r] + four.x * t[0] + four.y * t[1] + four.z * t[2] + four.w * t[3];
             }
         }
     }

@@ -135,8 +135,7 @@ impl Conv2d {
             .source(wgsl!("conv2d/forward"))
             .constant("RELU", self.relu)
             .constant("POOLED", places.is_some());
-        let [c, filters] = self.channels();
-        MatrixProduct::whole(pixels, filters, self.kernel[0], self.kernel[1] * c)
+        MatrixProduct::whole(pixels, self.channels()[1], self.window_cells())
             .complete(dispatch, target, self.flops(pixels))
             .record();
     }
@@ -183,7 +182,7 @@ impl Conv2d {
             .size("POOL_C", pool_c.next_multiple_of(4))
             .size("BLOCK", block);
         let flops = self.flops(self.computed_pixels(pooled));
-        MatrixProduct::whole(n * h * width, c, self.kernel[0] * self.kernel[1], filters)
+        MatrixProduct::whole(n * h * width, c, self.kernel[0] * self.kernel[1] * filters)
             .complete(dispatch, target, flops)
             .record();
     }

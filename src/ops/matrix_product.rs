@@ -6,21 +6,19 @@ use crate::kernel::{MicroKernel, wgsl};
 /// Longest part of a reduction: half of the loop iterations that the plan allows.
 const LONGEST_PART: usize = 32_768;
 
-/// `c[m, n] = sum over segments and k of a[m, (segment, k)] b[(segment, k), n]`: what an operand needs to know of a
-/// segment is computed once for all of its `k`. A reduction of one segment may be cut into `parts` of equal length.
+/// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into `parts` of equal length.
 #[derive(Clone, Copy, Debug)]
 pub struct MatrixProduct {
     pub m: usize,
     pub n: usize,
-    pub segments: usize,
     pub k: usize,
     pub parts: usize,
 }
 
 impl MatrixProduct {
-    /// `segments` of `k` each, in one part.
-    pub fn whole(m: usize, n: usize, segments: usize, k: usize) -> Self {
-        Self { m, n, segments, k, parts: 1 }
+    /// All of `k` in one part.
+    pub fn whole(m: usize, n: usize, k: usize) -> Self {
+        Self { m, n, k, parts: 1 }
     }
 
     /// Cuts `k` so that the grid keeps the adapter busy, with at least 128 of it in a part. The number depends on
@@ -29,7 +27,7 @@ impl MatrixProduct {
         let [tile_m, tile_n] = target.micro_kernel.tile();
         let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
         let wanted = target.busy_workgroups.div_ceil(tiles).clamp(1, k.div_ceil(128)).max(k.div_ceil(LONGEST_PART));
-        let mut product = Self { m, n, segments: 1, k, parts: wanted };
+        let mut product = Self { m, n, k, parts: wanted };
         product.parts = k.div_ceil(product.part_k());
         product
     }
@@ -52,8 +50,8 @@ impl MatrixProduct {
         let tiles_n = self.n.div_ceil(tile_n);
         let part_k = self.part_k();
         let trips = match micro_kernel {
-            MicroKernel::Tile => self.segments * (1 + 17 * part_k.div_ceil(16)),
-            _ => self.segments * (1 + part_k.div_ceil(4)),
+            MicroKernel::Tile => 17 * part_k.div_ceil(16),
+            _ => part_k.div_ceil(4),
         };
         let dispatch = dispatch.shared(wgsl!("product/block"));
         (micro_kernel.source().iter())
@@ -62,7 +60,6 @@ impl MatrixProduct {
             .size("N", self.n)
             .size("K", self.k)
             .size("TILES_N", tiles_n)
-            .size("SEGMENTS", self.segments)
             .size("PART_K", part_k)
             .workgroups(self.m.div_ceil(tile_m) * tiles_n, self.parts)
             .cost(flops, trips)

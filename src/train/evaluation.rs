@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::TrainError;
+use super::submit_pace::SubmitPace;
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::exec::{Executor, StepMetrics};
@@ -81,9 +82,12 @@ pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) 
         measured.add(steps).map_err(|(loss, step)| TrainError::EvaluationNotFinite { loss, step })
     };
     let started = Instant::now();
+    let before = executor.steps_per_submit();
+    let mut pace = SubmitPace::new(executor);
     while let Some(batch) = loader.next() {
         gpu.block_on(executor.eval_step(&batch))?;
         loader.recycle(batch);
+        pace.step(executor);
         count(&executor.arrived_metrics()?)?;
         if stop.load(Ordering::Relaxed) {
             gpu.block_on(executor.metrics())?;
@@ -91,6 +95,7 @@ pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) 
         }
     }
     count(&gpu.block_on(executor.metrics())?)?;
+    executor.set_steps_per_submit(before);
     Ok(Some(Evaluation {
         loss: measured.loss(),
         accuracy: measured.accuracy(),

@@ -9,6 +9,7 @@ mod phase;
 mod progress;
 mod run_config;
 mod run_profile;
+mod submit_pace;
 mod timeline;
 mod trace;
 mod trainer;

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::evaluation::DEPTH;
+use super::submit_pace::SubmitPace;
 use super::{Epoch, HistoryRow, Inside, Measured, Observer, Phase, Timeline, TrainError, evaluate};
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -24,12 +25,6 @@ pub enum Ending {
     /// The stop flag was set; the last epoch may be in part.
     Interrupted,
 }
-
-/// Longest that a submission should take, in seconds: some systems reset a device that is busy for two.
-const SUBMISSION_SECONDS: f64 = 0.1;
-
-/// Steps after which their time is measured, and over which.
-const TIMED_STEPS: usize = 16;
 
 /// Trains an executor's network on a data set.
 pub struct Trainer<'a> {
@@ -79,7 +74,11 @@ impl<'a> Trainer<'a> {
     /// the device reports.
     pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
         let last = *epochs.end();
-        self.executor.set_steps_per_submit(self.steps_per_submit.unwrap_or(1));
+        let mut pace = None;
+        match self.steps_per_submit {
+            Some(steps) => self.executor.set_steps_per_submit(steps),
+            None => pace = Some(SubmitPace::new(self.executor)),
+        }
         for number in epochs {
             let steps = self.dataset.train.len().div_ceil(self.executor.batch_size());
             let epoch = Epoch { number, last, steps };
@@ -87,7 +86,7 @@ impl<'a> Trainer<'a> {
                 observer.on_epoch_begin(&epoch);
             }
             let started = Instant::now();
-            let Some(measured) = self.train(&epoch)? else { return Ok(Ending::Interrupted) };
+            let Some(measured) = self.train(&epoch, pace.as_mut())? else { return Ok(Ending::Interrupted) };
             let seconds = started.elapsed().as_secs_f64();
             let inside = self.enter(Phase::Evaluation);
             let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
@@ -116,7 +115,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains one epoch; gives none where the stop flag was set before its end.
-    fn train(&mut self, epoch: &Epoch) -> Result<Option<Measured>, Error> {
+    fn train(&mut self, epoch: &Epoch, mut pace: Option<&mut SubmitPace>) -> Result<Option<Measured>, Error> {
         let gpu = self.executor.gpu().clone();
         let _epoch = self.enter(Phase::Epoch);
         let loading = self.enter(Phase::LoadWait);
@@ -126,7 +125,6 @@ impl<'a> Trainer<'a> {
         let mut measured = Measured::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
         let started = Instant::now();
-        let mut timed = started;
         let mut step = 0;
         while let Some(batch) = self.next_batch(&mut loader) {
             let inside = self.enter(Phase::TrainStep);
@@ -134,12 +132,8 @@ impl<'a> Trainer<'a> {
             drop(inside);
             loader.recycle(batch);
             step += 1;
-            if step == TIMED_STEPS {
-                timed = Instant::now();
-            } else if step == 2 * TIMED_STEPS && self.steps_per_submit.is_none() {
-                let seconds = timed.elapsed().as_secs_f64() / TIMED_STEPS as f64;
-                self.executor.set_steps_per_submit((SUBMISSION_SECONDS / seconds) as usize);
-                self.steps_per_submit = Some(self.executor.steps_per_submit());
+            if let Some(pace) = &mut pace {
+                pace.step(self.executor);
             }
             measured.add(&self.executor.arrived_metrics()?).map_err(not_finite)?;
             for observer in &mut self.observers {
