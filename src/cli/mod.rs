@@ -8,6 +8,7 @@ mod plan_table;
 mod profile;
 mod summary;
 mod train;
+mod tuning;
 mod units;
 
 use std::io::{self, Write};
@@ -34,6 +35,8 @@ enum Command {
     Eval(eval::Eval),
     /// Print the network's layers, and on request what the device is told to do
     Summary(summary::Summary),
+    /// Measure how to compute each matrix product on the adapter, for later runs
+    Tune(tuning::Tune),
     /// List the adapters
     Devices(devices::Devices),
 }
@@ -47,6 +50,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Train(train) => train.run(),
         Command::Eval(eval) => eval.run(),
         Command::Summary(summary) => summary.run(),
+        Command::Tune(tune) => tune.run(),
         Command::Devices(devices) => devices.run(),
     }
 }

@@ -19,6 +19,7 @@ use wgrad::train::{
 use super::layer_table::layer_table;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
+use super::tuning;
 use super::{INTERRUPTED, note, say, units};
 
 /// Bytes that history and settings take, generously.
@@ -45,6 +46,13 @@ pub struct Train {
     limit: Option<usize>,
     #[command(flatten)]
     device: DeviceOptions,
+    /// Measure how to compute each matrix product before training, as `wgrad tune` does
+    #[arg(long, conflicts_with = "tuning")]
+    tune: bool,
+    /// Measured choices: `auto` are those of an earlier `wgrad tune` on this adapter, `none` leaves all to a rule, and
+    /// the config.json of a run repeats it
+    #[arg(long, value_name = "auto|none|FILE", default_value = "auto")]
+    tuning: String,
     /// Training steps submitted together, 1 to 8; as many as a tenth of a second holds if left out
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=8))]
     steps_per_submit: Option<u8>,
@@ -71,18 +79,23 @@ impl Train {
         say(&dataset_line(&dataset));
         say(&layer_table(&layers));
 
-        let options = Options {
+        let mut options = Options {
             batch_size,
             seed: self.seed,
             adam: Adam { learning_rate: self.learning_rate, ..Adam::default() },
             micro_kernel: self.device.micro_kernel(),
             ..Options::default()
         };
+        options.tuning = if self.tune {
+            tuning::measure(&gpu, &model, &options)?
+        } else {
+            tuning::load(&self.tuning, &gpu, &model, &options)?
+        };
         let epochs = self.epochs as usize;
-        let config = RunConfig::new(epochs, &options, &dataset, self.limit, &gpu);
         let stop = stop_on_signals()?;
         let timeline = self.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
+        let config = RunConfig::new(epochs, &executor, &dataset, self.limit);
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
         let mut history = History::new(&dataset.name);

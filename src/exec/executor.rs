@@ -8,7 +8,7 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId};
+use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::model::{Sequential, glorot_uniform};
 use crate::optim::Adam;
@@ -33,11 +33,33 @@ pub struct Options {
     pub micro_kernel: Option<MicroKernel>,
     /// Whether shaders check indices and loops.
     pub checks: RuntimeChecks,
+    /// Measured choices of how to compute matrix products; a rule's if empty.
+    pub tuning: Tuning,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch_size: 32, seed: 0, adam: Adam::default(), micro_kernel: None, checks: RuntimeChecks::default() }
+        Self {
+            batch_size: 32,
+            seed: 0,
+            adam: Adam::default(),
+            micro_kernel: None,
+            checks: RuntimeChecks::default(),
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+impl Options {
+    /// What schedules are recorded for on `gpu`.
+    ///
+    /// # Errors
+    /// A micro-kernel that the adapter can't run.
+    pub fn target(&self, gpu: &Gpu) -> Result<Target, Error> {
+        let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
+        gpu.supports(micro_kernel)?;
+        let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
+        Ok(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
     }
 }
 
@@ -80,11 +102,8 @@ impl Executor {
     /// # Errors
     /// A network that can't be built or planned, or a device without room for it.
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
-        let micro_kernel = options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
-        gpu.supports(micro_kernel)?;
-        let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        let built = model
-            .build(options.batch_size, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })?;
+        let target = options.target(&gpu)?;
+        let built = model.build_tuned(options.batch_size, target, options.tuning.clone())?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);
@@ -125,6 +144,22 @@ impl Executor {
     /// The device.
     pub fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu
+    }
+
+    /// How it trains.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// How each matrix product of its schedules is computed.
+    pub fn products(&self) -> Tuning {
+        let mut tuning = Tuning::default();
+        for dispatch in self.train.dispatches.iter().chain(&self.infer.dispatches) {
+            if let Some(product) = &dispatch.product {
+                tuning.insert(product.key.clone(), product.choice);
+            }
+        }
+        tuning
     }
 
     /// Images of a minibatch.

@@ -7,6 +7,7 @@ mod profiler;
 mod program;
 mod readback;
 mod staging;
+mod tuner;
 
 pub use ceiling::Ceiling;
 pub use executor::{Executor, NamedTensor, Options};
@@ -14,3 +15,4 @@ pub use profile::{Ceilings, Profile, StepProfile, Timer};
 pub use profiler::{OnRound, Profiler, Subject};
 pub use program::Program;
 pub use readback::StepMetrics;
+pub use tuner::{TunedProduct, tune};

@@ -15,7 +15,8 @@ use crate::kernel::{MicroKernel, Storage};
 /// Rounds of the ceilings; the best one counts.
 const CEILING_ROUNDS: usize = 5;
 
-/// Time that a schedule's rounds may take, in seconds, and how many there are at least and at most.
+/// Time that a schedule's rounds may take, in seconds, unless another is set; and how many there are at least and at
+/// most.
 const SECONDS: f64 = 2.0;
 const ROUNDS: [usize; 2] = [5, 25];
 
@@ -52,6 +53,7 @@ pub struct Profiler<'a> {
     clock: &'a dyn Fn() -> Duration,
     timer: Timer,
     ceilings: Ceilings,
+    seconds: f64,
 }
 
 impl<'a> Profiler<'a> {
@@ -69,7 +71,7 @@ impl<'a> Profiler<'a> {
         // They keep the sums near 1, and none of them is a power of two.
         program.write(&graph, &plan, x, &[0.999, 0.001, 0.0, 0.0]);
         let ceilings = Ceilings { flops_per_second: 0.0, bytes_per_second: 0.0 };
-        let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings };
+        let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings, seconds: SECONDS };
         let subject = Subject { title: "ceilings", graph: &graph, plan: &plan, program: &program, index: 0 };
 
         let [x, y] = [program.buffer(plan.buffer(&graph, x))?, program.buffer(plan.buffer(&graph, y))?];
@@ -100,6 +102,11 @@ impl<'a> Profiler<'a> {
         Ok(profiler)
     }
 
+    /// Sets about how long the rounds of a schedule may take, in seconds.
+    pub fn set_seconds(&mut self, seconds: f64) {
+        self.seconds = seconds;
+    }
+
     /// The ceilings of the adapter.
     pub fn ceilings(&self) -> Ceilings {
         self.ceilings
@@ -126,7 +133,7 @@ impl<'a> Profiler<'a> {
             Some(_) => self.whole(subject).await * 2.0,
             None => estimate.iter().zip(&times).map(|(seconds, times)| seconds * *times as f64).sum(),
         };
-        let rounds = ((SECONDS / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
+        let rounds = ((self.seconds / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
         let mut seconds = vec![Vec::new(); count];
         let mut whole = Vec::new();
         for done in 0..rounds {

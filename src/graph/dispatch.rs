@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Graph, Home, Target, TensorId};
+use super::{Graph, Home, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
@@ -28,6 +28,8 @@ pub struct Dispatch {
     pub kernel: Kernel,
     /// The tensors.
     pub bindings: Vec<Binding>,
+    /// The matrix product that it is, if any.
+    pub product: Option<Product>,
 }
 
 impl Dispatch {
@@ -168,7 +170,10 @@ impl<'g> Recorder<'g> {
             flops: 0,
             loop_trips: 0,
         };
-        DispatchBuilder { recorder: self, dispatch: Dispatch { name: name.into(), kernel, bindings: Vec::new() } }
+        DispatchBuilder {
+            recorder: self,
+            dispatch: Dispatch { name: name.into(), kernel, bindings: Vec::new(), product: None },
+        }
     }
 }
 
@@ -286,6 +291,12 @@ impl DispatchBuilder<'_, '_> {
     /// An invocation for every four of `count` elements in memory, `flops` operations in all.
     pub fn quads(self, count: usize, flops: usize) -> Self {
         self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
+    }
+
+    /// Says which matrix product it is.
+    pub fn product(mut self, product: Product) -> Self {
+        self.dispatch.product = Some(product);
+        self
     }
 
     /// Arithmetic it needs, and the most loop iterations of one invocation.

@@ -9,12 +9,14 @@ mod dispatch;
 mod operation;
 mod plan;
 mod tensor;
+mod tuning;
 
 pub use backward::Gradients;
 pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder, Scatter};
 pub use operation::Operation;
 pub use plan::{BufferKey, Plan, PlanError};
 pub use tensor::{Arena, Home, Tensor, TensorId};
+pub use tuning::{Product, ProductChoice, Tuning};
 
 pub use crate::kernel::Access;
 use crate::kernel::{MicroKernel, Storage};
@@ -120,6 +122,7 @@ pub struct Graph {
     parameters: Vec<Parameter>,
     arena_len: usize,
     target: Target,
+    tuning: Tuning,
     /// Outputs of operations that end in a relu.
     relus: HashSet<TensorId>,
     /// Outputs of max pooling of 2 x 2 cells, and the places of the maxima.
@@ -135,9 +138,20 @@ impl Graph {
             parameters: Vec::new(),
             arena_len: 0,
             target,
+            tuning: Tuning::default(),
             relus: HashSet::new(),
             pooled: HashMap::new(),
         }
+    }
+
+    /// Computes matrix products as `tuning` says, where it says something.
+    pub fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    /// Measured choices.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
     }
 
     /// What its dispatches are recorded for.

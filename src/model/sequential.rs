@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::graph::{Graph, Home, Target, TensorId};
+use crate::graph::{Graph, Home, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
 use crate::ops::{Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, MaxPool2d, Padding};
 use crate::shape::Shape;
@@ -222,10 +222,19 @@ impl Sequential {
     /// # Errors
     /// A layer that does not fit its input, or an output that is not a row of logits.
     pub fn build(&self, batch: usize, target: Target) -> Result<Built, ModelError> {
+        self.build_tuned(batch, target, Tuning::default())
+    }
+
+    /// [`Sequential::build`], with measured choices of how to compute matrix products.
+    ///
+    /// # Errors
+    /// As [`Sequential::build`].
+    pub fn build_tuned(&self, batch: usize, target: Target, tuning: Tuning) -> Result<Built, ModelError> {
         if batch == 0 {
             return Err(ModelError::Batch);
         }
         let mut graph = Graph::new(target);
+        graph.set_tuning(tuning);
         let [h, w, c] = self.input;
         let words = Ingest::words([batch, h, w, c]);
         let minibatch = graph.add_tensor("minibatch", [words], Home::Minibatch);

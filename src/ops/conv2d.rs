@@ -1,7 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as Keras has it) with bias and relu.
 
 use crate::graph::{DispatchBuilder, Graph, Operation, Recorder, TensorId};
-use crate::kernel::{MicroKernel, wgsl};
+use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
 
@@ -93,6 +93,16 @@ impl Conv2d {
         2 * pixels * self.kernel[0] * self.kernel[1] * self.input[3] * self.filters
     }
 
+    /// Names a product by its sizes: batch, image, channels, filters, kernel, stride, padding.
+    fn key(&self, direction: &str, pooled: bool) -> String {
+        let [n, h, w, c] = self.input;
+        let ([kh, kw], [sy, sx]) = (self.kernel, self.stride);
+        let padding = if self.padding == Padding::Same { ", same" } else { "" };
+        let pooled = if pooled { ", pooled" } else { "" };
+        let filters = self.filters;
+        format!("{direction} of {n} x {h} x {w} x {c} by {kh} x {kw} to {filters}, stride {sy} x {sx}{padding}{pooled}")
+    }
+
     fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, pooled: bool) -> DispatchBuilder<'r, 'g> {
         let [_, h, w, _] = self.input;
         let [c, filters] = self.channels();
@@ -126,8 +136,10 @@ impl Conv2d {
         output: TensorId,
         places: Option<TensorId>,
     ) {
-        let target = recorder.target();
         let pixels = self.computed_pixels(places.is_some());
+        let key = self.key("forward", places.is_some());
+        let sizes = [pixels, self.channels()[1], self.window_cells()];
+        let product = MatrixProduct::whole(recorder, key, sizes, false);
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
         let dispatch = self
@@ -135,9 +147,7 @@ impl Conv2d {
             .source(wgsl!("conv2d/forward"))
             .constant("RELU", self.relu)
             .constant("POOLED", places.is_some());
-        MatrixProduct::whole(pixels, self.channels()[1], self.window_cells())
-            .complete(dispatch, target, self.flops(pixels))
-            .record();
+        product.complete(dispatch, self.flops(pixels)).record();
     }
 
     /// Records the gradient of the input from `dy`, which has gone through relu; if `pooled`, it is the gradient of what
@@ -152,10 +162,8 @@ impl Conv2d {
     ) {
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
-        let mut target = recorder.target();
-        if target.micro_kernel == MicroKernel::Broadcast64x16 {
-            target.micro_kernel = MicroKernel::Broadcast32x32;
-        }
+        let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
+        let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, true);
         let name = recorder.graph().tensor(dx).name.clone();
         let scatter = recorder.scatter_to_cells(inputs[0], dx);
         let gate = (scatter.is_none() && recorder.graph().ends_in_relu(inputs[0])).then_some(inputs[0]);
@@ -182,9 +190,7 @@ impl Conv2d {
             .size("POOL_C", pool_c.next_multiple_of(4))
             .size("BLOCK", block);
         let flops = self.flops(self.computed_pixels(pooled));
-        MatrixProduct::whole(n * h * width, c, self.kernel[0] * self.kernel[1] * filters)
-            .complete(dispatch, target, flops)
-            .record();
+        product.complete(dispatch, flops).record();
     }
 
     /// Records the gradient of the weights from `dy`, as [`Conv2d::record_dx`]; or from that of the pooled output, given
@@ -198,29 +204,29 @@ impl Conv2d {
         places: Option<TensorId>,
         dw: TensorId,
     ) {
-        let target = recorder.target();
         let pixels = self.computed_pixels(pooled);
         let rows = self.window_cells() + usize::from(self.bias);
-        let product = MatrixProduct::split(rows, self.channels()[1], pixels, target);
+        let key = self.key("dw", pooled);
+        let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
         let name = recorder.graph().tensor(dw).name.clone();
-        let result = if product.parts == 1 {
+        let result = if product.parts() == 1 {
             dw
         } else {
-            recorder.temporary(format!("{name} parts"), [product.parts, rows, self.filters])
+            recorder.temporary(format!("{name} parts"), [product.parts(), rows, self.filters])
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
         let dispatch = self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
-        product.complete(dispatch, target, self.flops(pixels)).record();
-        if product.parts > 1 {
+        product.complete(dispatch, self.flops(pixels)).record();
+        if product.parts() > 1 {
             let shape = recorder.graph().tensor(dw).shape.clone();
             recorder
                 .dispatch(format!("{name} = sum of parts"))
                 .a(result)
                 .c(dw)
                 .source(wgsl!("sum_parts"))
-                .size("PARTS", product.parts)
+                .size("PARTS", product.parts())
                 .size("PART_LEN", shape.padded_elements())
-                .elementwise(&shape, product.parts)
+                .elementwise(&shape, product.parts())
                 .record();
         }
     }

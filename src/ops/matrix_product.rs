@@ -1,51 +1,79 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
-use crate::graph::{DispatchBuilder, Target};
-use crate::kernel::{MicroKernel, wgsl};
+use crate::graph::{DispatchBuilder, Product, ProductChoice, Recorder};
+use crate::kernel::{MicroKernel, Storage, wgsl};
 
 /// Longest part of a reduction: half of the loop iterations that the plan allows.
 const LONGEST_PART: usize = 32_768;
 
-/// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into `parts` of equal length.
-#[derive(Clone, Copy, Debug)]
+/// Least of a reduction in a part.
+const SHORTEST_PART: usize = 128;
+
+/// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into parts of equal length.
+#[derive(Clone, Debug)]
 pub struct MatrixProduct {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub parts: usize,
+    m: usize,
+    n: usize,
+    k: usize,
+    product: Product,
 }
 
 impl MatrixProduct {
-    /// All of `k` in one part.
-    pub fn whole(m: usize, n: usize, k: usize) -> Self {
-        Self { m, n, k, parts: 1 }
+    /// `[m, n, k]` all of `k` in one part, in the loop of the recorder's target or the one that was measured to be best
+    /// for `key`; `costly_rows` says that an element of `a` takes much longer to read than one of `b`.
+    pub fn whole(recorder: &Recorder, key: String, [m, n, k]: [usize; 3], costly_rows: bool) -> Self {
+        let mut kernel = recorder.target().micro_kernel;
+        if costly_rows && kernel == MicroKernel::Broadcast64x16 {
+            kernel = MicroKernel::Broadcast32x32;
+        }
+        let choice = ProductChoice { kernel, parts: 1 };
+        Self { m, n, k, product: Product { key, choice, splits: false } }.tuned(recorder)
     }
 
-    /// Cuts `k` so that the grid keeps the adapter busy, with at least 128 of it in a part. The number depends on
-    /// nothing but the sizes and the target, so that sums have the same order in every run.
-    pub fn split(m: usize, n: usize, k: usize, target: Target) -> Self {
-        let [tile_m, tile_n] = target.micro_kernel.tile();
+    /// `[m, n, k]`, with `k` cut so that the grid keeps the adapter busy, or as measured. The number depends on nothing
+    /// but the sizes, the target and the measured choice, so that sums have the same order in every run.
+    pub fn split(recorder: &Recorder, key: String, [m, n, k]: [usize; 3]) -> Self {
+        let kernel = recorder.target().micro_kernel;
+        let [tile_m, tile_n] = kernel.tile();
         let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
-        let wanted = target.busy_workgroups.div_ceil(tiles).clamp(1, k.div_ceil(128)).max(k.div_ceil(LONGEST_PART));
-        let mut product = Self { m, n, k, parts: wanted };
-        product.parts = k.div_ceil(product.part_k());
-        product
+        let parts = recorder.target().busy_workgroups.div_ceil(tiles);
+        let choice = ProductChoice { kernel, parts };
+        Self { m, n, k, product: Product { key, choice, splits: true } }.tuned(recorder)
+    }
+
+    fn tuned(mut self, recorder: &Recorder) -> Self {
+        let Product { key, choice, splits } = &mut self.product;
+        if let Some(measured) = recorder.graph().tuning().get(key) {
+            let images = recorder.target().storage == Storage::Images;
+            if images || measured.kernel.storage() == Storage::Buffers {
+                choice.kernel = measured.kernel;
+            }
+            choice.parts = measured.parts;
+        }
+        if *splits {
+            let least = self.k.div_ceil(LONGEST_PART).max(1);
+            choice.parts = choice.parts.clamp(least, self.k.div_ceil(SHORTEST_PART).max(least));
+        } else {
+            choice.parts = 1;
+        }
+        self.product.choice.parts = self.k.div_ceil(self.part_k());
+        self
+    }
+
+    /// Parts that the reduction is cut into.
+    pub fn parts(&self) -> usize {
+        self.product.choice.parts
     }
 
     /// Length of a part: a multiple of the deepest slice a micro-kernel takes.
     fn part_k(&self) -> usize {
-        self.k.div_ceil(self.parts).next_multiple_of(16)
+        self.k.div_ceil(self.parts()).next_multiple_of(16)
     }
 
     /// Completes a dispatch of `flops` operations, whose source so far defines the operands, the result and the
     /// constants other than `M`, `N` and `K`, which the pattern declares.
-    pub fn complete<'r, 'g>(
-        &self,
-        dispatch: DispatchBuilder<'r, 'g>,
-        target: Target,
-        flops: usize,
-    ) -> DispatchBuilder<'r, 'g> {
-        let micro_kernel = target.micro_kernel;
+    pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: usize) -> DispatchBuilder<'r, 'g> {
+        let micro_kernel = self.product.choice.kernel;
         let [tile_m, tile_n] = micro_kernel.tile();
         let tiles_n = self.n.div_ceil(tile_n);
         let part_k = self.part_k();
@@ -61,7 +89,8 @@ impl MatrixProduct {
             .size("K", self.k)
             .size("TILES_N", tiles_n)
             .size("PART_K", part_k)
-            .workgroups(self.m.div_ceil(tile_m) * tiles_n, self.parts)
+            .workgroups(self.m.div_ceil(tile_m) * tiles_n, self.parts())
             .cost(flops, trips)
+            .product(self.product.clone())
     }
 }

@@ -36,6 +36,14 @@ pub enum TrainError {
         /// What the system said.
         source: io::Error,
     },
+    /// The file of measured choices can't be used.
+    #[error("{} is ignored: {reason}; `wgrad tune` writes it anew", path.display())]
+    TuningCache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file of weights can't be read.
     #[error("cannot read {}: {source}; name the weights.safetensors of a finished run", path.display())]
     Read {

@@ -13,6 +13,7 @@ mod submit_pace;
 mod timeline;
 mod trace;
 mod trainer;
+mod tuning_cache;
 mod weights;
 
 pub use error::TrainError;
@@ -27,4 +28,5 @@ pub use run_profile::RunProfile;
 pub use timeline::{Inside, Timeline};
 pub use trace::trace_to_json;
 pub use trainer::{Ending, Trainer};
+pub use tuning_cache::TuningCache;
 pub use weights::{read_weights, weights_to_bytes};

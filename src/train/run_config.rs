@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::data::Dataset;
-use crate::exec::Options;
-use crate::gpu::{Gpu, RuntimeChecks};
+use crate::exec::Executor;
+use crate::gpu::RuntimeChecks;
+use crate::graph::Tuning;
 
 /// Settings, adapter and data of a run: what `config.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +30,8 @@ pub struct RunConfig {
     pub epsilon: f64,
     /// The loop of the matrix products.
     pub kernel: String,
+    /// How each matrix product was computed.
+    pub products: Tuning,
     /// Whether shaders check indices and loops.
     pub runtime_checks: bool,
     /// The data set.
@@ -68,8 +71,9 @@ pub struct AdapterConfig {
 }
 
 impl RunConfig {
-    /// What `options` and `dataset`, cut to `limit` training images, are on `gpu`.
-    pub fn new(epochs: usize, options: &Options, dataset: &Dataset, limit: Option<usize>, gpu: &Gpu) -> Self {
+    /// What `executor` and `dataset`, cut to `limit` training images, are.
+    pub fn new(epochs: usize, executor: &Executor, dataset: &Dataset, limit: Option<usize>) -> Self {
+        let options = executor.options();
         Self {
             wgrad: env!("CARGO_PKG_VERSION"),
             epochs,
@@ -80,7 +84,8 @@ impl RunConfig {
             beta1: options.adam.beta1,
             beta2: options.adam.beta2,
             epsilon: options.adam.epsilon,
-            kernel: options.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel()).to_string(),
+            kernel: executor.graph().target().micro_kernel.to_string(),
+            products: executor.products(),
             runtime_checks: options.checks == RuntimeChecks::On,
             dataset: DatasetConfig {
                 name: dataset.name.clone(),
@@ -90,7 +95,7 @@ impl RunConfig {
                 train_images: dataset.train.len(),
                 test_images: dataset.test.len(),
             },
-            adapter: AdapterConfig::new(gpu.info()),
+            adapter: AdapterConfig::new(executor.gpu().info()),
         }
     }
 

@@ -1,0 +1,145 @@
+//! Measured choices: where they come from, and how they are made.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wgrad::exec::{Options, TunedProduct, tune};
+use wgrad::gpu::Gpu;
+use wgrad::graph::{Mode, ProductChoice, Tuning};
+use wgrad::model::Sequential;
+use wgrad::train::TuningCache;
+
+use super::options::{BatchSize, DeviceOptions, adapter_line};
+use super::{note, say};
+
+/// Options of `wgrad tune`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: wgrad tune --batch-size 128")]
+pub struct Tune {
+    #[command(flatten)]
+    batch_size: BatchSize,
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+impl Tune {
+    /// Measures, prints the table and keeps the choices.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let gpu = Arc::new(self.device.open()?);
+        say(&adapter_line(gpu.info()));
+        let model = Sequential::tutorial([32, 32, 3], 10);
+        let options = Options {
+            batch_size: self.batch_size.get()?,
+            micro_kernel: self.device.micro_kernel(),
+            ..Options::default()
+        };
+        measure(&gpu, &model, &options)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Measures the products of a training step, and keeps the choices in the user's cache.
+pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
+    // Hidden where standard output is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} tuning") {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+    let start = Instant::now();
+    let clock = || start.elapsed();
+    let mut on_candidate = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let products = gpu.block_on(tune(gpu, model, options.batch_size, options.target(gpu)?, &clock, &mut on_candidate));
+    bar.finish_and_clear();
+    let products = products?;
+    say(&table(&products));
+    let mut tuning = Tuning::default();
+    for product in &products {
+        tuning.insert(product.key.clone(), product.best.0);
+    }
+    if let Some(cache) = TuningCache::of_user() {
+        cache.store(&key(gpu, model, options)?, &tuning).map_err(wgrad::Error::from)?;
+        say(&format!("Kept in {}; `--tuning none` trains without it.", cache.path().display()));
+    }
+    Ok(tuning)
+}
+
+/// The choices that `--tuning` asks for: those of the user's cache, none, or those that a run recorded.
+pub fn load(source: &str, gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
+    match source {
+        "none" => Ok(Tuning::default()),
+        "auto" => Ok(from_cache(gpu, model, options)),
+        path => from_run(&PathBuf::from(path), gpu),
+    }
+}
+
+/// A cache that can't be used costs speed, not correctness, so it is no more than a warning.
+fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
+    let Some(cache) = TuningCache::of_user() else { return Tuning::default() };
+    let found = key(gpu, model, options).and_then(|key| Ok(cache.load(&key).map_err(wgrad::Error::from)?));
+    match found.and_then(|tuning| runs_on(gpu, &tuning).map(|()| tuning)) {
+        Ok(tuning) => tuning,
+        Err(error) => {
+            note(&format!("warning: {error:#}"));
+            Tuning::default()
+        }
+    }
+}
+
+fn from_run(path: &Path, gpu: &Gpu) -> anyhow::Result<Tuning> {
+    let hint = || format!("--tuning {}: give `auto`, `none`, or the config.json of a run", path.display());
+    let text = std::fs::read_to_string(path).with_context(hint)?;
+    let config: serde_json::Value = serde_json::from_str(&text).with_context(hint)?;
+    let tuning: Tuning = serde_json::from_value(config["products"].clone()).with_context(hint)?;
+    runs_on(gpu, &tuning).with_context(hint)?;
+    Ok(tuning)
+}
+
+fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
+    for (key, choice) in tuning.iter() {
+        gpu.supports(choice.kernel).map_err(wgrad::Error::from).with_context(|| format!("the choice for `{key}`"))?;
+        if choice.parts == 0 {
+            bail!("the choice for `{key}` has 0 parts");
+        }
+    }
+    Ok(())
+}
+
+/// What choices for a training step of `model` hold for.
+fn key(gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<String> {
+    let built = model.build(options.batch_size, options.target(gpu)?).map_err(wgrad::Error::from)?;
+    let mut graph = built.graph;
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[], &[]).0);
+    Ok(TuningCache::key(gpu.info(), &dispatches))
+}
+
+fn table(products: &[TunedProduct]) -> String {
+    let name = |choice: ProductChoice| match choice.parts {
+        1 => choice.kernel.to_string(),
+        parts => format!("{} in {parts} parts", choice.kernel),
+    };
+    let mut text =
+        format!("{:<66} {:<26} {:>9}  {:<26} {:>9}", "matrix product", "rule", "time (us)", "best", "time (us)");
+    for product in products {
+        let (rule, best) = (product.rule, product.best);
+        let chosen = if best.0 == rule.0 { "the rule's".into() } else { name(best.0) };
+        let (key, rule_name) = (&product.key, name(rule.0));
+        let _ = write!(text, "\n{key:<66} {rule_name:<26} {:>9.1}  {chosen:<26} {:>9.1}", rule.1, best.1);
+        for wrong in &product.wrong {
+            let _ = write!(text, "\n  {} gives another result and was left out; please report it", name(*wrong));
+        }
+    }
+    let sum = |time: fn(&TunedProduct) -> f64| products.iter().map(time).sum::<f64>();
+    let (rule, best) = (sum(|product| product.rule.1), sum(|product| product.best.1));
+    let _ = write!(text, "\n{:<66} {:<26} {rule:>9.1}  {:<26} {best:>9.1}", "sum", "", "");
+    text
+}

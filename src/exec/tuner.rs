@@ -1,0 +1,267 @@
+//! Measures how to compute each matrix product of a network on an adapter.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::profiler::{Profiler, Subject};
+use super::program::Program;
+use crate::Error;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::{Access, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
+use crate::kernel::{MicroKernel, Storage};
+use crate::model::{Sequential, glorot_uniform};
+
+/// Least gain, as part of the rule's time, for which a choice is worth departing from the rule.
+const LEAST_GAIN: f64 = 0.03;
+
+/// Time for a candidate's rounds, in seconds.
+const SECONDS: f64 = 0.6;
+
+/// Largest error against the rule's result, as part of its largest element, of a candidate that may win.
+const LARGEST_ERROR: f64 = 1e-4;
+
+/// A matrix product, as the rule and as the best candidate compute it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TunedProduct {
+    /// Its key.
+    pub key: String,
+    /// The rule's choice, and the microseconds it took.
+    pub rule: (ProductChoice, f64),
+    /// The best choice, and the microseconds it took.
+    pub best: (ProductChoice, f64),
+    /// Candidates that were not allowed to win, because their result was wrong.
+    pub wrong: Vec<ProductChoice>,
+}
+
+/// Is told how many candidates are measured, and of how many.
+pub type OnCandidate<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Measures the products of a training step of `model` on `batch_size` images. The rule's choice is candidate 0; each
+/// other candidate must give its results, from its inputs, before its time counts.
+///
+/// # Errors
+/// A network that can't be built or planned, or what the device reports.
+pub async fn tune(
+    gpu: &Arc<Gpu>,
+    model: &Sequential,
+    batch_size: usize,
+    target: Target,
+    clock: &dyn Fn() -> Duration,
+    on_candidate: OnCandidate<'_>,
+) -> Result<Vec<TunedProduct>, Error> {
+    let mut profiler = Profiler::new(gpu.clone(), clock).await?;
+    profiler.set_seconds(SECONDS);
+    let rule = Candidate::new(gpu, model, batch_size, target, Tuning::default())?;
+    let reference = rule.run_in_order(gpu).await?;
+    let candidates = rule.others(gpu);
+    on_candidate(0, candidates.len() + 1);
+    let mut products: Vec<TunedProduct> = (rule.measure(&profiler).await?.into_iter())
+        .map(|(key, choice, time)| TunedProduct { key, rule: (choice, time), best: (choice, time), wrong: Vec::new() })
+        .collect();
+    for (i, tuning) in candidates.iter().enumerate() {
+        on_candidate(i + 1, candidates.len() + 1);
+        let candidate = Candidate::new(gpu, model, batch_size, target, tuning.clone())?;
+        let right = candidate.check(gpu, &reference).await?;
+        for (key, choice, time) in candidate.measure(&profiler).await? {
+            let Some(product) = products.iter_mut().find(|product| product.key == key) else { continue };
+            if !right.contains(&key) {
+                product.wrong.push(choice);
+            } else if time < product.best.1 && time < product.rule.1 * (1.0 - LEAST_GAIN) {
+                product.best = (choice, time);
+            }
+        }
+    }
+    on_candidate(candidates.len() + 1, candidates.len() + 1);
+    Ok(products)
+}
+
+/// The values of tensors by name, as they were before and after their dispatch.
+type Values = HashMap<String, Vec<f32>>;
+
+/// A training step without its update, every tensor in memory of its own.
+struct Candidate {
+    graph: Graph,
+    plan: Plan,
+    program: Program,
+}
+
+impl Candidate {
+    fn new(
+        gpu: &Arc<Gpu>,
+        model: &Sequential,
+        batch_size: usize,
+        target: Target,
+        tuning: Tuning,
+    ) -> Result<Self, Error> {
+        let built = model.build_tuned(batch_size, target, tuning)?;
+        let mut graph = built.graph;
+        let mut dispatches = graph.record_forward(Mode::Train);
+        dispatches.extend(graph.record_backward(&[], &[]).0);
+        let bound: BTreeSet<TensorId> =
+            dispatches.iter().flat_map(|d| d.bindings.iter().map(|binding| binding.tensor)).collect();
+        let keep: Vec<TensorId> = bound.into_iter().collect();
+        let plan = Plan::new(&graph, dispatches, &keep)?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
+        for (place, parameter) in graph.parameters().iter().enumerate() {
+            let mut values = glorot_uniform(0, place as u64, &parameter.kernel_shape);
+            values.resize(parameter.len(), 0.0);
+            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values));
+        }
+        // A full minibatch whose labels are all 0 and whose pixels are of every value.
+        let words = graph.tensor(built.minibatch).shape.elements();
+        let header = 4 + batch_size;
+        let minibatch: Vec<u32> = (0..words as u32)
+            .map(|i| match i as usize {
+                1 => batch_size as u32,
+                place if place < header => 0,
+                _ => i.wrapping_mul(2_654_435_761),
+            })
+            .collect();
+        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch));
+        Ok(Self { graph, plan, program })
+    }
+
+    /// The products' other ways: every micro-kernel that runs on the same storage, with the rule's parts, half of
+    /// them, and twice as many.
+    fn others(&self, gpu: &Gpu) -> Vec<Tuning> {
+        let storage = self.graph.target().storage;
+        let runs = |kernel: &MicroKernel| {
+            gpu.supports(*kernel).is_ok() && (storage == Storage::Images || kernel.storage() == Storage::Buffers)
+        };
+        let products = || self.plan.dispatches.iter().filter_map(|dispatch| dispatch.product.clone());
+        let mut tunings: Vec<Tuning> = Vec::new();
+        // Workgroup memory costs a software adapter more than all else.
+        let skip = |kernel: &MicroKernel| gpu.is_software() && *kernel == MicroKernel::Tile;
+        for kernel in MicroKernel::ALL.into_iter().filter(|kernel| runs(kernel) && !skip(kernel)) {
+            for scale in [2, 1, 4] {
+                let mut tuning = Tuning::default();
+                for product in products() {
+                    let parts = (product.choice.parts * scale / 2).max(1);
+                    tuning.insert(product.key, ProductChoice { kernel, parts });
+                }
+                tunings.push(tuning);
+            }
+        }
+        tunings
+    }
+
+    /// Key, choice and microseconds of each product; products of one key count together.
+    async fn measure(&self, profiler: &Profiler<'_>) -> Result<Vec<(String, ProductChoice, f64)>, Error> {
+        let Self { graph, plan, program } = self;
+        let subject = Subject { title: "candidate", graph, plan, program, index: 0 };
+        let profile = profiler.profile(&subject, &mut |_, _| {}).await?;
+        let mut times: Vec<(String, ProductChoice, f64)> = Vec::new();
+        let mut open: Option<usize> = None;
+        for (dispatch, step) in plan.dispatches.iter().zip(&profile.steps) {
+            match &dispatch.product {
+                Some(product) => {
+                    let found = times.iter().position(|(key, ..)| *key == product.key);
+                    let place = found.unwrap_or(times.len());
+                    if found.is_none() {
+                        times.push((product.key.clone(), product.choice, 0.0));
+                    }
+                    times[place].2 += step.microseconds;
+                    open = Some(place);
+                }
+                // The sum of a product's parts is a part of its time.
+                None if dispatch.kernel.name == "sum_parts" => {
+                    if let Some(place) = open {
+                        times[place].2 += step.microseconds;
+                    }
+                }
+                None => open = None,
+            }
+        }
+        Ok(times)
+    }
+
+    /// Runs the dispatches one by one and reads every tensor of floats that a product binds.
+    async fn run_in_order(&self, gpu: &Gpu) -> Result<Values, Error> {
+        self.program.run(0);
+        gpu.check()?;
+        let mut values = Values::new();
+        for dispatch in self.plan.dispatches.iter().filter(|dispatch| dispatch.product.is_some()) {
+            for binding in &dispatch.bindings {
+                let name = self.graph.tensor(binding.tensor).name.clone();
+                let value = self.read(dispatch, binding.tensor).await?;
+                values.insert(name, value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// A tensor's values; the parts of a result are summed.
+    async fn read(&self, dispatch: &Dispatch, tensor: TensorId) -> Result<Vec<f32>, Error> {
+        let values = self.program.read(&self.graph, &self.plan, tensor).await?;
+        let parts = dispatch.product.as_ref().map_or(1, |product| product.choice.parts);
+        let written = dispatch.bindings.iter().any(|b| b.tensor == tensor && b.access == Access::Write);
+        if parts == 1 || !written {
+            return Ok(values);
+        }
+        let mut sum = vec![0.0; values.len() / parts];
+        for part in values.chunks(sum.len()) {
+            sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(sum)
+    }
+
+    /// Gives each product the rule's inputs; the keys of those whose results are the rule's.
+    async fn check(&self, gpu: &Gpu, reference: &Values) -> Result<BTreeSet<String>, Error> {
+        let mut right = BTreeSet::new();
+        let mut wrong = BTreeSet::new();
+        for (i, dispatch) in self.plan.dispatches.iter().enumerate() {
+            let Some(product) = &dispatch.product else { continue };
+            for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::Read) {
+                if let Some(values) = reference.get(&self.graph.tensor(binding.tensor).name) {
+                    self.program.write(&self.graph, &self.plan, binding.tensor, values);
+                }
+            }
+            let mut encoder = gpu.encoder();
+            self.program.encode_step(0, i, 1, &mut encoder);
+            gpu.submit(encoder);
+            for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::Write) {
+                let found = self.read(dispatch, binding.tensor).await?;
+                let name = self.graph.tensor(binding.tensor).name.clone();
+                // Parts have a name of their own.
+                let expected = reference.get(&name).or_else(|| {
+                    let whole = name.strip_suffix(" parts").map_or(format!("{name} parts"), str::to_owned);
+                    reference.get(&whole)
+                });
+                let same = expected.is_some_and(|expected| largest_error(&found, expected) <= LARGEST_ERROR);
+                if same { &mut right } else { &mut wrong }.insert(product.key.clone());
+            }
+        }
+        Ok(&right - &wrong)
+    }
+}
+
+/// Largest difference as part of the largest element; infinite where lengths differ or a value is NaN.
+fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
+    let scale = expected.iter().fold(1e-30_f64, |scale, e| scale.max(f64::from(e.abs())));
+    found.iter().zip(expected).fold(0.0, |worst, (f, e)| {
+        let error = (f64::from(*f) - f64::from(*e)).abs() / scale;
+        if error <= worst {
+            worst
+        } else if error.is_nan() {
+            f64::INFINITY
+        } else {
+            error
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest_error;
+
+    #[test]
+    fn a_wrong_result_is_far_off() {
+        assert_eq!(largest_error(&[1.0, 2.0], &[1.0, 4.0]), 0.5);
+        assert_eq!(largest_error(&[1.0], &[1.0, 4.0]), f64::INFINITY);
+        assert_eq!(largest_error(&[f32::NAN, 4.0], &[1.0, 4.0]), f64::INFINITY);
+    }
+}

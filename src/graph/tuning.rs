@@ -1,0 +1,59 @@
+//! Measured choices of how to compute each matrix product.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::MicroKernel;
+
+/// How to compute a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductChoice {
+    /// The loop.
+    pub kernel: MicroKernel,
+    /// Parts that the reduction is cut into.
+    pub parts: usize,
+}
+
+/// A matrix product of a dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Operation, direction and sizes: products with equal keys are computed alike.
+    pub key: String,
+    /// How it is computed.
+    pub choice: ProductChoice,
+    /// Whether its reduction may be cut into parts.
+    pub splits: bool,
+}
+
+/// Choices by the key of their product; a rule chooses for the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tuning(BTreeMap<String, ProductChoice>);
+
+impl Tuning {
+    /// The choice for a product, if there is one.
+    pub fn get(&self, key: &str) -> Option<ProductChoice> {
+        self.0.get(key).copied()
+    }
+
+    /// Sets the choice for a product.
+    pub fn insert(&mut self, key: String, choice: ProductChoice) {
+        self.0.insert(key, choice);
+    }
+
+    /// Takes over the choices of `other`.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Keys and choices, in order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ProductChoice)> {
+        self.0.iter().map(|(key, choice)| (key.as_str(), *choice))
+    }
+
+    /// Whether everything is left to the rule.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
