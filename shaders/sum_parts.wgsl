@@ -1,4 +1,4 @@
-// c[i] = sum over the parts of a[part, i], in their order.
+// c[i] = sum over the parts of a[part, i], in their order. Adam does the same where a gradient goes to it alone.
 override PARTS: u32;
 override PART_LEN: u32;
 

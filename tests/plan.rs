@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wgrad::graph::{Access, BufferKey, Graph, Home, Mode, Plan, PlanError, Target};
+use wgrad::graph::{Access, Arena, BufferKey, Graph, Home, Mode, Plan, PlanError, Target};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 use wgrad::ops::{Conv2d, Padding};
@@ -13,11 +13,15 @@ fn target(micro_kernel: MicroKernel) -> Target {
 }
 
 fn training(model: &Sequential, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
-    let built = model.build(batch, target(micro_kernel)).unwrap();
+    training_for(model, batch, target(micro_kernel))
+}
+
+fn training_for(model: &Sequential, batch: usize, target: Target) -> (Graph, Plan) {
+    let built = model.build(batch, target).unwrap();
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[], &[]).0);
-    dispatches.extend(Adam::default().record(&mut graph, built.minibatch));
+    dispatches.extend(Adam::default().record(&mut graph, built.minibatch).0);
     let plan = Plan::new(&graph, dispatches, &[]).unwrap();
     (graph, plan)
 }
@@ -106,6 +110,68 @@ fn dispatches_stand_in_the_order_of_the_layers() {
 fn the_first_layer_has_no_input_gradient() {
     let (_, plan) = training(&models()[0], 32, MicroKernel::Tile);
     assert!(plan.dispatches.iter().all(|dispatch| dispatch.name != "d images"));
+}
+
+/// Nothing but the optimizer adds up the parts of a gradient.
+#[test]
+fn a_training_step_has_at_most_16_dispatches() {
+    for micro_kernel in MicroKernel::ALL {
+        for busy_workgroups in [8, 256] {
+            let target = Target { busy_workgroups, ..target(micro_kernel) };
+            let (_, plan) = training_for(&models()[0], 32, target);
+            let names: Vec<&str> = plan.dispatches.iter().map(|dispatch| dispatch.name.as_str()).collect();
+            assert!(names.len() <= 16, "{micro_kernel}, {busy_workgroups}: {names:?}");
+            assert!(names.iter().all(|name| !name.contains("sum of parts")), "{names:?}");
+        }
+    }
+}
+
+/// The parts of all gradients lie in their arena, apart from each other, and so that all can be bound.
+#[test]
+fn parts_of_gradients_do_not_overlap() {
+    for model in models() {
+        let (graph, _) = training_for(&model, 32, Target { busy_workgroups: 256, ..target(MicroKernel::Tile) });
+        let mut end = graph.arena_len();
+        let mut ranges: Vec<(usize, usize)> = (graph.parameters().iter())
+            .map(|parameter| graph.tensor(graph.gradient_parts(parameter.gradient).0))
+            .map(|tensor| match tensor.home {
+                Home::Arena(Arena::Gradients, offset) => (offset, tensor.shape.padded_elements()),
+                home => panic!("{} is in {home:?}", tensor.name),
+            })
+            .filter(|(offset, _)| *offset >= end)
+            .collect();
+        assert!(ranges.len() >= 2);
+        ranges.sort_unstable();
+        for (offset, len) in ranges {
+            assert!(offset >= end && offset % 64 == 0);
+            end = offset + len;
+        }
+        assert!(end <= graph.gradients_len());
+    }
+}
+
+/// The sum over both uses needs each use's own sum first.
+#[test]
+fn a_parameter_used_twice_has_its_parts_added_up() {
+    let mut graph = Graph::new(target(MicroKernel::Direct));
+    let geometry = Conv2d {
+        input: [8, 16, 16, 4],
+        filters: 4,
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+        relu: false,
+    };
+    let x = graph.input("x", [8, 16, 16, 4]);
+    let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
+    let y = graph.conv2d("y", geometry, x, w);
+    let z = graph.conv2d("z", geometry, y, w);
+    let dz = graph.input("dz", [8, 16, 16, 4]);
+    let (dispatches, _) = graph.record_backward(&[(z, dz)], &[]);
+    let sums = dispatches.iter().filter(|dispatch| dispatch.name.ends_with("= sum of parts")).count();
+    let gradient = graph.parameters()[0].gradient;
+    assert_eq!((sums, graph.gradient_parts(gradient)), (2, (gradient, 1)));
 }
 
 #[test]

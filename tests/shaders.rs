@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, Mode, Target};
+use wgrad::graph::{Access, Dispatch, Graph, Home, Mode, Target};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::model::Sequential;
-use wgrad::ops::Padding;
+use wgrad::ops::{Conv2d, MINIBATCH_HEADER, Padding};
 use wgrad::optim::Adam;
 
 /// Networks that use each operation with aligned and odd channels.
@@ -33,8 +33,32 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         all.extend(graph.record_forward(Mode::Train));
         all.extend(graph.record_backward(&[(y, dy)], &[x]).0);
         all.extend(graph.record_forward(Mode::Infer));
-        all.extend(Adam::default().record(&mut graph, built.minibatch));
+        all.extend(Adam::default().record(&mut graph, built.minibatch).0);
     }
+    // A parameter used twice, the parts of whose gradient the optimizer can't add up, and a relu whose gradient stands
+    // alone, because it comes from above.
+    let geometry = Conv2d {
+        input: [8, 16, 16, 4],
+        filters: 4,
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+        relu: true,
+    };
+    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let x = graph.input("x", geometry.input);
+    let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
+    let y = graph.conv2d("y", geometry, x, w);
+    let z = graph.conv2d("z", geometry, y, w);
+    let dz = graph.input("dz", geometry.input);
+    // A loss of logits that no dense layer makes.
+    let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + 3], Home::Minibatch);
+    let logits = graph.input("logits", [3, 5]);
+    graph.softmax_cross_entropy(logits, minibatch);
+    all.extend(graph.record_forward(Mode::Train));
+    all.extend(graph.record_backward(&[(z, dz)], &[logits]).0);
+    all.extend(graph.record_forward(Mode::Infer));
     let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all

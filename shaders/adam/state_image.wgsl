@@ -1,7 +1,7 @@
 // Weights and both moments as images of 1024 texels a row.
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read_write>;
-@group(0) @binding(3) var m: texture_storage_2d<rgba32float, read_write>;
-@group(0) @binding(4) var v: texture_storage_2d<rgba32float, read_write>;
+@group(0) @binding(4) var m: texture_storage_2d<rgba32float, read_write>;
+@group(0) @binding(5) var v: texture_storage_2d<rgba32float, read_write>;
 
 fn read_state(i: u32) -> State {
     let texel = vec2(i % 1024u, i / 1024u);

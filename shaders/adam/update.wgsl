@@ -1,7 +1,10 @@
 // Kingma & Ba 2015 as Keras writes it: w -= alpha m / (sqrt(v) + epsilon), where the host gives
-// alpha = rate sqrt(1 - beta2^t) / (1 - beta1^t) with the minibatch. One dispatch for all parameters. a = dw.
+// alpha = rate sqrt(1 - beta2^t) / (1 - beta1^t) with the minibatch. One dispatch for all parameters.
+// a = gradients, which may be in parts. d says where those are, for each BLOCK floats of the weights:
+// (first part / BLOCK, number of parts, floats from part to part / 4, 0).
 @group(0) @binding(1) var<storage, read> minibatch: array<u32>; // alpha is word 2
 override COUNT: u32;
+override BLOCK: u32;
 // 1 - beta, taken by the host in f64: as f32, 1 - 0.999 is off by 1.3e-5.
 override NEW1: f32;
 override NEW2: f32;
@@ -13,6 +16,18 @@ struct State {
     v: vec4<f32>,
 }
 
+// The sum of the parts, in their order.
+fn gradient(i: u32) -> vec4<f32> {
+    let block = vec4<u32>(read_d(i / BLOCK * 4u));
+    let first = block.x * BLOCK + i % BLOCK;
+    if (block.y == 1u) { return read_a(first); }
+    var sum = vec4<f32>();
+    for (var part = 0u; part < block.y; part++) {
+        sum += read_a(first + part * block.z * 4u);
+    }
+    return sum;
+}
+
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -21,7 +36,7 @@ fn main(
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
     if (i * 4u < COUNT) {
-        let dw = read_a(i * 4u);
+        let dw = gradient(i * 4u);
         var state = read_state(i);
         state.m += (dw - state.m) * NEW1;
         state.v += (dw * dw - state.v) * NEW2;

@@ -107,11 +107,13 @@ impl Executor {
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);
-        dispatches.extend(options.adam.record(&mut graph, built.minibatch));
+        let (update, (blocks, block_values)) = options.adam.record(&mut graph, built.minibatch);
+        dispatches.extend(update);
         let train = Plan::new(&graph, dispatches, &[])?;
         let dispatches = graph.record_forward(Mode::Infer);
         let infer = Plan::new(&graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
+        program.write(&graph, &train, blocks, &block_values);
         let minibatch = graph.tensor(built.minibatch).bytes();
         let executor = Self {
             // As many on the device as are being encoded.
@@ -285,7 +287,11 @@ impl Executor {
     /// What the device reports.
     pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
-        self.read_parameters(|parameter| parameter.weights).await
+        let mut rows = Vec::new();
+        for parameter in self.graph.parameters() {
+            rows.push(self.program.read(&self.graph, &self.train, parameter.weights).await?);
+        }
+        Ok(self.named(&rows))
     }
 
     /// The gradients that the last training step made, named and shaped as the parameters.
@@ -294,14 +300,18 @@ impl Executor {
     /// What the device reports.
     pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
-        self.read_parameters(|parameter| parameter.gradient).await
+        let mut rows = Vec::new();
+        for parameter in self.graph.parameters() {
+            rows.push(self.program.read_gradient(&self.graph, &self.train, parameter).await?);
+        }
+        Ok(self.named(&rows))
     }
 
-    async fn read_parameters(&self, tensor: impl Fn(&Parameter) -> TensorId) -> Result<Vec<NamedTensor>, Error> {
+    /// Kernels and biases from the elements of a tensor like the weights of each parameter.
+    fn named(&self, rows: &[Vec<f32>]) -> Vec<NamedTensor> {
         let mut tensors = Vec::new();
-        for parameter in self.graph.parameters() {
-            let rows = self.program.read(&self.graph, &self.train, tensor(parameter)).await?;
-            let values = parameter.unpad(&rows);
+        for (parameter, rows) in self.graph.parameters().iter().zip(rows) {
+            let values = parameter.unpad(rows);
             let (kernel, bias) = values.split_at(parameter.kernel_len());
             let name = format!("{}/kernel", parameter.layer);
             tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
@@ -310,7 +320,7 @@ impl Executor {
                 tensors.push(NamedTensor { name, shape: vec![parameter.columns()], values: bias.to_vec() });
             }
         }
-        Ok(tensors)
+        tensors
     }
 
     /// Replaces all parameters; the optimizer's state stays.

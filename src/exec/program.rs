@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks, Timestamps};
-use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Plan, TensorId};
+use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Parameter, Plan, TensorId};
 use crate::kernel::Storage;
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
@@ -61,7 +61,8 @@ impl Program {
         // Memory is as large as the largest use of it in any plan.
         let mut sizes: Vec<(BufferKey, String, u64, Storage)> = Vec::new();
         for arena in Arena::ALL {
-            sizes.push((BufferKey::Arena(arena), format!("{arena:?}"), graph.arena_len() as u64 * 4, floats));
+            let len = if arena == Arena::Gradients { graph.gradients_len() } else { graph.arena_len() };
+            sizes.push((BufferKey::Arena(arena), format!("{arena:?}"), len as u64 * 4, floats));
         }
         for plan in plans {
             for (slot, bytes) in plan.slot_bytes.iter().enumerate() {
@@ -199,6 +200,24 @@ impl Program {
         let shape = &graph.tensor(tensor).shape;
         let padded = memory.read(&self.gpu, offset, shape.padded_elements() as u64 * 4).await?;
         Ok(padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect())
+    }
+
+    /// Reads the gradient of a parameter, the sum of its parts.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, parameter: &Parameter) -> Result<Vec<f32>, GpuError> {
+        let (tensor, count) = graph.gradient_parts(parameter.gradient);
+        let values = self.read(graph, plan, tensor).await?;
+        if count == 1 {
+            return Ok(values);
+        }
+        // In the order of the optimizer.
+        let mut sum = vec![0.0; values.len() / count];
+        for part in values.chunks(sum.len()) {
+            sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(sum)
     }
 }
 

@@ -12,13 +12,14 @@ impl Graph {
     /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`.
     ///
     /// Parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
-    /// if it is `wanted`.
+    /// if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
     pub fn record_backward(
         &mut self,
         upstream: &[(TensorId, TensorId)],
         wanted: &[TensorId],
     ) -> (Vec<Dispatch>, Gradients) {
         let nodes = std::mem::take(&mut self.nodes);
+        self.parts.clear();
         let home: Gradients = self.parameters.iter().map(|p| (p.weights, p.gradient)).collect();
 
         // A tensor needs a gradient if it is asked for, or if one that needs it is made from it.

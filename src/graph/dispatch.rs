@@ -33,7 +33,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Bytes of the tensors that it reads and writes; it must move as many at least.
+    /// Bytes of the tensors that it reads and writes. It must move as many at least; but the optimizer, which binds all
+    /// of an arena, leaves out the places of gradients that are in parts elsewhere.
     pub fn bytes(&self, graph: &Graph) -> u64 {
         let bytes = |binding: &Binding| {
             let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
@@ -91,6 +92,11 @@ impl<'g> Recorder<'g> {
     /// What the schedule is for.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// As [`Graph::leave_in_parts`].
+    pub(crate) fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
+        self.graph.leave_in_parts(gradient, count)
     }
 
     /// What was recorded, in order.

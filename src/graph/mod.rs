@@ -23,7 +23,10 @@ use crate::kernel::{MicroKernel, Storage};
 use crate::shape::Shape;
 
 /// Floats to which the start of a parameter is aligned: WebGPU's 256 bytes for the offset of a binding.
-const ARENA_ALIGNMENT: usize = 64;
+pub(crate) const ARENA_ALIGNMENT: usize = 64;
+
+/// Most floats of the gradients' arena that parts may fill: 128 MiB, WebGPU's default limit of a binding.
+const MOST_GRADIENTS: usize = 1 << 25;
 
 /// What a schedule is recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub struct Parameter {
     pub bias: bool,
     /// The weights, in [`Arena::Weights`].
     pub weights: TensorId,
-    /// Their gradient, at the same offset in [`Arena::Gradients`].
+    /// Their gradient, at the same offset in [`Arena::Gradients`]; or its parts are: see [`Graph::gradient_parts`].
     pub gradient: TensorId,
     /// First float in memory of the arenas.
     pub offset: usize,
@@ -114,6 +117,17 @@ impl Parameter {
     }
 }
 
+/// Where [`Arena::Gradients`] has the gradient of one block of weights, a few floats that lie in one parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GradientBlock {
+    /// First float of the first part.
+    pub first: usize,
+    /// Parts; the gradient is their sum.
+    pub parts: usize,
+    /// Floats from one part to the next.
+    pub part_len: usize,
+}
+
 /// Tensors and the nodes between them, in order of construction.
 #[derive(Debug)]
 pub struct Graph {
@@ -121,6 +135,10 @@ pub struct Graph {
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
     arena_len: usize,
+    /// Floats of the gradients' arena with the parts of gradients.
+    gradients_len: usize,
+    /// Gradients of parameters that are left in parts: the tensor of all parts, and their number.
+    parts: HashMap<TensorId, (TensorId, usize)>,
     target: Target,
     tuning: Tuning,
     /// Outputs of operations that end in a relu.
@@ -137,6 +155,8 @@ impl Graph {
             nodes: Vec::new(),
             parameters: Vec::new(),
             arena_len: 0,
+            gradients_len: 0,
+            parts: HashMap::new(),
             target,
             tuning: Tuning::default(),
             relus: HashSet::new(),
@@ -174,9 +194,51 @@ impl Graph {
         &self.parameters
     }
 
-    /// Floats in each arena.
+    /// Floats of the parameters in each arena.
     pub fn arena_len(&self) -> usize {
         self.arena_len
+    }
+
+    /// Floats in [`Arena::Gradients`]: those of the parameters, and then the parts of gradients.
+    pub fn gradients_len(&self) -> usize {
+        self.gradients_len.max(self.arena_len)
+    }
+
+    /// A tensor for `count` parts of `gradient`, one after the other, which nothing adds up until the optimizer does;
+    /// none if `gradient` is not a parameter's own, or if the arena would grow too large.
+    fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
+        let tensor = self.tensor(gradient);
+        let Home::Arena(Arena::Gradients, _) = tensor.home else { return None };
+        let part_len = tensor.shape.padded_elements();
+        let offset = self.gradients_len();
+        // The last block of a part may reach past it.
+        let end = offset + (count - 1) * part_len + part_len.next_multiple_of(ARENA_ALIGNMENT);
+        if end > MOST_GRADIENTS {
+            return None;
+        }
+        let (name, shape) = (format!("{} parts", tensor.name), [count, tensor.shape.rows(), tensor.shape.columns()]);
+        self.gradients_len = end.next_multiple_of(ARENA_ALIGNMENT);
+        let parts = self.add_tensor(name, shape, Home::Arena(Arena::Gradients, offset));
+        self.parts.insert(gradient, (parts, count));
+        Some(parts)
+    }
+
+    /// The tensor that holds a parameter's gradient after a backward pass, and in how many parts, one after the other.
+    pub fn gradient_parts(&self, gradient: TensorId) -> (TensorId, usize) {
+        self.parts.get(&gradient).copied().unwrap_or((gradient, 1))
+    }
+
+    /// Where the gradients are, for each [`ARENA_ALIGNMENT`] floats of the weights.
+    pub(crate) fn gradient_blocks(&self) -> Vec<GradientBlock> {
+        let mut blocks = Vec::with_capacity(self.arena_len / ARENA_ALIGNMENT);
+        for parameter in &self.parameters {
+            let (tensor, parts) = self.gradient_parts(parameter.gradient);
+            let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
+            let part_len = self.tensor(parameter.gradient).shape.padded_elements();
+            let firsts = (start..start + part_len).step_by(ARENA_ALIGNMENT);
+            blocks.extend(firsts.map(|first| GradientBlock { first, parts, part_len }));
+        }
+        blocks
     }
 
     /// The tensor that holds the elements: a view's source, else the tensor itself.

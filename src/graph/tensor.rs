@@ -6,7 +6,7 @@ use crate::shape::Shape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub(super) usize);
 
-/// Buffers that hold all parameters, one after the other, at equal offsets.
+/// Buffers that hold all parameters, one after the other, at equal offsets; gradients in parts follow theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arena {
     /// The weights.

@@ -209,15 +209,18 @@ impl Conv2d {
         let key = self.key("dw", pooled);
         let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
         let name = recorder.graph().tensor(dw).name.clone();
-        let result = if product.parts() == 1 {
-            dw
+        let (result, summed) = if product.parts() == 1 {
+            (dw, true)
+        } else if let Some(parts) = recorder.leave_in_parts(dw, product.parts()) {
+            // The optimizer adds them up.
+            (parts, true)
         } else {
-            recorder.temporary(format!("{name} parts"), [product.parts(), rows, self.filters])
+            (recorder.temporary(format!("{name} parts"), [product.parts(), rows, self.filters]), false)
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
         let dispatch = self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
         product.complete(dispatch, self.flops(pixels)).record();
-        if product.parts() > 1 {
+        if !summed {
             let shape = recorder.graph().tensor(dw).shape.clone();
             recorder
                 .dispatch(format!("{name} = sum of parts"))

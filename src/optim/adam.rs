@@ -1,6 +1,6 @@
 //! Adam, as Keras writes it.
 
-use crate::graph::{Access, Arena, Dispatch, Graph, Home, Mode, Recorder, TensorId};
+use crate::graph::{ARENA_ALIGNMENT, Access, Arena, Dispatch, Graph, Home, Mode, Recorder, TensorId};
 use crate::kernel::{Storage, wgsl};
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's.
@@ -30,19 +30,33 @@ impl Adam {
         self.learning_rate as f32 * (1.0 - power(self.beta2)).sqrt() / (1.0 - power(self.beta1))
     }
 
-    /// Records the update of all parameters of `graph`, in one dispatch; `alpha` comes with the minibatch.
-    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Vec<Dispatch> {
+    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; `alpha`
+    /// comes with the minibatch. It reads where the gradients are from a table, which the host must write before the
+    /// first run: the tensor and its values.
+    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> (Vec<Dispatch>, (TensorId, Vec<f32>)) {
         let count = graph.arena_len();
-        let [w, dw, m, v] =
-            Arena::ALL.map(|arena| graph.add_tensor(format!("{arena:?}"), [count], Home::Arena(arena, 0)));
+        let [w, dw, m, v] = Arena::ALL.map(|arena| {
+            let len = if arena == Arena::Gradients { graph.gradients_len() } else { count };
+            graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, 0))
+        });
+        let blocks = graph.gradient_blocks();
+        let most_parts = blocks.iter().map(|block| block.parts).max().unwrap_or(1);
+        let additions: usize = blocks.iter().map(|block| (block.parts - 1) * ARENA_ALIGNMENT).sum();
+        let values = (blocks.iter())
+            // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
+            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, 0])
+            .map(|value| value as f32)
+            .collect();
+        let table = graph.input("gradient blocks", [blocks.len(), 4]);
         let mut recorder = Recorder::new(graph, Mode::Train);
         let mut dispatch = recorder
             .dispatch("adam")
             .a(dw)
             .bind(1, minibatch, Access::Read)
             .bind(2, w, Access::ReadWrite)
-            .bind(3, m, Access::ReadWrite)
-            .bind(4, v, Access::ReadWrite)
+            .d(Some(table))
+            .bind(4, m, Access::ReadWrite)
+            .bind(5, v, Access::ReadWrite)
             .source(wgsl!("adam/update"));
         dispatch = match dispatch.storage(w) {
             Storage::Buffers => dispatch.shared(wgsl!("adam/state_buffer")),
@@ -52,8 +66,10 @@ impl Adam {
             .constant("NEW1", 1.0 - self.beta1)
             .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
-            .quads(count, 12 * count)
+            .size("BLOCK", ARENA_ALIGNMENT)
+            .quads(count, 0)
+            .cost(12 * count + additions, most_parts)
             .record();
-        recorder.finish()
+        (recorder.finish(), (table, values))
     }
 }

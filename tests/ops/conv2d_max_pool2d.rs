@@ -168,7 +168,7 @@ fn two_layers(
         program.write(&graph, &plan, upstream, &dy);
         program.run(0);
         let dx = gpu().block_on(program.read(&graph, &plan, found[&input])).unwrap();
-        let dw = gpu().block_on(program.read(&graph, &plan, parameters[0].gradient)).unwrap();
+        let dw = gpu().block_on(program.read_gradient(&graph, &plan, &parameters[0])).unwrap();
         crate::harness::assert_close(&format!("{name} ({micro_kernel}) dx"), &dx, &gradients[0], 1e-4);
         crate::harness::assert_close(
             &format!("{name} ({micro_kernel}) dw"),

@@ -105,7 +105,6 @@ impl Case {
         dispatches.extend(backward);
         let mut results = vec![y];
         results.extend(wanted.iter().map(|input| gradients[input]));
-        results.extend(graph.parameters().iter().map(|parameter| parameter.gradient));
         let plan = Plan::new(&graph, dispatches, &results).unwrap();
         let program = Program::new(gpu(), &graph, &[&plan], checks).unwrap();
 
@@ -118,14 +117,15 @@ impl Case {
         program.write(&graph, &plan, dz, &upstream(shape.elements()));
         if let Some(parameter) = graph.parameters().first() {
             program.write(&graph, &plan, parameter.weights, &parameter.pad(&values[values.len() - 1]));
-            let rows = graph.tensor(parameter.gradient).shape.elements();
-            program.write(&graph, &plan, parameter.gradient, &vec![f32::NAN; rows]);
+            let (gradient, _) = graph.gradient_parts(parameter.gradient);
+            program.write(&graph, &plan, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()]);
         }
         program.run(0);
         let mut read: Vec<Vec<f32>> =
             results.iter().map(|tensor| gpu().block_on(program.read(&graph, &plan, *tensor)).unwrap()).collect();
-        if let (Some(parameter), Some(gradient)) = (graph.parameters().first(), read.last_mut()) {
-            *gradient = parameter.unpad(gradient);
+        for parameter in graph.parameters() {
+            let rows = gpu().block_on(program.read_gradient(&graph, &plan, parameter)).unwrap();
+            read.push(parameter.unpad(&rows));
         }
         read
     }
