@@ -8,7 +8,7 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
+use crate::graph::{BufferKey, Graph, Mode, Plan, Target, Tuning};
 use crate::kernel::MicroKernel;
 use crate::model::{Sequential, glorot_uniform};
 use crate::optim::Adam;
