@@ -144,13 +144,13 @@ impl fmt::Display for Profile {
         )?;
         writeln!(
             f,
-            "{:>3}  {:<30} {:<30} {:>10} {:>7} {:>9} {:>8} {:>8}",
+            "{:>3}  {:<32} {:<34} {:>10} {:>7} {:>9} {:>8} {:>8}",
             "#", "step", "kind", "time (us)", "share", "GFLOP/s", "GB/s", "roofline"
         )?;
         for (i, step) in self.steps.iter().enumerate() {
             writeln!(
                 f,
-                "{i:>3}  {:<30} {:<30} {:>10.1} {:>5.1} % {:>9.1} {:>8.1} {:>6.1} %",
+                "{i:>3}  {:<32} {:<34} {:>10.1} {:>5.1} % {:>9.1} {:>8.1} {:>6.1} %",
                 step.name,
                 step.kind,
                 step.microseconds,
@@ -160,8 +160,8 @@ impl fmt::Display for Profile {
                 100.0 * step.roofline
             )?;
         }
-        writeln!(f, "     {:<61} {:>10.1}", "sum of the steps", self.sum_microseconds)?;
-        write!(f, "     {:<61} {:>10.1}", "all as one submission", self.whole_microseconds)
+        writeln!(f, "     {:<67} {:>10.1}", "sum of the steps", self.sum_microseconds)?;
+        write!(f, "     {:<67} {:>10.1}", "all as one submission", self.whole_microseconds)
     }
 }
 

@@ -296,7 +296,8 @@ fn fuse(graph: &mut Graph, names: &[String], layers: &[Layer], x: TensorId) -> O
         return None;
     }
     let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true);
-    Some((graph.conv2d_max_pool2d(&names[1], convolution, x, w), 2))
+    let name = format!("{} + {}", names[0], names[1]);
+    Some((graph.conv2d_max_pool2d(&name, convolution, x, w), 2))
 }
 
 fn append(graph: &mut Graph, name: &str, layer: &Layer, x: TensorId) -> Result<TensorId, ModelError> {

@@ -58,8 +58,9 @@ impl DenseSoftmaxCrossEntropy {
     ) {
         let [rows, features] = self.dense.input;
         let products = rows * features * self.dense.units;
+        let name = format!("{} + loss", recorder.graph().tensor(self.logits).name);
         let dispatch = recorder
-            .dispatch("loss")
+            .dispatch(name)
             .a(inputs[0])
             .b(inputs[1])
             .f(f)
