@@ -1,6 +1,7 @@
 //! Time of every step of the tutorial network's schedules, and of larger products, under the adapter's ceilings:
 //! `cargo bench --bench dispatch -- [batch size] [micro-kernel]`; without a batch size 32, 128 and 1024.
 
+mod arguments;
 mod tutorial;
 
 use std::error::Error;
@@ -13,7 +14,7 @@ use wgrad::graph::{Graph, Mode, Plan, PlanError, Target, TensorId};
 use wgrad::ops::{Conv2d, Dense, Padding};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = tutorial::Arguments::parse()?;
+    let arguments = arguments::Arguments::parse()?;
     let gpu = tutorial::open()?;
     println!("{} ({})\n", gpu.info().name, gpu.info().driver_info);
     let start = Instant::now();

@@ -1,7 +1,6 @@
 //! How cost grows: images per second and memory of the tutorial network by batch size, and by size of the data set; a
 //! table, JSON and plots: `cargo bench --bench scaling -- [--rounds N] [--plots DIR]`.
 
-#[allow(dead_code)]
 mod tutorial;
 
 use std::error::Error;

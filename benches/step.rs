@@ -2,6 +2,7 @@
 //! time to the first step with and without the driver's cache of compiled shaders:
 //! `cargo bench --bench step -- [batch size] [micro-kernel]`.
 
+mod arguments;
 mod tutorial;
 
 use std::error::Error;
@@ -22,7 +23,7 @@ const ENCODED: usize = 200;
 const FIRST_STEP: &str = "--first-step";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = tutorial::Arguments::parse()?;
+    let arguments = arguments::Arguments::parse()?;
     let batch_size = arguments.batch_size.unwrap_or(32);
     let start = Instant::now();
     let gpu = tutorial::open()?;

@@ -158,19 +158,16 @@ fn parts_of_gradients_do_not_overlap() {
     }
 }
 
+/// A convolution by 1 x 1 to four channels.
+fn pointwise(input: [usize; 4]) -> Conv2d {
+    Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: false }
+}
+
 /// The sum over both uses needs each use's own sum first.
 #[test]
 fn a_parameter_used_twice_has_its_parts_added_up() {
     let mut graph = Graph::new(target(MicroKernel::Direct));
-    let geometry = Conv2d {
-        input: [8, 16, 16, 4],
-        filters: 4,
-        kernel: [1, 1],
-        stride: [1, 1],
-        padding: Padding::Valid,
-        bias: true,
-        relu: false,
-    };
+    let geometry = pointwise([8, 16, 16, 4]);
     let x = graph.input("x", [8, 16, 16, 4]);
     let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
     let y = graph.conv2d("y", geometry, x, w);
@@ -206,15 +203,7 @@ fn a_read_and_a_write_of_one_buffer_are_refused() {
 #[test]
 fn a_loop_that_llvmpipe_would_cut_short_is_refused() {
     let mut graph = Graph::new(target(MicroKernel::Tile));
-    let geometry = Conv2d {
-        input: [1, 1, 1, 70_000],
-        filters: 4,
-        kernel: [1, 1],
-        stride: [1, 1],
-        padding: Padding::Valid,
-        bias: true,
-        relu: false,
-    };
+    let geometry = pointwise([1, 1, 1, 70_000]);
     let x = graph.input("x", [1, 1, 1, 70_000]);
     let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
     graph.conv2d("y", geometry, x, w);

@@ -1,4 +1,4 @@
-//! What the benches share: their arguments, the tutorial network after its first step, and where results go.
+//! What the benches share: the tutorial network after its first step, and where results go.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,25 +9,6 @@ use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
-
-/// `[batch size] [micro-kernel]`; options, which `cargo bench` adds of its own, count for nothing.
-pub struct Arguments {
-    pub batch_size: Option<usize>,
-    pub micro_kernel: Option<MicroKernel>,
-}
-
-impl Arguments {
-    /// Those of this process.
-    pub fn parse() -> Result<Self, String> {
-        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-        let batch_size = words.first().map(|word| match word.parse() {
-            Ok(0) | Err(_) => Err(format!("`{word}` is no batch size")),
-            Ok(batch_size) => Ok(batch_size),
-        });
-        let micro_kernel = words.get(1).map(|word| word.parse());
-        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel: micro_kernel.transpose()? })
-    }
-}
 
 /// Opens the best adapter.
 pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {

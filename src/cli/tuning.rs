@@ -31,14 +31,11 @@ pub struct Tune {
 impl Tune {
     /// Measures, prints the table and keeps the choices.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let batch_size = self.batch_size.get()?;
         let gpu = Arc::new(self.device.open()?);
         say(&adapter_line(gpu.info()));
         let model = Sequential::tutorial([32, 32, 3], 10);
-        let options = Options {
-            batch_size: self.batch_size.get()?,
-            micro_kernel: self.device.micro_kernel(),
-            ..Options::default()
-        };
+        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         measure(&gpu, &model, &options)?;
         Ok(ExitCode::SUCCESS)
     }
