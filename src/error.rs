@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::data::DataError;
+use crate::exchange::ExchangeError;
 use crate::gpu::GpuError;
 use crate::graph::PlanError;
 use crate::model::ModelError;
@@ -26,6 +27,9 @@ pub enum Error {
     /// Weights that don't fit the network.
     #[error("weights: {0}")]
     Weights(String),
+    /// Files of weights.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// Training, or its files.
     #[error(transparent)]
     Train(#[from] TrainError),

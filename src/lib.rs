@@ -42,6 +42,7 @@
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
 //! train                 the loop and its observers: history, progress, files, timeline
+//! exchange              networks as files of other programs
 //! exec                  joins graph and device: program, staging ring, readback ring, profiler
 //! model   |  data       layers, initial weights  |  data sets, sampler, loader
 //! optim                 one file an optimizer
@@ -55,6 +56,7 @@
 
 pub mod data;
 mod error;
+pub mod exchange;
 pub mod exec;
 pub mod gpu;
 pub mod graph;

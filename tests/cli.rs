@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wgrad::data::cifar10::{FILE_BYTES, FILES};
 use wgrad::data::download::ARCHIVE_NAME;
-use wgrad::train::read_weights;
+use wgrad::exchange::Weights;
 
 /// The adapter of all tests: a software one gives the same bits every time, but macOS has none.
 const ADAPTER: &str = if cfg!(target_os = "macos") { "--adapter 0" } else { "--adapter software" };
@@ -216,7 +216,7 @@ fn one_seed_gives_equal_files_and_eval_agrees() {
     assert_eq!(history["evaluation"]["loss"], history["epochs"][1]["val_loss"]);
 
     let mut shapes: Vec<_> =
-        read_weights(&weights).unwrap().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
+        Weights::read(&weights).unwrap().tensors.into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
     shapes.sort();
     let shapes: Vec<_> = shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
     let expected: [(&str, &[usize]); 10] = [
@@ -399,7 +399,7 @@ mod signals {
             assert!(history["evaluation"].is_null());
             assert_eq!(history["epochs"][0]["epoch"], 1);
             assert_eq!(json(&out.path().join("config.json"))["epochs"], 1000);
-            assert_eq!(read_weights(&out.path().join("weights.safetensors")).unwrap().len(), 10);
+            assert_eq!(Weights::read(&out.path().join("weights.safetensors")).unwrap().tensors.len(), 10);
         }
     }
 }

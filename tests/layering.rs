@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// From the top down; modules of one line don't import each other.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["cli"],
     &["train"],
     &["exec"],
+    &["exchange"],
     &["model", "data"],
     &["optim"],
     &["ops"],

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use wgrad::data::Batch;
-use wgrad::exec::{Executor, NamedTensor, Options};
+use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
-use wgrad::model::Sequential;
+use wgrad::model::{NamedTensor, Sequential};
 use wgrad::ops::Padding;
 
 /// The script's `hash` for a salt of 0.

@@ -7,8 +7,8 @@ use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
 use wgrad::graph::{Access, Dispatch, Graph, Home, Mode, Target};
 use wgrad::kernel::{MicroKernel, Storage};
-use wgrad::model::Sequential;
-use wgrad::ops::{Conv2d, MINIBATCH_HEADER, Padding};
+use wgrad::model::{Activation, BuildOptions, Sequential};
+use wgrad::ops::{Augmentation, Conv2d, MINIBATCH_HEADER, Padding};
 use wgrad::optim::Adam;
 
 /// Networks that use each operation with aligned and odd channels.
@@ -18,14 +18,22 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .conv2d_with(6, [3, 2], [2, 1], Padding::Same)
         .relu()
         .max_pool2d_with([3, 3], [2, 2])
+        .activation(Activation::Gelu)
+        .average_pool2d(2)
+        .dropout(0.5)
         .flatten()
         .dense(11)
         .relu()
-        .dense(5);
+        .dense(7)
+        .activation(Activation::Tanh)
+        .dense(5)
+        .activation(Activation::Sigmoid);
     let mut all = Vec::new();
     for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
-        let built =
-            model.build(5, Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap();
+        let target = Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 };
+        let augmentation = Augmentation { flip: true, crop: 2, cutout: 3 };
+        let options = BuildOptions { augmentation, ..BuildOptions::default() };
+        let built = model.build_with(5, target, options).unwrap();
         let mut graph = built.graph;
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x);
@@ -55,7 +63,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     // A loss of logits that no dense layer makes.
     let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + 3], Home::Minibatch);
     let logits = graph.input("logits", [3, 5]);
-    graph.softmax_cross_entropy(logits, minibatch);
+    graph.softmax_cross_entropy(logits, minibatch, 0.1);
     all.extend(graph.record_forward(Mode::Train));
     all.extend(graph.record_backward(&[(z, dz)], &[logits]).0);
     all.extend(graph.record_forward(Mode::Infer));

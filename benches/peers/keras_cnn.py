@@ -20,6 +20,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import layers
 
 
 def read(files, limit):
@@ -30,9 +31,8 @@ def read(files, limit):
     return images.astype(np.float32) / np.float32(255), data[:, 0].astype(np.int64)
 
 
-def build():
-    layers = keras.layers
-    model = keras.Sequential(
+def build(hidden=64):
+    return keras.Sequential(
         [
             keras.Input((32, 32, 3)),
             layers.Conv2D(32, 3, activation="relu"),
@@ -41,10 +41,14 @@ def build():
             layers.MaxPooling2D(2),
             layers.Conv2D(64, 3, activation="relu"),
             layers.Flatten(),
-            layers.Dense(64, activation="relu"),
+            layers.Dense(hidden, activation="relu"),
             layers.Dense(10),
         ]
     )
+
+
+def compiled(model):
+    """The model with a fresh optimizer."""
     model.compile(
         optimizer="adam",
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -92,7 +96,7 @@ def main():
 
     train_x, train_y = read([folder / f"data_batch_{k}.bin" for k in range(1, 6)], args.limit)
     test_x, test_y = read([folder / "test_batch.bin"], None)
-    model = build()
+    model = compiled(build())
     report = Report(len(train_x))
     model.fit(
         train_x,

@@ -1,4 +1,5 @@
-// loss = mean over the rows of logsumexp(logits) - logits[label]; dlogits = (softmax(logits) - onehot(label)) / rows.
+// loss = mean over the rows of logsumexp(logits) - dot(target, logits); dlogits = (softmax(logits) - target) / rows.
+// target = (1 - SMOOTHING) onehot(label) + SMOOTHING / CLASSES.
 // One workgroup takes the whole batch, so that the sums have one order. Rows past the minibatch's length count nothing
 // and get a gradient of zero. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
 // their gradient goes further, another file says.
@@ -9,6 +10,7 @@ override CLASSES: u32;
 override STRIDE: u32;
 override LABELS: u32;
 override SLOTS: u32;
+override SMOOTHING: f32;
 
 const LOWEST = -3.4028234e38;
 
@@ -47,7 +49,14 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             sum += e.x + e.y + e.z + e.w;
         }
         if (row < length) {
-            loss += log(sum) - (logits_of(row, label / 4u * 4u)[label % 4u] - largest);
+            var aim = (1.0 - SMOOTHING) * (logits_of(row, label / 4u * 4u)[label % 4u] - largest);
+            if (SMOOTHING > 0.0) {
+                for (var j = 0u; j < CLASSES; j += 4u) {
+                    let inside = vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES);
+                    aim += SMOOTHING / f32(CLASSES) * dot(select(vec4<f32>(), logits_of(row, j) - largest, inside), vec4(1.0));
+                }
+            }
+            loss += log(sum) - aim;
             correct += u32(place == label);
         }
         if (GRADIENT) {
@@ -55,7 +64,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             for (var j = 0u; j < CLASSES; j += 4u) {
                 let softmax = exp(logits_of(row, j) - largest) / sum;
                 let onehot = vec4<f32>(vec4(j) + vec4(0u, 1u, 2u, 3u) == vec4(label));
-                let dlogits = (softmax - onehot) * scale;
+                let dlogits = (softmax - (1.0 - SMOOTHING) * onehot - SMOOTHING / f32(CLASSES)) * scale;
                 put_gradient(row, j, select(vec4<f32>(), dlogits, vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES)));
             }
             end_row(row);

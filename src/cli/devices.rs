@@ -12,6 +12,7 @@ use super::units;
 
 /// Options of `wgrad devices`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: wgrad devices --json")]
 pub struct Devices {
     /// The interface to the driver; GL is listed only when asked for
     #[arg(long, value_enum)]

@@ -9,18 +9,22 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{anyhow, bail};
 use clap::Args;
 use serde::Serialize;
+use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
-use wgrad::model::Sequential;
-use wgrad::train::{AdapterConfig, Evaluation, evaluate, read_weights, result_line};
+use wgrad::train::{AdapterConfig, Evaluation, evaluate, result_line};
 
+use super::model_options::ModelOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 
 /// Options of `wgrad eval`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: wgrad eval --weights runs/latest/weights.safetensors")]
 pub struct Eval {
     /// Weights that `wgrad train` wrote
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
+    #[command(flatten)]
+    model: ModelOptions,
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
@@ -45,17 +49,17 @@ impl Eval {
     /// Evaluates the weights on the test set.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
-        let weights = read_weights(&self.weights)?;
+        let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
         let dataset = self.data.open()?;
         let gpu = Arc::new(self.device.open()?);
         let mut out = io::stdout();
         if !self.json {
             writeln!(out, "{}\n{}", adapter_line(gpu.info()), dataset_line(&dataset))?;
         }
-        let model = Sequential::tutorial(dataset.image_shape, dataset.class_names.len());
+        let model = self.model.of_weights(&weights, &dataset)?;
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
-        executor.set_parameters(&weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
         let evaluation = evaluate(&mut executor, &dataset.test, &AtomicBool::new(false))?;
         let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
         if self.json {

@@ -24,8 +24,11 @@ pub fn layer_table(layers: &[LayerSummary]) -> String {
         lines.push(row('│', [name, format!("(None{sizes})"), units::count(layer.parameters as u64)]));
     }
     lines.push(rule('└', '─', '┴', '┘'));
-    let total = layers.iter().map(|layer| layer.parameters as u64).sum();
-    for (title, parameters) in [("Total", total), ("Trainable", total), ("Non-trainable", 0)] {
+    let sum = |trainable| {
+        layers.iter().filter(|layer| layer.trainable == trainable).map(|layer| layer.parameters as u64).sum::<u64>()
+    };
+    let (trainable, frozen) = (sum(true), sum(false));
+    for (title, parameters) in [("Total", trainable + frozen), ("Trainable", trainable), ("Non-trainable", frozen)] {
         lines.push(format!(" {title} params: {} ({})", units::count(parameters), units::bytes(parameters * 4)));
     }
     lines.join("\n")

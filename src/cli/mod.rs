@@ -3,6 +3,7 @@
 mod devices;
 mod eval;
 mod layer_table;
+mod model_options;
 mod options;
 mod plan_table;
 mod profile;

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use clap::Args;
 use wgrad::exec::{Executor, Options};
-use wgrad::model::Sequential;
 
 use super::layer_table::layer_table;
+use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
 use super::plan_table::plan_table;
 use super::units;
 
 /// Options of `wgrad summary`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: wgrad summary --model models/tutorial.toml --plan")]
 pub struct Summary {
+    #[command(flatten)]
+    model: ModelOptions,
     /// Print also what the device does in a step of training and of evaluation
     #[arg(long)]
     plan: bool,
@@ -29,7 +32,7 @@ impl Summary {
     /// Prints the layers, and the plans if asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
-        let model = Sequential::tutorial([32, 32, 3], 10);
+        let model = self.model.open([32, 32, 3], 10)?;
         let mut out = io::stdout();
         writeln!(out, "{}", layer_table(&model.summary().map_err(wgrad::Error::from)?))?;
         if self.plan {

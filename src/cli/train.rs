@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::data::Dataset;
+use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
 use wgrad::optim::Adam;
 use wgrad::train::{
     Ending, Evaluation, History, OutputDir, Phase, Progress, RunConfig, Timeline, Trainer, evaluate, result_line,
-    weights_to_bytes,
 };
 
 use super::layer_table::layer_table;
+use super::model_options::StartOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::tuning;
@@ -27,7 +28,10 @@ const ROOM_FOR_TEXT: usize = 1 << 16;
 
 /// Options of `wgrad train`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: wgrad train --epochs 3 --out runs/short")]
 pub struct Train {
+    #[command(flatten)]
+    start: StartOptions,
     /// Passes over the training images
     #[arg(long, default_value_t = 10)]
     epochs: u32,
@@ -70,7 +74,8 @@ impl Train {
         let batch_size = self.check()?;
         let dataset = self.limited(self.data.open()?)?;
         let gpu = Arc::new(self.device.open()?);
-        let model = Sequential::tutorial(dataset.image_shape, dataset.class_names.len());
+        let start = self.start.open(&dataset)?;
+        let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
         let room = weight_bytes + ROOM_FOR_TEXT + if self.profile { ROOM_FOR_PROFILE } else { 0 };
@@ -86,7 +91,7 @@ impl Train {
             micro_kernel: self.device.micro_kernel(),
             ..Options::default()
         };
-        options.tuning = if self.tune {
+        options.build.tuning = if self.tune {
             tuning::measure(&gpu, &model, &options)?
         } else {
             tuning::load(&self.tuning, &gpu, &model, &options)?
@@ -95,6 +100,7 @@ impl Train {
         let stop = stop_on_signals()?;
         let timeline = self.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
+        start.load(&mut executor)?;
         let config = RunConfig::new(epochs, &executor, &dataset, self.limit);
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
@@ -111,7 +117,7 @@ impl Train {
             let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
             history.evaluation = evaluate(&mut executor, &dataset.test, &stop)?;
         }
-        write_files(&out, &mut executor, &history, &config)?;
+        write_files(&out, &mut executor, &model, &dataset, &history, &config)?;
         let code = report(&out, &dataset, &history, epochs);
         // After the files, because it goes on to change the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
@@ -158,10 +164,18 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn write_files(out: &OutputDir, executor: &mut Executor, history: &History, config: &RunConfig) -> anyhow::Result<()> {
+fn write_files(
+    out: &OutputDir,
+    executor: &mut Executor,
+    model: &Sequential,
+    dataset: &Dataset,
+    history: &History,
+    config: &RunConfig,
+) -> anyhow::Result<()> {
     let gpu = executor.gpu().clone();
-    let parameters = gpu.block_on(executor.parameters())?;
-    let weights = weights_to_bytes(&parameters)?;
+    let tensors = gpu.block_on(executor.parameters())?;
+    let weights = Weights { tensors, model: Some(model.clone()), class_names: dataset.class_names.clone() };
+    let weights = weights.to_bytes().map_err(wgrad::Error::from)?;
     let (csv, json, config) = (history.to_csv()?, history.to_json()?, config.to_json()?);
     out.write(&[
         ("weights.safetensors", &weights),

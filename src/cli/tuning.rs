@@ -15,6 +15,7 @@ use wgrad::graph::{Mode, ProductChoice, Tuning};
 use wgrad::model::Sequential;
 use wgrad::train::TuningCache;
 
+use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
 use super::{note, say};
 
@@ -22,6 +23,8 @@ use super::{note, say};
 #[derive(Debug, Args)]
 #[command(after_help = "Example: wgrad tune --batch-size 128")]
 pub struct Tune {
+    #[command(flatten)]
+    model: ModelOptions,
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
@@ -34,7 +37,7 @@ impl Tune {
         let batch_size = self.batch_size.get()?;
         let gpu = Arc::new(self.device.open()?);
         say(&adapter_line(gpu.info()));
-        let model = Sequential::tutorial([32, 32, 3], 10);
+        let model = self.model.open([32, 32, 3], 10)?;
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         measure(&gpu, &model, &options)?;
         Ok(ExitCode::SUCCESS)

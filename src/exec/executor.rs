@@ -8,9 +8,10 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{BufferKey, Graph, Mode, Plan, Target, Tuning};
+use crate::graph::{BufferKey, Graph, Mode, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
-use crate::model::{Sequential, glorot_uniform};
+use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
+use crate::ops::MINIBATCH_HEADER;
 use crate::optim::Adam;
 
 /// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
@@ -33,8 +34,8 @@ pub struct Options {
     pub micro_kernel: Option<MicroKernel>,
     /// Whether shaders check indices and loops.
     pub checks: RuntimeChecks,
-    /// Measured choices of how to compute matrix products; a rule's if empty.
-    pub tuning: Tuning,
+    /// How the network is built.
+    pub build: BuildOptions,
 }
 
 impl Default for Options {
@@ -45,7 +46,7 @@ impl Default for Options {
             adam: Adam::default(),
             micro_kernel: None,
             checks: RuntimeChecks::default(),
-            tuning: Tuning::default(),
+            build: BuildOptions::default(),
         }
     }
 }
@@ -63,17 +64,6 @@ impl Options {
     }
 }
 
-/// A parameter on the host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamedTensor {
-    /// Keras's name: `conv2d/kernel`.
-    pub name: String,
-    /// Sizes: HWIO for a convolution's kernel, (in, out) for a dense one's.
-    pub shape: Vec<usize>,
-    /// The elements.
-    pub values: Vec<f32>,
-}
-
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.
 #[derive(Debug)]
@@ -82,6 +72,7 @@ pub struct Executor {
     graph: Graph,
     train: Plan,
     infer: Plan,
+    logits: TensorId,
     program: Program,
     staging: StagingRing,
     readback: ReadbackRing,
@@ -103,7 +94,7 @@ impl Executor {
     /// A network that can't be built or planned, or a device without room for it.
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
-        let built = model.build_tuned(options.batch_size, target, options.tuning.clone())?;
+        let built = model.build_with(options.batch_size, target, options.build.clone())?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);
@@ -111,7 +102,7 @@ impl Executor {
         dispatches.extend(update);
         let train = Plan::new(&graph, dispatches, &[])?;
         let dispatches = graph.record_forward(Mode::Infer);
-        let infer = Plan::new(&graph, dispatches, &[])?;
+        let infer = Plan::new(&graph, dispatches, &[built.logits])?;
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
         program.write(&graph, &train, blocks, &block_values);
         let minibatch = graph.tensor(built.minibatch).bytes();
@@ -123,6 +114,7 @@ impl Executor {
             graph,
             train,
             infer,
+            logits: built.logits,
             program,
             updates: 0,
             options,
@@ -189,6 +181,11 @@ impl Executor {
         &self.infer
     }
 
+    /// Sets the step size of the steps to come.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.options.adam.learning_rate = rate;
+    }
+
     /// Bytes that buffers and images take on the device.
     pub fn device_bytes(&self) -> u64 {
         self.program.bytes()
@@ -201,8 +198,7 @@ impl Executor {
     /// What the device reports.
     pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
         self.updates += 1;
-        let alpha = self.options.adam.alpha(self.updates);
-        self.step(batch, TRAIN, alpha).await
+        self.step(batch, TRAIN).await
     }
 
     /// Encodes an evaluation step, as [`Executor::train_step`] does a training step.
@@ -210,12 +206,34 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.step(batch, INFER, 0.0).await
+        self.step(batch, INFER).await
     }
 
-    async fn step(&mut self, batch: &Batch, plan: usize, alpha: f32) -> Result<(), Error> {
-        // The device only uses the step's number to choose a slot, so wrapping does no harm.
-        let header = [self.readback.begin_step() as u32, batch.len as u32, alpha.to_bits(), 0];
+    /// Logits `[len, classes]` of a minibatch; waits for them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, Error> {
+        self.eval_step(batch).await?;
+        self.metrics().await?;
+        let mut logits = self.program.read(&self.graph, &self.infer, self.logits).await?;
+        logits.truncate(batch.len * self.graph.tensor(self.logits).shape.columns());
+        Ok(logits)
+    }
+
+    async fn step(&mut self, batch: &Batch, plan: usize) -> Result<(), Error> {
+        let Options { adam, seed, .. } = &self.options;
+        let header: [u32; MINIBATCH_HEADER] = [
+            // It only chooses a slot, so wrapping does no harm.
+            self.readback.begin_step() as u32,
+            batch.len as u32,
+            adam.alpha(self.updates).to_bits(),
+            adam.decay().to_bits(),
+            self.updates as u32,
+            *seed as u32,
+            (*seed >> 32) as u32,
+            0,
+        ];
         let parts = [bytemuck::cast_slice(&header), bytemuck::cast_slice(&batch.labels), &batch.pixels[..]];
         let staged = self.staging.fill(&parts).await?;
         let minibatch = self.program.buffer(BufferKey::Minibatch)?;

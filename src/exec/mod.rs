@@ -10,7 +10,7 @@ mod staging;
 mod tuner;
 
 pub use ceiling::Ceiling;
-pub use executor::{Executor, NamedTensor, Options};
+pub use executor::{Executor, Options};
 pub use profile::{Ceilings, Profile, StepProfile, Timer};
 pub use profiler::{OnRound, Profiler, Subject};
 pub use program::Program;

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Access, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
-use crate::model::{Sequential, glorot_uniform};
+use crate::model::{BuildOptions, Sequential, glorot_uniform};
 
 /// Least gain, as part of the rule's time, for which a choice is worth departing from the rule.
 const LEAST_GAIN: f64 = 0.03;
@@ -94,7 +94,7 @@ impl Candidate {
         target: Target,
         tuning: Tuning,
     ) -> Result<Self, Error> {
-        let built = model.build_tuned(batch_size, target, tuning)?;
+        let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);

@@ -11,7 +11,7 @@ pub type Gradients = HashMap<TensorId, TensorId>;
 impl Graph {
     /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`.
     ///
-    /// Parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
+    /// Trainable parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
     /// if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
     pub fn record_backward(
         &mut self,
@@ -20,7 +20,8 @@ impl Graph {
     ) -> (Vec<Dispatch>, Gradients) {
         let nodes = std::mem::take(&mut self.nodes);
         self.parts.clear();
-        let home: Gradients = self.parameters.iter().map(|p| (p.weights, p.gradient)).collect();
+        let trainable = self.parameters.iter().filter(|parameter| parameter.trainable);
+        let home: Gradients = trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
 
         // A tensor needs a gradient if it is asked for, or if one that needs it is made from it.
         let mut needed: Vec<bool> =

@@ -56,6 +56,8 @@ pub struct Parameter {
     pub kernel_shape: Vec<usize>,
     /// Whether a bias row follows the kernel.
     pub bias: bool,
+    /// Whether training changes it.
+    pub trainable: bool,
     /// The weights, in [`Arena::Weights`].
     pub weights: TensorId,
     /// Their gradient, at the same offset in [`Arena::Gradients`]; or its parts are: see [`Graph::gradient_parts`].
@@ -122,7 +124,7 @@ impl Parameter {
 pub(crate) struct GradientBlock {
     /// First float of the first part.
     pub first: usize,
-    /// Parts; the gradient is their sum.
+    /// Parts; the gradient is their sum, and with none of them the weights stay.
     pub parts: usize,
     /// Floats from one part to the next.
     pub part_len: usize,
@@ -232,7 +234,10 @@ impl Graph {
     pub(crate) fn gradient_blocks(&self) -> Vec<GradientBlock> {
         let mut blocks = Vec::with_capacity(self.arena_len / ARENA_ALIGNMENT);
         for parameter in &self.parameters {
-            let (tensor, parts) = self.gradient_parts(parameter.gradient);
+            let (tensor, parts) = match parameter.trainable {
+                true => self.gradient_parts(parameter.gradient),
+                false => (parameter.gradient, 0),
+            };
             let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
             let part_len = self.tensor(parameter.gradient).shape.padded_elements();
             let firsts = (start..start + part_len).step_by(ARENA_ALIGNMENT);
@@ -271,8 +276,15 @@ impl Graph {
     /// Adds a trainable kernel, with a bias if asked, and its gradient.
     pub fn add_parameter(&mut self, layer: &str, kernel_shape: Vec<usize>, bias: bool) -> TensorId {
         let offset = self.arena_len;
-        let mut parameter =
-            Parameter { layer: layer.into(), kernel_shape, bias, weights: TensorId(0), gradient: TensorId(0), offset };
+        let mut parameter = Parameter {
+            layer: layer.into(),
+            kernel_shape,
+            bias,
+            trainable: true,
+            weights: TensorId(0),
+            gradient: TensorId(0),
+            offset,
+        };
         let shape: Shape = [parameter.padded_rows() + usize::from(bias), parameter.columns()].into();
         self.arena_len = (offset + shape.padded_elements()).next_multiple_of(ARENA_ALIGNMENT);
         parameter.weights = self.add_tensor(format!("{layer} w"), shape.clone(), Home::Arena(Arena::Weights, offset));
@@ -280,6 +292,13 @@ impl Graph {
         let weights = parameter.weights;
         self.parameters.push(parameter);
         weights
+    }
+
+    /// Keeps training from changing the parameters of a layer: they get no gradient.
+    pub fn freeze(&mut self, layer: &str) {
+        for parameter in self.parameters.iter_mut().filter(|parameter| parameter.layer == layer) {
+            parameter.trainable = false;
+        }
     }
 
     /// Adds a node; its output is a new tensor, or a view of its first input if the operation only reshapes.

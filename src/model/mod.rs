@@ -1,7 +1,16 @@
 //! Networks as descriptions: layers in a row, built into a graph for a batch size.
 
+mod error;
 mod initializer;
+mod layer;
+mod lowering;
+mod model_file;
+mod named_tensor;
 mod sequential;
 
+pub use error::ModelError;
 pub use initializer::glorot_uniform;
-pub use sequential::{Built, LayerSummary, ModelError, Sequential};
+pub use layer::{Activation, Layer};
+pub use lowering::{BuildOptions, Built};
+pub use named_tensor::NamedTensor;
+pub use sequential::{LayerSummary, Sequential};

@@ -1,14 +1,18 @@
 //! Two-dimensional convolution (cross-correlation, as Keras has it) with bias and relu.
 
+use serde::{Deserialize, Serialize};
+
 use crate::graph::{DispatchBuilder, Graph, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
 
 /// What surrounds the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// Nothing: windows stay inside.
+    #[default]
     Valid,
     /// Zeros, so that the output has `ceil(size / stride)` pixels; the odd one goes after, as in Keras.
     Same,

@@ -14,10 +14,12 @@ const MOST_CLASSES: usize = 64;
 const MOST_PRODUCTS: usize = 1 << 20;
 
 /// A dense layer without activation whose outputs are logits, and their [`SoftmaxCrossEntropy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DenseSoftmaxCrossEntropy {
     /// The layer, with a bias and without relu.
     pub dense: Dense,
+    /// Of the labels.
+    pub smoothing: f64,
     /// `[n, classes]`, written in inference.
     logits: TensorId,
 }
@@ -31,9 +33,10 @@ impl Graph {
         x: TensorId,
         w: TensorId,
         minibatch: TensorId,
+        smoothing: f64,
     ) -> [TensorId; 2] {
         let logits = self.add_tensor(name, [dense.input[0], dense.units], Home::Slot);
-        let loss = self.add_node("loss", DenseSoftmaxCrossEntropy { dense, logits }, &[x, w, minibatch]);
+        let loss = self.add_node("loss", DenseSoftmaxCrossEntropy { dense, smoothing, logits }, &[x, w, minibatch]);
         self.set_home(loss, Home::Metrics);
         [logits, loss]
     }
@@ -67,7 +70,7 @@ impl DenseSoftmaxCrossEntropy {
             .source(wgsl!("softmax_cross_entropy/dense_logits"))
             .size("FEATURES", features.next_multiple_of(4))
             .constant("GATED", gated);
-        let loss = SoftmaxCrossEntropy { logits: [rows, self.dense.units] };
+        let loss = SoftmaxCrossEntropy { logits: [rows, self.dense.units], smoothing: self.smoothing };
         let flops = 2 * products * if dlogits.is_some() { 2 } else { 1 };
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
         loss.record(dispatch, inputs[2], metrics, dlogits, flops, trips);

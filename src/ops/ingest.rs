@@ -1,17 +1,37 @@
 //! Bytes to floats: the first dispatch of every step.
 
-use crate::graph::{Access, Graph, Operation, Recorder, TensorId};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{Access, DispatchBuilder, Graph, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
-/// Words before the labels of a staged minibatch: step, length, Adam's alpha (as bits), one unused.
-pub const MINIBATCH_HEADER: usize = 4;
+/// Words before the labels of a staged minibatch: step, length, Adam's alpha and the weights' decay (as bits), number of
+/// the update, the two words of the seed, one unused.
+pub const MINIBATCH_HEADER: usize = 8;
+
+/// Words of the header that random numbers are made from.
+const UPDATE: usize = 4;
+const SEED: usize = 5;
+
+/// How training images are changed, anew in each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Augmentation {
+    /// Left to right, every second image.
+    pub flip: bool,
+    /// Most pixels that an image is moved by, up or down and left or right; what it leaves is black.
+    pub crop: usize,
+    /// Side of a black square on each image, in pixels.
+    pub cutout: usize,
+}
 
 /// `x = byte / 255` of a staged minibatch: [`MINIBATCH_HEADER`] words, `n` labels, then the pixels as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingest {
     /// `[n, h, w, c]`
     pub output: [usize; 4],
+    /// In training.
+    pub augmentation: Augmentation,
 }
 
 impl Ingest {
@@ -22,10 +42,15 @@ impl Ingest {
 }
 
 impl Graph {
-    /// Adds the conversion of a minibatch's bytes to `[n, h, w, c]` floats.
-    pub fn ingest(&mut self, output: [usize; 4], minibatch: TensorId) -> TensorId {
-        self.add_node("images", Ingest { output }, &[minibatch])
+    /// Adds the conversion of a minibatch's bytes to floats.
+    pub fn ingest(&mut self, ingest: Ingest, minibatch: TensorId) -> TensorId {
+        self.add_node("images", ingest, &[minibatch])
     }
+}
+
+/// Completes a dispatch that draws random numbers: it binds the minibatch at 1.
+pub(super) fn random_words<'r, 'g>(dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+    dispatch.shared(wgsl!("random")).size("UPDATE", UPDATE).size("SEED", SEED)
 }
 
 impl Operation for Ingest {
@@ -35,14 +60,25 @@ impl Operation for Ingest {
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
         let name = recorder.graph().tensor(output).name.clone();
-        recorder
-            .dispatch(name)
-            .c(output)
-            .bind(0, inputs[0], Access::Read)
-            .source(wgsl!("ingest"))
+        let [_, h, w, channels] = self.output;
+        let augmented = recorder.mode() == Mode::Train && self.augmentation != Augmentation::default();
+        let mut dispatch = recorder.dispatch(name).c(output).bind(1, inputs[0], Access::Read);
+        dispatch = if augmented {
+            random_words(dispatch)
+                .shared(wgsl!("ingest/augmented"))
+                .size("H", h)
+                .size("W", w)
+                .constant("FLIP", self.augmentation.flip)
+                .size("CROP", self.augmentation.crop)
+                .size("CUTOUT", self.augmentation.cutout)
+        } else {
+            dispatch.shared(wgsl!("ingest/plain"))
+        };
+        dispatch
+            .source(wgsl!("ingest/pixels"))
             .size("FIRST", MINIBATCH_HEADER + self.output[0])
-            .size("CHANNELS", self.output[3])
-            .size("STRIDE", self.output[3].next_multiple_of(4))
+            .size("CHANNELS", channels)
+            .size("STRIDE", channels.next_multiple_of(4))
             .elementwise(&self.output_shape(), 1)
             .record();
     }

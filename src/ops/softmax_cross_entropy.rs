@@ -8,21 +8,24 @@ use crate::shape::Shape;
 /// Steps whose metrics the device keeps until the host reads them.
 pub const METRIC_SLOTS: usize = 64;
 
-/// Mean over the minibatch of `logsumexp(logits) - logits[label]`.
+/// Mean over the minibatch of `logsumexp(logits) - dot(target, logits)`, where the target is 1 at the label; with label
+/// smoothing (Szegedy et al. 2016) `1 - smoothing` there, and `smoothing / classes` added everywhere.
 ///
 /// Each run writes four words into the slot `step % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
 /// many rows have their largest logit at the label, the minibatch's length, the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     /// `[n, classes]`
     pub logits: [usize; 2],
+    /// From 0, which is none, up to 1.
+    pub smoothing: f64,
 }
 
 impl Graph {
     /// Adds the loss of `logits` `[n, classes]` against the labels of the minibatch.
-    pub fn softmax_cross_entropy(&mut self, logits: TensorId, minibatch: TensorId) -> TensorId {
+    pub fn softmax_cross_entropy(&mut self, logits: TensorId, minibatch: TensorId, smoothing: f64) -> TensorId {
         let dims = self.tensor(logits).shape.dims();
-        let operation = SoftmaxCrossEntropy { logits: [dims[0], dims[1]] };
+        let operation = SoftmaxCrossEntropy { logits: [dims[0], dims[1]], smoothing };
         let loss = self.add_node("loss", operation, &[logits, minibatch]);
         self.set_home(loss, Home::Metrics);
         loss
@@ -55,6 +58,7 @@ impl SoftmaxCrossEntropy {
             .size("STRIDE", classes.next_multiple_of(4))
             .size("LABELS", MINIBATCH_HEADER)
             .size("SLOTS", METRIC_SLOTS)
+            .constant("SMOOTHING", self.smoothing)
             .cost(rows * classes * 8 + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)
             .record();
     }

@@ -14,11 +14,14 @@ pub struct Adam {
     pub beta2: f64,
     /// Added to the root of the second moment, outside the bias correction.
     pub epsilon: f64,
+    /// Share of each weight, bias or not, that a step takes away, times the learning rate: AdamW (Loshchilov & Hutter
+    /// 2019).
+    pub weight_decay: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.0 }
     }
 }
 
@@ -30,8 +33,13 @@ impl Adam {
         self.learning_rate as f32 * (1.0 - power(self.beta2)).sqrt() / (1.0 - power(self.beta1))
     }
 
-    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; `alpha`
-    /// comes with the minibatch. It reads where the gradients are from a table, which the host must write before the
+    /// Share of each weight that a step takes away.
+    pub fn decay(&self) -> f32 {
+        (self.learning_rate * self.weight_decay) as f32
+    }
+
+    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; alpha and
+    /// decay come with the minibatch. It reads where the gradients are from a table, which the host must write before the
     /// first run: the tensor and its values.
     pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> (Vec<Dispatch>, (TensorId, Vec<f32>)) {
         let count = graph.arena_len();
@@ -41,7 +49,7 @@ impl Adam {
         });
         let blocks = graph.gradient_blocks();
         let most_parts = blocks.iter().map(|block| block.parts).max().unwrap_or(1);
-        let additions: usize = blocks.iter().map(|block| (block.parts - 1) * ARENA_ALIGNMENT).sum();
+        let additions: usize = blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum();
         let values = (blocks.iter())
             // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
             .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, 0])
@@ -68,7 +76,7 @@ impl Adam {
             .constant("EPSILON", self.epsilon)
             .size("BLOCK", ARENA_ALIGNMENT)
             .quads(count, 0)
-            .cost(12 * count + additions, most_parts)
+            .cost(14 * count + additions, most_parts)
             .record();
         (recorder.finish(), (table, values))
     }

@@ -14,7 +14,6 @@ mod timeline;
 mod trace;
 mod trainer;
 mod tuning_cache;
-mod weights;
 
 pub use error::TrainError;
 pub use evaluation::{Evaluation, Measured, evaluate};
@@ -29,4 +28,3 @@ pub use timeline::{Inside, Timeline};
 pub use trace::trace_to_json;
 pub use trainer::{Ending, Trainer};
 pub use tuning_cache::TuningCache;
-pub use weights::{read_weights, weights_to_bytes};

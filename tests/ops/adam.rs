@@ -11,6 +11,12 @@ use crate::harness::{assert_close, distinct, gpu, micro_kernels};
 
 #[test]
 fn five_steps() {
+    for weight_decay in [0.0, 0.5] {
+        five_steps_with(weight_decay);
+    }
+}
+
+fn five_steps_with(weight_decay: f64) {
     for shape in [vec![1, 1], vec![3, 5], vec![3, 3, 2, 7], vec![64, 64], vec![70, 66]] {
         for micro_kernel in micro_kernels() {
             let bits = [RuntimeChecks::On, RuntimeChecks::Off].map(|checks| {
@@ -18,7 +24,7 @@ fn five_steps() {
                     Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
                 let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
                 graph.add_parameter("layer", shape.clone(), true);
-                let adam = Adam::default();
+                let adam = Adam { weight_decay, ..Adam::default() };
                 let (dispatches, (blocks, block_values)) = adam.record(&mut graph, minibatch);
                 let plan = Plan::new(&graph, dispatches, &[]).unwrap();
                 let program = Program::new(gpu(), &graph, &[&plan], checks).unwrap();
@@ -32,7 +38,7 @@ fn five_steps() {
                 for t in 1..=5 {
                     let dw: Vec<f32> = distinct(w.len(), t + 1).iter().map(|g| g * 0.01).collect();
                     program.write(&graph, &plan, parameter.gradient, &parameter.pad(&dw));
-                    let header = [0, 0, adam.alpha(t as u64).to_bits(), 0];
+                    let header = [0, 0, adam.alpha(t as u64).to_bits(), adam.decay().to_bits()];
                     program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&header));
                     program.run(0);
                     let corrected = (1.0 - 0.999_f64.powi(t as i32)).sqrt() / (1.0 - 0.9_f64.powi(t as i32));
@@ -40,6 +46,7 @@ fn five_steps() {
                         let g = f64::from(dw[i]);
                         m[i] = 0.9 * m[i] + 0.1 * g;
                         v[i] = 0.999 * v[i] + 0.001 * g * g;
+                        w[i] -= 1e-3 * weight_decay * w[i];
                         w[i] -= 1e-3 * corrected * m[i] / (v[i].sqrt() + 1e-7);
                     }
                 }
@@ -52,6 +59,42 @@ fn five_steps() {
                 found.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
             });
             assert_eq!(bits[0], bits[1]);
+        }
+    }
+}
+
+/// A frozen layer keeps its weights, whatever its gradient's place holds; its neighbours are updated.
+#[test]
+fn frozen_weights_stay() {
+    for micro_kernel in micro_kernels() {
+        let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
+        let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+        for layer in ["before", "frozen", "after"] {
+            graph.add_parameter(layer, vec![5, 30], true);
+        }
+        graph.freeze("frozen");
+        let adam = Adam { weight_decay: 0.1, ..Adam::default() };
+        let (dispatches, (blocks, block_values)) = adam.record(&mut graph, minibatch);
+        let plan = Plan::new(&graph, dispatches, &[]).unwrap();
+        let program = Program::new(gpu(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
+        program.write(&graph, &plan, blocks, &block_values);
+        let header = [0, 0, adam.alpha(1).to_bits(), adam.decay().to_bits()];
+        program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&header));
+        let start = distinct(180, 1);
+        for parameter in graph.parameters() {
+            program.write(&graph, &plan, parameter.weights, &parameter.pad(&start));
+            program.write(
+                &graph,
+                &plan,
+                parameter.gradient,
+                &vec![if parameter.trainable { 1.0 } else { f32::NAN }; 270],
+            );
+        }
+        program.run(0);
+        for parameter in graph.parameters() {
+            let rows = gpu().block_on(program.read(&graph, &plan, parameter.weights)).unwrap();
+            let moved = parameter.unpad(&rows).iter().zip(&start).filter(|(w, s)| w != s).count();
+            assert_eq!(moved, if parameter.trainable { 180 } else { 0 }, "{} ({micro_kernel})", parameter.layer);
         }
     }
 }

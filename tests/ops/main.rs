@@ -4,11 +4,14 @@
 //! Bounds: the largest error is at most 1e-5 of the largest element of the reference for a forward pass, 1e-4 for a
 //! gradient. (No sum's magnitude is below its result's, so this is the stricter of the two.)
 
+mod activation;
 mod adam;
 mod add;
+mod average_pool2d;
 mod conv2d;
 mod conv2d_max_pool2d;
 mod dense;
+mod dropout;
 mod flatten;
 mod harness;
 mod ingest;

@@ -3,7 +3,7 @@
 use wgrad::exec::Program;
 use wgrad::gpu::RuntimeChecks;
 use wgrad::graph::{Graph, Mode, Plan, Target};
-use wgrad::ops::{Conv2d, Padding};
+use wgrad::ops::{Conv2d, Padding, Pool2d};
 
 use crate::harness::{Case, distinct, gpu, micro_kernels};
 
@@ -12,7 +12,7 @@ fn check(input: [usize; 4], window: [usize; 2], stride: [usize; 2]) {
         name: format!("max pool {input:?} {window:?} {stride:?}"),
         activations: vec![input.to_vec()],
         parameter: None,
-        build: Box::new(move |graph, tensors| graph.max_pool2d("y", window, stride, tensors[0])),
+        build: Box::new(move |graph, tensors| graph.max_pool2d("y", Pool2d { input, window, stride }, tensors[0])),
         reference: Box::new(move |inputs| reference(input, window, stride, &inputs[0])),
     }
     .check();
@@ -80,7 +80,7 @@ fn behind_a_relu() {
         parameter: Some(geometry.kernel_shape()),
         build: Box::new(move |graph, tensors| {
             let y = graph.conv2d("conv", geometry, tensors[0], tensors[1]);
-            graph.max_pool2d("y", [2, 2], [2, 2], y)
+            graph.max_pool2d("y", Pool2d { input: [2, 6, 6, 4], window: [2, 2], stride: [2, 2] }, y)
         }),
         reference: Box::new(move |inputs| {
             let (x, w) = (&inputs[0], &inputs[1]);
@@ -102,7 +102,7 @@ fn ties_go_to_the_first_cell() {
     for micro_kernel in micro_kernels() {
         let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
         let x = graph.input("x", [1, 4, 6, 4]);
-        let y = graph.max_pool2d("y", [2, 3], [2, 3], x);
+        let y = graph.max_pool2d("y", Pool2d { input: [1, 4, 6, 4], window: [2, 3], stride: [2, 3] }, x);
         let dy = graph.input("dy", [1, 2, 2, 4]);
         let mut dispatches = graph.record_forward(Mode::Train);
         let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);

@@ -1,4 +1,4 @@
-//! The loss: value, accuracy, gradient; a short minibatch; large logits; ties.
+//! The loss: value, accuracy, gradient; a short minibatch; large logits; ties; label smoothing.
 
 use wgrad::exec::Program;
 use wgrad::gpu::RuntimeChecks;
@@ -9,19 +9,17 @@ use wgrad::ops::{METRIC_SLOTS, MINIBATCH_HEADER};
 use crate::harness::{assert_close, distinct, gpu, micro_kernels};
 
 /// Loss summed over the rows, how many are right, and the gradient of the mean loss.
-fn reference(logits: &[f64], labels: &[u32], classes: usize, length: usize) -> (f64, u32, Vec<f64>) {
+fn reference(logits: &[f64], labels: &[u32], classes: usize, length: usize, smoothing: f64) -> (f64, u32, Vec<f64>) {
     let (mut loss, mut correct, mut gradient) = (0.0, 0, Vec::new());
     for (row, label) in logits.chunks(classes).zip(labels) {
         let largest = row.iter().copied().fold(f64::MIN, f64::max);
         let sum: f64 = row.iter().map(|l| (l - largest).exp()).sum();
         if gradient.len() < length * classes {
-            loss += sum.ln() + largest - row[*label as usize];
+            let target = |j| (1.0 - smoothing) * f64::from(u8::from(j == *label as usize)) + smoothing / classes as f64;
+            loss += sum.ln() + largest - row.iter().enumerate().map(|(j, l)| target(j) * l).sum::<f64>();
             correct += u32::from(row.iter().position(|l| *l == largest) == Some(*label as usize));
-            gradient.extend(
-                row.iter().enumerate().map(|(j, l)| {
-                    ((l - largest).exp() / sum - f64::from(u8::from(j == *label as usize))) / length as f64
-                }),
-            );
+            let softmax = row.iter().map(|l| (l - largest).exp() / sum).enumerate();
+            gradient.extend(softmax.map(|(j, softmax)| (softmax - target(j)) / length as f64));
         } else {
             gradient.extend(row.iter().map(|_| 0.0));
         }
@@ -36,13 +34,14 @@ fn run(
     labels: &[u32],
     classes: usize,
     (step, length): (u32, usize),
+    smoothing: f64,
 ) -> ([u32; 4], Vec<f32>) {
     let n = labels.len();
     let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 1 });
     let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + n], Home::Minibatch);
     let [a, b] = [0, 1].map(|_| graph.input("half", [n, classes]));
     let x = graph.add("logits", a, b);
-    let loss = graph.softmax_cross_entropy(x, minibatch);
+    let loss = graph.softmax_cross_entropy(x, minibatch, smoothing);
     let mut dispatches = graph.record_forward(mode);
     let mut keep = vec![];
     if mode == Mode::Train {
@@ -53,7 +52,8 @@ fn run(
     let plan = Plan::new(&graph, dispatches, &keep).unwrap();
     let program = Program::new(gpu(), &graph, &[&plan], checks).unwrap();
     program.fill_slots(f32::NAN);
-    let mut words = vec![step, length as u32, 0, 0];
+    let mut words = vec![step, length as u32];
+    words.resize(MINIBATCH_HEADER, 0);
     words.extend(labels);
     program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
     program.write(&graph, &plan, a, logits);
@@ -67,16 +67,24 @@ fn run(
 }
 
 fn check(logits: &[f32], classes: usize, length: usize) {
+    for smoothing in [0.0, 0.1] {
+        check_smoothed(logits, classes, length, smoothing);
+    }
+}
+
+fn check_smoothed(logits: &[f32], classes: usize, length: usize, smoothing: f64) {
     let n = logits.len() / classes;
     let labels: Vec<u32> = (0..n as u32).map(|i| (i * 7 + 1) % classes as u32).collect();
     let wide: Vec<f64> = logits.iter().map(|l| f64::from(*l)).collect();
-    let (loss, correct, gradient) = reference(&wide, &labels, classes, length);
+    let (loss, correct, gradient) = reference(&wide, &labels, classes, length, smoothing);
     let largest = wide.iter().fold(0.0_f64, |a, l| a.max(l.abs()));
     for micro_kernel in micro_kernels() {
         for checks in [RuntimeChecks::On, RuntimeChecks::Off] {
             for mode in [Mode::Train, Mode::Infer] {
-                let what = format!("loss of {n} x {classes}, {length} rows ({micro_kernel}, {mode:?})");
-                let (slot, dlogits) = run((micro_kernel, checks, mode), logits, &labels, classes, (70, length));
+                let what =
+                    format!("loss of {n} x {classes}, {length} rows, smoothed {smoothing} ({micro_kernel}, {mode:?})");
+                let (slot, dlogits) =
+                    run((micro_kernel, checks, mode), logits, &labels, classes, (70, length), smoothing);
                 // Each row is the difference of two terms as large as its logits.
                 let scale = largest * length as f64;
                 let found = f64::from(f32::from_bits(slot[0]));
@@ -120,13 +128,13 @@ fn gradient_is_that_of_central_differences() {
             let value = wide[i];
             let loss = [1e-6, -1e-6].map(|step| {
                 wide[i] = value + step;
-                reference(&wide, &labels, classes, length).0 / length as f64
+                reference(&wide, &labels, classes, length, 0.2).0 / length as f64
             });
             wide[i] = value;
             (loss[0] - loss[1]) / 2e-6
         })
         .collect();
     let settings = (gpu().default_micro_kernel(), RuntimeChecks::default(), Mode::Train);
-    let (_, found) = run(settings, &logits, &labels, classes, (0, length));
+    let (_, found) = run(settings, &logits, &labels, classes, (0, length), 0.2);
     assert_close("gradient", &found, &gradient, 1e-5);
 }

@@ -1,0 +1,8 @@
+// y = activate(x), which another file defines. a = x, c = y. What fills up a row of COLUMNS to STRIDE stays 0.
+override COLUMNS: u32;
+override STRIDE: u32;
+
+fn element(i: u32) -> vec4<f32> {
+    let inside = vec4(i % STRIDE) + vec4(0u, 1u, 2u, 3u) < vec4(COLUMNS);
+    return select(vec4<f32>(), activate(read_a(i)), inside);
+}

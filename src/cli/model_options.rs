@@ -1,0 +1,106 @@
+//! Options that choose the network and where its weights start.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use wgrad::data::Dataset;
+use wgrad::exchange::Weights;
+use wgrad::exec::Executor;
+use wgrad::model::{NamedTensor, Sequential};
+
+/// Which network.
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// Model file (TOML), such as models/tutorial.toml; the network of TensorFlow's tutorial if left out
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelOptions {
+    /// The network for images `[h, w, c]` of `classes`.
+    pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
+        let Some(path) = &self.model else { return Ok(Sequential::tutorial(input, classes)) };
+        Sequential::from_toml(&read(path)?, Some((input, classes))).with_context(|| in_file(path))
+    }
+
+    /// The network that `weights` belong to: as the file tells, else as the options do.
+    pub fn of_weights(&self, weights: &Weights, dataset: &Dataset) -> anyhow::Result<Sequential> {
+        let classes = dataset.class_names.len();
+        match &weights.model {
+            Some(model) if self.model.is_none() => {
+                model.check_data(dataset.image_shape, classes).map_err(wgrad::Error::from)?;
+                Ok(model.clone())
+            }
+            _ => self.open(dataset.image_shape, classes),
+        }
+    }
+}
+
+/// Where training starts.
+#[derive(Debug, Args)]
+pub struct StartOptions {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Start from trained weights (safetensors), with a fresh optimizer
+    #[arg(long, value_name = "WEIGHTS")]
+    from: Option<PathBuf>,
+    /// Model file with layers to put on top of the network, with initial weights of their own
+    #[arg(long, value_name = "FILE")]
+    append: Option<PathBuf>,
+    /// Layers whose weights stay as they are, by name
+    #[arg(long, value_name = "LAYER,...", value_delimiter = ',')]
+    freeze: Vec<String>,
+}
+
+/// A network with the weights that training starts from, where they are not drawn.
+#[derive(Debug)]
+pub struct Start {
+    /// The network.
+    pub model: Sequential,
+    weights: Option<(PathBuf, Vec<NamedTensor>)>,
+    /// Layers that were put on top.
+    appended: Vec<String>,
+}
+
+impl StartOptions {
+    /// Reads the files that the options name.
+    pub fn open(&self, dataset: &Dataset) -> anyhow::Result<Start> {
+        let (input, classes) = (dataset.image_shape, dataset.class_names.len());
+        let weights = self.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
+        let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
+            Some(model) if self.model.model.is_none() => model.clone(),
+            _ => self.model.open(input, classes)?,
+        };
+        let layers = model.layers().count();
+        if let Some(path) = &self.append {
+            model = model.append_toml(&read(path)?, classes).with_context(|| in_file(path))?;
+        }
+        model.check_data(input, classes).map_err(wgrad::Error::from)?;
+        let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
+        let model = model.freeze(&self.freeze).map_err(wgrad::Error::from).context("--freeze")?;
+        let weights = self.from.clone().zip(weights.map(|weights| weights.tensors));
+        Ok(Start { model, weights, appended })
+    }
+}
+
+impl Start {
+    /// Gives the network the weights that it starts from.
+    pub fn load(self, executor: &mut Executor) -> anyhow::Result<()> {
+        let Some((path, mut tensors)) = self.weights else { return Ok(()) };
+        let gpu = executor.gpu().clone();
+        let new = gpu.block_on(executor.parameters())?;
+        let layer = |tensor: &NamedTensor| tensor.name.split('/').next().map(String::from);
+        tensors
+            .extend(new.into_iter().filter(|tensor| layer(tensor).is_some_and(|name| self.appended.contains(&name))));
+        executor.set_parameters(&tensors).map_err(|error| anyhow!("{}: {error}", path.display()))
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}; name a model file", path.display()))
+}
+
+fn in_file(path: &Path) -> String {
+    format!("model file {}", path.display())
+}

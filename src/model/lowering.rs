@@ -1,0 +1,222 @@
+//! Layers as operations of a graph.
+
+use super::sequential::Entry;
+use super::{Activation, Layer, ModelError, Sequential};
+use crate::graph::{Graph, Home, Target, TensorId, Tuning};
+use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Pool2d, Smooth};
+use crate::shape::Shape;
+
+/// How a network is built, besides what it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BuildOptions {
+    /// Measured choices of how to compute matrix products.
+    pub tuning: Tuning,
+    /// What training does to its images.
+    pub augmentation: Augmentation,
+    /// Of the labels, in training and in evaluation, as in Keras.
+    pub label_smoothing: f64,
+}
+
+/// A graph with the ends that training needs.
+#[derive(Debug)]
+pub struct Built {
+    /// The graph.
+    pub graph: Graph,
+    /// The staged minibatch.
+    pub minibatch: TensorId,
+    /// `[n, classes]`
+    pub logits: TensorId,
+    /// The loss.
+    pub loss: TensorId,
+}
+
+impl Sequential {
+    /// Builds the graph for minibatches of `batch` images, from staged bytes to the loss.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input, or an output that is not a row of logits.
+    pub fn build(&self, batch: usize, target: Target) -> Result<Built, ModelError> {
+        self.build_with(batch, target, BuildOptions::default())
+    }
+
+    /// [`Sequential::build`], with options.
+    ///
+    /// # Errors
+    /// As [`Sequential::build`].
+    pub fn build_with(&self, batch: usize, target: Target, options: BuildOptions) -> Result<Built, ModelError> {
+        if batch == 0 {
+            return Err(ModelError::Batch);
+        }
+        let names = self.checked_names()?;
+        let mut graph = Graph::new(target);
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
+        graph.set_tuning(tuning);
+        let [h, w, c] = self.input;
+        let words = Ingest::words([batch, h, w, c]);
+        let minibatch = graph.add_tensor("minibatch", [words], Home::Minibatch);
+        let mut x = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch);
+        let mut i = 0;
+        while i < names.len() {
+            let entries = &self.entries[i..];
+            if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing) {
+                self.freeze_in(&mut graph, &names);
+                return Ok(Built { graph, minibatch, logits, loss });
+            }
+            match fuse(&mut graph, &names[i..], entries, x) {
+                Some((output, layers)) => {
+                    x = output;
+                    i += layers;
+                }
+                None => {
+                    x = append(&mut graph, &names[i], &entries[0].layer, x, minibatch)?;
+                    i += 1;
+                }
+            }
+        }
+        let output = graph.tensor(x).shape.clone();
+        if output.dims().len() != 2 {
+            return Err(ModelError::Output(output.dims()[1..].to_vec().into()));
+        }
+        self.freeze_in(&mut graph, &names);
+        let loss = graph.softmax_cross_entropy(x, minibatch, smoothing);
+        Ok(Built { graph, minibatch, logits: x, loss })
+    }
+
+    fn freeze_in(&self, graph: &mut Graph, names: &[String]) {
+        for (name, entry) in names.iter().zip(&self.entries) {
+            if !entry.trainable {
+                graph.freeze(name);
+            }
+        }
+    }
+}
+
+/// Adds the last layer with the loss, where they are one operation; returns logits and loss.
+fn end(
+    graph: &mut Graph,
+    name: &str,
+    entries: &[Entry],
+    x: TensorId,
+    minibatch: TensorId,
+    smoothing: f64,
+) -> Option<[TensorId; 2]> {
+    let (Layer::Dense { units, activation }, rest) = (&entries.first()?.layer, &entries[1..]) else { return None };
+    let linear = matches!(activation, Activation::Linear | Activation::Softmax);
+    // Softmax may be a layer of its own, which training passes over.
+    let alone = rest.iter().all(|entry| entry.layer == Layer::Activation { activation: Activation::Softmax });
+    let input = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    let dense = Dense { input, units: *units, bias: true, relu: false };
+    if !linear || !alone || *units == 0 || !DenseSoftmaxCrossEntropy::takes(&dense) {
+        return None;
+    }
+    let w = graph.add_parameter(name, vec![input[1], *units], true);
+    Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch, smoothing))
+}
+
+/// Adds the first layers as one operation, where there is one; returns its output and the number of layers.
+fn fuse(graph: &mut Graph, names: &[String], entries: &[Entry], x: TensorId) -> Option<(TensorId, usize)> {
+    let [
+        Entry { layer: Layer::Conv2d { filters, kernel_size, strides, padding, activation }, .. },
+        Entry { layer: Layer::MaxPooling2d { pool_size: [2, 2], strides: None | Some([2, 2]) }, .. },
+        ..,
+    ] = *entries
+    else {
+        return None;
+    };
+    let relu = match activation {
+        Activation::Relu => true,
+        Activation::Linear => false,
+        _ => return None,
+    };
+    let input = <[usize; 4]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    if filters == 0 || kernel_size.contains(&0) || strides.contains(&0) {
+        return None;
+    }
+    let convolution = Conv2d { input, filters, kernel: kernel_size, stride: strides, padding, bias: true, relu };
+    if convolution.output_size().iter().any(|size| *size < 2) {
+        return None;
+    }
+    let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true);
+    let name = format!("{} + {}", names[0], names[1]);
+    Some((graph.conv2d_max_pool2d(&name, convolution, x, w), 2))
+}
+
+/// Adds one layer, and returns its output.
+pub(super) fn append(
+    graph: &mut Graph,
+    name: &str,
+    layer: &Layer,
+    x: TensorId,
+    minibatch: TensorId,
+) -> Result<TensorId, ModelError> {
+    let dims = graph.tensor(x).shape.dims().to_vec();
+    let input: Shape = dims[1..].to_vec().into();
+    let zero = || ModelError::Zero { layer: name.into() };
+    let wants = |wanted| ModelError::Input { layer: name.into(), wanted, input: input.clone() };
+    let image = || <[usize; 4]>::try_from(&dims[..]).map_err(|_| wants("images [h, w, c]"));
+    let window =
+        |window: [usize; 2]| ModelError::Window { layer: name.into(), window: window.into(), input: input.clone() };
+    let pool = |window_size: [usize; 2], strides: Option<[usize; 2]>| {
+        let stride = strides.unwrap_or(window_size);
+        if window_size.contains(&0) || stride.contains(&0) {
+            return Err(zero());
+        }
+        let pool = Pool2d { input: image()?, window: window_size, stride };
+        if pool.output().contains(&0) { Err(window(window_size)) } else { Ok(pool) }
+    };
+    let y = match *layer {
+        Layer::Conv2d { filters, kernel_size: kernel, strides: stride, padding, activation } => {
+            let relu = activation == Activation::Relu;
+            let geometry = Conv2d { input: image()?, filters, kernel, stride, padding, bias: true, relu };
+            if filters == 0 || kernel.contains(&0) || stride.contains(&0) {
+                return Err(zero());
+            }
+            if geometry.output_size().contains(&0) {
+                return Err(window(kernel));
+            }
+            let w = graph.add_parameter(name, geometry.kernel_shape(), true);
+            graph.conv2d(name, geometry, x, w)
+        }
+        Layer::MaxPooling2d { pool_size, strides } => {
+            let pool = pool(pool_size, strides)?;
+            graph.max_pool2d(name, pool, x)
+        }
+        Layer::AveragePooling2d { pool_size, strides } => {
+            let pool = pool(pool_size, strides)?;
+            graph.average_pool2d(name, pool, x)
+        }
+        Layer::GlobalAveragePooling2d {} => {
+            let [_, h, w, _] = image()?;
+            let pool = pool([h, w], None)?;
+            let y = graph.average_pool2d(name, pool, x);
+            graph.flatten(name, y)
+        }
+        Layer::Flatten {} => graph.flatten(name, x),
+        Layer::Dense { units, activation } => {
+            let input =
+                <[usize; 2]>::try_from(&dims[..]).map_err(|_| wants("rows [features]; put `flatten` before it"))?;
+            if units == 0 {
+                return Err(zero());
+            }
+            let w = graph.add_parameter(name, vec![input[1], units], true);
+            let relu = activation == Activation::Relu;
+            graph.dense(name, Dense { input, units, bias: true, relu }, x, w)
+        }
+        Layer::Dropout { rate } => {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(ModelError::Rate { layer: name.into(), rate });
+            }
+            graph.dropout(name, rate, x, minibatch)
+        }
+        Layer::Activation { activation: Activation::Relu } => graph.relu(name, x),
+        Layer::Activation { .. } => x,
+    };
+    let function = match layer.activation() {
+        Activation::Gelu => Smooth::Gelu,
+        Activation::Tanh => Smooth::Tanh,
+        Activation::Sigmoid => Smooth::Sigmoid,
+        // Relu is part of its layer, and softmax of the loss.
+        Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(y),
+    };
+    Ok(graph.activation(name, function, y))
+}

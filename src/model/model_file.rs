@@ -1,0 +1,175 @@
+//! A network as a TOML file.
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::sequential::Entry;
+use super::{Layer, ModelError, Sequential};
+
+/// The file: `input = [h, w, c]`, which may be left out where the data tell, and a `[[layers]]` for each layer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    input: Option<[usize; 3]>,
+    #[serde(default)]
+    layers: Vec<Table>,
+}
+
+impl Sequential {
+    /// Reads a model file for images of `input` `[h, w, c]` and `classes`, which `units = "classes"` stands for. A file
+    /// that gives neither an `input` of its own nor gets one is an error.
+    ///
+    /// ```
+    /// let text = r#"
+    ///     [[layers]]
+    ///     type = "conv2d"
+    ///     filters = 8
+    ///     kernel_size = 3
+    ///     activation = "relu"
+    ///
+    ///     [[layers]]
+    ///     type = "flatten"
+    ///
+    ///     [[layers]]
+    ///     type = "dense"
+    ///     units = "classes"
+    /// "#;
+    /// let model = wgrad::model::Sequential::from_toml(text, Some(([28, 28, 1], 10)))?;
+    /// assert_eq!(model.classes()?, 10);
+    /// # Ok::<(), wgrad::model::ModelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong, in which layer; a network that does not fit its data.
+    pub fn from_toml(text: &str, data: Option<([usize; 3], usize)>) -> Result<Self, ModelError> {
+        let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
+        let Some(input) = file.input.or(data.map(|(input, _)| input)) else {
+            return Err(ModelError::File("`input = [h, w, c]` is missing".into()));
+        };
+        if input.contains(&0) {
+            return Err(ModelError::File(format!("`input` is {input:?}; sizes start at 1")));
+        }
+        let layers = file.layers.into_iter().enumerate();
+        let entries: Result<_, _> =
+            layers.map(|(i, table)| entry(i, table, data.map(|(_, classes)| classes))).collect();
+        let model = Self { input, entries: entries? };
+        match data {
+            Some((input, classes)) => model.check_data(input, classes)?,
+            None => drop(model.classes()?),
+        }
+        Ok(model)
+    }
+
+    /// Reads a model file whose layers are to stand on the output of this network, and appends them.
+    ///
+    /// # Errors
+    /// As [`Sequential::from_toml`].
+    pub fn append_toml(self, text: &str, classes: usize) -> Result<Self, ModelError> {
+        let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
+        let layers = file.layers.into_iter().enumerate();
+        let entries: Result<Vec<_>, _> = layers.map(|(i, table)| entry(i, table, Some(classes))).collect();
+        let model = self.append(Self { input: [1; 3], entries: entries? });
+        model.classes()?;
+        Ok(model)
+    }
+
+    /// The network as a model file, every default written out.
+    ///
+    /// # Errors
+    /// None that this type is known to cause.
+    pub fn to_toml(&self) -> Result<String, ModelError> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            name: String,
+            #[serde(flatten)]
+            layer: &'a Layer,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            trainable: Option<bool>,
+        }
+        #[derive(Serialize)]
+        struct File<'a> {
+            input: [usize; 3],
+            layers: Vec<Line<'a>>,
+        }
+        let layers = (self.layers().zip(&self.entries))
+            .map(|((name, layer), entry)| Line { name, layer, trainable: (!entry.trainable).then_some(false) })
+            .collect();
+        toml::to_string(&File { input: self.input, layers }).map_err(|error| ModelError::File(error.to_string()))
+    }
+}
+
+/// The layer of a table, without the options that every kind has.
+fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry, ModelError> {
+    let name = table.remove("name");
+    let title = match name.as_ref().and_then(|name| name.as_str()) {
+        Some(name) => format!("layer `{name}`"),
+        None => {
+            let kind = table.get("type").and_then(|kind| kind.as_str()).unwrap_or("without a type");
+            format!("layer {} ({kind})", place + 1)
+        }
+    };
+    let wrong = |what: String| ModelError::File(format!("{title}: {what}"));
+    let name = match name {
+        Some(toml::Value::String(name)) if !name.is_empty() && !name.contains('/') => Some(name),
+        Some(_) => return Err(wrong("`name` must be a word without `/`, in quotes".into())),
+        None => None,
+    };
+    let trainable = match table.remove("trainable") {
+        Some(toml::Value::Boolean(trainable)) => trainable,
+        Some(_) => return Err(wrong("`trainable` must be true or false".into())),
+        None => true,
+    };
+    if let (Some("classes"), Some(classes)) = (table.get("units").and_then(|units| units.as_str()), classes) {
+        table.insert("units".into(), toml::Value::Integer(classes as i64));
+    }
+    let layer = table.try_into().map_err(|error| wrong(one_line(&error.to_string())))?;
+    Ok(Entry { name, trainable, layer })
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TUTORIAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/tutorial.toml"));
+
+    #[test]
+    fn the_tutorial_is_the_builder_s() {
+        let model = Sequential::from_toml(TUTORIAL, Some(([32, 32, 3], 10))).unwrap();
+        assert_eq!(model.summary().unwrap(), Sequential::tutorial([32, 32, 3], 10).summary().unwrap());
+        let again = Sequential::from_toml(&model.to_toml().unwrap(), None).unwrap();
+        assert_eq!(again.summary().unwrap(), model.summary().unwrap());
+        assert_eq!(again.to_toml().unwrap(), model.to_toml().unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let with = |layer: &str| format!("input = [8, 8, 1]\n[[layers]]\n{layer}\n[[layers]]\ntype = \"flatten\"");
+        for (layer, words) in [
+            ("type = \"conv3d\"", ["layer 1 (conv3d)", "conv2d"]),
+            ("type = \"conv2d\"\nfilters = 2\nkernal_size = 3", ["kernal_size", "kernel_size"]),
+            ("type = \"conv2d\"\nfilters = 2", ["layer 1 (conv2d)", "kernel_size"]),
+            ("type = \"conv2d\"\nfilters = -2\nkernel_size = 3", ["layer 1 (conv2d)", "-2"]),
+            ("type = \"conv2d\"\nfilters = 2\nkernel_size = [1, 2, 3]", ["layer 1 (conv2d)", "[y, x]"]),
+            ("name = \"c\"\ntype = \"conv2d\"\nfilters = 2\nkernel_size = 9", ["layer `c`", "[8, 8, 1]"]),
+            ("type = \"activation\"\nactivation = \"rellu\"", ["rellu", "relu"]),
+            ("type = \"dense\"\nunits = 3", ["layer `dense` wants rows", "[8, 8, 1]"]),
+            ("name = 3\ntype = \"flatten\"", ["layer 1 (flatten)", "`name`"]),
+            ("filters = 3", ["without a type", "type"]),
+        ] {
+            let error = Sequential::from_toml(&with(layer), None).unwrap_err().to_string();
+            assert!(words.iter().all(|word| error.contains(word)), "{layer}: {error}");
+            assert_eq!(error.lines().count(), 1);
+        }
+        for (data, words) in [(([9, 8, 1], 64), "images of 9 x 8 x 1"), (([8, 8, 1], 10), "10 classes")] {
+            let error = Sequential::from_toml(&with("type = \"flatten\""), Some(data)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        for text in ["input = [8, 8, 1", "", "inputs = [8, 8, 1]", "input = [0, 8, 1]"] {
+            assert!(matches!(Sequential::from_toml(text, None), Err(ModelError::File(_))), "{text}");
+        }
+    }
+}

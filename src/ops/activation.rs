@@ -1,0 +1,84 @@
+//! Smooth activations, element by element. Relu, which needs only its output for its gradient, is an operation of its own.
+
+use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::kernel::{Wgsl, wgsl};
+use crate::shape::Shape;
+
+/// Which function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Smooth {
+    /// `x Phi(x)`, Phi the standard normal distribution's.
+    Gelu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+}
+
+impl Smooth {
+    fn source(self) -> Wgsl {
+        match self {
+            Self::Gelu => wgsl!("activation/gelu"),
+            Self::Tanh => wgsl!("activation/tanh"),
+            Self::Sigmoid => wgsl!("activation/sigmoid"),
+        }
+    }
+}
+
+/// `y = function(x)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    /// The function.
+    pub function: Smooth,
+    /// Any shape.
+    pub shape: Shape,
+}
+
+impl Graph {
+    /// Adds `function` of `x`, of its shape.
+    pub fn activation(&mut self, name: &str, function: Smooth, x: TensorId) -> TensorId {
+        let shape = self.tensor(x).shape.clone();
+        self.add_node(name, Activation { function, shape }, &[x])
+    }
+}
+
+impl Operation for Activation {
+    fn output_shape(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        let name = recorder.graph().tensor(output).name.clone();
+        recorder
+            .dispatch(name)
+            .a(inputs[0])
+            .c(output)
+            .shared(self.function.source())
+            .source(wgsl!("activation/forward"))
+            .size("COLUMNS", self.shape.columns())
+            .size("STRIDE", self.shape.padded_columns())
+            .elementwise(&self.shape, 10)
+            .record();
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        let Some(dx) = gradients[0] else { return };
+        let name = recorder.graph().tensor(dx).name.clone();
+        recorder
+            .dispatch(name)
+            .a(dy)
+            .b(inputs[0])
+            .c(dx)
+            .shared(self.function.source())
+            .source(wgsl!("activation/dx"))
+            .elementwise(&self.shape, 10)
+            .record();
+    }
+}

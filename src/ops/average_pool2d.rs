@@ -1,0 +1,48 @@
+//! Two-dimensional average pooling without padding.
+
+use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
+use crate::ops::pool2d::Pool2d;
+use crate::shape::Shape;
+
+/// Mean of each window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AveragePool2d {
+    /// The windows.
+    pub pool: Pool2d,
+}
+
+impl Graph {
+    /// Adds average pooling of `x` `[n, h, w, c]`: `[n, oh, ow, c]`.
+    pub fn average_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> TensorId {
+        self.add_node(name, AveragePool2d { pool }, &[x])
+    }
+}
+
+impl Operation for AveragePool2d {
+    fn output_shape(&self) -> Shape {
+        self.pool.output().into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        let name = recorder.graph().tensor(output).name.clone();
+        let dispatch = recorder.dispatch(name).a(inputs[0]).c(output);
+        let dispatch = self.pool.geometry(dispatch, self.pool.output(), self.pool.cells());
+        dispatch.source(wgsl!("average_pool2d/forward")).record();
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        _inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        let Some(dx) = gradients[0] else { return };
+        let name = recorder.graph().tensor(dx).name.clone();
+        let dispatch = recorder.dispatch(name).a(dy).c(dx);
+        let dispatch = self.pool.geometry(dispatch, self.pool.input, 2 * self.pool.windows());
+        dispatch.source(wgsl!("average_pool2d/dx")).record();
+    }
+}

@@ -1,0 +1,68 @@
+//! Dropout (Srivastava et al. 2014), scaled in training as Keras does.
+
+use crate::graph::{Access, Graph, Mode, Operation, Recorder, TensorId};
+use crate::kernel::wgsl;
+use crate::ops::ingest::random_words;
+use crate::shape::Shape;
+
+/// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes.
+///
+/// Which ones is a function of seed, update, layer and place, so that the gradient finds them again and runs repeat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropout {
+    /// Any shape.
+    pub shape: Shape,
+    /// From 0 up to, but not, 1.
+    pub rate: f64,
+    /// Tells the dropouts of a network apart.
+    pub layer: usize,
+}
+
+impl Graph {
+    /// Adds dropout of `x`, of its shape.
+    pub fn dropout(&mut self, name: &str, rate: f64, x: TensorId, minibatch: TensorId) -> TensorId {
+        let shape = self.tensor(x).shape.clone();
+        let layer = self.tensors().count();
+        self.add_node(name, Dropout { shape, rate, layer }, &[x, minibatch])
+    }
+}
+
+impl Dropout {
+    /// The same for `x` in the forward and for `dy` in the backward pass.
+    fn record(&self, recorder: &mut Recorder, from: TensorId, minibatch: TensorId, to: TensorId) {
+        let rate = if recorder.mode() == Mode::Train { self.rate } else { 0.0 };
+        let name = recorder.graph().tensor(to).name.clone();
+        let dispatch = recorder.dispatch(name).a(from).c(to).bind(1, minibatch, Access::Read);
+        random_words(dispatch)
+            .source(wgsl!("dropout"))
+            // Of 2^32.
+            .constant("DROPPED", (rate * 2.0_f64.powi(32)).floor())
+            .constant("SCALE", 1.0 / (1.0 - rate))
+            .size("LAYER", self.layer)
+            .elementwise(&self.shape, 1)
+            .record();
+    }
+}
+
+impl Operation for Dropout {
+    fn output_shape(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        self.record(recorder, inputs[0], inputs[1], output);
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        _output: TensorId,
+        dy: TensorId,
+        gradients: &[Option<TensorId>],
+    ) {
+        if let Some(dx) = gradients[0] {
+            self.record(recorder, dy, inputs[1], dx);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The geometry that poolings share.
+
+use crate::graph::DispatchBuilder;
+use crate::kernel::wgsl;
+
+/// Windows over `[n, h, w, c]` without padding; they may overlap or leave gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool2d {
+    /// `[n, h, w, c]`
+    pub input: [usize; 4],
+    /// `[window_h, window_w]`
+    pub window: [usize; 2],
+    /// `[sy, sx]`
+    pub stride: [usize; 2],
+}
+
+impl Pool2d {
+    /// `[n, oh, ow, c]`; 0 where the window is larger than the image.
+    pub fn output(&self) -> [usize; 4] {
+        let [n, h, w, c] = self.input;
+        let size = |size: usize, axis: usize| match size.checked_sub(self.window[axis]) {
+            Some(rest) => rest / self.stride[axis] + 1,
+            None => 0,
+        };
+        [n, size(h, 0), size(w, 1), c]
+    }
+
+    /// Cells of a window.
+    pub(super) fn cells(&self) -> usize {
+        self.window[0] * self.window[1]
+    }
+
+    /// Most windows that a cell lies in.
+    pub(super) fn windows(&self) -> usize {
+        [0, 1].map(|axis| self.window[axis].div_ceil(self.stride[axis])).iter().product()
+    }
+
+    /// Completes a dispatch, but for its source, that makes `result` `[n, _, _, c]` in `trips` loop iterations for each
+    /// pixel.
+    pub(super) fn geometry<'r, 'g>(
+        &self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        result: [usize; 4],
+        trips: usize,
+    ) -> DispatchBuilder<'r, 'g> {
+        let [_, h, w, c] = self.input;
+        let [_, oh, ow, _] = self.output();
+        let pixels = result[..3].iter().product::<usize>();
+        let channels = c.next_multiple_of(4);
+        dispatch
+            .shared(wgsl!("pool2d/geometry"))
+            .size("H", h)
+            .size("W", w)
+            .size("C", channels)
+            .size("OH", oh)
+            .size("OW", ow)
+            .size("WINDOW_H", self.window[0])
+            .size("WINDOW_W", self.window[1])
+            .size("STRIDE_Y", self.stride[0])
+            .size("STRIDE_X", self.stride[1])
+            .size("PIXELS", pixels)
+            .workgroups((pixels * channels / 4).div_ceil(64), 1)
+            .cost(pixels * c * trips, trips)
+    }
+}
