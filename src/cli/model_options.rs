@@ -64,9 +64,8 @@ pub struct Start {
 }
 
 impl StartOptions {
-    /// Reads the files that the options name.
-    pub fn open(&self, dataset: &Dataset) -> anyhow::Result<Start> {
-        let (input, classes) = (dataset.image_shape, dataset.class_names.len());
+    /// Reads the files that the options name, for images `[h, w, c]` of `classes`.
+    pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Start> {
         let weights = self.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
         let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
             Some(model) if self.model.model.is_none() => model.clone(),

@@ -8,7 +8,7 @@ use clap::Args;
 use wgrad::exec::{Executor, Options};
 
 use super::layer_table::layer_table;
-use super::model_options::ModelOptions;
+use super::model_options::StartOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
 use super::plan_table::plan_table;
 use super::units;
@@ -18,7 +18,7 @@ use super::units;
 #[command(after_help = "Example: wgrad summary --model models/tutorial.toml --plan")]
 pub struct Summary {
     #[command(flatten)]
-    model: ModelOptions,
+    start: StartOptions,
     /// Print also what the device does in a step of training and of evaluation
     #[arg(long)]
     plan: bool,
@@ -32,7 +32,7 @@ impl Summary {
     /// Prints the layers, and the plans if asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
-        let model = self.model.open([32, 32, 3], 10)?;
+        let model = self.start.open([32, 32, 3], 10)?.model;
         let mut out = io::stdout();
         writeln!(out, "{}", layer_table(&model.summary().map_err(wgrad::Error::from)?))?;
         if self.plan {

@@ -74,7 +74,7 @@ impl Train {
         let batch_size = self.check()?;
         let dataset = self.limited(self.data.open()?)?;
         let gpu = Arc::new(self.device.open()?);
-        let start = self.start.open(&dataset)?;
+        let start = self.start.open(dataset.image_shape, dataset.class_names.len())?;
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
