@@ -2,11 +2,14 @@
 
 mod devices;
 mod eval;
+mod experiments;
 mod layer_table;
 mod model_options;
 mod options;
 mod plan_table;
 mod profile;
+mod reproduce;
+mod reproduction_table;
 mod summary;
 mod train;
 mod tuning;
@@ -34,6 +37,8 @@ enum Command {
     Train(train::Train),
     /// Evaluate weights on the test set
     Eval(eval::Eval),
+    /// Run the report's three experiments on CIFAR-10, and compare with the report and with Keras
+    Reproduce(reproduce::Reproduce),
     /// Print the network's layers, and on request what the device is told to do
     Summary(summary::Summary),
     /// Measure how to compute each matrix product on the adapter, for later runs
@@ -50,6 +55,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Train(train) => train.run(),
         Command::Eval(eval) => eval.run(),
+        Command::Reproduce(reproduce) => reproduce.run(),
         Command::Summary(summary) => summary.run(),
         Command::Tune(tune) => tune.run(),
         Command::Devices(devices) => devices.run(),

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
-use wgrad::model::{NamedTensor, Sequential};
+use wgrad::model::{ModelError, NamedTensor, Sequential};
 
 /// Which network.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ impl ModelOptions {
     /// The network for images `[h, w, c]` of `classes`.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
         let Some(path) = &self.model else { return Ok(Sequential::tutorial(input, classes)) };
-        Sequential::from_toml(&read(path)?, Some((input, classes))).with_context(|| in_file(path))
+        Sequential::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
     }
 
     /// The network that `weights` belong to: as the file tells, else as the options do.
@@ -73,11 +73,11 @@ impl StartOptions {
         };
         let layers = model.layers().count();
         if let Some(path) = &self.append {
-            model = model.append_toml(&read(path)?, classes).with_context(|| in_file(path))?;
+            model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
         }
         model.check_data(input, classes).map_err(wgrad::Error::from)?;
         let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
-        let model = model.freeze(&self.freeze).map_err(wgrad::Error::from).context("--freeze")?;
+        let model = model.freeze(&self.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
         let weights = self.from.clone().zip(weights.map(|weights| weights.tensors));
         Ok(Start { model, weights, appended })
     }
@@ -97,9 +97,11 @@ impl Start {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}; name a model file", path.display()))
+    let failed =
+        |error| anyhow!("cannot read {}: {error}; name a model file such as models/tutorial.toml", path.display());
+    std::fs::read_to_string(path).map_err(failed)
 }
 
-fn in_file(path: &Path) -> String {
-    format!("model file {}", path.display())
+fn in_file(path: &Path, error: ModelError) -> anyhow::Error {
+    anyhow!("model file {}: {error}", path.display())
 }

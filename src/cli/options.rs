@@ -61,6 +61,18 @@ impl DeviceOptions {
         Ok(gpu)
     }
 
+    /// Calls `option` with the name and value of each that was given.
+    pub fn spell_out(&self, option: &mut impl FnMut(&str, String)) {
+        let backend = self.backend.and_then(|backend| backend.to_possible_value());
+        let backend = backend.map(|value| value.get_name().to_owned());
+        let kernel = self.kernel.map(|kernel| kernel.to_string());
+        for (name, value) in [("--adapter", self.adapter.clone()), ("--backend", backend), ("--kernel", kernel)] {
+            if let Some(value) = value {
+                option(name, value);
+            }
+        }
+    }
+
     /// The micro-kernel asked for.
     pub fn micro_kernel(&self) -> Option<MicroKernel> {
         self.kernel

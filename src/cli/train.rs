@@ -71,6 +71,14 @@ pub struct Train {
 impl Train {
     /// Trains, evaluates and writes the files.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(match self.train()? {
+            Ending::Interrupted => INTERRUPTED.into(),
+            Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
+        })
+    }
+
+    /// As [`Train::run`]; says how it ended.
+    pub fn train(self) -> anyhow::Result<Ending> {
         let batch_size = self.check()?;
         let dataset = self.limited(self.data.open()?)?;
         let gpu = Arc::new(self.device.open()?);
@@ -106,7 +114,7 @@ impl Train {
 
         let mut history = History::new(&dataset.name);
         let mut progress = Progress::new();
-        let ending = Trainer::new(&mut executor, &dataset, self.seed, &stop)
+        let mut ending = Trainer::new(&mut executor, &dataset, self.seed, stop)
             .steps_per_submit(self.steps_per_submit.map(usize::from))
             .observe(&mut progress)
             .observe(&mut history)
@@ -115,15 +123,18 @@ impl Train {
         drop(progress);
         if ending != Ending::Interrupted {
             let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
-            history.evaluation = evaluate(&mut executor, &dataset.test, &stop)?;
+            history.evaluation = evaluate(&mut executor, &dataset.test, stop)?;
+            if history.evaluation.is_none() {
+                ending = Ending::Interrupted;
+            }
         }
         write_files(&out, &mut executor, &model, &dataset, &history, &config)?;
-        let code = report(&out, &dataset, &history, epochs);
+        report(&out, &dataset, &history, epochs);
         // After the files, because it goes on to change the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
             write_profile(&out, &executor, &timeline)?;
         }
-        Ok(code)
+        Ok(ending)
     }
 
     /// The batch size, once all numbers make sense.
@@ -152,16 +163,19 @@ impl Train {
 }
 
 /// A flag that Ctrl-C and a request to terminate set. The second one ends the process, for a step that never does.
-fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    let handler = move || {
-        if flag.swap(true, Ordering::Relaxed) {
+fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static LISTENING: AtomicBool = AtomicBool::new(false);
+    let handler = || {
+        if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
         }
     };
-    ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
-    Ok(stop)
+    // A process may train several times, but listens once.
+    if !LISTENING.swap(true, Ordering::Relaxed) {
+        ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
+    }
+    Ok(&STOP)
 }
 
 fn write_files(
@@ -186,7 +200,7 @@ fn write_files(
     Ok(())
 }
 
-fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) -> ExitCode {
+fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) {
     let files =
         format!("weights.safetensors, history.csv, history.json and config.json are in {}", out.path().display());
     match history.evaluation {
@@ -194,12 +208,10 @@ fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) 
             say(&format!("Test set of {}:", dataset.name));
             say(&result_line(steps, seconds, loss, accuracy));
             say(&files);
-            ExitCode::SUCCESS
         }
         None => {
             note(&format!("interrupted: {} of {epochs} epochs were finished", history.epochs.len()));
             say(&files);
-            INTERRUPTED.into()
         }
     }
 }

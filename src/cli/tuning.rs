@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wgrad::exec::{Options, TunedProduct, tune};
@@ -95,12 +95,15 @@ fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
 }
 
 fn from_run(path: &Path, gpu: &Gpu) -> anyhow::Result<Tuning> {
-    let hint = || format!("--tuning {}: give `auto`, `none`, or the config.json of a run", path.display());
-    let text = std::fs::read_to_string(path).with_context(hint)?;
-    let config: serde_json::Value = serde_json::from_str(&text).with_context(hint)?;
-    let tuning: Tuning = serde_json::from_value(config["products"].clone()).with_context(hint)?;
-    runs_on(gpu, &tuning).with_context(hint)?;
-    Ok(tuning)
+    let read = || -> anyhow::Result<Tuning> {
+        let config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        let tuning = serde_json::from_value(config["products"].clone())?;
+        runs_on(gpu, &tuning)?;
+        Ok(tuning)
+    };
+    let wrong =
+        |error| anyhow!("--tuning {}: {error:#}; give `auto`, `none`, or the config.json of a run", path.display());
+    read().map_err(wrong)
 }
 
 fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {

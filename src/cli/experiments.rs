@@ -1,0 +1,75 @@
+//! The report's experiments.
+
+/// An experiment, and what the report says of it.
+#[derive(Debug)]
+pub struct Experiment {
+    /// Its name, which benches/peers/keras_experiments.py gives it too.
+    pub name: &'static str,
+    /// Directory of its run.
+    pub directory: &'static str,
+    /// Passes over the training images, with a fresh optimizer.
+    pub epochs: u32,
+    /// Directory of the run whose weights it starts from; initial ones if none.
+    pub starts_from: Option<&'static str>,
+    /// Option, name and text of its model file, where it needs one.
+    pub model: Option<(&'static str, &'static str, &'static str)>,
+    /// Whether it is what the report's text describes, rather than what its notebook ran.
+    pub as_written: bool,
+    /// Loss and accuracy on the test set, as the report has them.
+    pub report: [f64; 2],
+}
+
+macro_rules! model_file {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $name))
+    };
+}
+
+/// All of them. The notebook never rebuilt its model: each attempt went on from the weights of the one before.
+pub const ALL: [Experiment; 5] = [
+    Experiment {
+        name: "baseline",
+        directory: "baseline",
+        epochs: 10,
+        starts_from: None,
+        model: None,
+        as_written: false,
+        report: [0.8555, 0.7113],
+    },
+    Experiment {
+        name: "attempt 1",
+        directory: "attempt_1",
+        epochs: 15,
+        starts_from: Some("baseline"),
+        model: None,
+        as_written: false,
+        report: [1.4312, 0.7018],
+    },
+    Experiment {
+        name: "attempt 2",
+        directory: "attempt_2",
+        epochs: 7,
+        starts_from: Some("attempt_1"),
+        model: Some(("--append", "attempt_2_layers.toml", model_file!("attempt_2_layers.toml"))),
+        as_written: false,
+        report: [1.9476, 0.6944],
+    },
+    Experiment {
+        name: "attempt 1 as written",
+        directory: "attempt_1_as_written",
+        epochs: 15,
+        starts_from: None,
+        model: None,
+        as_written: true,
+        report: [1.4312, 0.7018],
+    },
+    Experiment {
+        name: "attempt 2 as written",
+        directory: "attempt_2_as_written",
+        epochs: 7,
+        starts_from: None,
+        model: Some(("--model", "tutorial_128.toml", model_file!("tutorial_128.toml"))),
+        as_written: true,
+        report: [1.9476, 0.6944],
+    },
+];
