@@ -11,89 +11,9 @@ use wgrad::data::cifar10::{FILE_BYTES, FILES};
 use wgrad::data::download::ARCHIVE_NAME;
 use wgrad::exchange::Weights;
 
-/// The adapter of all tests: a software one gives the same bits every time, but macOS has none.
-const ADAPTER: &str = if cfg!(target_os = "macos") { "--adapter 0" } else { "--adapter software" };
+mod command;
 
-/// A command that knows of no CIFAR-10, and whose downloads fail at once.
-fn wgrad(arguments: &str) -> Command {
-    let empty = env!("CARGO_TARGET_TMPDIR");
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
-    command
-        .args(arguments.split_whitespace())
-        .current_dir(empty)
-        .env_remove("CIFAR10_DIR")
-        .env_remove("RUST_LOG")
-        .env("ALL_PROXY", "http://127.0.0.1:9")
-        .env_remove("NO_PROXY")
-        // Mesa complains of a missing one.
-        .env("XDG_RUNTIME_DIR", empty);
-    command
-}
-
-/// A short training.
-fn train(out: &Path, arguments: &str) -> Command {
-    let mut command = wgrad(&format!("train --dataset shapes {ADAPTER} {arguments}"));
-    command.arg("--out").arg(out);
-    command
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Asserts that a command fails with one line that holds all of `parts`.
-fn fails(command: &mut Command, parts: &[&str]) {
-    let output = command.output().unwrap();
-    let stderr = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
-    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
-    for part in parts {
-        assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
-    }
-}
-
-fn succeeds(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
-    output
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// Starts a command and waits for a line that starts with `start`.
-#[cfg(unix)]
-fn spawn_until(
-    command: &mut Command,
-    start: &str,
-) -> (std::process::Child, std::io::BufReader<std::process::ChildStdout>) {
-    use std::io::BufRead;
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.starts_with(start) {
-        line.clear();
-        if reader.read_line(&mut line).unwrap() == 0 {
-            let output = child.wait_with_output().unwrap();
-            panic!("no line `{start}`: {}", stderr(&output));
-        }
-    }
-    (child, reader)
-}
-
-/// A directory with CIFAR-10's six files, sparse, black and of label 0.
-fn black_cifar10() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for file in FILES {
-        File::create(dir.path().join(file)).unwrap().set_len(FILE_BYTES).unwrap();
-    }
-    dir
-}
+use command::*;
 
 #[test]
 fn numbers_that_make_no_sense_are_refused() {

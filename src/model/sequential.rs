@@ -1,6 +1,6 @@
 //! Layers in a row.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::lowering::append;
 use super::{Activation, Layer, ModelError};
@@ -243,14 +243,19 @@ impl Sequential {
         Ok(lines)
     }
 
-    /// The user's names, and Keras's for the rest: the kind, numbered from the second on.
+    /// The user's names, and Keras's for the rest: the kind, numbered from the second on, past those that are taken.
     fn names(&self) -> Vec<String> {
-        let mut counts = HashMap::new();
+        let mut taken: HashSet<String> = self.entries.iter().filter_map(|entry| entry.name.clone()).collect();
         let mut name = |entry: &Entry| {
             entry.name.clone().unwrap_or_else(|| {
                 let kind = entry.layer.keras_names()[0];
-                let count = counts.entry(kind).and_modify(|count| *count += 1).or_insert(0);
-                if *count == 0 { kind.into() } else { format!("{kind}_{count}") }
+                let mut name = kind.to_owned();
+                let mut count = 0;
+                while !taken.insert(name.clone()) {
+                    count += 1;
+                    name = format!("{kind}_{count}");
+                }
+                name
             })
         };
         self.entries.iter().map(&mut name).collect()
@@ -280,7 +285,9 @@ mod tests {
         let model = Sequential::tutorial([32, 32, 3], 10).append(Sequential::new([1, 1, 10]).flatten().dense(128));
         let names: Vec<String> = model.layers().map(|(name, _)| name).collect();
         assert_eq!(names[..3], ["conv2d", "max_pooling2d", "conv2d_1"]);
-        assert_eq!(names[6..], ["dense", "dense_1", "flatten_1", "dense_2"][..].to_vec()[..]);
+        assert_eq!(names[6..], ["dense", "dense_1", "flatten_1", "dense_2"]);
+        let named = Sequential::from_toml(&model.to_toml().unwrap(), None).unwrap().dense(3);
+        assert_eq!(named.layers().last().unwrap().0, "dense_3");
     }
 
     #[test]

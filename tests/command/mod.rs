@@ -1,0 +1,96 @@
+//! The binary, as tests call it.
+
+// Each test file uses some of it.
+#![allow(dead_code)]
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wgrad::data::cifar10::{FILE_BYTES, FILES};
+
+/// The adapter of all tests: a software one gives the same bits every time, but macOS has none.
+pub const ADAPTER: &str = if cfg!(target_os = "macos") { "--adapter 0" } else { "--adapter software" };
+
+/// A command that knows of no CIFAR-10, and whose downloads fail at once.
+pub fn wgrad(arguments: &str) -> Command {
+    let empty = env!("CARGO_TARGET_TMPDIR");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(empty)
+        .env_remove("CIFAR10_DIR")
+        .env_remove("RUST_LOG")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .env_remove("NO_PROXY")
+        // Mesa complains of a missing one.
+        .env("XDG_RUNTIME_DIR", empty);
+    command
+}
+
+/// A short training.
+pub fn train(out: &Path, arguments: &str) -> Command {
+    let mut command = wgrad(&format!("train --dataset shapes {ADAPTER} {arguments}"));
+    command.arg("--out").arg(out);
+    command
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Asserts that a command fails with one line that holds all of `parts`.
+pub fn fails(command: &mut Command, parts: &[&str]) {
+    let output = command.output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
+    }
+}
+
+pub fn succeeds(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    output
+}
+
+pub fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Starts a command and waits for a line that starts with `start`.
+#[cfg(unix)]
+pub fn spawn_until(
+    command: &mut Command,
+    start: &str,
+) -> (std::process::Child, std::io::BufReader<std::process::ChildStdout>) {
+    use std::io::BufRead;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with(start) {
+        line.clear();
+        if reader.read_line(&mut line).unwrap() == 0 {
+            let output = child.wait_with_output().unwrap();
+            panic!("no line `{start}`: {}", stderr(&output));
+        }
+    }
+    (child, reader)
+}
+
+/// A directory with CIFAR-10's six files, sparse, black and of label 0.
+pub fn black_cifar10() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in FILES {
+        File::create(dir.path().join(file)).unwrap().set_len(FILE_BYTES).unwrap();
+    }
+    dir
+}
