@@ -7,8 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use wgrad::data::cifar10::{FILE_BYTES, FILES};
-use wgrad::data::download::ARCHIVE_NAME;
+use wgrad::data::cifar::CIFAR10;
 use wgrad::exchange::Weights;
 
 mod command;
@@ -54,19 +53,20 @@ fn broken_data_is_an_error_that_names_the_file() {
     named(Path::new("/no/such/place"), &["no directory /no/such/place", "--data-dir"]);
 
     let dir = black_cifar10();
-    let path = dir.path().join(FILES[2]);
+    let (name, bytes) = CIFAR10.files().nth(2).unwrap();
+    let path = dir.path().join(name);
     let file = File::options().write(true).open(&path).unwrap();
-    file.set_len(FILE_BYTES - 1).unwrap();
-    named(dir.path(), &[FILES[2], "truncated", "download it again"]);
-    file.set_len(FILE_BYTES + 1).unwrap();
-    named(dir.path(), &[FILES[2], "not a CIFAR-10 binary file"]);
-    file.set_len(FILE_BYTES).unwrap();
+    file.set_len(bytes - 1).unwrap();
+    named(dir.path(), &[name, "truncated", "download it again"]);
+    file.set_len(bytes + 1).unwrap();
+    named(dir.path(), &[name, "not a CIFAR-10 binary file"]);
+    file.set_len(bytes).unwrap();
     (&file).write_all(&[11]).unwrap();
-    named(dir.path(), &[FILES[2], "label 11", "record 0"]);
+    named(dir.path(), &[name, "label 11", "record 0"]);
 
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(ARCHIVE_NAME), b"not an archive").unwrap();
-    named(dir.path(), &[ARCHIVE_NAME, "14 bytes", "fetch it again"]);
+    fs::write(dir.path().join(CIFAR10.archive), b"not an archive").unwrap();
+    named(dir.path(), &[CIFAR10.archive, "14 bytes", "fetch it again"]);
 }
 
 #[test]

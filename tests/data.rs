@@ -12,18 +12,33 @@ use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
 use tempfile::TempDir;
 use wgrad::data::{
-    Choice, DataError,
-    cifar10::{self, DIRECTORY, FILE_BYTES, FILES, Places},
-    download::{ARCHIVE_NAME, Archive},
-    select, shapes,
+    Cifar, DataError, Places,
+    cifar::{CIFAR10, CIFAR100},
+    download::Archive,
+    select::cifar10_or_shapes,
+    shapes,
 };
 
-/// A directory with the six files, all zeros and sparse: label 0 and black throughout.
-fn black_set() -> TempDir {
+/// CIFAR-10 with few records.
+static TEN: Cifar = Cifar {
+    train: &[
+        ("data_batch_1.bin", 20),
+        ("data_batch_2.bin", 20),
+        ("data_batch_3.bin", 20),
+        ("data_batch_4.bin", 20),
+        ("data_batch_5.bin", 20),
+    ],
+    test: &[("test_batch.bin", 20)],
+    ..CIFAR10
+};
+/// CIFAR-100 with few records.
+static HUNDRED: Cifar = Cifar { train: &[("train.bin", 50)], test: &[("test.bin", 10)], ..CIFAR100 };
+
+/// A directory with a set's files, all zeros: label 0 and black throughout.
+fn black_set(set: &Cifar) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for file in FILES {
-        let file = File::create(dir.path().join(file)).unwrap();
-        file.set_len(FILE_BYTES).unwrap();
+    for (name, bytes) in set.files() {
+        File::create(dir.path().join(name)).unwrap().set_len(bytes).unwrap();
     }
     dir
 }
@@ -44,28 +59,29 @@ fn poke(dir: &TempDir, file: &str, offset: u64, bytes: &[u8]) -> PathBuf {
 }
 
 /// A gzipped tar of the given members, and its description.
-fn archive(members: &[(&str, u64)], member_bytes: u64) -> (Vec<u8>, Archive) {
+fn archive(set: &'static Cifar, members: &[(&str, u64)]) -> (Vec<u8>, Archive) {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (name, len) in members {
         let mut header = tar::Header::new_gnu();
         header.set_size(*len);
         header.set_mode(0o644);
-        let path = format!("{DIRECTORY}/{name}");
+        let path = format!("{}/{name}", set.directory);
         tar.append_data(&mut header, path, std::io::repeat(3).take(*len)).unwrap();
     }
     let bytes = tar.into_inner().unwrap().finish().unwrap();
     let md5 = Md5::digest(&bytes);
     let archive = Archive {
+        set,
         url: String::new(),
         bytes: bytes.len() as u64,
         md5: md5.iter().map(|byte| format!("{byte:02x}")).collect(),
-        member_bytes,
     };
     (bytes, archive)
 }
 
-fn six_members(member_bytes: u64) -> Vec<(&'static str, u64)> {
-    FILES.iter().map(|&name| (name, member_bytes)).collect()
+/// An archive of all files of a set, every byte of them 3.
+fn whole_archive(set: &'static Cifar) -> (Vec<u8>, Archive) {
+    archive(set, &set.files().collect::<Vec<_>>())
 }
 
 /// Answers one request with a promise of `promised` bytes and then `body`; returns its address.
@@ -108,90 +124,125 @@ fn says(error: &DataError, parts: &[&str]) {
 }
 
 #[test]
-fn planes_become_interleaved_pixels() {
-    let dir = black_set();
-    // Record 1 of the test file: label 7, and the first two pixels of each plane.
-    for (offset, bytes) in [(0, [7, 10, 11]), (1024, [0, 20, 21]), (2048, [0, 30, 31])] {
-        let bytes = if offset == 0 { &bytes[..] } else { &bytes[1..] };
-        let skip = u64::from(offset != 0);
-        poke(&dir, FILES[5], 3073 + offset + skip, bytes);
+fn official_sets_have_their_published_sizes() {
+    let files: Vec<_> = CIFAR10.files().collect();
+    assert_eq!(files.len(), 6);
+    assert!(files.iter().all(|(_, bytes)| *bytes == 30_730_000), "{files:?}");
+    let files: Vec<_> = CIFAR100.files().collect();
+    assert_eq!(files, [("train.bin", 153_700_000), ("test.bin", 30_740_000)]);
+    for (set, classes) in [(CIFAR10, 10), (CIFAR100, 100)] {
+        assert_eq!(set.class_names.len(), classes);
+        assert!(set.class_names.is_sorted(), "label order is that of the alphabet");
+        assert!(set.archive_md5.len() == 32 && set.archive_md5.bytes().all(|digit| digit.is_ascii_hexdigit()));
     }
-    let set = cifar10::load(dir.path()).unwrap();
-    assert_eq!((set.train.len(), set.test.len()), (50_000, 10_000));
-    assert_eq!(set.image_shape, [32, 32, 3]);
-    assert_eq!(set.test.labels()[..3], [0, 7, 0]);
-    let image = set.test.image(1).unwrap();
-    assert_eq!(image[..9], [10, 20, 30, 11, 21, 31, 0, 0, 0]);
-    assert_eq!(set.test.image(10_000), None);
-    assert_eq!(set.checksum.len(), 64);
-    assert_eq!(set.test.take(2).labels(), [0, 7]);
+}
+
+#[test]
+fn planes_become_interleaved_pixels() {
+    for (set, labels) in [(&TEN, &[7][..]), (&HUNDRED, &[19, 77])] {
+        let dir = black_set(set);
+        let (file, record) = (set.test[0].0, set.record_bytes() as u64);
+        // Record 1 of the test file: its labels, and the first two pixels of each plane.
+        poke(&dir, file, record, labels);
+        for (plane, bytes) in [[10, 11], [20, 21], [30, 31]].iter().enumerate() {
+            poke(&dir, file, record + labels.len() as u64 + 1024 * plane as u64, bytes);
+        }
+        let read = set.load(dir.path()).unwrap();
+        assert_eq!(read.name, set.name);
+        assert_eq!(read.class_names, set.class_names);
+        assert_eq!((read.train.len(), read.test.len()), (if set == &TEN { 100 } else { 50 }, set.test[0].1));
+        assert_eq!(read.image_shape, [32, 32, 3]);
+        let label = u16::from(labels[labels.len() - 1]);
+        assert_eq!(read.test.labels()[..3], [0, label, 0]);
+        let image = read.test.image(1).unwrap();
+        assert_eq!(image[..9], [10, 20, 30, 11, 21, 31, 0, 0, 0]);
+        assert_eq!(read.test.image(set.test[0].1), None);
+        assert_eq!(read.checksum.len(), 64);
+        assert_eq!(read.test.take(2).labels(), [0, label]);
+    }
 }
 
 #[test]
 fn missing_directory() {
-    let error = cifar10::load(Path::new("no/such/place")).unwrap_err();
-    assert!(matches!(error, DataError::MissingDirectory { .. }));
-    says(&error, &["no/such/place", "--data-dir"]);
+    for set in [&CIFAR10, &CIFAR100] {
+        let error = set.load(Path::new("no/such/place")).unwrap_err();
+        assert!(matches!(error, DataError::MissingDirectory { .. }));
+        says(&error, &["no/such/place", set.title, "--data-dir", set.variable]);
+    }
 }
 
 #[test]
 fn missing_file() {
-    let dir = black_set();
-    fs::remove_file(dir.path().join(FILES[2])).unwrap();
-    let error = cifar10::load(dir.path()).unwrap_err();
-    assert!(matches!(error, DataError::MissingFile { .. }));
-    says(&error, &["data_batch_3.bin", "put all six"]);
+    for (set, file) in [(&TEN, "data_batch_3.bin"), (&HUNDRED, "test.bin")] {
+        let dir = black_set(set);
+        fs::remove_file(dir.path().join(file)).unwrap();
+        let error = set.load(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::MissingFile { .. }));
+        says(&error, &[file, set.archive, "put all"]);
+    }
 }
 
 #[test]
 fn truncated_file() {
-    let dir = black_set();
-    let path = set_len(&dir, FILES[0], 30_000_000);
-    let error = cifar10::load(dir.path()).unwrap_err();
-    assert!(matches!(error, DataError::Truncated { .. }));
-    let path = path.display().to_string();
-    says(&error, &[&path, "30000000", "30730000", "again"]);
+    for set in [&TEN, &HUNDRED] {
+        let dir = black_set(set);
+        let (file, bytes) = set.files().next().unwrap();
+        let path = set_len(&dir, file, bytes - 1);
+        let error = set.load(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::Truncated { .. }));
+        let path = path.display().to_string();
+        says(&error, &[&path, &(bytes - 1).to_string(), &bytes.to_string(), "again"]);
+    }
 }
 
 #[test]
 fn wrong_size() {
-    let dir = black_set();
-    set_len(&dir, FILES[0], FILE_BYTES + 1);
-    let error = cifar10::load(dir.path()).unwrap_err();
-    assert!(matches!(error, DataError::WrongSize { .. }));
-    says(&error, &["data_batch_1.bin", "30730001", "30730000"]);
+    for set in [&TEN, &HUNDRED] {
+        let dir = black_set(set);
+        let (file, bytes) = set.files().next().unwrap();
+        set_len(&dir, file, bytes + 1);
+        let error = set.load(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::WrongSize { .. }));
+        says(&error, &[file, &(bytes + 1).to_string(), &bytes.to_string(), set.title]);
+    }
 }
 
 #[test]
-fn label_above_nine() {
-    let dir = black_set();
-    poke(&dir, FILES[1], 3073 * 1234, &[11]);
-    let error = cifar10::load(dir.path()).unwrap_err();
-    assert!(matches!(error, DataError::BadLabel { .. }));
-    says(&error, &["data_batch_2.bin", "record 1234", "label 11"]);
+fn label_past_the_classes() {
+    for (set, file, value, message) in
+        [(&TEN, "data_batch_2.bin", 10, "label 10, above 9"), (&HUNDRED, "train.bin", 100, "label 100, above 99")]
+    {
+        let dir = black_set(set);
+        poke(&dir, file, (12 * set.record_bytes() + set.label_bytes - 1) as u64, &[value]);
+        let error = set.load(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::BadLabel { .. }));
+        says(&error, &[file, "record 12", message, set.title]);
+    }
 }
 
 #[test]
 fn good_download_is_unpacked_and_loaded() {
-    let (body, mut archive) = archive(&six_members(FILE_BYTES), FILE_BYTES);
-    let (url, server) = serve(body.len(), body);
-    archive.url = url;
-    let home = tempfile::tempdir().unwrap();
-    let cache = home.path().join("wgrad/cifar10");
-    let places = Places { data_dir: None, env_dir: None, cache_dir: Some(cache.clone()), archive };
-    let fetched = places.find_or_fetch().unwrap();
-    server.join().unwrap();
-    assert_eq!(fetched.train.labels()[49_999], 3);
-    assert_eq!(entries(&cache), 1, "the archive or a temporary file is left");
-    assert_eq!(entries(&cache.join(DIRECTORY)), 6);
-    // The server is gone: this comes from the cache.
-    let again = places.find_or_fetch().unwrap();
-    assert_eq!(again.checksum, fetched.checksum);
+    for set in [&TEN, &HUNDRED] {
+        let (body, mut archive) = whole_archive(set);
+        let (url, server) = serve(body.len(), body);
+        archive.url = url;
+        let home = tempfile::tempdir().unwrap();
+        let cache = home.path().join("wgrad").join(set.name);
+        let places = Places { data_dir: None, env_dir: None, cache_dir: Some(cache.clone()), archive };
+        let fetched = places.find_or_fetch().unwrap();
+        server.join().unwrap();
+        assert_eq!(fetched.train.labels()[49], 3);
+        assert_eq!(entries(&cache), 1, "the archive or a temporary file is left");
+        assert_eq!(entries(&cache.join(set.directory)), set.files().count());
+        // The server is gone: this comes from the cache.
+        let again = places.find_or_fetch().unwrap();
+        assert_eq!(again.checksum, fetched.checksum);
+    }
 }
 
 #[test]
 fn interrupted_download_leaves_nothing() {
-    let (mut body, mut archive) = archive(&six_members(5000), 5000);
+    let (mut body, mut archive) = whole_archive(&TEN);
     let whole = body.len();
     body.truncate(whole / 2);
     let (url, server) = serve(whole, body);
@@ -206,7 +257,7 @@ fn interrupted_download_leaves_nothing() {
 
 #[test]
 fn download_of_another_length_is_refused() {
-    let (body, mut archive) = archive(&six_members(5000), 5000);
+    let (body, mut archive) = whole_archive(&TEN);
     archive.bytes += 1;
     let (url, server) = serve(body.len(), body);
     archive.url = url;
@@ -218,7 +269,7 @@ fn download_of_another_length_is_refused() {
 
 #[test]
 fn corrupt_download_leaves_nothing() {
-    let (mut body, mut archive) = archive(&six_members(5000), 5000);
+    let (mut body, mut archive) = whole_archive(&TEN);
     let middle = body.len() / 2;
     body[middle] ^= 1;
     let (url, server) = serve(body.len(), body);
@@ -232,65 +283,68 @@ fn corrupt_download_leaves_nothing() {
 
 #[test]
 fn corrupt_archive_given_by_the_user() {
-    let (mut body, archive) = archive(&six_members(5000), 5000);
+    let (mut body, archive) = whole_archive(&TEN);
     let middle = body.len() / 2;
     body[middle] ^= 1;
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(ARCHIVE_NAME), body).unwrap();
+    fs::write(dir.path().join(TEN.archive), body).unwrap();
     let places = Places { data_dir: Some(dir.path().into()), env_dir: None, cache_dir: None, archive };
     let error = places.find_or_fetch().unwrap_err();
-    says(&error, &[ARCHIVE_NAME, &places.archive.md5, "delete it"]);
+    says(&error, &[TEN.archive, &places.archive.md5, "delete it"]);
     // A broken set the user named is never replaced by another one.
-    let error = select::open_in(Choice::Auto, &places).unwrap_err();
+    let error = cifar10_or_shapes(&places).unwrap_err();
     assert!(matches!(error, DataError::ArchiveChecksum { .. }), "{error}");
 }
 
 #[test]
 fn archive_given_by_the_user_is_unpacked() {
-    let (body, archive) = archive(&six_members(5000), 5000);
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(ARCHIVE_NAME);
-    fs::write(&path, body).unwrap();
-    archive.unpack(&path, dir.path()).unwrap();
-    for file in FILES {
-        let bytes = fs::read(dir.path().join(DIRECTORY).join(file)).unwrap();
-        assert_eq!(bytes, vec![3; 5000]);
+    for set in [&TEN, &HUNDRED] {
+        let (body, archive) = whole_archive(set);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(set.archive), body).unwrap();
+        let places = Places { data_dir: None, env_dir: Some(dir.path().into()), cache_dir: None, archive };
+        let read = places.find_or_fetch().unwrap();
+        assert_eq!(read.test.labels()[9], 3);
+        for (name, bytes) in set.files() {
+            let unpacked = fs::read(dir.path().join(set.directory).join(name)).unwrap();
+            assert_eq!(unpacked, vec![3; bytes as usize]);
+        }
     }
 }
 
 #[test]
 fn archive_members_of_another_size_or_missing_are_refused() {
-    let mut members = six_members(5000);
-    members[3].1 = 4999;
-    let mut fewer = six_members(5000);
-    fewer.pop();
-    for (members, part) in [(members, "data_batch_4.bin has 4999"), (fewer, "test_batch")] {
-        let (body, archive) = archive(&members, 5000);
+    let mut members: Vec<_> = TEN.files().collect();
+    members[3].1 -= 1;
+    let fewer: Vec<_> = HUNDRED.files().take(1).collect();
+    let short = format!("data_batch_4.bin has {} bytes instead of", members[3].1);
+    for (set, members, part) in [(&TEN, members, short.as_str()), (&HUNDRED, fewer, "test.bin missing")] {
+        let (body, archive) = archive(set, &members);
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(ARCHIVE_NAME);
+        let path = dir.path().join(set.archive);
         fs::write(&path, body).unwrap();
         let error = archive.unpack(&path, dir.path()).unwrap_err();
-        says(&error, &[part]);
+        says(&error, &[part, set.title]);
     }
 }
 
 #[test]
 fn unreachable_server_means_shapes_only_where_allowed() {
-    let (_, mut archive) = archive(&[], 5000);
+    let (_, mut archive) = archive(&TEN, &[]);
     archive.url = dead_url();
     let cache = tempfile::tempdir().unwrap();
     let places = Places { data_dir: None, env_dir: None, cache_dir: Some(cache.path().into()), archive };
-    let error = select::open_in(Choice::Cifar10, &places).unwrap_err();
+    let error = places.find_or_fetch().unwrap_err();
     let cache = cache.path().display().to_string();
     says(&error, &["--data-dir", "CIFAR10_DIR", &cache, &places.archive.url]);
 
-    let (set, warning) = select::open_in(Choice::Auto, &places).unwrap();
+    let (set, warning) = cifar10_or_shapes(&places).unwrap();
     assert_eq!(set.name, "shapes");
     assert_eq!(set.train.len(), shapes::TRAIN_IMAGES);
     let warning = warning.unwrap();
     assert!(warning.contains("NOT on CIFAR-10") && !warning.contains('\n'));
 
     let named = Places { env_dir: Some("no/such/place".into()), ..places };
-    let error = select::open_in(Choice::Auto, &named).unwrap_err();
+    let error = cifar10_or_shapes(&named).unwrap_err();
     assert!(matches!(error, DataError::MissingDirectory { .. }));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wgrad::data::{self, Choice, Dataset};
+use wgrad::data::{self, Choice, Dataset, ImageSize};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 
@@ -13,21 +13,24 @@ use super::{note, units};
 /// Which data to use.
 #[derive(Debug, Args)]
 pub struct DataOptions {
-    /// The data set; auto is CIFAR-10 where it is found or can be downloaded, else the generated shapes
-    #[arg(long, value_enum, default_value_t)]
+    /// The data set; `auto` is CIFAR-10 where it is found or can be downloaded, else the generated shapes, and
+    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with .png, .jpg and .jpeg files in each
+    #[arg(long, default_value_t, value_name = "auto|cifar10|cifar100|shapes|folder:DIR")]
     dataset: Choice,
-    /// Directory of CIFAR-10's binary files
+    /// Directory of CIFAR's binary files
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Height and width that the pictures of a folder are given; 32 if left out
+    #[arg(long, value_name = "N|HxW")]
+    image_size: Option<ImageSize>,
 }
 
 impl DataOptions {
-    /// Opens the data set, and warns where it isn't what one may think.
+    /// Opens the data set, and says what the user must know of it.
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        let (dataset, warning) = data::open(self.dataset, self.data_dir.as_deref()).map_err(wgrad::Error::from)?;
-        if let Some(warning) = warning {
-            note(&warning);
-        }
+        let opened = data::open(&self.dataset, self.data_dir.as_deref(), self.image_size);
+        let (dataset, notes) = opened.map_err(wgrad::Error::from)?;
+        notes.iter().for_each(|line| note(line));
         Ok(dataset)
     }
 }
@@ -126,5 +129,10 @@ pub fn adapter_line(info: &wgpu::AdapterInfo) -> String {
 /// The line that says what is trained or evaluated on.
 pub fn dataset_line(dataset: &Dataset) -> String {
     let [train, test] = [&dataset.train, &dataset.test].map(|split| units::count(split.len() as u64));
-    format!("Data set: {} ({}), {train} training and {test} test images", dataset.name, dataset.origin)
+    let [h, w, _] = dataset.image_shape;
+    let classes = units::count(dataset.class_names.len() as u64);
+    format!(
+        "Data set: {} ({}), {train} training and {test} test images of {h} x {w} in {classes} classes",
+        dataset.name, dataset.origin
+    )
 }

@@ -1,5 +1,5 @@
-//! Fetching the CIFAR-10 archive and taking its six files out, so that a directory holds only
-//! whole, checked files whatever interrupts the work.
+//! Fetching an archive of CIFAR and taking its files out, so that a directory holds only whole,
+//! checked files whatever interrupts the work.
 
 use std::{
     fs::{self, File},
@@ -9,45 +9,40 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::HumanBytes;
 use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 
-use super::{
-    DataError,
-    cifar10::{DIRECTORY, FILE_BYTES, FILES},
-    hex,
-};
+use super::{Cifar, DataError, hex, progress::Progress};
 
-/// Name under which an archive fetched by hand is recognised.
-pub const ARCHIVE_NAME: &str = "cifar-10-binary.tar.gz";
+const BAR: &str = "{wide_bar} {bytes}/{total_bytes} {eta}";
 
 // An offline machine should learn so quickly; a slow line may take its time in total.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where an archive of CIFAR-10 is and what it must be.
+/// Where an archive of a set is and what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
+    /// The set whose files are in it.
+    pub set: &'static Cifar,
     /// Address of the gzipped tar file.
     pub url: String,
     /// Its length in bytes.
     pub bytes: u64,
     /// Its MD5, in lower-case hex.
     pub md5: String,
-    /// Length in bytes of each of the six files in it.
-    pub member_bytes: u64,
 }
 
 impl Archive {
-    /// The set's home; address and MD5 are from <https://www.cs.toronto.edu/~kriz/cifar.html>.
-    pub fn official() -> Self {
+    /// The archive at the home of `set`.
+    pub fn official(set: &'static Cifar) -> Self {
         Self {
-            url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz".into(),
-            bytes: 170_052_171,
-            md5: "c32a1d4ab5d03f1284b67883e8d87530".into(),
-            member_bytes: FILE_BYTES,
+            set,
+            url: format!("https://www.cs.toronto.edu/~kriz/{}", set.archive),
+            bytes: set.archive_bytes,
+            md5: set.archive_md5.into(),
         }
     }
 
@@ -95,7 +90,8 @@ impl Archive {
 
         let interrupted =
             |received, source| DataError::Interrupted { url: self.url.clone(), expected: self.bytes, received, source };
-        let mut progress = Progress::new(self);
+        eprintln!("downloading {} ({})", self.url, HumanBytes(self.bytes));
+        let mut progress = Progress::new(self.bytes, BAR, "downloaded");
         let mut received = 0;
         let mut reader = body.as_reader();
         let mut chunk = vec![0; 1 << 16];
@@ -130,37 +126,40 @@ impl Archive {
             return Err(DataError::ArchiveChecksum { origin: origin.into(), expected: self.md5.clone(), actual });
         }
         file.rewind().map_err(read_error)?;
-        self.extract(file, origin, &dir.join(DIRECTORY))
+        self.extract(file, origin, &dir.join(self.set.directory))
     }
 
-    /// Copies the six files to `dir`, by name: no path in the archive is ever followed.
+    /// Copies the files to `dir`, by name: no path in the archive is ever followed.
     fn extract(&self, file: &mut File, origin: &str, dir: &Path) -> Result<(), DataError> {
         let member_error = |member: &str, problem: String| DataError::ArchiveMember {
             origin: origin.into(),
             member: member.into(),
             problem,
+            set: self.set,
         };
         let unreadable = |source: io::Error| member_error("contents", format!("unreadable: {source}"));
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
-        let mut missing = FILES.to_vec();
-        // Room for the six files, their headers and the two small texts beside them.
-        let plain = GzDecoder::new(file).take(FILES.len() as u64 * self.member_bytes + (1 << 20));
+        let mut missing: Vec<_> = self.set.files().collect();
+        // Room for the files, their headers and the small texts beside them.
+        let room = missing.iter().map(|(_, bytes)| bytes).sum::<u64>() + (1 << 20);
+        let plain = GzDecoder::new(file).take(room);
         let mut tar = tar::Archive::new(plain);
         for entry in tar.entries().map_err(unreadable)? {
             let mut entry = entry.map_err(unreadable)?;
             let path = entry.path().map_err(unreadable)?;
-            let Some(at) = missing.iter().position(|name| path == Path::new(DIRECTORY).join(name)) else {
+            let directory = Path::new(self.set.directory);
+            let Some(at) = missing.iter().position(|(name, _)| path == directory.join(name)) else {
                 continue;
             };
-            let name = missing.swap_remove(at);
-            if entry.size() != self.member_bytes {
-                let problem = format!("has {} bytes instead of {}", entry.size(), self.member_bytes);
+            let (name, bytes) = missing.swap_remove(at);
+            if entry.size() != bytes {
+                let problem = format!("has {} bytes instead of {bytes}", entry.size());
                 return Err(member_error(name, problem));
             }
             let target = dir.join(name);
             let mut whole = NamedTempFile::new_in(dir).map_err(|source| write_error(dir, source))?;
             let copied = io::copy(&mut entry, &mut whole).map_err(|source| write_error(&target, source))?;
-            if copied != self.member_bytes {
+            if copied != bytes {
                 return Err(member_error(name, format!("ends after {copied} bytes")));
             }
             whole.persist(&target).map_err(|error| write_error(&target, error.error))?;
@@ -168,7 +167,8 @@ impl Archive {
                 return Ok(());
             }
         }
-        Err(member_error(&missing.join(", "), "missing".into()))
+        let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
+        Err(member_error(&names.join(", "), "missing".into()))
     }
 
     fn length_error(&self, origin: &str, actual: u64) -> DataError {
@@ -188,39 +188,5 @@ fn md5_of(file: &mut File) -> io::Result<String> {
             0 => return Ok(hex(&md5.finalize())),
             len => md5.update(&chunk[..len]),
         }
-    }
-}
-
-/// A bar where standard error is a terminal, a line for each tenth elsewhere.
-struct Progress {
-    bar: ProgressBar,
-    total: u64,
-    tenths: u64,
-}
-
-impl Progress {
-    fn new(archive: &Archive) -> Self {
-        let bar = ProgressBar::new(archive.bytes);
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}") {
-            bar.set_style(style);
-        }
-        bar.set_message("CIFAR-10");
-        eprintln!("downloading {} ({})", archive.url, HumanBytes(archive.bytes));
-        Self { bar, total: archive.bytes, tenths: 0 }
-    }
-
-    fn at(&mut self, received: u64) {
-        self.bar.set_position(received);
-        let tenths = received * 10 / self.total.max(1);
-        if self.bar.is_hidden() && tenths > self.tenths {
-            eprintln!("downloaded {} %", tenths * 10);
-        }
-        self.tenths = tenths;
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }

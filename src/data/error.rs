@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::Cifar;
+
 /// A data set could not be found, fetched or read.
 ///
 /// Every message is one line: what is wrong, where, and what to do next.
@@ -10,23 +12,27 @@ use std::{io, path::PathBuf};
 pub enum DataError {
     /// The directory named for the data does not exist (or is not a directory).
     #[error(
-        "no directory {}: create it with the CIFAR-10 binary files in it, or name another with --data-dir or CIFAR10_DIR",
-        path.display()
+        "no directory {}: create it with the binary files of {} in it, or name another with --data-dir or {}",
+        path.display(), set.title, set.variable
     )]
     MissingDirectory {
         /// The directory looked for.
         path: PathBuf,
+        /// The set looked for.
+        set: &'static Cifar,
     },
-    /// One of the six CIFAR-10 files is not there.
+    /// One of a set's files is not there.
     #[error(
-        "no file {}: put all six CIFAR-10 binary files (or cifar-10-binary.tar.gz) there, or name another directory with --data-dir or CIFAR10_DIR",
-        path.display()
+        "no file {}: put all binary files of {} (or {}) there, or name another directory with --data-dir or {}",
+        path.display(), set.title, set.archive, set.variable
     )]
     MissingFile {
         /// The file looked for.
         path: PathBuf,
+        /// The set looked for.
+        set: &'static Cifar,
     },
-    /// A CIFAR-10 file ends early.
+    /// A file ends early.
     #[error(
         "{} is truncated: {actual} of {expected} bytes; delete it and copy or download it again",
         path.display()
@@ -39,10 +45,10 @@ pub enum DataError {
         /// Bytes it has.
         actual: u64,
     },
-    /// A CIFAR-10 file is longer than the format allows.
+    /// A file is longer than the format allows.
     #[error(
-        "{} has {actual} bytes instead of {expected}: it is not a CIFAR-10 binary file; use the binary version of the set",
-        path.display()
+        "{} has {actual} bytes instead of {expected}: it is not a {} binary file; use the binary version of the set",
+        path.display(), set.title
     )]
     WrongSize {
         /// The file read.
@@ -51,11 +57,13 @@ pub enum DataError {
         expected: u64,
         /// Bytes it has.
         actual: u64,
+        /// The set it should be of.
+        set: &'static Cifar,
     },
-    /// A record's label byte is not a CIFAR-10 class.
+    /// A record's label byte is not a class of the set.
     #[error(
-        "{} record {record} has label {value}, above 9: the file is damaged or not CIFAR-10; delete it and download it again",
-        path.display()
+        "{} record {record} has label {value}, above {}: the file is damaged or not {}; delete it and download it again",
+        path.display(), set.class_names.len() - 1, set.title
     )]
     BadLabel {
         /// The file read.
@@ -64,6 +72,8 @@ pub enum DataError {
         record: usize,
         /// The label byte found.
         value: u8,
+        /// The set it should be of.
+        set: &'static Cifar,
     },
     /// A file could not be read.
     #[error("cannot read {}: {source}; check that it is a readable file", path.display())]
@@ -75,7 +85,7 @@ pub enum DataError {
     },
     /// A file or directory could not be written.
     #[error(
-        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --data-dir or CIFAR10_DIR",
+        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --data-dir",
         path.display()
     )]
     Write {
@@ -86,7 +96,7 @@ pub enum DataError {
     },
     /// The server could not be reached or refused.
     #[error(
-        "download of {url} failed: {source}; check the network, or fetch it elsewhere and name its directory with --data-dir or CIFAR10_DIR"
+        "download of {url} failed: {source}; check the network, or fetch it elsewhere and name its directory with --data-dir"
     )]
     Download {
         /// The address asked for.
@@ -128,7 +138,7 @@ pub enum DataError {
         actual: String,
     },
     /// A member of the archive is missing or has the wrong size.
-    #[error("archive {origin}: {member} {problem}; fetch the binary version of CIFAR-10")]
+    #[error("archive {origin}: {member} {problem}; fetch the binary version of {}", set.title)]
     ArchiveMember {
         /// The archive's path or address.
         origin: String,
@@ -136,10 +146,14 @@ pub enum DataError {
         member: String,
         /// What is wrong with it.
         problem: String,
+        /// The set it should be of.
+        set: &'static Cifar,
     },
-    /// CIFAR-10 is in none of the usual places and could not be fetched.
-    #[error("CIFAR-10 not found (looked in {looked}) and not fetched: {reason}")]
+    /// The set is in none of the usual places and could not be fetched.
+    #[error("{} not found (looked in {looked}) and not fetched: {reason}", set.title)]
     NotFound {
+        /// The set looked for.
+        set: &'static Cifar,
         /// The places looked at, for people.
         looked: String,
         /// Why the download, whose address it names, failed.
@@ -148,9 +162,95 @@ pub enum DataError {
     },
     /// The system names no cache directory for this user.
     #[error(
-        "this user has no cache directory to download to: set HOME, or name a directory with --data-dir or CIFAR10_DIR"
+        "this user has no cache directory to download to: set HOME, or name a directory with --data-dir or {}",
+        set.variable
     )]
-    NoCacheDirectory,
+    NoCacheDirectory {
+        /// The set to download.
+        set: &'static Cifar,
+    },
+    /// A picture can't be decoded, or would take too much memory.
+    #[error("{} can't be used: {reason}; save it again as PNG or JPEG, or remove it", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A directory of pictures does not exist (or is not a directory).
+    #[error("no directory {}: name one that holds a directory of pictures for each class", path.display())]
+    NoFolder {
+        /// The directory looked for.
+        path: PathBuf,
+    },
+    /// A directory holds no pictures.
+    #[error("{} holds no pictures: put .png, .jpg or .jpeg files there, or remove it", path.display())]
+    NoPictures {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory does not hold two to 65,536 directories of pictures.
+    #[error(
+        "{} holds {found} classes, but a data set has 2 to 65536: give each class a directory of pictures of its own, named after it",
+        path.display()
+    )]
+    ClassCount {
+        /// The directory.
+        path: PathBuf,
+        /// Directories found.
+        found: usize,
+    },
+    /// Every picture of a class in training, or of the test split, is broken.
+    #[error("none of the {what} can be used: {first}")]
+    AllBroken {
+        /// Which pictures.
+        what: String,
+        /// What is wrong with the first.
+        first: String,
+    },
+    /// A class of the test pictures that no training picture has.
+    #[error(
+        "{} is no class of the training pictures in {}: add training pictures of it, or remove it",
+        path.display(), train.display()
+    )]
+    UnknownClass {
+        /// The class's directory of test pictures.
+        path: PathBuf,
+        /// The directory of all training pictures.
+        train: PathBuf,
+    },
+    /// There are no pictures to test on.
+    #[error(
+        "no test pictures for {}: add a directory `test`, or five pictures to a class, every fifth of which is for testing",
+        path.display()
+    )]
+    NoTestPictures {
+        /// The data set's directory.
+        path: PathBuf,
+    },
+    /// Pictures of a size that memory can't hold.
+    #[error(
+        "{pictures} pictures of {}x{} take {bytes} bytes, more than there is memory: use a smaller --image-size",
+        size[0], size[1]
+    )]
+    Memory {
+        /// Pictures.
+        pictures: usize,
+        /// Height and width of each.
+        size: [usize; 2],
+        /// Bytes of all.
+        bytes: u128,
+    },
+    /// An image size for a set whose images have another one.
+    #[error("--image-size is {asked}, but the images of {name} are {}x{}; leave it out", size[0], size[1])]
+    FixedSize {
+        /// The size asked for.
+        asked: super::ImageSize,
+        /// The set.
+        name: String,
+        /// Height and width of its images.
+        size: [usize; 2],
+    },
     /// A batch was asked for that the split cannot give.
     #[error(
         "cannot make batches of {batch_size} from {len} images in an order that names image {index}: pass a batch size of 1 or more and an order within the split"
@@ -163,7 +263,7 @@ pub enum DataError {
         /// The largest index in the order.
         index: u32,
     },
-    /// The thread that gathers batches could not be started.
-    #[error("cannot start the thread that gathers batches: {0}; end other programs and try again")]
+    /// A thread that gathers batches or decodes pictures could not be started.
+    #[error("cannot start a thread to load data: {0}; end other programs and try again")]
     Thread(#[source] io::Error),
 }

@@ -1,9 +1,15 @@
-//! Image data: CIFAR-10 from disk or network, the generated `shapes` set, and batches of either.
+//! Image data: CIFAR from disk or network, directories of pictures, the generated `shapes` set, and batches of them.
 
-pub mod cifar10;
+pub mod cifar;
+pub mod decoder;
 pub mod download;
 pub mod error;
+pub mod folder;
+pub mod listing;
 pub mod loader;
+pub mod picture;
+pub mod places;
+mod progress;
 pub mod sampler;
 pub mod select;
 pub mod shapes;
@@ -12,23 +18,26 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use cifar::Cifar;
+pub use decoder::Decoder;
 pub use error::DataError;
 pub use loader::{Batch, Loader};
+pub use places::Places;
 pub use sampler::Sampler;
-pub use select::{Choice, open};
+pub use select::{Choice, ImageSize, open};
 
 /// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     image_shape: [usize; 3],
     pixels: Vec<u8>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
 }
 
 impl Split {
     /// Holds `pixels` `[n, h, w, c]` of `image_shape` `[h, w, c]` and `labels` `[n]`; whichever
     /// has more images than the other is cut to match.
-    pub fn new(image_shape: [usize; 3], mut pixels: Vec<u8>, mut labels: Vec<u8>) -> Self {
+    pub fn new(image_shape: [usize; 3], mut pixels: Vec<u8>, mut labels: Vec<u16>) -> Self {
         let image_len = image_shape.iter().product::<usize>();
         labels.truncate(pixels.len() / image_len.max(1));
         pixels.truncate(labels.len() * image_len);
@@ -61,7 +70,7 @@ impl Split {
     }
 
     /// All labels, `[n]`.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
@@ -85,11 +94,12 @@ impl Split {
 /// A data set with its training and test images.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// `cifar10` or `shapes`.
+    /// `cifar10`, `cifar100`, `shapes` or `folder`.
     pub name: String,
     /// The directory it was read from, or `generated`.
     pub origin: String,
-    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels.
+    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels. A label is one byte, or
+    /// two, the lower one first, where there are more than 256 classes.
     pub checksum: String,
     /// Shape of an image, `[h, w, c]`.
     pub image_shape: [usize; 3],
@@ -103,17 +113,28 @@ pub struct Dataset {
 
 impl Dataset {
     /// Puts a set together and computes its checksum; the image shape is the training split's.
-    pub fn new(name: &str, origin: &str, class_names: &[&str], train: Split, test: Split) -> Self {
+    pub fn new<S: Into<String>>(
+        name: &str,
+        origin: &str,
+        class_names: impl IntoIterator<Item = S>,
+        train: Split,
+        test: Split,
+    ) -> Self {
+        let class_names: Vec<String> = class_names.into_iter().map(Into::into).collect();
         let mut sha = Sha256::new();
-        for part in [&train.pixels, &train.labels, &test.pixels, &test.labels] {
-            sha.update(part);
+        for split in [&train, &test] {
+            sha.update(&split.pixels);
+            let width = if class_names.len() <= 256 { 1 } else { 2 };
+            let labels: Vec<u8> =
+                split.labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(width)).collect();
+            sha.update(labels);
         }
         Self {
             name: name.into(),
             origin: origin.into(),
             checksum: hex(&sha.finalize()),
             image_shape: train.image_shape,
-            class_names: class_names.iter().map(|&class| class.into()).collect(),
+            class_names,
             train: Arc::new(train),
             test: Arc::new(test),
         }

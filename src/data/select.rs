@@ -1,65 +1,169 @@
 //! Choosing the data set a run trains on.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use super::{DataError, Dataset, cifar10::Places, shapes};
+use super::{
+    DataError, Dataset, Places,
+    cifar::{CIFAR10, CIFAR100},
+    folder, shapes,
+};
 
 /// The data sets a user can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
     /// CIFAR-10 where it is found or can be fetched, `shapes` elsewhere.
     #[default]
     Auto,
     /// CIFAR-10 or an error.
     Cifar10,
+    /// CIFAR-100 or an error.
+    Cifar100,
     /// The generated `shapes`.
     Shapes,
+    /// The pictures of a directory.
+    Folder(PathBuf),
 }
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Cifar10 => "cifar10",
-            Self::Shapes => "shapes",
-        })
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cifar10 => f.write_str(CIFAR10.name),
+            Self::Cifar100 => f.write_str(CIFAR100.name),
+            Self::Shapes => f.write_str("shapes"),
+            Self::Folder(dir) => write!(f, "folder:{}", dir.display()),
+        }
     }
 }
 
-/// Opens the chosen set, looking for CIFAR-10 in the user's places (see [`Places`]). The line
-/// returned beside it, if any, is a warning the user must see.
-///
-/// # Errors
-///
-/// As [`Places::find_or_fetch`]; for [`Choice::Auto`] only where the user named a directory,
-/// by `--data-dir` or `CIFAR10_DIR`.
-pub fn open(choice: Choice, data_dir: Option<&Path>) -> Result<(Dataset, Option<String>), DataError> {
-    open_in(choice, &Places::new(data_dir))
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = [Self::Auto, Self::Cifar10, Self::Cifar100, Self::Shapes];
+        match text.strip_prefix("folder:") {
+            Some("") => Err("name a directory after `folder:`".into()),
+            Some(dir) => Ok(Self::Folder(dir.into())),
+            None => (names.into_iter().find(|choice| choice.to_string() == text))
+                .ok_or_else(|| "give auto, cifar10, cifar100, shapes or folder:DIR".into()),
+        }
+    }
 }
 
-/// As [`open`], looking in the given places.
+/// Height and width that pictures are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize(pub [usize; 2]);
+
+impl ImageSize {
+    /// Most pixels of a side.
+    pub const MAX_SIDE: usize = 4096;
+}
+
+impl Default for ImageSize {
+    fn default() -> Self {
+        Self([32, 32])
+    }
+}
+
+impl fmt::Display for ImageSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [h, w] = self.0;
+        write!(f, "{h}x{w}")
+    }
+}
+
+impl FromStr for ImageSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=Self::MAX_SIDE).contains(side));
+        let (h, w) = text.split_once('x').unwrap_or((text, text));
+        let sides = side(h).zip(side(w));
+        sides.map(|(h, w)| Self([h, w])).ok_or_else(|| "give N or HxW, each side from 1 to 4096".into())
+    }
+}
+
+/// Opens the chosen set, looking for CIFAR in the user's places (see [`Places`]). Pictures of a directory get
+/// `image_size`, which is 32 x 32 if left out; other sets have a size of their own. The lines returned beside the set
+/// are what the user must know of it.
 ///
 /// # Errors
 ///
-/// As [`open`].
-pub fn open_in(choice: Choice, places: &Places) -> Result<(Dataset, Option<String>), DataError> {
-    let shapes = || shapes::generate(shapes::TRAIN_IMAGES, shapes::TEST_IMAGES);
-    match choice {
-        Choice::Cifar10 => Ok((places.find_or_fetch()?, None)),
-        Choice::Shapes => {
-            let unused = places.data_dir.as_ref();
-            let warning = unused.map(|_| "WARNING: the shapes set is generated; --data-dir is not used");
-            Ok((shapes(), warning.map(Into::into)))
+/// As [`Places::find_or_fetch`] (for [`Choice::Auto`] only where the user named a directory, by `--data-dir` or
+/// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] for another size than the set's.
+pub fn open(
+    choice: &Choice,
+    data_dir: Option<&Path>,
+    image_size: Option<ImageSize>,
+) -> Result<(Dataset, Vec<String>), DataError> {
+    let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
+    let (dataset, warning) = match choice {
+        Choice::Auto => cifar10_or_shapes(&Places::new(&CIFAR10, data_dir))?,
+        Choice::Cifar10 => (Places::new(&CIFAR10, data_dir).find_or_fetch()?, None),
+        Choice::Cifar100 => (Places::new(&CIFAR100, data_dir).find_or_fetch()?, None),
+        Choice::Shapes => (all_shapes(), unused("shapes set, which is generated")),
+        Choice::Folder(dir) => {
+            let (dataset, mut notes) = folder::load(dir, image_size.unwrap_or_default().0)?;
+            notes.extend(unused("pictures of a folder"));
+            return Ok((dataset, notes));
         }
-        Choice::Auto => match places.find_or_fetch() {
-            Ok(dataset) => Ok((dataset, None)),
-            Err(error) if places.named().is_some() => Err(error),
-            Err(error) => Ok((
-                shapes(),
-                Some(format!(
-                    "WARNING: training on the generated shapes set, NOT on CIFAR-10; its accuracies are not CIFAR-10's ({error})"
-                )),
-            )),
-        },
+    };
+    let [h, w, _] = dataset.image_shape;
+    match image_size {
+        Some(asked) if asked != ImageSize([h, w]) => {
+            Err(DataError::FixedSize { asked, name: dataset.name, size: [h, w] })
+        }
+        _ => Ok((dataset, warning.into_iter().collect())),
+    }
+}
+
+/// CIFAR-10, or `shapes` and a warning where the user named no directory and it is neither found nor fetched.
+///
+/// # Errors
+///
+/// As [`Places::find_or_fetch`], where the user named a directory.
+pub fn cifar10_or_shapes(places: &Places) -> Result<(Dataset, Option<String>), DataError> {
+    match places.find_or_fetch() {
+        Ok(dataset) => Ok((dataset, None)),
+        Err(error) if places.named().is_some() => Err(error),
+        Err(error) => {
+            let warning =
+                "WARNING: training on the generated shapes set, NOT on CIFAR-10; its accuracies are not CIFAR-10's";
+            Ok((all_shapes(), Some(format!("{warning} ({error})"))))
+        }
+    }
+}
+
+fn all_shapes() -> Dataset {
+    shapes::generate(shapes::TRAIN_IMAGES, shapes::TEST_IMAGES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_as_they_are_written() {
+        for text in ["auto", "cifar10", "cifar100", "shapes", "folder:a/b c", "folder:folder:x"] {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
+        for text in ["", "cifar", "Shapes", "folder", "folder:", "cifar10 "] {
+            let error = text.parse::<Choice>().unwrap_err();
+            assert!(error.contains("folder:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn image_sizes_are_one_or_two_sides() {
+        let size = |text: &str| text.parse().map(|ImageSize(size)| size);
+        assert_eq!(size("64"), Ok([64, 64]));
+        assert_eq!(size("48x4096"), Ok([48, 4096]));
+        for text in ["", "0", "4097", "32x", "x32", "32x0", "3x3x3", "-1", "1e3", "32X32", "99999999999999999999"] {
+            assert!(size(text).unwrap_err().contains("HxW"), "{text}");
+        }
     }
 }

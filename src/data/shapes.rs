@@ -37,7 +37,7 @@ const TEST_STREAM: u64 = 1 << 63;
 /// Generates `train` and `test` images of `[32, 32, 3]`; image `i` has label `i % 10`, so any
 /// prefix is balanced, and does not depend on how many others there are.
 pub fn generate(train: usize, test: usize) -> Dataset {
-    Dataset::new("shapes", "generated", &CLASS_NAMES, split(train, 0), split(test, TEST_STREAM))
+    Dataset::new("shapes", "generated", CLASS_NAMES, split(train, 0), split(test, TEST_STREAM))
 }
 
 fn split(len: usize, first_stream: u64) -> Split {
@@ -45,7 +45,7 @@ fn split(len: usize, first_stream: u64) -> Split {
     for (i, image) in pixels.chunks_exact_mut(SIDE * SIDE * 3).enumerate() {
         draw(image, i % CLASS_NAMES.len(), first_stream + i as u64);
     }
-    let labels = (0..len).map(|i| (i % CLASS_NAMES.len()) as u8).collect();
+    let labels = (0..len).map(|i| (i % CLASS_NAMES.len()) as u16).collect();
     Split::new([SIDE, SIDE, 3], pixels, labels)
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use wgrad::data::cifar10::{FILE_BYTES, FILES};
+use wgrad::data::cifar::CIFAR10;
 
 /// The adapter of all tests: a software one gives the same bits every time, but macOS has none.
 pub const ADAPTER: &str = if cfg!(target_os = "macos") { "--adapter 0" } else { "--adapter software" };
@@ -22,6 +22,7 @@ pub fn wgrad(arguments: &str) -> Command {
         .args(arguments.split_whitespace())
         .current_dir(empty)
         .env_remove("CIFAR10_DIR")
+        .env_remove("CIFAR100_DIR")
         .env_remove("RUST_LOG")
         .env("ALL_PROXY", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")
@@ -89,8 +90,8 @@ pub fn spawn_until(
 /// A directory with CIFAR-10's six files, sparse, black and of label 0.
 pub fn black_cifar10() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for file in FILES {
-        File::create(dir.path().join(file)).unwrap().set_len(FILE_BYTES).unwrap();
+    for (name, bytes) in CIFAR10.files() {
+        File::create(dir.path().join(name)).unwrap().set_len(bytes).unwrap();
     }
     dir
 }

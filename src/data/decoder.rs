@@ -1,0 +1,113 @@
+//! Pictures decoded by several threads while the caller works on earlier ones.
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{DataError, picture};
+
+/// Yields the pixels of pictures, in their order, or why one can't be used.
+///
+/// Memory is that of the pictures decoded ahead, however many there are in all.
+#[derive(Debug)]
+pub struct Decoder {
+    paths: Arc<[PathBuf]>,
+    next: usize,
+    /// Thread `i` of `n` decodes pictures `i`, `i + n`, `i + 2 n` and so on.
+    threads: Vec<(Receiver<Result<Vec<u8>, DataError>>, JoinHandle<()>)>,
+}
+
+impl Decoder {
+    /// Starts to decode `paths` to pixels `[h, w, 3]` of `size` `[h, w]` (see [`picture::read`]) on all cores, up to
+    /// about `ahead` pictures ahead of the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Thread`] where the system refuses a thread.
+    pub fn new(paths: Arc<[PathBuf]>, size: [usize; 2], ahead: usize) -> Result<Self, DataError> {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(paths.len());
+        let mut threads = Vec::new();
+        for first in 0..cores {
+            let (send, ready) = mpsc::sync_channel(ahead / cores);
+            let paths = Arc::clone(&paths);
+            let decode = move || {
+                for path in paths.iter().skip(first).step_by(cores) {
+                    if send.send(picture::read(path, size)).is_err() {
+                        return;
+                    }
+                }
+            };
+            let thread = thread::Builder::new().name("pictures".into()).spawn(decode).map_err(DataError::Thread)?;
+            threads.push((ready, thread));
+        }
+        Ok(Self { paths, next: 0, threads })
+    }
+}
+
+impl Iterator for Decoder {
+    type Item = Result<Vec<u8>, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let path = self.paths.get(self.next)?;
+        let (ready, _) = &self.threads[self.next % self.threads.len()];
+        self.next += 1;
+        let ended = |_| Err(DataError::Picture { path: path.clone(), reason: "it stopped the decoder".into() });
+        Some(ready.recv().unwrap_or_else(ended))
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        for (ready, thread) in self.threads.drain(..) {
+            // A thread waiting to send wakes only when the receiver is gone.
+            drop(ready);
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pictures `0.png` to `n.png` of one pixel, the number as its red, except for those of `broken`.
+    fn pictures(dir: &std::path::Path, n: u8, broken: &[u8]) -> Arc<[PathBuf]> {
+        let paths: Vec<_> = (0..n).map(|i| dir.join(format!("{i}.png"))).collect();
+        for (i, path) in (0..n).zip(&paths) {
+            match broken.contains(&i) {
+                true => std::fs::write(path, b"broken").unwrap(),
+                false => image::RgbImage::from_pixel(1, 1, image::Rgb([i, 0, 0])).save(path).unwrap(),
+            }
+        }
+        paths.into()
+    }
+
+    #[test]
+    fn pictures_come_in_order_however_few_are_ahead() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = pictures(dir.path(), 50, &[3, 49]);
+        for ahead in [0, 1, 7, 100] {
+            let decoder = Decoder::new(paths.clone(), [1, 1], ahead).unwrap();
+            let red: Vec<_> = decoder.map(|pixels| pixels.ok().map(|pixels| pixels[0])).collect();
+            let expected: Vec<_> = (0..50).map(|i| ![3, 49].contains(&i).then_some(i as u8)).collect();
+            assert_eq!(red, expected);
+        }
+        assert_eq!(Decoder::new(Arc::new([]), [1, 1], 4).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn dropping_early_ends_the_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = pictures(dir.path(), 50, &[]);
+        let mut decoder = Decoder::new(paths.clone(), [1, 1], 2).unwrap();
+        decoder.next();
+        drop(decoder);
+        assert_eq!(Arc::strong_count(&paths), 1, "a thread still runs");
+    }
+}
