@@ -7,6 +7,7 @@ mod layer_table;
 mod model_options;
 mod options;
 mod plan_table;
+mod predict;
 mod profile;
 mod reproduce;
 mod reproduction_table;
@@ -37,6 +38,8 @@ enum Command {
     Train(train::Train),
     /// Evaluate weights on the test set
     Eval(eval::Eval),
+    /// Print the most probable classes of pictures
+    Predict(predict::Predict),
     /// Run the report's three experiments on CIFAR-10, and compare with the report and with Keras
     Reproduce(reproduce::Reproduce),
     /// Print the network's layers, and on request what the device is told to do
@@ -55,6 +58,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Train(train) => train.run(),
         Command::Eval(eval) => eval.run(),
+        Command::Predict(predict) => predict.run(),
         Command::Reproduce(reproduce) => reproduce.run(),
         Command::Summary(summary) => summary.run(),
         Command::Tune(tune) => tune.run(),

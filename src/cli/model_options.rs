@@ -35,6 +35,16 @@ impl ModelOptions {
             _ => self.open(dataset.image_shape, classes),
         }
     }
+
+    /// [`ModelOptions::of_weights`] where no data set tells the shape of an image: a model file that doesn't either is
+    /// for 32 x 32 colours.
+    pub fn of_weights_alone(&self, weights: &Weights, classes: usize) -> anyhow::Result<Sequential> {
+        match (&self.model, &weights.model) {
+            (None, Some(model)) => Ok(model.clone()),
+            (Some(path), _) => Sequential::from_toml(&read(path)?, None).or_else(|_| self.open([32, 32, 3], classes)),
+            (None, None) => self.open([32, 32, 3], classes),
+        }
+    }
 }
 
 /// Where training starts.

@@ -95,7 +95,7 @@ mod tests {
         for ahead in [0, 1, 7, 100] {
             let decoder = Decoder::new(paths.clone(), [1, 1], ahead).unwrap();
             let red: Vec<_> = decoder.map(|pixels| pixels.ok().map(|pixels| pixels[0])).collect();
-            let expected: Vec<_> = (0..50).map(|i| ![3, 49].contains(&i).then_some(i as u8)).collect();
+            let expected: Vec<_> = (0..50).map(|i| (i != 3 && i != 49).then_some(i)).collect();
             assert_eq!(red, expected);
         }
         assert_eq!(Decoder::new(Arc::new([]), [1, 1], 4).unwrap().count(), 0);

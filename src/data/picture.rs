@@ -236,11 +236,20 @@ mod tests {
 
     #[test]
     fn transparent_is_white() {
-        let picture = ImageBuffer::from_raw(4, 1, [[10, 20, 30, 0], [10, 20, 30, 255], [0, 100, 255, 51], [0, 0, 0, 128]].concat());
+        let picture = ImageBuffer::from_raw(
+            4,
+            1,
+            [[10, 20, 30, 0], [10, 20, 30, 255], [0, 100, 255, 51], [0, 0, 0, 128]].concat(),
+        );
         let pixels = decode(&png(picture.map(|p: ImageBuffer<Rgba<u8>, _>| p).unwrap()), [1, 4]).unwrap();
         assert_eq!(pixels, [[255; 3], [10, 20, 30], [204, 224, 255], [127; 3]].concat());
         // What can't be seen has no colour that a smaller picture would show.
-        let dots = ImageBuffer::from_fn(64, 64, |x, _| if x % 2 == 0 { Rgba([255, 255, 255, 255]) } else { Rgba([0_u8, 0, 0, 0]) });
+        let dots =
+            ImageBuffer::from_fn(
+                64,
+                64,
+                |x, _| if x % 2 == 0 { Rgba([255, 255, 255, 255]) } else { Rgba([0_u8, 0, 0, 0]) },
+            );
         assert!(decode(&png(dots), [8, 8]).unwrap().iter().all(|&value| value == 255));
         let grey: ImageBuffer<LumaA<u16>, _> = ImageBuffer::from_raw(2, 1, vec![0x8080_u16, 0xffff, 7, 0]).unwrap();
         assert_eq!(decode(&png(grey), [1, 2]).unwrap(), [128, 128, 128, 255, 255, 255]);

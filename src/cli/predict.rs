@@ -1,0 +1,240 @@
+//! `wgrad predict`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use wgrad::data::{
+    Batch, DataError, Decoder,
+    cifar::{CIFAR10, CIFAR100},
+    listing::Listing,
+};
+use wgrad::exchange::Weights;
+use wgrad::exec::{Executor, Options};
+use wgrad::model::Sequential;
+
+use super::model_options::ModelOptions;
+use super::options::{BatchSize, DeviceOptions};
+use super::{note, units};
+
+/// Options of `wgrad predict`.
+#[derive(Debug, Args)]
+#[command(after_help = "A picture that can't be used is named on standard error, and the rest goes on. \
+    The exit code is 0 if all could be used, else 1.\n\n\
+    Example: wgrad predict --weights runs/latest/weights.safetensors cat.jpg photos/")]
+pub struct Predict {
+    /// Pictures (PNG or JPEG), and directories of them, which are searched to the bottom in sorted order; hidden files
+    /// and symbolic links in them are left out
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Weights that `wgrad train` wrote
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Names of the classes: those of a data set, or a file with one on each line; those in the weights file if left out
+    #[arg(long, value_name = "cifar10|cifar100|FILE")]
+    classes: Option<String>,
+    /// Most probable classes printed of each picture
+    #[arg(long, value_name = "CLASSES", default_value_t = 5)]
+    top_k: usize,
+    #[command(flatten)]
+    batch_size: BatchSize,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Print a JSON object on a line for each picture
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    path: &'a str,
+    top: Vec<ClassProbability<'a>>,
+}
+
+#[derive(Serialize)]
+struct ClassProbability<'a> {
+    class: &'a str,
+    probability: f64,
+}
+
+impl Predict {
+    /// Prints the most probable classes of each picture.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let batch_size = self.batch_size.get()?;
+        if self.top_k == 0 {
+            bail!("--top-k is 0; give 1 or more classes");
+        }
+        let pictures: Arc<[PathBuf]> = pictures(&self.paths)?.into();
+        let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
+        let (model, class_names) = self.network(&weights)?;
+        let [h, w, channels] = model.input();
+        if channels != 3 {
+            bail!("the network is for images of {channels} channels, but pictures have 3; name one for 3 with --model");
+        }
+        let gpu = Arc::new(self.device.open()?);
+        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+        let mut executor = Executor::new(gpu, &model, options)?;
+        executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+
+        let bar = progress(pictures.len(), batch_size);
+        let decoder = Decoder::new(pictures.clone(), [h, w], 2 * batch_size).map_err(wgrad::Error::from)?;
+        let mut batch = Batch { pixels: Vec::new(), labels: vec![0; batch_size], len: 0 };
+        let (mut paths, mut failed) = (Vec::new(), 0);
+        for (i, (path, decoded)) in pictures.iter().zip(decoder).enumerate() {
+            match decoded {
+                Ok(pixels) => {
+                    batch.pixels.extend(pixels);
+                    paths.push(path.as_path());
+                }
+                Err(error) => {
+                    failed += 1;
+                    bar.suspend(|| note(&format!("error: {error}")));
+                }
+            }
+            if paths.len() == batch_size || i + 1 == pictures.len() {
+                batch.len = paths.len();
+                batch.pixels.resize(batch_size * h * w * 3, 0);
+                let lines = self.predict(&mut executor, &batch, &paths, &class_names)?;
+                bar.suspend(|| io::stdout().write_all(lines.as_bytes()))?;
+                batch.pixels.clear();
+                paths.clear();
+            }
+            bar.set_position(i as u64 + 1);
+        }
+        bar.finish_and_clear();
+        if failed == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let [failed, all] = [failed, pictures.len()].map(|count| units::count(count as u64));
+        note(&format!("{failed} of {all} pictures could not be used"));
+        Ok(ExitCode::FAILURE)
+    }
+
+    /// The network of the weights, and the names of its classes.
+    fn network(&self, weights: &Weights) -> anyhow::Result<(Sequential, Vec<String>)> {
+        let named = match &self.classes {
+            Some(source) => class_names(source)?,
+            None => weights.class_names.clone(),
+        };
+        let classes = if named.is_empty() { CIFAR10.class_names.len() } else { named.len() };
+        let model = self.model.of_weights_alone(weights, classes)?;
+        let classes = model.classes().map_err(wgrad::Error::from)?;
+        match named.len() {
+            0 => Ok((model, (0..classes).map(|class| format!("class {class}")).collect())),
+            names if names == classes => Ok((model, named)),
+            names => {
+                bail!("there are names for {names} classes, but the network has {classes}; name as many with --classes")
+            }
+        }
+    }
+
+    /// The lines of a batch.
+    fn predict(
+        &self,
+        executor: &mut Executor,
+        batch: &Batch,
+        paths: &[&Path],
+        class_names: &[String],
+    ) -> anyhow::Result<String> {
+        let mut lines = String::new();
+        if paths.is_empty() {
+            return Ok(lines);
+        }
+        let gpu = executor.gpu().clone();
+        let logits = gpu.block_on(executor.logits(batch))?;
+        for (path, logits) in paths.iter().zip(logits.chunks_exact(class_names.len())) {
+            let path = path.to_string_lossy();
+            if !logits.iter().all(|logit| logit.is_finite()) {
+                bail!("the network's output for {path} is not finite; train again with a smaller --learning-rate");
+            }
+            let top = most_probable(logits, self.top_k);
+            let top = top.into_iter().map(|(class, probability)| (class_names[class].as_str(), probability));
+            if self.json {
+                let top = top.map(|(class, probability)| ClassProbability { class, probability }).collect();
+                lines += &serde_json::to_string(&Prediction { path: &path, top })?;
+            } else {
+                let top: Vec<_> =
+                    top.map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability)).collect();
+                lines += &format!("{path}: {}", top.join(", "));
+            }
+            lines.push('\n');
+        }
+        Ok(lines)
+    }
+}
+
+/// The files that `paths` name, and those in the directories that they name.
+fn pictures(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut pictures = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let below = Listing::below(path).map_err(wgrad::Error::from)?;
+            if below.is_empty() {
+                return Err(wgrad::Error::from(DataError::NoPictures { path: path.clone() }).into());
+            }
+            pictures.extend(below);
+        } else {
+            pictures.push(path.clone());
+        }
+    }
+    Ok(pictures)
+}
+
+fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
+    if let Some(set) = [CIFAR10, CIFAR100].into_iter().find(|set| set.name == source) {
+        return Ok(set.class_names.iter().map(|&name| name.into()).collect());
+    }
+    let hint = || format!("--classes {source}: give cifar10, cifar100, or a file with a name on each line");
+    let text = std::fs::read_to_string(source).with_context(hint)?;
+    let names: Vec<String> =
+        text.lines().map(|line| line.trim().into()).filter(|line: &String| !line.is_empty()).collect();
+    if names.is_empty() {
+        bail!("{}: it is empty", hint());
+    }
+    Ok(names)
+}
+
+/// The `k` most probable classes and their probabilities, the softmax of `logits`; all where there are fewer.
+fn most_probable(logits: &[f32], k: usize) -> Vec<(usize, f64)> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|logit| f64::from(logit - highest).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let mut classes: Vec<usize> = (0..logits.len()).collect();
+    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    classes.truncate(k);
+    classes.into_iter().map(|class| (class, weights[class] / sum)).collect()
+}
+
+/// A bar on standard error, where that is a terminal and there are more pictures than a batch.
+fn progress(pictures: usize, batch_size: usize) -> ProgressBar {
+    if pictures <= batch_size {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(pictures as u64);
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} {per_sec} {eta}") {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_probable_come_first_and_of_equals_the_first() {
+        let top = most_probable(&[1.0, 3.0, 1.0, -200.0, 2.0], 4);
+        assert_eq!(top.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [1, 4, 0, 2]);
+        let sum = 1.0 + (-1.0_f64).exp() + 2.0 * (-2.0_f64).exp();
+        assert!((top[0].1 - 1.0 / sum).abs() < 1e-12 && top[2].1 == top[3].1);
+        let all: f64 = most_probable(&[700.0, -700.0, 699.0], 9).iter().map(|(_, probability)| probability).sum();
+        assert!((all - 1.0).abs() < 1e-12);
+    }
+}

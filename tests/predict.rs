@@ -1,0 +1,250 @@
+//! `wgrad predict`, and training on directories of pictures, as users meet them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use wgrad::data::{Batch, Split, shapes};
+use wgrad::exchange::Weights;
+use wgrad::exec::{Executor, Options};
+use wgrad::gpu::{AdapterChoice, Gpu};
+
+/// A software adapter gives the same bits every time, but macOS has none.
+const ADAPTER: &str = if cfg!(target_os = "macos") { "0" } else { "software" };
+const PICTURES: usize = 40;
+
+fn wgrad(arguments: &[&str]) -> Command {
+    let empty = env!("CARGO_TARGET_TMPDIR");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
+    // Mesa complains of a missing directory.
+    command.args(arguments).current_dir(empty).env_remove("RUST_LOG").env("XDG_RUNTIME_DIR", empty);
+    command
+}
+
+/// Weights of a short training on `shapes`, made once.
+fn weights() -> &'static Path {
+    static WEIGHTS: OnceLock<PathBuf> = OnceLock::new();
+    WEIGHTS.get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("predict");
+        let options = ["--dataset", "shapes", "--limit", "640", "--epochs", "2", "--adapter", ADAPTER];
+        succeeds(wgrad(&["train"]).args(options).arg("--out").arg(&out));
+        out.join("weights.safetensors")
+    })
+}
+
+fn predict(arguments: &[&str], paths: &[&Path]) -> Command {
+    let mut command = wgrad(&["predict", "--adapter", ADAPTER]);
+    command.arg("--weights").arg(weights()).args(arguments).args(paths);
+    command
+}
+
+fn succeeds(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    output
+}
+
+/// Asserts that a command fails with one line that holds all of `parts`.
+fn fails(command: &mut Command, parts: &[&str]) {
+    let output = command.output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
+    }
+}
+
+fn stdout(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(Into::into).collect()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn picture(split: &Split, i: usize) -> RgbImage {
+    RgbImage::from_raw(32, 32, split.image(i).unwrap().to_vec()).unwrap()
+}
+
+/// Logits of the first images of a split, from the library.
+fn logits(split: &Split) -> Vec<Vec<f32>> {
+    let weights = Weights::read(weights()).unwrap();
+    let choice = AdapterChoice { adapter: Some(ADAPTER.into()), ..Default::default() };
+    let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
+    let options = Options { batch_size: PICTURES, ..Options::default() };
+    let mut executor = Executor::new(gpu.clone(), weights.model.as_ref().unwrap(), options).unwrap();
+    executor.set_parameters(&weights.tensors).unwrap();
+    let pixels = split.pixels()[..PICTURES * split.image_len()].to_vec();
+    let batch = Batch { pixels, labels: vec![0; PICTURES], len: PICTURES };
+    let logits = gpu.block_on(executor.logits(&batch)).unwrap();
+    logits.chunks(10).map(Into::into).collect()
+}
+
+#[test]
+fn pictures_get_the_classes_that_the_network_gives_their_pixels() {
+    let split = shapes::generate(PICTURES, 0).train;
+    let dir = tempfile::tempdir().unwrap();
+    // Two batches, the second of which is padded; files and directories in sorted order.
+    let names: Vec<_> = (0..PICTURES).map(|i| format!("{}/{i:02}.png", ["a", "b/c", "d"][i * 3 / PICTURES])).collect();
+    for (i, name) in names.iter().enumerate().rev() {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        picture(&split, i).save(path).unwrap();
+    }
+    let output = succeeds(&mut predict(&["--json", "--top-k", "99"], &[dir.path()]));
+    let lines = stdout(&output);
+    assert_eq!(lines.len(), PICTURES);
+    for ((line, name), logits) in lines.iter().zip(&names).zip(logits(&split)) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["path"], dir.path().join(name).to_str().unwrap());
+        let top: Vec<_> = (line["top"].as_array().unwrap().iter())
+            .map(|entry| (entry["class"].as_str().unwrap(), entry["probability"].as_f64().unwrap()))
+            .collect();
+        assert_eq!(top.len(), 10, "capped at the number of classes");
+        assert!(top.is_sorted_by(|a, b| a.1 >= b.1), "{top:?}");
+        assert!((top.iter().map(|(_, probability)| probability).sum::<f64>() - 1.0).abs() < 1e-9);
+        let sum: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
+        for (class, probability) in top {
+            let class = shapes::CLASS_NAMES.iter().position(|name| *name == class).unwrap();
+            assert!((probability - f64::from(logits[class]).exp() / sum).abs() < 1e-5, "{name}: {class}");
+        }
+    }
+
+    let output = succeeds(&mut predict(&["--top-k", "2"], &[&dir.path().join("d"), &dir.path().join("a/00.png")]));
+    let text = stdout(&output);
+    assert_eq!(text.len(), PICTURES - 27 + 1);
+    let first: Value = serde_json::from_str(&lines[0]).unwrap();
+    let start = format!("{}: {} ", dir.path().join("a/00.png").display(), first["top"][0]["class"].as_str().unwrap());
+    assert!(text[PICTURES - 27].starts_with(&start), "{text:?}");
+    assert!(text.iter().all(|line| line.matches(" %").count() == 2), "{text:?}");
+}
+
+#[test]
+fn broken_pictures_are_named_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let split = shapes::generate(2, 0).train;
+    picture(&split, 0).save(at("a.png")).unwrap();
+    fs::write(at("b.jpg"), b"broken").unwrap();
+    let large = image::imageops::resize(&picture(&split, 1), 90, 60, image::imageops::FilterType::Triangle);
+    large.save(at("c.JPEG")).unwrap();
+    fs::write(at("d.txt"), b"no picture").unwrap();
+
+    let output = predict(&[], &[dir.path(), &at("missing.png")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = stdout(&output);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("a.png: ") && lines[1].contains("c.JPEG: "), "{lines:?}");
+    let stderr = stderr(&output);
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{stderr}");
+    assert!(lines[0].starts_with("error: ") && lines[0].contains("b.jpg"), "{stderr}");
+    assert!(lines[1].starts_with("error: ") && lines[1].contains("missing.png"), "{stderr}");
+    assert_eq!(lines[2], "2 of 4 pictures could not be used");
+
+    let output = predict(&["--json"], &[&at("b.jpg")]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+}
+
+#[test]
+fn wrong_arguments_are_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let png = dir.path().join("a.png");
+    fails(&mut predict(&[], &[dir.path()]), &["holds no pictures", ".png, .jpg or .jpeg"]);
+    RgbImage::new(3, 3).save(&png).unwrap();
+    fails(&mut predict(&["--top-k", "0"], &[&png]), &["--top-k is 0", "1 or more"]);
+    fails(&mut predict(&["--batch-size", "0"], &[&png]), &["--batch-size is 0"]);
+    fails(&mut predict(&["--classes", "cifar100"], &[&png]), &["100 classes", "the network has 10"]);
+    fails(&mut predict(&["--classes", "no-such-file"], &[&png]), &["no-such-file", "cifar10, cifar100, or a file"]);
+    fails(wgrad(&["predict", "--weights", "none.safetensors"]).arg(&png), &["cannot read none.safetensors"]);
+    assert_eq!(predict(&[], &[]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn names_and_the_network_may_come_from_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let png = dir.path().join("a.png");
+    RgbImage::new(40, 30).save(&png).unwrap();
+    let file = dir.path().join("names.txt");
+    fs::write(&file, (0..10).map(|i| format!("name {i}\n")).collect::<String>()).unwrap();
+    let named = |arguments: &[&str], class: &str| {
+        let line = stdout(&succeeds(&mut predict(&[arguments, &["--top-k", "1"]].concat(), &[&png]))).concat();
+        assert!(line.contains(class), "{line}");
+    };
+    named(&["--classes", file.to_str().unwrap()], ": name ");
+
+    // Another program's weights, which say nothing of the network.
+    let mut weights = Weights::read(weights()).unwrap();
+    (weights.model, weights.class_names) = (None, Vec::new());
+    let foreign = dir.path().join("foreign.safetensors");
+    fs::write(&foreign, weights.to_bytes().unwrap()).unwrap();
+    let line = |arguments: &[&str]| {
+        let mut command = wgrad(&["predict", "--top-k", "1", "--adapter", ADAPTER, "--weights"]);
+        stdout(&succeeds(command.arg(&foreign).args(arguments).arg(&png))).concat()
+    };
+    assert!(line(&[]).contains(": class "));
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tutorial.toml");
+    assert_eq!(line(&["--model", model]), line(&[]));
+    assert!(wgrad::data::cifar::CIFAR10.class_names.iter().any(|name| line(&["--classes", "cifar10"]).contains(name)));
+}
+
+#[test]
+fn a_folder_of_pictures_is_trained_on_and_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..150 {
+        for (class, [red, blue]) in [("blue", [20, 200]), ("red", [200, 20])] {
+            let path = dir.path().join(format!("pictures/{class}/{i:03}.png"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            RgbImage::from_fn(40, 30, |x, y| Rgb([red, ((x * y + i) % 200) as u8, blue])).save(path).unwrap();
+        }
+    }
+    fs::write(dir.path().join("pictures/blue/999.png"), b"broken").unwrap();
+    let out = dir.path().join("out");
+    let dataset = format!("folder:{}", dir.path().join("pictures").display());
+    let data = ["--dataset", &dataset, "--image-size", "26x24", "--adapter", ADAPTER];
+    let output = succeeds(wgrad(&["train", "--limit", "200", "--epochs", "5"]).args(data).arg("--out").arg(&out));
+    let text = stdout(&output).join("\n");
+    assert!(text.contains("200 training and 60 test images of 26 x 24 in 2 classes"), "{text}");
+    let stderr = stderr(&output);
+    assert!(
+        stderr.contains("every fifth picture") && stderr.contains("999.png") && stderr.contains("1 of 301"),
+        "{stderr}"
+    );
+
+    let weights = out.join("weights.safetensors");
+    let output = succeeds(wgrad(&["eval", "--json"]).args(data).arg("--weights").arg(&weights));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["dataset"], "folder");
+    assert!(report["accuracy"].as_f64().unwrap() > 0.95, "{report}");
+    let mut command = wgrad(&["predict", "--adapter", ADAPTER, "--weights"]);
+    let output = succeeds(
+        command.arg(&weights).args(["blue/004.png", "red/004.png"].map(|name| dir.path().join("pictures").join(name))),
+    );
+    let lines = stdout(&output);
+    assert!(lines[0].contains("004.png: blue ") && lines[1].contains("004.png: red "), "{lines:?}");
+}
+
+#[test]
+fn data_options_that_do_not_fit_are_errors() {
+    let train = |arguments: &[&str]| {
+        let mut command = wgrad(&["train", "--adapter", ADAPTER]);
+        command.args(arguments);
+        command
+    };
+    let dataset = ["--dataset", "shapes", "--image-size"];
+    fails(train(&dataset).arg("64x48"), &["--image-size is 64x48", "shapes are 32x32", "leave it out"]);
+    fails(&mut train(&["--dataset", "folder:no/such/place"]), &["no directory no/such/place"]);
+    for (arguments, part) in [
+        (["--dataset", "mnist"], "auto, cifar10, cifar100, shapes or folder:DIR"),
+        (["--dataset", "folder:"], "name a directory"),
+        (["--image-size", "0"], "N or HxW"),
+    ] {
+        let output = train(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    }
+}
