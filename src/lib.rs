@@ -44,7 +44,7 @@
 //! train                 the loop and its observers: history, progress, files, timeline
 //! exchange              networks as files of other programs
 //! exec                  joins graph and device: program, staging ring, readback ring, profiler
-//! model   |  data       layers, initial weights  |  data sets, sampler, loader
+//! model   |  data       layers, initial weights  |  data sets, pictures, sampler, loader
 //! optim                 one file an optimizer
 //! ops                   one file an operation
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines

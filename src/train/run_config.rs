@@ -43,12 +43,14 @@ pub struct RunConfig {
 /// The data of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetConfig {
-    /// `cifar10` or `shapes`.
+    /// `cifar10`, `cifar100`, `shapes` or `folder`.
     pub name: String,
     /// Where it was read from.
     pub origin: String,
     /// SHA-256 of the whole set.
     pub checksum: String,
+    /// Shape of an image, `[h, w, c]`.
+    pub image_shape: [usize; 3],
     /// Training images asked for; all if none.
     pub limit: Option<usize>,
     /// Training images.
@@ -91,6 +93,7 @@ impl RunConfig {
                 name: dataset.name.clone(),
                 origin: dataset.origin.clone(),
                 checksum: dataset.checksum.clone(),
+                image_shape: dataset.image_shape,
                 limit,
                 train_images: dataset.train.len(),
                 test_images: dataset.test.len(),
