@@ -2,68 +2,40 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use image::{Rgb, RgbImage};
 use serde_json::Value;
-use wgrad::data::{Batch, Split, shapes};
+use wgrad::data::{Batch, Split, cifar::CIFAR10, shapes};
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 
-/// A software adapter gives the same bits every time, but macOS has none.
-const ADAPTER: &str = if cfg!(target_os = "macos") { "0" } else { "software" };
-const PICTURES: usize = 40;
+mod command;
 
-fn wgrad(arguments: &[&str]) -> Command {
-    let empty = env!("CARGO_TARGET_TMPDIR");
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
-    // Mesa complains of a missing directory.
-    command.args(arguments).current_dir(empty).env_remove("RUST_LOG").env("XDG_RUNTIME_DIR", empty);
-    command
-}
+use command::*;
+
+const PICTURES: usize = 40;
 
 /// Weights of a short training on `shapes`, made once.
 fn weights() -> &'static Path {
     static WEIGHTS: OnceLock<PathBuf> = OnceLock::new();
     WEIGHTS.get_or_init(|| {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("predict");
-        let options = ["--dataset", "shapes", "--limit", "640", "--epochs", "2", "--adapter", ADAPTER];
-        succeeds(wgrad(&["train"]).args(options).arg("--out").arg(&out));
+        succeeds(&mut train(&out, "--limit 640 --epochs 2"));
         out.join("weights.safetensors")
     })
 }
 
-fn predict(arguments: &[&str], paths: &[&Path]) -> Command {
-    let mut command = wgrad(&["predict", "--adapter", ADAPTER]);
-    command.arg("--weights").arg(weights()).args(arguments).args(paths);
+fn predict(arguments: &str, paths: &[&Path]) -> Command {
+    let mut command = wgrad(&format!("predict {ADAPTER} {arguments} --weights"));
+    command.arg(weights()).args(paths);
     command
 }
 
-fn succeeds(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
-    output
-}
-
-/// Asserts that a command fails with one line that holds all of `parts`.
-fn fails(command: &mut Command, parts: &[&str]) {
-    let output = command.output().unwrap();
-    let stderr = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
-    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
-    for part in parts {
-        assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
-    }
-}
-
-fn stdout(output: &Output) -> Vec<String> {
-    String::from_utf8(output.stdout.clone()).unwrap().lines().map(Into::into).collect()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+fn lines(command: &mut Command) -> Vec<String> {
+    stdout(&succeeds(command)).lines().map(Into::into).collect()
 }
 
 fn picture(split: &Split, i: usize) -> RgbImage {
@@ -73,7 +45,7 @@ fn picture(split: &Split, i: usize) -> RgbImage {
 /// Logits of the first images of a split, from the library.
 fn logits(split: &Split) -> Vec<Vec<f32>> {
     let weights = Weights::read(weights()).unwrap();
-    let choice = AdapterChoice { adapter: Some(ADAPTER.into()), ..Default::default() };
+    let choice = AdapterChoice { adapter: ADAPTER.split(' ').next_back().map(Into::into), ..Default::default() };
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
     let options = Options { batch_size: PICTURES, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), weights.model.as_ref().unwrap(), options).unwrap();
@@ -95,10 +67,9 @@ fn pictures_get_the_classes_that_the_network_gives_their_pixels() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         picture(&split, i).save(path).unwrap();
     }
-    let output = succeeds(&mut predict(&["--json", "--top-k", "99"], &[dir.path()]));
-    let lines = stdout(&output);
-    assert_eq!(lines.len(), PICTURES);
-    for ((line, name), logits) in lines.iter().zip(&names).zip(logits(&split)) {
+    let json = lines(&mut predict("--json --top-k 99", &[dir.path()]));
+    assert_eq!(json.len(), PICTURES);
+    for ((line, name), logits) in json.iter().zip(&names).zip(logits(&split)) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["path"], dir.path().join(name).to_str().unwrap());
         let top: Vec<_> = (line["top"].as_array().unwrap().iter())
@@ -114,10 +85,9 @@ fn pictures_get_the_classes_that_the_network_gives_their_pixels() {
         }
     }
 
-    let output = succeeds(&mut predict(&["--top-k", "2"], &[&dir.path().join("d"), &dir.path().join("a/00.png")]));
-    let text = stdout(&output);
+    let text = lines(&mut predict("--top-k 2", &[&dir.path().join("d"), &dir.path().join("a/00.png")]));
     assert_eq!(text.len(), PICTURES - 27 + 1);
-    let first: Value = serde_json::from_str(&lines[0]).unwrap();
+    let first: Value = serde_json::from_str(&json[0]).unwrap();
     let start = format!("{}: {} ", dir.path().join("a/00.png").display(), first["top"][0]["class"].as_str().unwrap());
     assert!(text[PICTURES - 27].starts_with(&start), "{text:?}");
     assert!(text.iter().all(|line| line.matches(" %").count() == 2), "{text:?}");
@@ -134,11 +104,12 @@ fn broken_pictures_are_named_and_the_rest_goes_on() {
     large.save(at("c.JPEG")).unwrap();
     fs::write(at("d.txt"), b"no picture").unwrap();
 
-    let output = predict(&[], &[dir.path(), &at("missing.png")]).output().unwrap();
+    let output = predict("", &[dir.path(), &at("missing.png")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let lines = stdout(&output);
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].contains("a.png: ") && lines[1].contains("c.JPEG: "), "{lines:?}");
+    let stdout = stdout(&output);
+    let lines: Vec<_> = stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{stdout}");
+    assert!(lines[0].contains("a.png: ") && lines[1].contains("c.JPEG: "), "{stdout}");
     let stderr = stderr(&output);
     let lines: Vec<_> = stderr.lines().collect();
     assert_eq!(lines.len(), 3, "{stderr}");
@@ -146,7 +117,7 @@ fn broken_pictures_are_named_and_the_rest_goes_on() {
     assert!(lines[1].starts_with("error: ") && lines[1].contains("missing.png"), "{stderr}");
     assert_eq!(lines[2], "2 of 4 pictures could not be used");
 
-    let output = predict(&["--json"], &[&at("b.jpg")]).output().unwrap();
+    let output = predict("--json", &[&at("b.jpg")]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
 }
 
@@ -154,14 +125,18 @@ fn broken_pictures_are_named_and_the_rest_goes_on() {
 fn wrong_arguments_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let png = dir.path().join("a.png");
-    fails(&mut predict(&[], &[dir.path()]), &["holds no pictures", ".png, .jpg or .jpeg"]);
+    fails(&mut predict("", &[dir.path()]), &["holds no pictures", ".png, .jpg or .jpeg"]);
     RgbImage::new(3, 3).save(&png).unwrap();
-    fails(&mut predict(&["--top-k", "0"], &[&png]), &["--top-k is 0", "1 or more"]);
-    fails(&mut predict(&["--batch-size", "0"], &[&png]), &["--batch-size is 0"]);
-    fails(&mut predict(&["--classes", "cifar100"], &[&png]), &["100 classes", "the network has 10"]);
-    fails(&mut predict(&["--classes", "no-such-file"], &[&png]), &["no-such-file", "cifar10, cifar100, or a file"]);
-    fails(wgrad(&["predict", "--weights", "none.safetensors"]).arg(&png), &["cannot read none.safetensors"]);
-    assert_eq!(predict(&[], &[]).output().unwrap().status.code(), Some(2));
+    for (arguments, parts) in [
+        ("--top-k 0", ["--top-k is 0", "1 or more"]),
+        ("--batch-size 0", ["--batch-size is 0", "1 or more"]),
+        ("--classes cifar100", ["100 classes", "the network has 10"]),
+        ("--classes no-such-file", ["no-such-file", "cifar10, cifar100, or a file"]),
+    ] {
+        fails(&mut predict(arguments, &[&png]), &parts);
+    }
+    fails(wgrad("predict --weights none.safetensors").arg(&png), &["cannot read none.safetensors"]);
+    assert_eq!(predict("", &[]).output().unwrap().status.code(), Some(2));
 }
 
 #[test]
@@ -171,25 +146,25 @@ fn names_and_the_network_may_come_from_elsewhere() {
     RgbImage::new(40, 30).save(&png).unwrap();
     let file = dir.path().join("names.txt");
     fs::write(&file, (0..10).map(|i| format!("name {i}\n")).collect::<String>()).unwrap();
-    let named = |arguments: &[&str], class: &str| {
-        let line = stdout(&succeeds(&mut predict(&[arguments, &["--top-k", "1"]].concat(), &[&png]))).concat();
-        assert!(line.contains(class), "{line}");
-    };
-    named(&["--classes", file.to_str().unwrap()], ": name ");
+    let line = lines(predict("--top-k 1", &[&png]).arg("--classes").arg(&file)).concat();
+    assert!(line.contains(": name "), "{line}");
 
     // Another program's weights, which say nothing of the network.
     let mut weights = Weights::read(weights()).unwrap();
     (weights.model, weights.class_names) = (None, Vec::new());
     let foreign = dir.path().join("foreign.safetensors");
     fs::write(&foreign, weights.to_bytes().unwrap()).unwrap();
-    let line = |arguments: &[&str]| {
-        let mut command = wgrad(&["predict", "--top-k", "1", "--adapter", ADAPTER, "--weights"]);
-        stdout(&succeeds(command.arg(&foreign).args(arguments).arg(&png))).concat()
+    let line = |arguments: &str| {
+        let mut command = wgrad(&format!("predict {ADAPTER} --top-k 1 {arguments} --weights"));
+        lines(command.arg(&foreign).arg(&png)).concat()
     };
-    assert!(line(&[]).contains(": class "));
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tutorial.toml");
-    assert_eq!(line(&["--model", model]), line(&[]));
-    assert!(wgrad::data::cifar::CIFAR10.class_names.iter().any(|name| line(&["--classes", "cifar10"]).contains(name)));
+    let unnamed = line("");
+    assert!(unnamed.contains(": class "), "{unnamed}");
+    let named = line("--classes cifar10");
+    assert!(CIFAR10.class_names.iter().any(|name| named.contains(name)), "{named}");
+    let mut command = wgrad(&format!("predict {ADAPTER} --top-k 1 --model"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/models/tutorial.toml"));
+    assert_eq!(lines(command.arg("--weights").arg(&foreign).arg(&png)).concat(), unnamed);
 }
 
 #[test]
@@ -204,46 +179,39 @@ fn a_folder_of_pictures_is_trained_on_and_told_apart() {
     }
     fs::write(dir.path().join("pictures/blue/999.png"), b"broken").unwrap();
     let out = dir.path().join("out");
-    let dataset = format!("folder:{}", dir.path().join("pictures").display());
-    let data = ["--dataset", &dataset, "--image-size", "26x24", "--adapter", ADAPTER];
-    let output = succeeds(wgrad(&["train", "--limit", "200", "--epochs", "5"]).args(data).arg("--out").arg(&out));
-    let text = stdout(&output).join("\n");
+    let with_data = |arguments: &str| {
+        let mut command = wgrad(&format!("{arguments} {ADAPTER} --image-size 26x24 --dataset"));
+        command.arg(format!("folder:{}", dir.path().join("pictures").display()));
+        command
+    };
+    let output = succeeds(with_data("train --limit 200 --epochs 5").arg("--out").arg(&out));
+    let text = stdout(&output);
     assert!(text.contains("200 training and 60 test images of 26 x 24 in 2 classes"), "{text}");
-    let stderr = stderr(&output);
-    assert!(
-        stderr.contains("every fifth picture") && stderr.contains("999.png") && stderr.contains("1 of 301"),
-        "{stderr}"
-    );
+    let notes = stderr(&output);
+    assert!(["every fifth picture", "999.png", "1 of 301"].iter().all(|part| notes.contains(part)), "{notes}");
+    assert_eq!(json(&out.join("config.json"))["dataset"]["image_shape"], serde_json::json!([26, 24, 3]));
 
     let weights = out.join("weights.safetensors");
-    let output = succeeds(wgrad(&["eval", "--json"]).args(data).arg("--weights").arg(&weights));
+    let output = succeeds(with_data("eval --json").arg("--weights").arg(&weights));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["dataset"], "folder");
     assert!(report["accuracy"].as_f64().unwrap() > 0.95, "{report}");
-    let mut command = wgrad(&["predict", "--adapter", ADAPTER, "--weights"]);
-    let output = succeeds(
-        command.arg(&weights).args(["blue/004.png", "red/004.png"].map(|name| dir.path().join("pictures").join(name))),
-    );
-    let lines = stdout(&output);
+    let mut command = wgrad(&format!("predict {ADAPTER} --weights"));
+    let tests = ["blue/004.png", "red/004.png"].map(|name| dir.path().join("pictures").join(name));
+    let lines = lines(command.arg(&weights).args(tests));
     assert!(lines[0].contains("004.png: blue ") && lines[1].contains("004.png: red "), "{lines:?}");
 }
 
 #[test]
 fn data_options_that_do_not_fit_are_errors() {
-    let train = |arguments: &[&str]| {
-        let mut command = wgrad(&["train", "--adapter", ADAPTER]);
-        command.args(arguments);
-        command
-    };
-    let dataset = ["--dataset", "shapes", "--image-size"];
-    fails(train(&dataset).arg("64x48"), &["--image-size is 64x48", "shapes are 32x32", "leave it out"]);
-    fails(&mut train(&["--dataset", "folder:no/such/place"]), &["no directory no/such/place"]);
+    fails(&mut wgrad("train --dataset shapes --image-size 64x48"), &["is 64x48", "shapes are 32x32", "leave it out"]);
+    fails(&mut wgrad("train --dataset folder:no/such/place"), &["no directory no/such/place"]);
     for (arguments, part) in [
-        (["--dataset", "mnist"], "auto, cifar10, cifar100, shapes or folder:DIR"),
-        (["--dataset", "folder:"], "name a directory"),
-        (["--image-size", "0"], "N or HxW"),
+        ("--dataset mnist", "auto, cifar10, cifar100, shapes or folder:DIR"),
+        ("--dataset folder:", "name a directory"),
+        ("--image-size 0", "N or HxW"),
     ] {
-        let output = train(&arguments).output().unwrap();
+        let output = wgrad(&format!("train {arguments}")).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).contains(part), "{}", stderr(&output));
     }
