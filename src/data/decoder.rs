@@ -19,9 +19,13 @@ use super::{DataError, picture};
 pub struct Decoder {
     paths: Arc<[PathBuf]>,
     next: usize,
-    /// Thread `i` of `n` decodes pictures `i`, `i + n`, `i + 2 n` and so on.
-    threads: Vec<(Receiver<Result<Vec<u8>, DataError>>, JoinHandle<()>)>,
+    /// From thread `i` of `n` come pictures `i`, `i + n`, `i + 2 n` and so on.
+    ready: Vec<Receiver<Decoded>>,
+    threads: Vec<JoinHandle<()>>,
 }
+
+/// Pixels `[h, w, 3]`.
+type Decoded = Result<Vec<u8>, DataError>;
 
 impl Decoder {
     /// Starts to decode `paths` to pixels `[h, w, 3]` of `size` `[h, w]` (see [`picture::read`]) on all cores, up to
@@ -32,7 +36,7 @@ impl Decoder {
     /// [`DataError::Thread`] where the system refuses a thread.
     pub fn new(paths: Arc<[PathBuf]>, size: [usize; 2], ahead: usize) -> Result<Self, DataError> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(paths.len());
-        let mut threads = Vec::new();
+        let mut decoder = Self { paths: paths.clone(), next: 0, ready: Vec::new(), threads: Vec::new() };
         for first in 0..cores {
             let (send, ready) = mpsc::sync_channel(ahead / cores);
             let paths = Arc::clone(&paths);
@@ -44,18 +48,19 @@ impl Decoder {
                 }
             };
             let thread = thread::Builder::new().name("pictures".into()).spawn(decode).map_err(DataError::Thread)?;
-            threads.push((ready, thread));
+            decoder.ready.push(ready);
+            decoder.threads.push(thread);
         }
-        Ok(Self { paths, next: 0, threads })
+        Ok(decoder)
     }
 }
 
 impl Iterator for Decoder {
-    type Item = Result<Vec<u8>, DataError>;
+    type Item = Decoded;
 
     fn next(&mut self) -> Option<Self::Item> {
         let path = self.paths.get(self.next)?;
-        let (ready, _) = &self.threads[self.next % self.threads.len()];
+        let ready = &self.ready[self.next % self.ready.len()];
         self.next += 1;
         let ended = |_| Err(DataError::Picture { path: path.clone(), reason: "it stopped the decoder".into() });
         Some(ready.recv().unwrap_or_else(ended))
@@ -64,9 +69,9 @@ impl Iterator for Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        for (ready, thread) in self.threads.drain(..) {
-            // A thread waiting to send wakes only when the receiver is gone.
-            drop(ready);
+        // A thread waiting to send wakes only when the receiver is gone.
+        self.ready.clear();
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -80,9 +85,10 @@ mod tests {
     fn pictures(dir: &std::path::Path, n: u8, broken: &[u8]) -> Arc<[PathBuf]> {
         let paths: Vec<_> = (0..n).map(|i| dir.join(format!("{i}.png"))).collect();
         for (i, path) in (0..n).zip(&paths) {
-            match broken.contains(&i) {
-                true => std::fs::write(path, b"broken").unwrap(),
-                false => image::RgbImage::from_pixel(1, 1, image::Rgb([i, 0, 0])).save(path).unwrap(),
+            if broken.contains(&i) {
+                std::fs::write(path, b"broken").unwrap();
+            } else {
+                image::RgbImage::from_pixel(1, 1, image::Rgb([i, 0, 0])).save(path).unwrap();
             }
         }
         paths.into()
