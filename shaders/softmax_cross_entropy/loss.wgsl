@@ -4,7 +4,7 @@
 // and get a gradient of zero. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
 // their gradient goes further, another file says.
 @group(0) @binding(6) var<storage, read> minibatch: array<u32>; // [step, length, ...], labels from word LABELS
-@group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, length, step
+@group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, top 5, length
 override ROWS: u32;
 override CLASSES: u32;
 override STRIDE: u32;
@@ -13,9 +13,10 @@ override SLOTS: u32;
 override SMOOTHING: f32;
 
 const LOWEST = -3.4028234e38;
+const TOP = vec2(1u, 5u);
 
 var<workgroup> losses: array<f32, 64>;
-var<workgroup> corrects: array<u32, 64>;
+var<workgroup> corrects: array<vec2<u32>, 64>;
 
 // Four logits from class j on, the lowest float past the last.
 fn logits_of(row: u32, j: u32) -> vec4<f32> {
@@ -27,20 +28,20 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
     let step = minibatch[0];
     let length = minibatch[1];
     var loss = 0.0;
-    var correct = 0u;
+    // Rows whose label is the first class, and among the first five.
+    var correct = vec2<u32>();
     for (var row = invocation; row < ROWS; row += 64u) {
-        let label = minibatch[LABELS + row];
+        let label = select(0u, minibatch[LABELS + row], row < length);
         begin_row(row);
+        let of_label = logits_of(row, label / 4u * 4u)[label % 4u];
         var largest = LOWEST;
-        var place = 0u;
+        // Classes before the label: of a larger logit, or of an equal one and an earlier place.
+        var before = vec4<u32>();
         for (var j = 0u; j < CLASSES; j += 4u) {
             let logits = logits_of(row, j);
-            for (var e = 0u; e < 4u; e++) {
-                if (logits[e] > largest) {
-                    largest = logits[e];
-                    place = j + e;
-                }
-            }
+            largest = max(largest, max(max(logits.x, logits.y), max(logits.z, logits.w)));
+            let earlier = vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(label);
+            before += vec4<u32>((logits > vec4(of_label)) | ((logits == vec4(of_label)) & earlier));
         }
         var sum = 0.0;
         for (var j = 0u; j < CLASSES; j += 4u) {
@@ -49,7 +50,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             sum += e.x + e.y + e.z + e.w;
         }
         if (row < length) {
-            var aim = (1.0 - SMOOTHING) * (logits_of(row, label / 4u * 4u)[label % 4u] - largest);
+            var aim = (1.0 - SMOOTHING) * (of_label - largest);
             if (SMOOTHING > 0.0) {
                 for (var j = 0u; j < CLASSES; j += 4u) {
                     let inside = vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES);
@@ -57,7 +58,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
                 }
             }
             loss += log(sum) - aim;
-            correct += u32(place == label);
+            correct += vec2<u32>(vec2(before.x + before.y + before.z + before.w) < TOP);
         }
         if (GRADIENT) {
             let scale = select(0.0, 1.0 / f32(length), row < length);
@@ -78,6 +79,6 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             loss += losses[i];
             correct += corrects[i];
         }
-        metrics[step % SLOTS] = vec4(bitcast<u32>(loss), correct, length, step);
+        metrics[step % SLOTS] = vec4(bitcast<u32>(loss), correct, length);
     }
 }

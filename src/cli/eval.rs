@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
-use wgrad::train::{AdapterConfig, Evaluation, evaluate, result_line};
+use wgrad::train::{AdapterConfig, Evaluation, evaluate, evaluation_line};
 
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
@@ -67,8 +67,7 @@ impl Eval {
             let report = Report { dataset: &dataset.name, origin: &dataset.origin, adapter, evaluation };
             writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         } else {
-            let Evaluation { loss, accuracy, steps, seconds, .. } = evaluation;
-            writeln!(out, "{}", result_line(steps, seconds, loss, accuracy))?;
+            writeln!(out, "{}", evaluation_line(&evaluation, dataset.class_names.len()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! The commands, and the options that they share.
 
+mod callbacks;
 mod devices;
 mod eval;
 mod experiments;
@@ -13,6 +14,7 @@ mod reproduce;
 mod reproduction_table;
 mod summary;
 mod train;
+mod training_options;
 mod tuning;
 mod units;
 

@@ -94,6 +94,11 @@ impl StartOptions {
 }
 
 impl Start {
+    /// The file of the weights that it starts from.
+    pub fn from(&self) -> Option<String> {
+        self.weights.as_ref().map(|(path, _)| path.display().to_string())
+    }
+
     /// Gives the network the weights that it starts from.
     pub fn load(self, executor: &mut Executor) -> anyhow::Result<()> {
         let Some((path, mut tensors)) = self.weights else { return Ok(()) };

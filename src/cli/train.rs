@@ -11,15 +11,17 @@ use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
-use wgrad::optim::Adam;
 use wgrad::train::{
-    Ending, Evaluation, History, OutputDir, Phase, Progress, RunConfig, Timeline, Trainer, evaluate, result_line,
+    Ending, History, LearningRateSchedule, OutputDir, Phase, Progress, RunConfig, Timeline, Trainer, evaluate,
+    evaluation_line,
 };
 
+use super::callbacks::Callbacks;
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
+use super::training_options::TrainingOptions;
 use super::tuning;
 use super::{INTERRUPTED, note, say, units};
 
@@ -37,9 +39,8 @@ pub struct Train {
     epochs: u32,
     #[command(flatten)]
     batch_size: BatchSize,
-    /// Adam's step size
-    #[arg(long, default_value = "1e-3", allow_negative_numbers = true)]
-    learning_rate: f64,
+    #[command(flatten)]
+    training: TrainingOptions,
     /// Chooses the initial weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -81,12 +82,14 @@ impl Train {
     pub fn train(self) -> anyhow::Result<Ending> {
         let batch_size = self.check()?;
         let dataset = self.limited(self.data.open()?)?;
+        self.training.check_images(dataset.image_shape)?;
         let gpu = Arc::new(self.device.open()?);
         let start = self.start.open(dataset.image_shape, dataset.class_names.len())?;
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
-        let room = weight_bytes + ROOM_FOR_TEXT + if self.profile { ROOM_FOR_PROFILE } else { 0 };
+        let weight_files = 1 + self.training.checkpoint.files();
+        let room = weight_files * weight_bytes + ROOM_FOR_TEXT + if self.profile { ROOM_FOR_PROFILE } else { 0 };
         let out = OutputDir::create(&self.out, room)?;
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
@@ -95,8 +98,9 @@ impl Train {
         let mut options = Options {
             batch_size,
             seed: self.seed,
-            adam: Adam { learning_rate: self.learning_rate, ..Adam::default() },
+            adam: self.training.adam(),
             micro_kernel: self.device.micro_kernel(),
+            build: self.training.build(),
             ..Options::default()
         };
         options.build.tuning = if self.tune {
@@ -108,19 +112,24 @@ impl Train {
         let stop = stop_on_signals()?;
         let timeline = self.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
+        let training = self.training.config(start.from());
         start.load(&mut executor)?;
-        let config = RunConfig::new(epochs, &executor, &dataset, self.limit);
+        let config = RunConfig::new(epochs, training, (&model, &executor), &dataset, self.limit);
+        let config = config.map_err(wgrad::Error::from)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
         let mut history = History::new(&dataset.name);
-        let mut progress = Progress::new();
-        let mut ending = Trainer::new(&mut executor, &dataset, self.seed, stop)
+        let schedule = config.training.learning_rate_schedule;
+        let mut progress = Progress::new().learning_rate(schedule != LearningRateSchedule::Constant);
+        let mut callbacks = Callbacks::new(&config.training, &out, &model, &dataset);
+        let trainer = Trainer::new(&mut executor, &dataset, self.seed, stop)
             .steps_per_submit(self.steps_per_submit.map(usize::from))
             .observe(&mut progress)
             .observe(&mut history)
-            .time(timeline.as_deref())
-            .fit(1..=epochs)?;
+            .time(timeline.as_deref());
+        let mut ending = callbacks.observe(trainer).fit(1..=epochs)?;
         drop(progress);
+        callbacks.report(ending == Ending::Interrupted);
         if ending != Ending::Interrupted {
             let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
             history.evaluation = evaluate(&mut executor, &dataset.test, stop)?;
@@ -142,12 +151,10 @@ impl Train {
         if self.epochs == 0 {
             bail!("--epochs is 0; give 1 or more");
         }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            bail!("--learning-rate is {}; give a number above 0, such as 1e-3", self.learning_rate);
-        }
         if self.limit == Some(0) {
             bail!("--limit is 0; give 1 or more images, or leave it out to train on all");
         }
+        self.training.check(self.epochs as usize)?;
         self.batch_size.get()
     }
 
@@ -203,10 +210,10 @@ fn write_files(
 fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) {
     let files =
         format!("weights.safetensors, history.csv, history.json and config.json are in {}", out.path().display());
-    match history.evaluation {
-        Some(Evaluation { loss, accuracy, steps, seconds, .. }) => {
+    match &history.evaluation {
+        Some(evaluation) => {
             say(&format!("Test set of {}:", dataset.name));
-            say(&result_line(steps, seconds, loss, accuracy));
+            say(&evaluation_line(evaluation, dataset.class_names.len()));
             say(&files);
         }
         None => {

@@ -8,7 +8,7 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{BufferKey, Graph, Mode, Plan, Target, TensorId, Tuning};
+use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
 use crate::ops::MINIBATCH_HEADER;
@@ -307,38 +307,23 @@ impl Executor {
         self.submit().await?;
         let mut rows = Vec::new();
         for parameter in self.graph.parameters() {
-            rows.push(self.program.read(&self.graph, &self.train, parameter.weights).await?);
+            rows.push((parameter, self.program.read(&self.graph, &self.train, parameter.weights).await?));
         }
-        Ok(self.named(&rows))
+        Ok(named(rows))
     }
 
-    /// The gradients that the last training step made, named and shaped as the parameters.
+    /// The gradients that the last training step made, named and shaped as the parameters; those of frozen layers are
+    /// not computed, and left out.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
         let mut rows = Vec::new();
-        for parameter in self.graph.parameters() {
-            rows.push(self.program.read_gradient(&self.graph, &self.train, parameter).await?);
+        for parameter in self.graph.parameters().iter().filter(|parameter| parameter.trainable) {
+            rows.push((parameter, self.program.read_gradient(&self.graph, &self.train, parameter).await?));
         }
-        Ok(self.named(&rows))
-    }
-
-    /// Kernels and biases from the elements of a tensor like the weights of each parameter.
-    fn named(&self, rows: &[Vec<f32>]) -> Vec<NamedTensor> {
-        let mut tensors = Vec::new();
-        for (parameter, rows) in self.graph.parameters().iter().zip(rows) {
-            let values = parameter.unpad(rows);
-            let (kernel, bias) = values.split_at(parameter.kernel_len());
-            let name = format!("{}/kernel", parameter.layer);
-            tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
-            if parameter.bias {
-                let name = format!("{}/bias", parameter.layer);
-                tensors.push(NamedTensor { name, shape: vec![parameter.columns()], values: bias.to_vec() });
-            }
-        }
-        tensors
+        Ok(named(rows))
     }
 
     /// Replaces all parameters; the optimizer's state stays.
@@ -371,4 +356,20 @@ impl Executor {
         }
         Ok(())
     }
+}
+
+/// Kernels and biases from the elements of a tensor like the weights of each parameter.
+fn named(rows: Vec<(&Parameter, Vec<f32>)>) -> Vec<NamedTensor> {
+    let mut tensors = Vec::new();
+    for (parameter, rows) in rows {
+        let values = parameter.unpad(&rows);
+        let (kernel, bias) = values.split_at(parameter.kernel_len());
+        let name = format!("{}/kernel", parameter.layer);
+        tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
+        if parameter.bias {
+            let name = format!("{}/bias", parameter.layer);
+            tensors.push(NamedTensor { name, shape: vec![parameter.columns()], values: bias.to_vec() });
+        }
+    }
+    tensors
 }

@@ -21,6 +21,8 @@ pub struct StepMetrics {
     pub loss: f64,
     /// Images whose largest logit is at the label.
     pub correct: u32,
+    /// Images whose label is among the five largest logits; all of them where there are no more classes.
+    pub top5_correct: u32,
     /// Images of the minibatch.
     pub length: u32,
 }
@@ -106,9 +108,9 @@ impl ReadbackRing {
         drop(range);
         buffer.unmap();
         for step in steps {
-            let [loss, correct, length, _] = words[(step % METRIC_SLOTS as u64) as usize];
+            let [loss, correct, top5_correct, length] = words[(step % METRIC_SLOTS as u64) as usize];
             let loss = f64::from(f32::from_bits(loss)) / f64::from(length.max(1));
-            self.metrics.push(StepMetrics { loss, correct, length });
+            self.metrics.push(StepMetrics { loss, correct, top5_correct, length });
         }
         Ok(())
     }

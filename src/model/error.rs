@@ -61,6 +61,19 @@ pub enum ModelError {
         /// The layer.
         layer: String,
     },
+    /// An augmentation that leaves nothing of an image.
+    #[error("{what} of {pixels} pixels is too much for images of {} x {} pixels; give fewer than the shorter side has", image[0], image[1])]
+    Augmentation {
+        /// `crop` or `cutout`.
+        what: &'static str,
+        /// Its size.
+        pixels: usize,
+        /// Height and width of an image.
+        image: [usize; 2],
+    },
+    /// A share of label smoothing that leaves nothing of the labels.
+    #[error("label smoothing is {0}; it starts at 0 and stays below 1")]
+    Smoothing(f64),
     /// No rows to train on.
     #[error("the batch size is 0; it starts at 1")]
     Batch,

@@ -17,6 +17,25 @@ pub struct BuildOptions {
     pub label_smoothing: f64,
 }
 
+impl BuildOptions {
+    /// Whether they make sense for images `[h, w, c]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Augmentation`] or [`ModelError::Smoothing`].
+    pub fn check(&self, [h, w, _]: [usize; 3]) -> Result<(), ModelError> {
+        let Augmentation { crop, cutout, .. } = self.augmentation;
+        for (what, pixels) in [("crop", crop), ("cutout", cutout)] {
+            if pixels >= h.min(w) && pixels > 0 {
+                return Err(ModelError::Augmentation { what, pixels, image: [h, w] });
+            }
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(ModelError::Smoothing(self.label_smoothing));
+        }
+        Ok(())
+    }
+}
+
 /// A graph with the ends that training needs.
 #[derive(Debug)]
 pub struct Built {
@@ -42,11 +61,12 @@ impl Sequential {
     /// [`Sequential::build`], with options.
     ///
     /// # Errors
-    /// As [`Sequential::build`].
+    /// As [`Sequential::build`] and [`BuildOptions::check`].
     pub fn build_with(&self, batch: usize, target: Target, options: BuildOptions) -> Result<Built, ModelError> {
         if batch == 0 {
             return Err(ModelError::Batch);
         }
+        options.check(self.input)?;
         let names = self.checked_names()?;
         let mut graph = Graph::new(target);
         let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;

@@ -12,7 +12,8 @@ pub const METRIC_SLOTS: usize = 64;
 /// smoothing (Szegedy et al. 2016) `1 - smoothing` there, and `smoothing / classes` added everywhere.
 ///
 /// Each run writes four words into the slot `step % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
-/// many rows have their largest logit at the label, the minibatch's length, the step.
+/// many rows have their largest logit at the label, how many have it among the five largest, the minibatch's length. Of
+/// equal logits the first counts as the largest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     /// `[n, classes]`

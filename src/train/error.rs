@@ -8,7 +8,9 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss of a training step is NaN or infinite, so the weights are of no use any more.
-    #[error("the loss is {loss} in epoch {epoch}, step {step}; nothing was written, try a smaller --learning-rate")]
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}; these weights are not written, try a smaller --learning-rate"
+    )]
     NotFinite {
         /// What was measured.
         loss: f64,

@@ -26,6 +26,8 @@ pub struct Measured {
     loss_sum: f64,
     /// Images whose class was found.
     correct: u64,
+    /// Images whose class was among the five of the largest logits.
+    top5_correct: u64,
 }
 
 impl Measured {
@@ -36,6 +38,7 @@ impl Measured {
             self.images += u64::from(step.length);
             self.loss_sum += step.loss * f64::from(step.length);
             self.correct += u64::from(step.correct);
+            self.top5_correct += u64::from(step.top5_correct);
             if !step.loss.is_finite() {
                 return Err((step.loss, self.steps));
             }
@@ -52,6 +55,11 @@ impl Measured {
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images.max(1) as f64
     }
+
+    /// Share of the images whose class was among the five of the largest logits; 0 without images.
+    pub fn top5_accuracy(&self) -> f64 {
+        self.top5_correct as f64 / self.images.max(1) as f64
+    }
 }
 
 /// The network on a whole split.
@@ -61,6 +69,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Share of the images whose class was found.
     pub accuracy: f64,
+    /// Share of the images whose class was among the five of the largest logits.
+    pub top5_accuracy: f64,
     /// Images.
     pub images: u64,
     /// Steps.
@@ -99,6 +109,7 @@ pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) 
     Ok(Some(Evaluation {
         loss: measured.loss(),
         accuracy: measured.accuracy(),
+        top5_accuracy: measured.top5_accuracy(),
         images: measured.images,
         steps: measured.steps,
         seconds: started.elapsed().as_secs_f64(),
@@ -112,19 +123,21 @@ mod tests {
     #[test]
     fn a_short_batch_counts_for_its_images() {
         let mut measured = Measured::default();
-        let steps =
-            [StepMetrics { loss: 1.0, correct: 3, length: 32 }, StepMetrics { loss: 4.0, correct: 6, length: 4 }];
+        let steps = [
+            StepMetrics { loss: 1.0, correct: 3, top5_correct: 14, length: 32 },
+            StepMetrics { loss: 4.0, correct: 6, top5_correct: 4, length: 4 },
+        ];
         measured.add(&steps).unwrap();
         assert_eq!((measured.steps, measured.images), (2, 36));
         assert_eq!(measured.loss(), 48.0 / 36.0);
-        assert_eq!(measured.accuracy(), 0.25);
+        assert_eq!([measured.accuracy(), measured.top5_accuracy()], [0.25, 0.5]);
     }
 
     #[test]
     fn a_loss_that_is_not_finite_is_found() {
         for bad in [f64::NAN, f64::INFINITY] {
             let mut measured = Measured::default();
-            let steps = [1.0, bad, 1.0].map(|loss| StepMetrics { loss, correct: 0, length: 8 });
+            let steps = [1.0, bad, 1.0].map(|loss| StepMetrics { loss, correct: 0, top5_correct: 0, length: 8 });
             assert_eq!(measured.add(&steps).unwrap_err().1, 2);
         }
     }

@@ -9,10 +9,22 @@ use crate::Error;
 use crate::exec::Executor;
 
 /// Columns of `history.csv`, in the order of [`HistoryRow`].
-const COLUMNS: [&str; 7] = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "images_per_second"];
+const COLUMNS: [&str; 11] = [
+    "epoch",
+    "loss",
+    "accuracy",
+    "top5_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_top5_accuracy",
+    "learning_rate",
+    "gradient_norm",
+    "seconds",
+    "images_per_second",
+];
 
 /// An epoch's measurements.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct HistoryRow {
     /// Its number, counted from 1.
     pub epoch: usize,
@@ -20,10 +32,19 @@ pub struct HistoryRow {
     pub loss: f64,
     /// Share of the training images whose class was found.
     pub accuracy: f64,
+    /// Share of the training images whose class was among the five of the largest logits.
+    pub top5_accuracy: f64,
     /// Mean loss on the test images, after the epoch.
     pub val_loss: f64,
     /// Share of the test images whose class was found.
     pub val_accuracy: f64,
+    /// Share of the test images whose class was among the five of the largest logits.
+    pub val_top5_accuracy: f64,
+    /// Learning rate of the epoch's last update.
+    pub learning_rate: f64,
+    /// L2 norm of the gradient of the loss by all trainable parameters together: root mean square over eight minibatches
+    /// of the epoch in even distances, the last among them.
+    pub gradient_norm: f64,
     /// Training time in seconds, without the evaluation.
     pub seconds: f64,
     /// Training images a second of training time.
@@ -71,7 +92,7 @@ impl History {
 }
 
 impl Observer for History {
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
         self.epochs.push(*row);
         Ok(ControlFlow::Continue(()))
     }
@@ -84,15 +105,20 @@ mod tests {
     #[test]
     fn both_files_hold_the_same_rows() {
         let mut history = History::new("shapes");
-        let header = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second\n";
+        let header = "epoch,loss,accuracy,top5_accuracy,val_loss,val_accuracy,val_top5_accuracy,learning_rate,\
+                      gradient_norm,seconds,images_per_second\n";
         assert_eq!(history.to_csv().unwrap(), header.as_bytes());
         for epoch in [1, 2] {
             history.epochs.push(HistoryRow {
                 epoch,
                 loss: 1.5,
                 accuracy: 0.25,
+                top5_accuracy: 0.75,
                 val_loss: 2.0,
                 val_accuracy: 1.0 / 3.0,
+                val_top5_accuracy: 0.5,
+                learning_rate: 1e-3,
+                gradient_norm: 1.25,
                 seconds: 4.0,
                 images_per_second: 250.0,
             });

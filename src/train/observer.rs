@@ -31,7 +31,15 @@ pub trait Observer {
     ///
     /// # Errors
     /// What the observer could not do; training stops.
-    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// After the last epoch, or the one that an observer ended training with; not where training was interrupted.
+    ///
+    /// # Errors
+    /// What the observer could not do.
+    fn on_train_end(&mut self, _executor: &mut Executor) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Epoch, HistoryRow, Measured, Observer};
+use super::{Epoch, Evaluation, HistoryRow, Measured, Observer};
 use crate::Error;
 use crate::exec::Executor;
 
@@ -18,6 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub struct Progress {
     bar: Option<ProgressBar>,
     terminal: bool,
+    shows_learning_rate: bool,
     steps: usize,
     printed: Duration,
 }
@@ -31,7 +32,14 @@ impl Default for Progress {
 impl Progress {
     /// Draws a bar where standard output is a terminal, prints a line every ten seconds elsewhere.
     pub fn new() -> Self {
-        Self { bar: None, terminal: io::stdout().is_terminal(), steps: 0, printed: Duration::ZERO }
+        let terminal = io::stdout().is_terminal();
+        Self { bar: None, terminal, shows_learning_rate: false, steps: 0, printed: Duration::ZERO }
+    }
+
+    /// Sets whether each epoch's line ends with its learning rate.
+    pub fn learning_rate(mut self, shown: bool) -> Self {
+        self.shows_learning_rate = shown;
+        self
     }
 
     fn print(&self, line: &str) {
@@ -74,12 +82,13 @@ impl Observer for Progress {
         }
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
         let line = result_line(self.steps, row.seconds, row.loss, row.accuracy);
-        self.print(&format!("{line} - {}", figures("val_", row.val_loss, row.val_accuracy)));
+        let rate = if self.shows_learning_rate { learning_rate(row.learning_rate) } else { String::new() };
+        self.print(&format!("{line} - {}{rate}", figures("val_", row.val_loss, row.val_accuracy)));
         Ok(ControlFlow::Continue(()))
     }
 }
@@ -94,9 +103,21 @@ impl Drop for Progress {
 }
 
 /// Keras's line of a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy: 0.7035`.
-pub fn result_line(steps: usize, seconds: f64, loss: f64, accuracy: f64) -> String {
+fn result_line(steps: usize, seconds: f64, loss: f64, accuracy: f64) -> String {
     let per_step = step_time(seconds / steps.max(1) as f64);
     format!("{steps}/{steps} - {seconds:.0}s - {per_step} - {}", figures("", loss, accuracy))
+}
+
+/// Keras's line of an evaluation, and the share of top 5 where there are more than five `classes`.
+pub fn evaluation_line(evaluation: &Evaluation, classes: usize) -> String {
+    let Evaluation { loss, accuracy, top5_accuracy, steps, seconds, .. } = *evaluation;
+    let line = result_line(steps, seconds, loss, accuracy);
+    if classes > 5 { format!("{line} - top5_accuracy: {top5_accuracy:.4}") } else { line }
+}
+
+fn learning_rate(rate: f64) -> String {
+    // Keras writes small figures with an exponent.
+    if rate >= 1e-3 { format!(" - learning_rate: {rate:.4}") } else { format!(" - learning_rate: {rate:.4e}") }
 }
 
 fn figures(prefix: &str, loss: f64, accuracy: f64) -> String {

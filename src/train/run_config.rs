@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 
+use super::{CheckpointChoice, LearningRateSchedule, Monitor};
 use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
+use crate::model::{ModelError, Sequential};
+use crate::ops::Augmentation;
 
 /// Settings, adapter and data of a run: what `config.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,7 +23,7 @@ pub struct RunConfig {
     pub seed: u64,
     /// The optimizer.
     pub optimizer: &'static str,
-    /// Adam's step size.
+    /// Adam's step size; the one that a schedule begins with.
     pub learning_rate: f64,
     /// Adam's decay of the first moment.
     pub beta1: f64,
@@ -28,6 +31,17 @@ pub struct RunConfig {
     pub beta2: f64,
     /// Adam's epsilon.
     pub epsilon: f64,
+    /// Share of each weight that a step takes away, times the learning rate.
+    pub weight_decay: f64,
+    /// Of the labels, in training and in evaluation.
+    pub label_smoothing: f64,
+    /// What training does to its images.
+    pub augmentation: Augmentation,
+    /// What is done between the steps.
+    #[serde(flatten)]
+    pub training: TrainingConfig,
+    /// The network as a model file.
+    pub model: String,
     /// The loop of the matrix products.
     pub kernel: String,
     /// How each matrix product was computed.
@@ -38,6 +52,26 @@ pub struct RunConfig {
     pub dataset: DatasetConfig,
     /// The adapter.
     pub adapter: AdapterConfig,
+}
+
+/// What a run does between its steps.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrainingConfig {
+    /// How the learning rate changes, as `--lr-schedule` takes it.
+    #[serde(serialize_with = "as_text")]
+    pub learning_rate_schedule: LearningRateSchedule,
+    /// Epochs without gain that end training; all are trained if none.
+    pub early_stopping: Option<usize>,
+    /// The figure that should gain.
+    pub monitor: Monitor,
+    /// The weights that are kept meanwhile.
+    pub checkpoint: CheckpointChoice,
+    /// The file of the weights that training starts from; drawn if none.
+    pub from: Option<String>,
+}
+
+fn as_text<S: serde::Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
 }
 
 /// The data of a run.
@@ -73,10 +107,19 @@ pub struct AdapterConfig {
 }
 
 impl RunConfig {
-    /// What `executor` and `dataset`, cut to `limit` training images, are.
-    pub fn new(epochs: usize, executor: &Executor, dataset: &Dataset, limit: Option<usize>) -> Self {
+    /// What `executor` with `model`, and `dataset`, cut to `limit` training images, are.
+    ///
+    /// # Errors
+    /// None that this type is known to cause.
+    pub fn new(
+        epochs: usize,
+        training: TrainingConfig,
+        (model, executor): (&Sequential, &Executor),
+        dataset: &Dataset,
+        limit: Option<usize>,
+    ) -> Result<Self, ModelError> {
         let options = executor.options();
-        Self {
+        Ok(Self {
             wgrad: env!("CARGO_PKG_VERSION"),
             epochs,
             batch_size: options.batch_size,
@@ -86,6 +129,11 @@ impl RunConfig {
             beta1: options.adam.beta1,
             beta2: options.adam.beta2,
             epsilon: options.adam.epsilon,
+            weight_decay: options.adam.weight_decay,
+            label_smoothing: options.build.label_smoothing,
+            augmentation: options.build.augmentation,
+            training,
+            model: model.to_toml()?,
             kernel: executor.graph().target().micro_kernel.to_string(),
             products: executor.products(),
             runtime_checks: options.checks == RuntimeChecks::On,
@@ -99,7 +147,7 @@ impl RunConfig {
                 test_images: dataset.test.len(),
             },
             adapter: AdapterConfig::new(executor.gpu().info()),
-        }
+        })
     }
 
     /// As JSON.

@@ -6,8 +6,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::evaluation::DEPTH;
+use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
-use super::{Epoch, HistoryRow, Inside, Measured, Observer, Phase, Timeline, TrainError, evaluate};
+use super::{
+    Epoch, HistoryRow, Inside, LearningRateSchedule, Measured, Observer, Phase, Timeline, TrainError, evaluate,
+};
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
 use crate::exec::Executor;
@@ -33,6 +36,7 @@ pub struct Trainer<'a> {
     sampler: Sampler,
     stop: &'a AtomicBool,
     observers: Vec<&'a mut dyn Observer>,
+    schedule: LearningRateSchedule,
     steps_per_submit: Option<usize>,
     timeline: Option<&'a Timeline>,
 }
@@ -41,12 +45,27 @@ impl<'a> Trainer<'a> {
     /// A trainer whose images come in an order that `seed` chooses. It stops after the step in which `stop` is set.
     pub fn new(executor: &'a mut Executor, dataset: &'a Dataset, seed: u64, stop: &'a AtomicBool) -> Self {
         let sampler = Sampler::new(dataset.train.len(), seed);
-        Self { executor, dataset, sampler, stop, observers: Vec::new(), steps_per_submit: None, timeline: None }
+        Self {
+            executor,
+            dataset,
+            sampler,
+            stop,
+            observers: Vec::new(),
+            schedule: LearningRateSchedule::default(),
+            steps_per_submit: None,
+            timeline: None,
+        }
     }
 
     /// Adds an observer; they are told in the order they were added in.
     pub fn observe(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observers.push(observer);
+        self
+    }
+
+    /// Lets the learning rate change, from the executor's own on; without it, it stays.
+    pub fn schedule(mut self, schedule: LearningRateSchedule) -> Self {
+        self.schedule = schedule;
         self
     }
 
@@ -73,6 +92,20 @@ impl<'a> Trainer<'a> {
     /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
     /// the device reports.
     pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
+        let first_rate = self.executor.options().adam.learning_rate;
+        let ending = self.train_epochs(epochs, first_rate);
+        self.executor.set_learning_rate(first_rate);
+        let ending = ending?;
+        if ending != Ending::Interrupted {
+            for observer in &mut self.observers {
+                observer.on_train_end(self.executor)?;
+            }
+        }
+        Ok(ending)
+    }
+
+    fn train_epochs(&mut self, epochs: RangeInclusive<usize>, first_rate: f64) -> Result<Ending, Error> {
+        let mut history = Vec::new();
         let last = *epochs.end();
         let mut pace = None;
         match self.steps_per_submit {
@@ -86,7 +119,10 @@ impl<'a> Trainer<'a> {
                 observer.on_epoch_begin(&epoch);
             }
             let started = Instant::now();
-            let Some(measured) = self.train(&epoch, pace.as_mut())? else { return Ok(Ending::Interrupted) };
+            let schedule = self.schedule;
+            let rate = |step| schedule.rate(first_rate, &epoch, step, &history);
+            let trained = self.train(&epoch, &rate, pace.as_mut())?;
+            let Some((measured, gradient_norm)) = trained else { return Ok(Ending::Interrupted) };
             let seconds = started.elapsed().as_secs_f64();
             let inside = self.enter(Phase::Evaluation);
             let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
@@ -96,11 +132,16 @@ impl<'a> Trainer<'a> {
                 epoch: number,
                 loss: measured.loss(),
                 accuracy: measured.accuracy(),
+                top5_accuracy: measured.top5_accuracy(),
                 val_loss: evaluation.loss,
                 val_accuracy: evaluation.accuracy,
+                val_top5_accuracy: evaluation.top5_accuracy,
+                learning_rate: self.executor.options().adam.learning_rate,
+                gradient_norm: gradient_norm.root_mean_square(),
                 seconds,
                 images_per_second: measured.images as f64 / seconds,
             };
+            history.push(row);
             let mut flow = ControlFlow::Continue(());
             for observer in &mut self.observers {
                 if observer.on_epoch_end(&row, self.executor)?.is_break() {
@@ -114,8 +155,14 @@ impl<'a> Trainer<'a> {
         Ok(Ending::Finished)
     }
 
-    /// Trains one epoch; gives none where the stop flag was set before its end.
-    fn train(&mut self, epoch: &Epoch, mut pace: Option<&mut SubmitPace>) -> Result<Option<Measured>, Error> {
+    /// Trains one epoch, where `rate` tells the learning rate after some of its steps; gives none where the stop flag was
+    /// set before its end.
+    fn train(
+        &mut self,
+        epoch: &Epoch,
+        rate: &dyn Fn(usize) -> f64,
+        mut pace: Option<&mut SubmitPace>,
+    ) -> Result<Option<(Measured, GradientNorm)>, Error> {
         let gpu = self.executor.gpu().clone();
         let _epoch = self.enter(Phase::Epoch);
         let loading = self.enter(Phase::LoadWait);
@@ -123,15 +170,20 @@ impl<'a> Trainer<'a> {
         let mut loader = Loader::new(self.dataset.train.clone(), order, self.executor.batch_size(), DEPTH)?;
         drop(loading);
         let mut measured = Measured::default();
+        let mut gradient_norm = GradientNorm::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
         let started = Instant::now();
         let mut step = 0;
         while let Some(batch) = self.next_batch(&mut loader) {
+            self.executor.set_learning_rate(rate(step));
             let inside = self.enter(Phase::TrainStep);
             gpu.block_on(self.executor.train_step(&batch))?;
             drop(inside);
             loader.recycle(batch);
             step += 1;
+            if GradientNorm::samples(step, epoch.steps) {
+                gradient_norm.add(&gpu.block_on(self.executor.gradients())?);
+            }
             if let Some(pace) = &mut pace {
                 pace.step(self.executor);
             }
@@ -146,8 +198,9 @@ impl<'a> Trainer<'a> {
         let _readback = self.enter(Phase::Readback);
         // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
         measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
-        Ok((step == epoch.steps).then_some(measured))
+        Ok((step == epoch.steps).then_some((measured, gradient_norm)))
     }
+
     /// The next batch, when it is there.
     fn next_batch(&self, loader: &mut Loader) -> Option<Batch> {
         let Some(timeline) = self.timeline else { return loader.next() };

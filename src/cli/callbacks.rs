@@ -1,0 +1,54 @@
+//! What happens between the epochs of a training.
+
+use wgrad::data::Dataset;
+use wgrad::model::Sequential;
+use wgrad::train::{Checkpoint, CheckpointChoice, EarlyStopping, OutputDir, Trainer, TrainingConfig};
+
+use super::say;
+
+/// The observers that a run's settings ask for.
+pub struct Callbacks<'a> {
+    config: &'a TrainingConfig,
+    early_stopping: Option<EarlyStopping>,
+    checkpoint: Option<Checkpoint<'a>>,
+}
+
+impl<'a> Callbacks<'a> {
+    /// Those of `config`, for a training of `model` on `dataset` whose files go into `out`.
+    pub fn new(config: &'a TrainingConfig, out: &'a OutputDir, model: &Sequential, dataset: &Dataset) -> Self {
+        let (choice, monitor) = (config.checkpoint, config.monitor);
+        let checkpoint = || Checkpoint::new(choice, monitor, out, model, &dataset.class_names);
+        Self {
+            config,
+            early_stopping: config.early_stopping.map(|patience| EarlyStopping::new(monitor, patience)),
+            checkpoint: (choice != CheckpointChoice::None).then(checkpoint),
+        }
+    }
+
+    /// Adds them to a trainer.
+    pub fn observe<'t>(&'t mut self, mut trainer: Trainer<'t>) -> Trainer<'t> {
+        trainer = trainer.schedule(self.config.learning_rate_schedule);
+        if let Some(early_stopping) = &mut self.early_stopping {
+            trainer = trainer.observe(early_stopping);
+        }
+        if let Some(checkpoint) = &mut self.checkpoint {
+            trainer = trainer.observe(checkpoint);
+        }
+        trainer
+    }
+
+    /// Says what they did, as Keras does where it does.
+    pub fn report(&self, interrupted: bool) {
+        if let (Some(early_stopping), false) = (&self.early_stopping, interrupted) {
+            if let Some(epoch) = early_stopping.stopped_epoch() {
+                say(&format!("Epoch {epoch}: early stopping"));
+            }
+            if let Some(epoch) = early_stopping.best_epoch() {
+                say(&format!("Restoring model weights from the end of the best epoch: {epoch}."));
+            }
+        }
+        if let Some(epoch) = self.checkpoint.as_ref().and_then(Checkpoint::best_epoch) {
+            say(&format!("best.safetensors has the weights of epoch {epoch}, the best by {}", self.config.monitor));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Ending training when it gains nothing more.
+
+use std::ops::ControlFlow;
+
+use super::monitor::Best;
+use super::{HistoryRow, Monitor, Observer};
+use crate::Error;
+use crate::exec::Executor;
+use crate::model::NamedTensor;
+
+/// Ends training after some epochs that were no better than the best, whose weights the network has in the end: Keras's
+/// `EarlyStopping` with `restore_best_weights=True`.
+#[derive(Clone, Debug)]
+pub struct EarlyStopping {
+    patience: usize,
+    best: Best,
+    weights: Vec<NamedTensor>,
+    waited: usize,
+    stopped: Option<usize>,
+}
+
+impl EarlyStopping {
+    /// Ends training after `patience` epochs, 1 or more, in which `monitor` was not better than its best.
+    pub fn new(monitor: Monitor, patience: usize) -> Self {
+        Self { patience, best: Best::new(monitor), weights: Vec::new(), waited: 0, stopped: None }
+    }
+
+    /// Number of the epoch that ended training, if one did.
+    pub fn stopped_epoch(&self) -> Option<usize> {
+        self.stopped
+    }
+
+    /// Number of the best epoch; none before the first has ended.
+    pub fn best_epoch(&self) -> Option<usize> {
+        self.best.epoch()
+    }
+}
+
+impl Observer for EarlyStopping {
+    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+        if self.best.is_beaten_by(row) {
+            self.waited = 0;
+            let gpu = executor.gpu().clone();
+            self.weights = gpu.block_on(executor.parameters())?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.waited += 1;
+        if self.waited < self.patience {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.stopped = Some(row.epoch);
+        Ok(ControlFlow::Break(()))
+    }
+
+    fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), Error> {
+        if self.weights.is_empty() { Ok(()) } else { executor.set_parameters(&self.weights) }
+    }
+}
