@@ -1,4 +1,5 @@
-//! Training as a whole: memorising, repeating, short minibatches, and no object made after the first step.
+//! Training as a whole: memorising, repeating, short minibatches, metrics, frozen layers, and no object made after the
+//! first step.
 
 use std::sync::Arc;
 
@@ -116,6 +117,49 @@ fn metrics_of_every_step_arrive_in_order() {
     assert_eq!(steps.len(), 150);
     assert!(steps.iter().enumerate().all(|(i, step)| step.length as usize == 1 + i % 4));
     assert!(steps[3].loss == steps[147].loss);
+}
+
+/// The share of the first and of the first five, against the logits: where the last layer is one dispatch with the loss,
+/// where it is not (too many classes), and where there are fewer than five classes.
+#[test]
+fn classes_are_counted_as_the_logits_rank_them() {
+    let gpu = gpu();
+    for classes in [10, 100, 3] {
+        let model = Sequential::new([32, 32, 3]).max_pool2d(8).flatten().dense(classes);
+        let options = Options { batch_size: 40, ..Options::default() };
+        let mut executor = Executor::new(gpu.clone(), &model, options).unwrap();
+        let mut batch = shapes(0, 40, 37);
+        let logits = gpu.block_on(executor.logits(&batch)).unwrap();
+        // Label i is the one that i mod 8 others precede, as far as there are so many.
+        let ranks: Vec<usize> = (0..37).map(|i| i % classes.min(8)).collect();
+        for ((label, row), rank) in batch.labels.iter_mut().zip(logits.chunks(classes)).zip(&ranks) {
+            let mut order: Vec<usize> = (0..classes).collect();
+            order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+            *label = order[*rank] as u32;
+        }
+        gpu.block_on(executor.eval_step(&batch)).unwrap();
+        gpu.block_on(executor.train_step(&batch)).unwrap();
+        let count = |first: usize| ranks.iter().filter(|rank| **rank < first).count() as u32;
+        for step in gpu.block_on(executor.metrics()).unwrap() {
+            assert_eq!([step.correct, step.top5_correct, step.length], [count(1), count(5), 37], "{classes} classes");
+        }
+    }
+}
+
+#[test]
+fn frozen_layers_have_no_gradient() {
+    let gpu = gpu();
+    let names = |frozen: &[String]| -> Vec<String> {
+        let model = Sequential::tutorial([32, 32, 3], 10).freeze(frozen).unwrap();
+        let mut executor = Executor::new(gpu.clone(), &model, Options::default()).unwrap();
+        gpu.block_on(executor.train_step(&shapes(0, 32, 32))).unwrap();
+        let gradients = gpu.block_on(executor.gradients()).unwrap();
+        assert!(gradients.iter().all(|tensor| tensor.values.iter().any(|value| *value != 0.0)));
+        gradients.into_iter().map(|tensor| tensor.name).collect()
+    };
+    assert_eq!(names(&[]).len(), 10);
+    let expected = ["conv2d_1/kernel", "conv2d_1/bias", "conv2d_2/kernel", "conv2d_2/bias"];
+    assert_eq!(names(&["conv2d".into(), "dense".into(), "dense_1".into()]), expected);
 }
 
 /// What browsers and phones allow, on any adapter.

@@ -1,4 +1,4 @@
-//! The loss: value, accuracy, gradient; a short minibatch; large logits; ties; label smoothing.
+//! The loss: value, accuracy, top 5, gradient; a short minibatch; large logits; ties; label smoothing.
 
 use wgrad::exec::Program;
 use wgrad::gpu::RuntimeChecks;
@@ -8,16 +8,28 @@ use wgrad::ops::{METRIC_SLOTS, MINIBATCH_HEADER};
 
 use crate::harness::{assert_close, distinct, gpu, micro_kernels};
 
-/// Loss summed over the rows, how many are right, and the gradient of the mean loss.
-fn reference(logits: &[f64], labels: &[u32], classes: usize, length: usize, smoothing: f64) -> (f64, u32, Vec<f64>) {
-    let (mut loss, mut correct, mut gradient) = (0.0, 0, Vec::new());
+/// Loss summed over the rows, how many have their label first and among the first five, and the gradient of the mean
+/// loss.
+fn reference(
+    logits: &[f64],
+    labels: &[u32],
+    classes: usize,
+    length: usize,
+    smoothing: f64,
+) -> (f64, [u32; 2], Vec<f64>) {
+    let (mut loss, mut correct, mut gradient) = (0.0, [0; 2], Vec::new());
     for (row, label) in logits.chunks(classes).zip(labels) {
         let largest = row.iter().copied().fold(f64::MIN, f64::max);
         let sum: f64 = row.iter().map(|l| (l - largest).exp()).sum();
         if gradient.len() < length * classes {
             let target = |j| (1.0 - smoothing) * f64::from(u8::from(j == *label as usize)) + smoothing / classes as f64;
             loss += sum.ln() + largest - row.iter().enumerate().map(|(j, l)| target(j) * l).sum::<f64>();
-            correct += u32::from(row.iter().position(|l| *l == largest) == Some(*label as usize));
+            // A stable sort: of equal logits the first is ahead.
+            let mut order: Vec<usize> = (0..classes).collect();
+            order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+            for (correct, first) in correct.iter_mut().zip([1, 5]) {
+                *correct += u32::from(order.iter().take(first).any(|class| *class == *label as usize));
+            }
             let softmax = row.iter().map(|l| (l - largest).exp() / sum).enumerate();
             gradient.extend(softmax.map(|(j, softmax)| (softmax - target(j)) / length as f64));
         } else {
@@ -89,7 +101,7 @@ fn check_smoothed(logits: &[f32], classes: usize, length: usize, smoothing: f64)
                 let scale = largest * length as f64;
                 let found = f64::from(f32::from_bits(slot[0]));
                 assert!((found - loss).abs() <= 1e-5 * scale, "{what}: {found}, expected {loss}");
-                assert_eq!(slot[1..], [correct, length as u32, 70], "{what}");
+                assert_eq!(slot[1..], [correct[0], correct[1], length as u32], "{what}");
                 if mode == Mode::Train {
                     assert_close(&what, &dlogits, &gradient, 1e-5);
                 }
@@ -115,6 +127,28 @@ fn large_logits_do_not_overflow() {
 #[test]
 fn the_first_of_equal_logits_counts() {
     check(&[1.0, 1.0, 0.0, 0.5, 2.0, 2.0, 0.0, 0.0, 0.0], 3, 3);
+}
+
+/// A row where `before` classes precede the label, by a larger logit or by an equal one in front of it.
+#[test]
+fn the_label_is_fifth_or_sixth() {
+    let classes = 9;
+    for before in [3, 4, 5] {
+        for tied in [false, true] {
+            // The label of row 0 is 1, that of row 1 is 8.
+            let mut logits = vec![-1.0; 2 * classes];
+            logits[1] = 0.0;
+            logits[classes + 8] = 0.0;
+            for i in 0..before {
+                logits[2 + i] = 1.0;
+                logits[classes + i] = if tied { 0.0 } else { 1.0 };
+            }
+            check(&logits, classes, 2);
+            let wide: Vec<f64> = logits.iter().map(|l| f64::from(*l)).collect();
+            let (_, correct, _) = reference(&wide, &[1, 8], classes, 2, 0.0);
+            assert_eq!(correct, [0, if before < 5 { 2 } else { 0 }]);
+        }
+    }
 }
 
 #[test]
