@@ -37,7 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train the CNN of TensorFlow's tutorial, and evaluate it on the test set
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// Evaluate weights on the test set
     Eval(eval::Eval),
     /// Print the most probable classes of pictures
