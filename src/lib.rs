@@ -41,7 +41,7 @@
 //!
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
-//! train                 the loop and its observers: history, progress, files, timeline
+//! train                 the loop and its observers: history, progress, schedules, checkpoints, files, timeline
 //! exchange              networks as files of other programs
 //! exec                  joins graph and device: program, staging ring, readback ring, profiler
 //! model   |  data       layers, initial weights  |  data sets, pictures, sampler, loader

@@ -319,11 +319,7 @@ impl Executor {
     /// What the device reports.
     pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
-        let mut rows = Vec::new();
-        for parameter in self.graph.parameters().iter().filter(|parameter| parameter.trainable) {
-            rows.push((parameter, self.program.read_gradient(&self.graph, &self.train, parameter).await?));
-        }
-        Ok(named(rows))
+        Ok(named(self.program.read_gradients(&self.graph).await?))
     }
 
     /// Replaces all parameters; the optimizer's state stays.

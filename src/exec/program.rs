@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks, Timestamps};
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Parameter, Plan, TensorId};
 use crate::kernel::Storage;
+use crate::shape::Shape;
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
 #[derive(Debug)]
@@ -199,7 +200,7 @@ impl Program {
         let (memory, offset) = self.place(graph, plan, tensor);
         let shape = &graph.tensor(tensor).shape;
         let padded = memory.read(&self.gpu, offset, shape.padded_elements() as u64 * 4).await?;
-        Ok(padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect())
+        Ok(without_padding(&padded, shape))
     }
 
     /// Reads the gradient of a parameter, the sum of its parts.
@@ -208,17 +209,44 @@ impl Program {
     /// What the device reports.
     pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, parameter: &Parameter) -> Result<Vec<f32>, GpuError> {
         let (tensor, count) = graph.gradient_parts(parameter.gradient);
-        let values = self.read(graph, plan, tensor).await?;
-        if count == 1 {
-            return Ok(values);
-        }
-        // In the order of the optimizer.
-        let mut sum = vec![0.0; values.len() / count];
-        for part in values.chunks(sum.len()) {
-            sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
-        }
-        Ok(sum)
+        let parts = self.read(graph, plan, tensor).await?;
+        Ok(sum_of_parts(parts, count))
     }
+
+    /// Reads the gradients of all trainable parameters in one copy: each parameter, and the sum of its parts.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Parameter, Vec<f32>)>, GpuError> {
+        let memory = &self.memory[&BufferKey::Arena(Arena::Gradients)];
+        let arena = memory.read(&self.gpu, 0, graph.gradients_len() as u64 * 4).await?;
+        let mut gradients = Vec::new();
+        for parameter in graph.parameters().iter().filter(|parameter| parameter.trainable) {
+            let (tensor, count) = graph.gradient_parts(parameter.gradient);
+            let tensor = graph.tensor(tensor);
+            let Home::Arena(_, first) = tensor.home else { continue };
+            let parts = without_padding(&arena[first..first + tensor.shape.padded_elements()], &tensor.shape);
+            gradients.push((parameter, sum_of_parts(parts, count)));
+        }
+        Ok(gradients)
+    }
+}
+
+/// Rows as they are in memory, without what fills them up.
+fn without_padding(padded: &[f32], shape: &Shape) -> Vec<f32> {
+    padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect()
+}
+
+/// The sum of `count` parts, in the order of the optimizer.
+fn sum_of_parts(parts: Vec<f32>, count: usize) -> Vec<f32> {
+    if count == 1 {
+        return parts;
+    }
+    let mut sum = vec![0.0; parts.len() / count];
+    for part in parts.chunks(sum.len()) {
+        sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    }
+    sum
 }
 
 fn encode<'a>(commands: impl IntoIterator<Item = &'a Command>, encoder: &mut wgpu::CommandEncoder) {
