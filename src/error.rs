@@ -7,6 +7,7 @@ use crate::exchange::ExchangeError;
 use crate::gpu::GpuError;
 use crate::graph::PlanError;
 use crate::model::ModelError;
+use crate::report::ReportError;
 use crate::train::TrainError;
 
 /// Anything that wgrad's library can fail with.
@@ -33,4 +34,7 @@ pub enum Error {
     /// Training, or its files.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
 }

@@ -41,9 +41,10 @@
 //!
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
+//! report                what a run left, as HTML, Markdown, plots and pictures
 //! train                 the loop and its observers: history, progress, schedules, checkpoints, files, timeline
-//! exchange              networks as files of other programs
 //! exec                  joins graph and device: program, staging ring, readback ring, profiler
+//! exchange              networks as files of other programs
 //! model   |  data       layers, initial weights  |  data sets, pictures, sampler, loader
 //! optim                 one file an optimizer
 //! ops                   one file an operation
@@ -64,6 +65,7 @@ pub mod kernel;
 pub mod model;
 pub mod ops;
 pub mod optim;
+pub mod report;
 mod shape;
 pub mod train;
 

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 /// From the top down; modules of one line don't import each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["cli"],
+    &["report"],
     &["train"],
     &["exec"],
     &["exchange"],

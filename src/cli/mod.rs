@@ -16,12 +16,12 @@ mod summary;
 mod train;
 mod training_options;
 mod tuning;
-mod units;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use wgrad::report::units;
 
 /// Exit code after Ctrl-C, as shells count it.
 const INTERRUPTED: u8 = 130;

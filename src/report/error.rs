@@ -1,0 +1,17 @@
+//! What can go wrong with a report.
+
+/// A report that can't be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A plot.
+    #[error("cannot draw {plot}: {reason}; please report it")]
+    Plot {
+        /// Its title.
+        plot: String,
+        /// What the drawing library said.
+        reason: String,
+    },
+    /// A picture of pixels.
+    #[error("cannot encode a picture of the report: {0}; please report it")]
+    Picture(#[from] image::ImageError),
+}

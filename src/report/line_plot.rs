@@ -1,0 +1,316 @@
+//! Curves over a common axis, as SVG.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::ReportError;
+use super::palette::{GREY, INK, PALE, PAPER, SERIES, text, title};
+
+const WIDTH: u32 = 430;
+const HEIGHT: u32 = 310;
+/// Where the legend may go on, and the height of its lines.
+const LEGEND: [i32; 2] = [18, 22];
+/// More points than these are drawn without dots.
+const MOST_DOTS: usize = 40;
+/// Labels that an axis has about.
+const TICKS: f64 = 6.0;
+
+/// A curve of a plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points from left to right; those that are not finite are left out.
+    pub points: Vec<(f64, f64)>,
+    /// Whether it is dashed and without dots, as a figure to compare with.
+    pub dashed: bool,
+}
+
+impl Curve {
+    /// A curve with dots.
+    pub fn new(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self { name: name.into(), points: points.into_iter().collect(), dashed: false }
+    }
+
+    /// A dashed line at `y` from `x.start` to `x.end`.
+    pub fn level(name: &str, x: Range<f64>, y: f64) -> Self {
+        Self { name: name.into(), points: vec![(x.start, y), (x.end, y)], dashed: true }
+    }
+
+    fn finite(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
+    }
+}
+
+/// Curves by epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinePlot {
+    /// Its title.
+    pub title: String,
+    /// What the vertical axis measures, with its unit.
+    pub y_name: String,
+    /// What the vertical axis shows at least; it grows to hold every point.
+    pub y_range: Option<Range<f64>>,
+    /// The curves; they take colours in turn.
+    pub curves: Vec<Curve>,
+}
+
+impl LinePlot {
+    /// What the vertical axis shows: `y_range`, and every point.
+    pub fn y_extent(&self) -> Range<f64> {
+        let values = || self.curves.iter().flat_map(Curve::finite).map(|(_, y)| y);
+        let (least, most) = extent(values());
+        match &self.y_range {
+            None => outward(least, most),
+            Some(range) => {
+                // An end that was asked for is kept to the digit.
+                let start = if least < range.start { outward(least, range.end).start } else { range.start };
+                let end = if most > range.end { outward(range.start, most).end } else { range.end };
+                start..end
+            }
+        }
+    }
+
+    /// The plot as a file of its own, on white.
+    ///
+    /// # Errors
+    /// [`ReportError::Plot`]
+    pub fn to_svg(&self) -> Result<String, ReportError> {
+        let mut svg = String::new();
+        let legend = self.legend();
+        let lines = legend.last().map_or(1, |&(line, ..)| line + 1);
+        let top = 34 + LEGEND[1] * lines;
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT + (LEGEND[1] * (lines - 1)) as u32));
+        self.draw(root.into_drawing_area(), &legend, top)
+            .map_err(|error| ReportError::Plot { plot: self.title.clone(), reason: error.to_string() })?;
+        Ok(svg)
+    }
+
+    /// Line and left end of each name in the legend.
+    fn legend(&self) -> Vec<(i32, i32, &str)> {
+        let mut places = Vec::new();
+        let (mut line, mut x) = (0, LEGEND[0]);
+        for curve in &self.curves {
+            // A generous width of letters; no font is at hand to measure.
+            let width = 44 + 8 * curve.name.chars().count() as i32;
+            if x > LEGEND[0] && x + width > WIDTH as i32 {
+                (line, x) = (line + 1, LEGEND[0]);
+            }
+            places.push((line, x, curve.name.as_str()));
+            x += width;
+        }
+        places
+    }
+
+    fn draw(
+        &self,
+        area: DrawingArea<SVGBackend<'_>, Shift>,
+        legend: &[(i32, i32, &str)],
+        top: i32,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        area.fill(&PAPER)?;
+        area.draw(&Text::new(self.title.as_str(), (LEGEND[0], 10), title()))?;
+        for (&(line, x, name), (curve, colour)) in legend.iter().zip(self.curves.iter().zip(colours())) {
+            let y = 42 + LEGEND[1] * line;
+            if curve.dashed {
+                area.draw(&PathElement::new([(x, y), (x + 8, y)], colour.stroke_width(2)))?;
+                area.draw(&PathElement::new([(x + 12, y), (x + 20, y)], colour.stroke_width(2)))?;
+            } else {
+                area.draw(&PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)))?;
+                area.draw(&Circle::new((x + 10, y), 3, colour.filled()))?;
+            }
+            area.draw(&Text::new(name, (x + 26, y), text(17, INK, HPos::Left, VPos::Center)))?;
+        }
+
+        let y = self.y_extent();
+        let (first, last) = extent(self.curves.iter().flat_map(Curve::finite).map(|(x, _)| x));
+        let pad = if first < last { 0.03 * (last - first) } else { 0.5 };
+        let (_, area) = area.split_vertically(top);
+        let x_ticks = whole_ticks(first, last);
+        let y_ticks = ticks(&y);
+        let step = if y_ticks.len() > 1 { y_ticks[1] - y_ticks[0] } else { 1.0 };
+        let mut chart = ChartBuilder::on(&area)
+            .margin_right(14)
+            .margin_top(6)
+            .x_label_area_size(48)
+            .y_label_area_size(62)
+            .build_cartesian_2d(
+                Axis { range: first - pad..last + pad, ticks: x_ticks },
+                Axis { range: y, ticks: y_ticks },
+            )?;
+        (chart.configure_mesh().disable_x_mesh().light_line_style(TRANSPARENT).bold_line_style(PALE).axis_style(GREY))
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| label(*y, step))
+            .x_desc("epoch")
+            .y_desc(self.y_name.as_str())
+            .label_style(("sans-serif", 16, &INK))
+            .axis_desc_style(("sans-serif", 17, &INK))
+            .draw()?;
+        for (curve, colour) in self.curves.iter().zip(colours()) {
+            let points: Vec<(f64, f64)> = curve.finite().collect();
+            if curve.dashed {
+                chart.draw_series(DashedLineSeries::new(points, 8, 4, colour.stroke_width(2)))?;
+                continue;
+            }
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+            if points.len() <= MOST_DOTS {
+                chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?;
+            }
+        }
+        Ok(area.present()?)
+    }
+}
+
+/// An axis with ticks at given places.
+struct Axis {
+    range: Range<f64>,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range.clone()).map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // Light points lie between the ticks.
+        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+fn colours() -> impl Iterator<Item = RGBColor> {
+    SERIES.into_iter().cycle()
+}
+
+/// The least and the most of `values`; 0 and 1 of none.
+fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (least, most) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
+    if least <= most { (least, most) } else { (0.0, 1.0) }
+}
+
+/// The smallest range of whole steps that holds both.
+fn outward(least: f64, most: f64) -> Range<f64> {
+    if least == most {
+        let pad = if least == 0.0 { 1.0 } else { 0.1 * least.abs() };
+        return least - pad..most + pad;
+    }
+    let step = step(most - least);
+    // A hair of tolerance, so that 0.3 stands at 3 steps of 0.1.
+    (least / step + 1e-9).floor() * step..(most / step - 1e-9).ceil() * step
+}
+
+/// 1, 2 or 5 times a power of ten, of which `width` holds a handful.
+fn step(width: f64) -> f64 {
+    let rough = width / TICKS;
+    let power = 10f64.powf(rough.log10().floor());
+    power * [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= (1.0 - 1e-9) * rough).unwrap_or(10.0)
+}
+
+fn ticks(range: &Range<f64>) -> Vec<f64> {
+    let step = step(range.end - range.start);
+    let (first, last) = ((range.start / step - 1e-9).ceil() as i64, (range.end / step + 1e-9).floor() as i64);
+    (first..=last).map(|place| place as f64 * step).collect()
+}
+
+/// As [`ticks`], at whole numbers only.
+fn whole_ticks(first: f64, last: f64) -> Vec<f64> {
+    let step = step(last - first).max(1.0).ceil();
+    let mut ticks = vec![first];
+    // Multiples of the step, and the first, where they leave it room.
+    let start = ((first + 0.5 * step) / step).ceil() as i64;
+    ticks.extend((start..=(last / step) as i64).map(|place| place as f64 * step));
+    ticks
+}
+
+/// A number with the digits that tell it from one `step` further.
+fn label(value: f64, step: f64) -> String {
+    let digits = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    if digits > 5 {
+        return format!("{value:.1e}");
+    }
+    // Else a rounded zero may read -0.0.
+    let value = if value.abs() < 1e-3 * step { 0.0 } else { value };
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(values: &[f64], y_range: Option<Range<f64>>) -> LinePlot {
+        let points = (1..).map(f64::from).zip(values.iter().copied());
+        LinePlot { title: "a < b".into(), y_name: "y".into(), y_range, curves: vec![Curve::new("one & two", points)] }
+    }
+
+    #[test]
+    fn the_axis_is_kept_where_it_holds_all_points_and_grows_where_it_does_not() {
+        assert_eq!(plot(&[0.6, 0.7], Some(0.5..1.0)).y_extent(), 0.5..1.0);
+        let grown = plot(&[0.43, 0.7], Some(0.5..1.0)).y_extent();
+        assert!((grown.start - 0.4).abs() < 1e-9 && grown.end == 1.0, "{grown:?}");
+        let free = plot(&[0.58, 1.49], None).y_extent();
+        assert!((free.start - 0.4).abs() < 1e-9 && (free.end - 1.6).abs() < 1e-9, "{free:?}");
+    }
+
+    #[test]
+    fn labels_have_the_digits_that_tell_them_apart() {
+        for (range, expected) in [
+            (0.5..1.0, vec!["0.5", "0.6", "0.7", "0.8", "0.9", "1.0"]),
+            (0.0..1800.0, vec!["0", "500", "1000", "1500"]),
+            (0.0..0.001, vec!["0.0000", "0.0002", "0.0004", "0.0006", "0.0008", "0.0010"]),
+            (-0.2..0.2, vec!["-0.2", "-0.1", "0.0", "0.1", "0.2"]),
+        ] {
+            let places = ticks(&range);
+            let labels: Vec<String> = places.iter().map(|&place| label(place, places[1] - places[0])).collect();
+            assert_eq!(labels, expected, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn epochs_are_whole_and_start_at_the_first() {
+        assert_eq!(whole_ticks(1.0, 1.0), [1.0]);
+        assert_eq!(whole_ticks(1.0, 3.0), [1.0, 2.0, 3.0]);
+        assert_eq!(whole_ticks(1.0, 10.0), [1.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        for last in [4, 7, 25, 100, 1000] {
+            let ticks = whole_ticks(1.0, f64::from(last));
+            assert!(ticks.len() <= 11 && ticks.iter().all(|tick| tick.fract() == 0.0), "{ticks:?}");
+        }
+    }
+
+    #[test]
+    fn any_curve_gives_a_well_formed_file() {
+        let values: [&[f64]; 6] =
+            [&[], &[0.3], &[0.0, 0.0], &[f64::NAN, 1.0, f64::INFINITY], &[1e-30, 2e-30], &[-1e30, 1e30]];
+        for values in values {
+            let svg = plot(values, None).to_svg().unwrap();
+            let document = roxmltree::Document::parse(&svg).unwrap();
+            let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).map(str::trim).collect();
+            for expected in ["a < b", "one & two", "epoch", "y"] {
+                assert!(texts.contains(&expected), "{values:?}: {texts:?}");
+            }
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{values:?}: {svg}");
+        }
+    }
+
+    #[test]
+    fn a_long_legend_goes_on_in_the_next_line() {
+        let mut plot = plot(&[1.0, 2.0], None);
+        plot.curves = (0..9).map(|i| Curve::new(&format!("run number {i}"), [(1.0, f64::from(i))])).collect();
+        let places = plot.legend();
+        assert!(places.iter().all(|(_, x, name)| x + 26 + 8 * name.len() as i32 <= WIDTH as i32), "{places:?}");
+        assert!(places.windows(2).all(|pair| pair[0].0 < pair[1].0 || pair[0].1 < pair[1].1), "{places:?}");
+        assert_eq!(places[8].0, 4);
+    }
+}

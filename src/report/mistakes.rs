@@ -1,0 +1,131 @@
+//! The images that the network was surest of, and wrong about.
+
+use std::io::Cursor;
+
+use image::imageops::{self, FilterType};
+use image::{ImageFormat, Rgb, RgbImage};
+
+use super::ReportError;
+use crate::data::Split;
+use crate::train::Predictions;
+
+/// Pictures in a row of the sheet.
+pub(super) const COLUMNS: usize = 5;
+/// Pixels that a picture is enlarged to, about, and those it has at most.
+const SIDE: u32 = 96;
+const MOST_SIDE: u32 = 160;
+/// White pixels between pictures of the sheet.
+const GAP: u32 = 8;
+
+/// A wrong prediction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mistake {
+    /// Number of the image in its split, from 0.
+    pub image: usize,
+    /// Its class.
+    pub label: usize,
+    /// The class that it was taken for.
+    pub predicted: usize,
+    /// The probability that the network gave to that class.
+    pub confidence: f64,
+}
+
+/// The `most` wrong predictions with the highest probabilities, highest first.
+pub fn confident_mistakes(split: &Split, predictions: &Predictions, most: usize) -> Vec<Mistake> {
+    let labels = split.labels().iter().map(|&label| usize::from(label));
+    let mut mistakes: Vec<Mistake> = (labels.enumerate())
+        .filter_map(|(image, label)| {
+            let predicted = predictions.predicted(image).filter(|&predicted| predicted != label)?;
+            Some(Mistake { image, label, predicted, confidence: *predictions.probabilities(image).get(predicted)? })
+        })
+        .collect();
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    mistakes.truncate(most);
+    mistakes
+}
+
+/// Pixels `[h, w, c]` as a picture: grey if there is one channel, else red, green and blue are the first three. Larger
+/// pictures than 160 pixels on a side are made smaller.
+pub fn picture(pixels: &[u8], [height, width, channels]: [usize; 3]) -> RgbImage {
+    let mut picture = RgbImage::new(width as u32, height as u32);
+    for (pixel, values) in picture.pixels_mut().zip(pixels.chunks_exact(channels.max(1))) {
+        *pixel = Rgb(if let [red, green, blue, ..] = *values { [red, green, blue] } else { [values[0]; 3] });
+    }
+    let longest = picture.width().max(picture.height());
+    if longest <= MOST_SIDE {
+        return picture;
+    }
+    let [width, height] = [picture.width(), picture.height()].map(|side| (side * MOST_SIDE / longest).max(1));
+    imageops::resize(&picture, width, height, FilterType::Triangle)
+}
+
+/// `pictures` in rows of five, each pixel enlarged to a square.
+pub fn sheet(pictures: &[RgbImage]) -> RgbImage {
+    let width = pictures.iter().map(RgbImage::width).max().unwrap_or(0);
+    let height = pictures.iter().map(RgbImage::height).max().unwrap_or(0);
+    let scale = (SIDE / width.max(height).max(1)).max(1);
+    let [cell_width, cell_height] = [width, height].map(|side| side * scale + GAP);
+    let rows = pictures.len().div_ceil(COLUMNS) as u32;
+    let columns = pictures.len().min(COLUMNS) as u32;
+    let mut sheet = RgbImage::from_pixel(columns * cell_width + GAP, rows * cell_height + GAP, Rgb([255; 3]));
+    for (i, picture) in pictures.iter().enumerate() {
+        let enlarged =
+            imageops::resize(picture, picture.width() * scale, picture.height() * scale, FilterType::Nearest);
+        let (x, y) = ((i % COLUMNS) as u32 * cell_width + GAP, (i / COLUMNS) as u32 * cell_height + GAP);
+        imageops::replace(&mut sheet, &enlarged, x.into(), y.into());
+    }
+    sheet
+}
+
+/// The bytes of a PNG file.
+///
+/// # Errors
+/// [`ReportError::Picture`]
+pub fn png(picture: &RgbImage) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_surest_mistakes_come_first() {
+        let split = Split::new([1, 1, 1], vec![0; 4], vec![0, 1, 0, 1]);
+        let predictions = Predictions::new(2, vec![0.0, 1.0, 0.0, 9.0, 0.0, 3.0, 2.0, 0.0]);
+        let mistakes = confident_mistakes(&split, &predictions, 9);
+        let found: Vec<_> = mistakes.iter().map(|m| (m.image, m.label, m.predicted)).collect();
+        assert_eq!(found, [(2, 0, 1), (3, 1, 0), (0, 0, 1)]);
+        assert!((mistakes[0].confidence - 1.0 / (1.0 + (-3f64).exp())).abs() < 1e-12);
+        assert_eq!(confident_mistakes(&split, &predictions, 1), mistakes[..1]);
+    }
+
+    #[test]
+    fn pictures_of_any_shape_are_drawn() {
+        let grey = picture(&[0, 100, 200, 250, 5, 7], [2, 3, 1]);
+        assert_eq!(grey.dimensions(), (3, 2));
+        assert_eq!(grey.get_pixel(0, 1), &Rgb([250; 3]));
+        let colour = picture(&[1, 2, 3, 9, 4, 5, 6, 9], [1, 2, 4]);
+        assert_eq!(colour.get_pixel(1, 0), &Rgb([4, 5, 6]));
+        let large = picture(&vec![77; 400 * 300 * 3], [300, 400, 3]);
+        assert_eq!(large.dimensions(), (160, 120));
+        assert_eq!(large.get_pixel(100, 100), &Rgb([77; 3]));
+    }
+
+    #[test]
+    fn the_sheet_enlarges_pixels_to_squares() {
+        let picture = picture(&[10, 20, 30, 40], [2, 2, 1]);
+        let sheet = sheet(&vec![picture; 6]);
+        // 48 times as large, five in the first row.
+        assert_eq!(sheet.dimensions(), (5 * 104 + 8, 2 * 104 + 8));
+        for (x, y, expected) in [(8, 8, 10), (55, 55, 10), (56, 55, 20), (103, 103, 40), (104, 103, 255), (8, 112, 10)]
+        {
+            assert_eq!(sheet.get_pixel(x, y), &Rgb([expected; 3]), "{x} {y}");
+        }
+        assert_eq!(sheet.get_pixel(120, 120), &Rgb([255; 3]));
+        assert!(!png(&sheet).unwrap().is_empty());
+        assert!(png(&super::sheet(&[])).is_ok());
+    }
+}

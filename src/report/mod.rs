@@ -1,0 +1,33 @@
+//! The report of a run: HTML, Markdown, plots and pictures, from data alone.
+//!
+//! [`Report`] gathers what a run left into a [`Document`], which [`to_html`] and [`to_markdown`] write with the same
+//! content. [`LinePlot`] and [`Curve`] draw any run's curves in the same style.
+
+mod confusion_matrix;
+mod curves;
+mod document;
+mod error;
+mod generalization;
+mod heat_map;
+mod html;
+mod line_plot;
+mod markdown;
+mod mistakes;
+mod palette;
+mod run_report;
+mod settings;
+pub mod units;
+
+pub use confusion_matrix::{ClassScore, ConfusionMatrix};
+pub use curves::{
+    accuracy_plot, comparison_plot, gradient_norm_plot, learning_rate_plot, loss_plot, throughput_plot, top5_plot,
+};
+pub use document::{Block, Document, Gallery, Picture, Plot, Table};
+pub use error::ReportError;
+pub use generalization::{Change, Generalization};
+pub use heat_map::{heat_map, heat_picture};
+pub use html::to_html;
+pub use line_plot::{Curve, LinePlot};
+pub use markdown::to_markdown;
+pub use mistakes::{Mistake, confident_mistakes, picture, png, sheet};
+pub use run_report::Report;

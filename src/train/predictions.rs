@@ -1,0 +1,125 @@
+//! What the network says about each image of a split.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::evaluation::DEPTH;
+use crate::Error;
+use crate::data::{Loader, Split};
+use crate::exec::Executor;
+
+/// Logits of a split, in its order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    classes: usize,
+    logits: Vec<f32>,
+}
+
+impl Predictions {
+    /// Holds `logits` `[n, classes]`; a row that is cut short is left out.
+    pub fn new(classes: usize, mut logits: Vec<f32>) -> Self {
+        logits.truncate(logits.len() / classes.max(1) * classes);
+        Self { classes, logits }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.logits.len() / self.classes.max(1)
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Logits `[classes]` of image `i`; empty past the end.
+    pub fn logits(&self, i: usize) -> &[f32] {
+        self.logits.chunks_exact(self.classes.max(1)).nth(i).unwrap_or_default()
+    }
+
+    /// Probabilities `[classes]` of image `i`: the softmax of its logits; empty past the end.
+    pub fn probabilities(&self, i: usize) -> Vec<f64> {
+        let logits = self.logits(i);
+        let most = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let parts: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - most).exp()).collect();
+        let sum: f64 = parts.iter().sum();
+        parts.iter().map(|part| part / sum).collect()
+    }
+
+    /// The class with the largest logit of image `i`, the first of equal ones; none past the end.
+    pub fn predicted(&self, i: usize) -> Option<usize> {
+        let logits = self.logits(i);
+        (0..logits.len()).reduce(|best, class| if logits[class] > logits[best] { class } else { best })
+    }
+
+    /// The `k` classes with the largest logits of image `i`, largest first.
+    pub fn top(&self, i: usize, k: usize) -> Vec<usize> {
+        let logits = self.logits(i);
+        let mut classes: Vec<usize> = (0..logits.len()).collect();
+        classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        classes.truncate(k);
+        classes
+    }
+}
+
+/// Logits of `split`, in order. Gives none where `stop` was set before the end.
+///
+/// # Errors
+/// What the loader or the device reports.
+pub fn predict_split(
+    executor: &mut Executor,
+    split: &Arc<Split>,
+    stop: &AtomicBool,
+) -> Result<Option<Predictions>, Error> {
+    let gpu = executor.gpu().clone();
+    let order = (0..split.len() as u32).collect();
+    let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
+    let (mut classes, mut logits) = (0, Vec::new());
+    while let Some(batch) = loader.next() {
+        let rows = gpu.block_on(executor.logits(&batch))?;
+        classes = rows.len() / batch.len.max(1);
+        logits.extend(rows);
+        loader.recycle(batch);
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Predictions::new(classes, logits)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_ranked_and_normalised() {
+        let predictions = Predictions::new(3, vec![1.0, 3.0, 2.0, 0.5, 0.5, -1.0, 9.0]);
+        assert_eq!((predictions.len(), predictions.classes()), (2, 3));
+        assert_eq!([0, 1, 2].map(|i| predictions.predicted(i)), [Some(1), Some(0), None]);
+        assert_eq!(predictions.top(0, 2), [1, 2]);
+        assert_eq!(predictions.top(1, 9), [0, 1, 2]);
+        // exp(1), exp(3), exp(2) over their sum.
+        let expected = [0.090_030_573_170_380_46, 0.665_240_955_774_821_6, 0.244_728_471_054_797_6];
+        for (found, expected) in predictions.probabilities(0).iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let probabilities = Predictions::new(2, vec![1e30, -1e30]).probabilities(0);
+        assert_eq!(probabilities, [1.0, 0.0]);
+    }
+
+    #[test]
+    fn no_classes_are_no_images() {
+        let predictions = Predictions::new(0, vec![1.0]);
+        assert!(predictions.is_empty() && predictions.probabilities(0).is_empty());
+        assert_eq!(predictions.predicted(0), None);
+    }
+}
