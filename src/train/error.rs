@@ -38,6 +38,18 @@ pub enum TrainError {
         /// What the system said.
         source: io::Error,
     },
+    /// TensorBoard's files can't be written.
+    #[error(
+        "cannot write {}: {source}; check its permissions and the free space, or name another directory with \
+         --tensorboard",
+        path.display()
+    )]
+    WriteEvents {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file of measured choices can't be used.
     #[error("{} is ignored: {reason}; `wgrad tune` writes it anew", path.display())]
     TuningCache {
