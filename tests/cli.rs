@@ -249,6 +249,33 @@ fn choices_are_measured_kept_and_repeated() {
 }
 
 #[test]
+fn a_run_leaves_a_report_unless_told_not_to() {
+    let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let arguments = "--limit 64 --epochs 2";
+    let mut command = train(with.path(), arguments);
+    let text = stdout(&succeeds(command.arg("--tensorboard").arg(with.path().join("tensorboard"))));
+    assert!(text.contains("The report is ") && text.contains("report.html"), "{text}");
+    let read = |name: &str| fs::read_to_string(with.path().join(name)).unwrap();
+    let accuracy = json(&with.path().join("history.json"))["evaluation"]["accuracy"].as_f64().unwrap();
+    for name in ["report.html", "report.md"] {
+        assert!(read(name).contains(&format!("{:.2} %", 100.0 * accuracy)), "{name}");
+    }
+    let links: Vec<String> = (read("report.md").lines())
+        .filter_map(|line| line.strip_prefix("![")?.split_once("](")?.1.strip_suffix(')').map(String::from))
+        .collect();
+    assert_eq!(links.len(), 7);
+    for link in links {
+        assert!(with.path().join(&link).metadata().unwrap().len() > 1000, "{link}");
+    }
+    for part in ["train", "validation"] {
+        assert_eq!(fs::read_dir(with.path().join("tensorboard").join(part)).unwrap().count(), 1);
+    }
+    let text = stdout(&succeeds(&mut train(without.path(), &format!("{arguments} --no-report"))));
+    assert!(!text.contains("report"), "{text}");
+    assert_eq!(fs::read_dir(without.path()).unwrap().count(), 4);
+}
+
+#[test]
 fn a_loss_of_nan_stops_and_keeps_the_files_of_before() {
     let out = tempfile::tempdir().unwrap();
     fs::write(out.path().join("weights.safetensors"), b"good").unwrap();
@@ -364,7 +391,7 @@ mod full_disks {
 
     #[test]
     fn a_disk_that_fills_during_training_keeps_the_files_of_before() {
-        let Some(disk) = SmallDisk::new("1m") else { return };
+        let Some(disk) = SmallDisk::new("4m") else { return };
         let path = disk.0.path();
         fs::write(path.join("weights.safetensors"), b"good").unwrap();
         let (child, _reader) = spawn_until(&mut train(path, "--limit 640 --epochs 1 --checkpoint none"), "Epoch 1/");

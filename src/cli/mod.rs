@@ -10,6 +10,7 @@ mod options;
 mod plan_table;
 mod predict;
 mod profile;
+mod report;
 mod reproduce;
 mod reproduction_table;
 mod summary;

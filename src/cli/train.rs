@@ -12,8 +12,8 @@ use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
 use wgrad::train::{
-    Ending, History, LearningRateSchedule, OutputDir, Phase, Progress, RunConfig, Timeline, Trainer, evaluate,
-    evaluation_line,
+    Ending, History, LearningRateSchedule, OutputDir, Phase, Progress, RunConfig, TensorBoard, Timeline, Trainer,
+    evaluate, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
@@ -21,6 +21,7 @@ use super::layer_table::layer_table;
 use super::model_options::StartOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
+use super::report::{Finished, room_for_report};
 use super::training_options::TrainingOptions;
 use super::tuning;
 use super::{INTERRUPTED, note, say, units};
@@ -67,6 +68,12 @@ pub struct Train {
     /// Measure where the time goes: a table of each dispatch, profile.json, and trace.json for Perfetto
     #[arg(long)]
     profile: bool,
+    /// Leave out the report: report.html, report.md, plots and the pictures most surely mistaken
+    #[arg(long)]
+    no_report: bool,
+    /// Directory for TensorBoard's event files, one for each run; none are written if left out
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
 }
 
 impl Train {
@@ -89,7 +96,11 @@ impl Train {
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
         let weight_files = 1 + self.training.checkpoint.files();
-        let room = weight_files * weight_bytes + ROOM_FOR_TEXT + if self.profile { ROOM_FOR_PROFILE } else { 0 };
+        let epochs = self.epochs as usize;
+        let room = weight_files * weight_bytes
+            + ROOM_FOR_TEXT
+            + if self.profile { ROOM_FOR_PROFILE } else { 0 }
+            + if self.no_report { 0 } else { room_for_report(&dataset, epochs) };
         let out = OutputDir::create(&self.out, room)?;
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
@@ -108,7 +119,6 @@ impl Train {
         } else {
             tuning::load(&self.tuning, &gpu, &model, &options)?
         };
-        let epochs = self.epochs as usize;
         let stop = stop_on_signals()?;
         let timeline = self.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
@@ -122,11 +132,15 @@ impl Train {
         let schedule = config.training.learning_rate_schedule;
         let mut progress = Progress::new().learning_rate(schedule != LearningRateSchedule::Constant);
         let mut callbacks = Callbacks::new(&config.training, &out, &model, &dataset);
-        let trainer = Trainer::new(&mut executor, &dataset, self.seed, stop)
+        let mut tensorboard = self.tensorboard.as_deref().map(TensorBoard::create).transpose()?;
+        let mut trainer = Trainer::new(&mut executor, &dataset, self.seed, stop)
             .steps_per_submit(self.steps_per_submit.map(usize::from))
             .observe(&mut progress)
             .observe(&mut history)
             .time(timeline.as_deref());
+        if let Some(tensorboard) = &mut tensorboard {
+            trainer = trainer.observe(tensorboard);
+        }
         let mut ending = callbacks.observe(trainer).fit(1..=epochs)?;
         drop(progress);
         callbacks.report(ending == Ending::Interrupted);
@@ -139,6 +153,8 @@ impl Train {
         }
         write_files(&out, &mut executor, &model, &dataset, &history, &config)?;
         report(&out, &dataset, &history, epochs);
+        let finished = Finished { history: &history, config: &config, layers: &layers, dataset: &dataset };
+        finished.write((!self.no_report).then_some(&out), tensorboard.as_mut(), &mut executor, stop)?;
         // After the files, because it goes on to change the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
             write_profile(&out, &executor, &timeline)?;

@@ -33,7 +33,8 @@ impl OutputDir {
         &self.path
     }
 
-    /// Writes `files`, given as names and contents. Where one can't be written, those of before stay as they were.
+    /// Writes `files`, given as names and contents; a name may lead into a directory: `plots/loss.svg`. Where one
+    /// can't be written, those of before stay as they were.
     ///
     /// # Errors
     /// [`TrainError::Write`]
@@ -41,7 +42,7 @@ impl OutputDir {
         let mut staged = Vec::new();
         for (name, bytes) in files {
             let path = self.path.join(name);
-            match self.stage(bytes) {
+            match self.create_folder(&path).and_then(|()| self.stage(bytes)) {
                 Ok(file) => staged.push((file, path)),
                 Err(source) => return Err(TrainError::Write { path, source }),
             }
@@ -50,6 +51,14 @@ impl OutputDir {
             file.persist(&path).map_err(|error| TrainError::Write { path, source: error.error })?;
         }
         Ok(())
+    }
+
+    /// Creates the directory of a file, within this one, if need be.
+    fn create_folder(&self, file: &Path) -> io::Result<()> {
+        match file.parent() {
+            Some(folder) if folder != self.path && !folder.is_dir() => fs::create_dir(folder),
+            _ => Ok(()),
+        }
     }
 
     fn stage(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
@@ -79,10 +88,12 @@ mod tests {
         let path = temporary.path().join("a/b");
         let directory = OutputDir::create(&path, 100).unwrap();
         for contents in ["one", "two"] {
-            directory.write(&[("x", contents.as_bytes()), ("y", b"")]).unwrap();
+            directory.write(&[("x", contents.as_bytes()), ("y", b""), ("z/x", contents.as_bytes())]).unwrap();
             assert_eq!(fs::read_to_string(path.join("x")).unwrap(), contents);
+            assert_eq!(fs::read_to_string(path.join("z/x")).unwrap(), contents);
         }
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(path.join("z")).unwrap().count(), 1);
     }
 
     #[test]
@@ -96,5 +107,6 @@ mod tests {
         fs::remove_dir(&path).unwrap();
         let error = directory.write(&[("x", b"1")]).unwrap_err().to_string();
         assert!(error.contains("x: ") && !error.contains("at path"), "{error}");
+        assert!(directory.write(&[("z/x", b"1")]).is_err());
     }
 }

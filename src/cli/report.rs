@@ -1,0 +1,69 @@
+//! The report that training leaves, and what TensorBoard gets at the end.
+
+use std::sync::atomic::AtomicBool;
+
+use wgrad::data::Dataset;
+use wgrad::exec::Executor;
+use wgrad::model::LayerSummary;
+use wgrad::report::{ConfusionMatrix, Report, heat_picture, png};
+use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard, predict_split};
+
+use super::say;
+
+/// Bytes that the report takes, generously: for text and plots by epoch and by class, for the confusion matrix, and for
+/// the pictures of mistakes, which are in it three times.
+pub fn room_for_report(dataset: &Dataset, epochs: usize) -> usize {
+    let classes = dataset.class_names.len();
+    let cells = classes.min(100).pow(2).min(dataset.test.len());
+    let [height, width, _] = dataset.image_shape;
+    (1 << 17) + 2048 * epochs + 1024 * classes + 320 * cells + 25 * 3 * 3 * (height * width).min(160 * 160)
+}
+
+/// What a finished run is reported from.
+pub struct Finished<'a> {
+    /// What each epoch measured.
+    pub history: &'a History,
+    /// Settings.
+    pub config: &'a RunConfig,
+    /// The network.
+    pub layers: &'a [LayerSummary],
+    /// The data set.
+    pub dataset: &'a Dataset,
+}
+
+impl Finished<'_> {
+    /// Writes the report to `out` and the confusion matrix to TensorBoard, where they are wanted.
+    pub fn write(
+        &self,
+        out: Option<&OutputDir>,
+        tensorboard: Option<&mut TensorBoard>,
+        executor: &mut Executor,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let evaluated = self.history.evaluation.is_some();
+        let predictions = match evaluated && (out.is_some() || tensorboard.is_some()) {
+            true => predict_split(executor, &self.dataset.test, stop)?,
+            false => None,
+        };
+        if let (Some(tensorboard), Some(predictions)) = (tensorboard, &predictions) {
+            self.write_picture(tensorboard, predictions)?;
+        }
+        let Some(out) = out else { return Ok(()) };
+        let Self { history, config, layers, dataset } = *self;
+        let settings = serde_json::to_value(config)?;
+        let report = Report { history, settings: &settings, layers, dataset, predictions: predictions.as_ref() };
+        let files = report.files().map_err(wgrad::Error::from)?;
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+        out.write(&files)?;
+        say(&format!("The report is {}", out.path().join("report.html").display()));
+        Ok(())
+    }
+
+    fn write_picture(&self, tensorboard: &mut TensorBoard, predictions: &Predictions) -> anyhow::Result<()> {
+        let picture = heat_picture(&ConfusionMatrix::of(&self.dataset.test, predictions));
+        let bytes = png(&picture).map_err(wgrad::Error::from)?;
+        let epoch = self.history.epochs.last().map_or(0, |row| row.epoch);
+        tensorboard.picture("confusion_matrix", epoch, &bytes, picture.dimensions().into())?;
+        Ok(())
+    }
+}
