@@ -231,7 +231,7 @@ fn names_are_shown_as_they_are() {
     let (markdown, _) = files.markdown_texts();
     for name in names {
         for texts in [&html, &markdown] {
-            assert!(texts.iter().any(|text| *text == name), "{name}");
+            assert!(texts.contains(&name), "{name}");
             assert!(texts.iter().any(|text| text == "3 of 10"));
         }
     }
