@@ -12,7 +12,7 @@ mod predict;
 mod profile;
 mod report;
 mod reproduce;
-mod reproduction_table;
+mod reproduction_report;
 mod summary;
 mod train;
 mod training_options;

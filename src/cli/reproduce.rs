@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use clap::{Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
-use wgrad::train::{Ending, OutputDir};
+use wgrad::report::{to_html, to_markdown};
+use wgrad::train::{Ending, Evaluation, HistoryRow, OutputDir};
 
 use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
-use super::reproduction_table::{Figures, reproduction_table};
+use super::reproduction_report::{KerasRuns, ReproductionReport, Run};
 use super::train::Train;
 use super::{INTERRUPTED, note, say};
 
@@ -45,33 +46,6 @@ pub struct Reproduce {
     out: PathBuf,
 }
 
-#[derive(Deserialize)]
-struct KerasFigures {
-    keras: String,
-    tensorflow: String,
-    runs: Vec<BTreeMap<String, KerasRun>>,
-}
-
-#[derive(Deserialize)]
-struct KerasRun {
-    train_accuracy: Vec<f64>,
-    test_loss: f64,
-    test_accuracy: f64,
-}
-
-/// What `history.json` says, as far as it is needed here.
-#[derive(Deserialize)]
-struct History {
-    epochs: Vec<Epoch>,
-    evaluation: Option<Epoch>,
-}
-
-#[derive(Deserialize)]
-struct Epoch {
-    loss: f64,
-    accuracy: f64,
-}
-
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Made {
     command: Vec<String>,
@@ -80,12 +54,12 @@ struct Made {
 impl Reproduce {
     /// Runs the experiments that are missing, and compares.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let keras: KerasFigures = serde_json::from_str(KERAS)?;
+        let keras: KerasRuns = serde_json::from_str(KERAS)?;
         let experiments: Vec<&Experiment> = ALL.iter().filter(|e| self.as_written || !e.as_written).collect();
-        let out = OutputDir::create(&self.out, 1 << 16)?;
+        let out = OutputDir::create(&self.out, 1 << 19)?;
         let files = experiments.iter().filter_map(|e| e.model.map(|(_, name, text)| (name, text.as_bytes())));
         out.write(&files.collect::<Vec<_>>())?;
-        let mut measured: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
+        let mut measured: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
         for run in 0..self.runs {
             for experiment in &experiments {
                 let directory = self.directory(run, experiment.directory);
@@ -100,16 +74,21 @@ impl Reproduce {
                     let made = serde_json::to_string_pretty(&Made { command })?;
                     OutputDir::create(&directory, made.len())?.write(&[(COMMAND, made.as_bytes())])?;
                 }
-                measured.entry(experiment.name).or_default().push(figures(&directory)?);
+                measured.entry(experiment.name).or_default().push(finished(&directory)?);
             }
         }
-        let of_keras = |name: &str| keras.runs.iter().filter_map(|run| run.get(name)).map(KerasRun::figures).collect();
-        let keras_name = format!("Keras {}, TensorFlow {}", keras.keras, keras.tensorflow);
-        let table = reproduction_table(&experiments, (&keras_name, &of_keras), &measured);
-        say(&format!("\n{table}"));
         let json = serde_json::to_string_pretty(&measured)?;
-        out.write(&[("reproduction.md", table.as_bytes()), ("reproduction.json", json.as_bytes())])?;
-        say(&format!("reproduction.md, reproduction.json and a directory for each run are in {}", self.out.display()));
+        let report = ReproductionReport { experiments, keras, runs: measured };
+        say(&format!("\n{}\n", report.table()));
+        let document = report.document().map_err(wgrad::Error::from)?;
+        let mut files = vec![
+            ("reproduction.html".to_owned(), to_html(&document).into_bytes()),
+            ("reproduction.md".to_owned(), to_markdown(&document).into_bytes()),
+            ("reproduction.json".to_owned(), json.into_bytes()),
+        ];
+        files.extend(document.attachments());
+        out.write(&files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect::<Vec<_>>())?;
+        say(&format!("reproduction.html, .md and .json, and a directory for each run are in {}", self.out.display()));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -162,22 +141,23 @@ fn is_made_by(directory: &Path, command: &[String]) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn figures(directory: &Path) -> anyhow::Result<Figures> {
+/// What `history.json` says, as far as it is needed here.
+#[derive(Deserialize)]
+struct History {
+    epochs: Vec<HistoryRow>,
+    evaluation: Option<Evaluation>,
+}
+
+fn finished(directory: &Path) -> anyhow::Result<Run> {
     let path = directory.join("history.json");
     let wrong = |error: String| anyhow!("{}: {error}; delete {} to run again", path.display(), directory.display());
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-    let history: History = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    match (history.epochs.last(), history.evaluation) {
-        (Some(last), Some(test)) => {
-            Ok(Figures { train_accuracy: last.accuracy, test_accuracy: test.accuracy, test_loss: test.loss })
-        }
-        _ => Err(wrong("the run is not finished".into())),
-    }
-}
-
-impl KerasRun {
-    fn figures(&self) -> Figures {
-        let train_accuracy = self.train_accuracy.last().copied().unwrap_or(f64::NAN);
-        Figures { train_accuracy, test_accuracy: self.test_accuracy, test_loss: self.test_loss }
-    }
+    let History { epochs, evaluation } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let evaluation = evaluation.ok_or_else(|| wrong("the run is not finished".into()))?;
+    Ok(Run {
+        train_accuracy: epochs.iter().map(|row| row.accuracy).collect(),
+        test_accuracy: evaluation.accuracy,
+        test_loss: evaluation.loss,
+        epochs,
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Evaluation, Observer};
 use crate::Error;
@@ -24,7 +24,7 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// An epoch's measurements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRow {
     /// Its number, counted from 1.
     pub epoch: usize,
