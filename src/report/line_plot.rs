@@ -134,11 +134,14 @@ impl LinePlot {
         let x_ticks = whole_ticks(first, last);
         let y_ticks = ticks(&y);
         let step = if y_ticks.len() > 1 { y_ticks[1] - y_ticks[0] } else { 1.0 };
+        // Room for the longest label and, beside it, the axis's name.
+        let letters = y_ticks.iter().map(|&tick| label(tick, step).len()).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(&area)
+            .margin_left(4)
             .margin_right(14)
             .margin_top(6)
             .x_label_area_size(48)
-            .y_label_area_size(62)
+            .y_label_area_size(34 + 8 * letters as u32)
             .build_cartesian_2d(
                 Axis { range: first - pad..last + pad, ticks: x_ticks },
                 Axis { range: y, ticks: y_ticks },
@@ -238,12 +241,13 @@ fn whole_ticks(first: f64, last: f64) -> Vec<f64> {
 /// A number with the digits that tell it from one `step` further.
 fn label(value: f64, step: f64) -> String {
     let digits = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    if digits > 5 {
-        return format!("{value:.1e}");
-    }
     // Else a rounded zero may read -0.0.
     let value = if value.abs() < 1e-3 * step { 0.0 } else { value };
-    format!("{value:.digits$}")
+    match digits {
+        0..=3 => format!("{value:.digits$}"),
+        _ if value == 0.0 => "0".into(),
+        _ => format!("{value:.1e}").replace(".0e", "e"),
+    }
 }
 
 #[cfg(test)]
@@ -269,7 +273,8 @@ mod tests {
         for (range, expected) in [
             (0.5..1.0, vec!["0.5", "0.6", "0.7", "0.8", "0.9", "1.0"]),
             (0.0..1800.0, vec!["0", "500", "1000", "1500"]),
-            (0.0..0.001, vec!["0.0000", "0.0002", "0.0004", "0.0006", "0.0008", "0.0010"]),
+            (0.0..0.001, vec!["0", "2e-4", "4e-4", "6e-4", "8e-4", "1e-3"]),
+            (0.0..0.0012, vec!["0", "2e-4", "4e-4", "6e-4", "8e-4", "1e-3", "1.2e-3"]),
             (-0.2..0.2, vec!["-0.2", "-0.1", "0.0", "0.1", "0.2"]),
         ] {
             let places = ticks(&range);
