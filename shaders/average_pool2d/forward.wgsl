@@ -1,17 +1,9 @@
 // y = mean of the window. a = x, c = y.
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) invocation: u32,
-) {
-    let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    let first = channels_of(i);
-    let pixel = first / C;
-    let corner = (pixel / (OH * OW) * H + pixel / OW % OH * STRIDE_Y) * W + pixel % OW * STRIDE_X;
+fn make(pixel: u32, channel: u32, store: bool) {
+    let corner = corner_of(pixel);
     var sum = vec4<f32>();
     for (var cell = 0u; cell < WINDOW_H * WINDOW_W; cell++) {
-        sum += read_a((corner + cell / WINDOW_W * W + cell % WINDOW_W) * C + first % C);
+        sum += read_a((corner + cell / WINDOW_W * W + cell % WINDOW_W) * C + channel);
     }
-    if (i * 4u == first) { write_c(first, sum / f32(WINDOW_H * WINDOW_W)); }
+    if (store) { write_c(pixel * C + channel, sum / f32(WINDOW_H * WINDOW_W)); }
 }

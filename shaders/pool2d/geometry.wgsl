@@ -1,5 +1,6 @@
 // x [n, H, W, C], y [n, OH, OW, C]; the window of pixel (oy, ox) starts at (oy * STRIDE_Y, ox * STRIDE_X).
-// An invocation takes four channels of a pixel of the result, which has PIXELS of them over the batch.
+// An invocation takes four channels of a pixel of the result, which has PIXELS of them over the batch; what it makes of
+// them, another file says.
 override H: u32;
 override W: u32;
 override C: u32;
@@ -11,7 +12,39 @@ override STRIDE_Y: u32;
 override STRIDE_X: u32;
 override PIXELS: u32;
 
-// First of the four channels as a float of the result; those past the end repeat the last.
-fn channels_of(i: u32) -> u32 {
-    return min(i, PIXELS * C / 4u - 1u) * 4u;
+// First cell of the window of a pixel of y.
+fn corner_of(pixel: u32) -> u32 {
+    return (pixel / (OH * OW) * H + pixel / OW % OH * STRIDE_Y) * W + pixel % OW * STRIDE_X;
+}
+
+// A window that a cell of x lies in: its pixel of y, and the cell's place in it in row-major order.
+struct Window {
+    exists: bool,
+    pixel: u32,
+    place: u32,
+}
+
+// The window j rows and k columns before the last one that a cell of x lies in.
+fn window_over(cell: u32, j: u32, k: u32) -> Window {
+    let y = cell / W % H;
+    let x = cell % W;
+    let oy = y / STRIDE_Y - j;
+    let ox = x / STRIDE_X - k;
+    // Below zero wraps around and fails the bound.
+    let ky = y - oy * STRIDE_Y;
+    let kx = x - ox * STRIDE_X;
+    let exists = oy < OH && ox < OW && ky < WINDOW_H && kx < WINDOW_W;
+    return Window(exists, select(0u, (cell / (H * W) * OH + oy) * OW + ox, exists), ky * WINDOW_W + kx);
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let i = linear_workgroup(workgroup, count) * 64u + invocation;
+    // Past the end, the last four channels again, which are not stored.
+    let quad = min(i, PIXELS * C / 4u - 1u);
+    make(quad * 4u / C, quad * 4u % C, i == quad);
 }
