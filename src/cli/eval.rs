@@ -1,7 +1,7 @@
 //! `wgrad eval`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,16 +9,20 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{anyhow, bail};
 use clap::Args;
 use serde::Serialize;
-use wgrad::exchange::Weights;
+use wgrad::data::{Dataset, Split};
+use wgrad::exchange::{Elements, Weights, write_npz};
 use wgrad::exec::{Executor, Options};
-use wgrad::train::{AdapterConfig, Evaluation, evaluate, evaluation_line};
+use wgrad::train::{AdapterConfig, Evaluation, evaluate, evaluation_line, predict_split};
 
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
+use super::output_file::write_file;
 
 /// Options of `wgrad eval`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: wgrad eval --weights runs/latest/weights.safetensors")]
+#[command(after_help = "Examples:\n  \
+    wgrad eval --weights runs/latest/weights.safetensors\n  \
+    wgrad eval --weights runs/latest/weights.safetensors --limit 1000 --logits logits.npz")]
 pub struct Eval {
     /// Weights that `wgrad train` wrote
     #[arg(long, value_name = "FILE")]
@@ -29,6 +33,13 @@ pub struct Eval {
     batch_size: BatchSize,
     #[command(flatten)]
     data: DataOptions,
+    /// Evaluate on the first test images only
+    #[arg(long, value_name = "IMAGES")]
+    limit: Option<usize>,
+    /// Write also the test images and what the network says about each, before any softmax: a NumPy archive of `images`
+    /// uint8 [n, h, w, c], `labels` uint16 [n] and `logits` float32 [n, classes]
+    #[arg(long, value_name = "FILE")]
+    logits: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceOptions,
     /// Print the result as JSON
@@ -50,7 +61,7 @@ impl Eval {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
         let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
-        let dataset = self.data.open()?;
+        let dataset = self.limited(self.data.open()?)?;
         let gpu = Arc::new(self.device.open()?);
         let mut out = io::stdout();
         if !self.json {
@@ -62,6 +73,9 @@ impl Eval {
         executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
         let evaluation = evaluate(&mut executor, &dataset.test, &AtomicBool::new(false))?;
         let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
+        if let Some(path) = &self.logits {
+            write_logits(path, &mut executor, &dataset.test)?;
+        }
         if self.json {
             let adapter = AdapterConfig::new(executor.gpu().info());
             let report = Report { dataset: &dataset.name, origin: &dataset.origin, adapter, evaluation };
@@ -71,4 +85,27 @@ impl Eval {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// The set, with no more test images than asked for.
+    fn limited(&self, dataset: Dataset) -> anyhow::Result<Dataset> {
+        let Some(limit) = self.limit else { return Ok(dataset) };
+        let images = dataset.test.len();
+        if limit == 0 || limit > images {
+            bail!("--limit is {limit}, but {} has {images} test images; give 1 to {images}", dataset.name);
+        }
+        Ok(Dataset { test: Arc::new(dataset.test.take(limit)), ..dataset })
+    }
+}
+
+/// Writes images, labels and logits of `split` as a NumPy archive.
+fn write_logits(path: &Path, executor: &mut Executor, split: &Arc<Split>) -> anyhow::Result<()> {
+    let Some(predictions) = predict_split(executor, split, &AtomicBool::new(false))? else { return Ok(()) };
+    let (n, [h, w, c]) = (split.len(), split.image_shape());
+    let logits: Vec<f32> = (0..n).flat_map(|i| predictions.logits(i).to_vec()).collect();
+    let bytes = write_npz(&[
+        ("images", &[n, h, w, c], Elements::U8(split.pixels())),
+        ("labels", &[n], Elements::U16(split.labels())),
+        ("logits", &[n, predictions.classes()], Elements::F32(&logits)),
+    ]);
+    write_file(path, &bytes.map_err(wgrad::Error::from)?)
 }

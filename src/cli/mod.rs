@@ -4,9 +4,12 @@ mod callbacks;
 mod devices;
 mod eval;
 mod experiments;
+mod export;
+mod import;
 mod layer_table;
 mod model_options;
 mod options;
+mod output_file;
 mod plan_table;
 mod predict;
 mod profile;
@@ -45,6 +48,10 @@ enum Command {
     Predict(predict::Predict),
     /// Run the report's three experiments on CIFAR-10, and compare with the report and with Keras
     Reproduce(reproduce::Reproduce),
+    /// Write trained weights for other programs: ONNX, NumPy, safetensors
+    Export(export::Export),
+    /// Take over weights of other programs: safetensors, NumPy, Keras
+    Import(import::Import),
     /// Print the network's layers, and on request what the device is told to do
     Summary(summary::Summary),
     /// Measure how to compute each matrix product on the adapter, for later runs
@@ -63,6 +70,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
         Command::Reproduce(reproduce) => reproduce.run(),
+        Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
         Command::Summary(summary) => summary.run(),
         Command::Tune(tune) => tune.run(),
         Command::Devices(devices) => devices.run(),

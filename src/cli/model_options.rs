@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use wgrad::data::Dataset;
-use wgrad::exchange::Weights;
+use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
 use wgrad::model::{ModelError, NamedTensor, Sequential};
 
@@ -44,6 +44,32 @@ impl ModelOptions {
             (Some(path), _) => Sequential::from_toml(&read(path)?, None).or_else(|_| self.open([32, 32, 3], classes)),
             (None, None) => self.open([32, 32, 3], classes),
         }
+    }
+}
+
+/// Which network weights belong to, where no data set tells the shape of an image: 32 x 32 colours, if the model file
+/// doesn't tell either.
+#[derive(Debug, Args)]
+pub struct WeightsModel {
+    /// Model file (TOML) of the weights; what the weights say if left out, else the network of TensorFlow's tutorial
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl WeightsModel {
+    /// Says in `weights` which network they belong to, and makes sure of it.
+    pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<()> {
+        const TUTORIAL: &str = include_str!("../../models/tutorial.toml");
+        let own = weights.model.take();
+        let from_toml = |text: &str| Sequential::from_toml_for(text, [32, 32, 3], &weights.tensors);
+        let model = match (&self.model, own) {
+            (Some(path), _) => from_toml(&read(path)?).map_err(|error| in_file(path, error))?,
+            (None, Some(model)) => model,
+            (None, None) => from_toml(TUTORIAL).map_err(|_| wgrad::Error::from(ExchangeError::NoModel))?,
+        };
+        weights.check_fit(&model).map_err(wgrad::Error::from)?;
+        weights.model = Some(model);
+        Ok(())
     }
 }
 

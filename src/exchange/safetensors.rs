@@ -8,22 +8,12 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
-use super::ExchangeError;
+use super::error::one_line;
+use super::{ExchangeError, Weights};
 use crate::model::{NamedTensor, Sequential};
 
 /// Key of the file's metadata under which wgrad keeps the rest: one, because the format leaves their order open.
 const METADATA: &str = "wgrad";
-
-/// A network's parameters, with what is needed to use them where the file says it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Weights {
-    /// The parameters, float32.
-    pub tensors: Vec<NamedTensor>,
-    /// The network; files of other programs don't tell.
-    pub model: Option<Sequential>,
-    /// Names of the classes, in label order; none if the file does not tell.
-    pub class_names: Vec<String>,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
@@ -65,9 +55,14 @@ impl Weights {
     /// [`ExchangeError::WrongType`] for elements of any other type.
     pub fn read(path: &Path) -> Result<Self, ExchangeError> {
         let bytes = fs::read(path).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
+        Self::from_safetensors(path, &bytes)
+    }
+
+    /// The tensors in `bytes`, which `path` holds.
+    pub(super) fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
         let damaged = |reason: String| ExchangeError::NotSafetensors { path: path.into(), reason: one_line(&reason) };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
         let mut weights = Self::default();
         if let Some(metadata) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)) {
             let metadata: Metadata = serde_json::from_str(metadata).map_err(|error| damaged(error.to_string()))?;
@@ -82,18 +77,16 @@ impl Weights {
                 Dtype::F16 => pairs.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
                 Dtype::BF16 => pairs.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
                 other => {
-                    let dtype = format!("{other:?}");
-                    return Err(ExchangeError::WrongType { path: path.into(), tensor: name.into(), dtype });
+                    let (path, tensor, dtype) = (path.into(), name.into(), format!("{other:?}"));
+                    return Err(ExchangeError::WrongType { path, tensor, dtype, known: "F32, F16 and BF16" });
                 }
             };
             weights.tensors.push(NamedTensor { name: name.into(), shape: view.shape().to_vec(), values });
         }
+        // The library gives them in any order.
+        weights.tensors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(weights)
     }
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -119,8 +112,7 @@ mod tests {
     fn what_is_written_is_read() {
         let bytes = weights().to_bytes().unwrap();
         assert_eq!(bytes, weights().to_bytes().unwrap());
-        let mut read = read(&bytes).unwrap();
-        read.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        let read = read(&bytes).unwrap();
         assert_eq!(read.tensors, weights().tensors);
         assert_eq!(read.class_names, weights().class_names);
         assert_eq!(read.model.unwrap().classes().unwrap(), 2);

@@ -33,6 +33,14 @@ pub enum ModelError {
         /// The layer.
         layer: String,
     },
+    /// More than a device can hold.
+    #[error("layer `{layer}` has more than {most} elements in one tensor; make it smaller")]
+    TooLarge {
+        /// The layer.
+        layer: String,
+        /// Most elements of a tensor.
+        most: usize,
+    },
     /// A share that no element could survive, or none.
     #[error("layer `{layer}` has a rate of {rate}; it starts at 0 and stays below 1")]
     Rate {

@@ -161,6 +161,14 @@ fn fuse(graph: &mut Graph, names: &[String], entries: &[Entry], x: TensorId) -> 
     Some((graph.conv2d_max_pool2d(&name, convolution, x, w), 2))
 }
 
+/// Most elements of a kernel, or of what a layer makes of one image: 2 GB, the most that a buffer of WebGPU holds.
+pub(super) const MOST_ELEMENTS: usize = 1 << 29;
+
+/// Whether a tensor of `sizes` can exist.
+pub(super) fn fits(sizes: &[usize]) -> bool {
+    sizes.iter().try_fold(1_usize, |elements, size| elements.checked_mul(*size)).is_some_and(|len| len <= MOST_ELEMENTS)
+}
+
 /// Adds one layer, and returns its output.
 pub(super) fn append(
     graph: &mut Graph,
@@ -172,6 +180,7 @@ pub(super) fn append(
     let dims = graph.tensor(x).shape.dims().to_vec();
     let input: Shape = dims[1..].to_vec().into();
     let zero = || ModelError::Zero { layer: name.into() };
+    let too_large = || ModelError::TooLarge { layer: name.into(), most: MOST_ELEMENTS };
     let wants = |wanted| ModelError::Input { layer: name.into(), wanted, input: input.clone() };
     let image = || <[usize; 4]>::try_from(&dims[..]).map_err(|_| wants("images [h, w, c]"));
     let window =
@@ -193,6 +202,10 @@ pub(super) fn append(
             }
             if geometry.output_size().contains(&0) {
                 return Err(window(kernel));
+            }
+            let [h, w] = geometry.output_size();
+            if !fits(&geometry.kernel_shape()) || !fits(&[h, w, filters]) {
+                return Err(too_large());
             }
             let w = graph.add_parameter(name, geometry.kernel_shape(), true);
             graph.conv2d(name, geometry, x, w)
@@ -217,6 +230,9 @@ pub(super) fn append(
                 <[usize; 2]>::try_from(&dims[..]).map_err(|_| wants("rows [features]; put `flatten` before it"))?;
             if units == 0 {
                 return Err(zero());
+            }
+            if !fits(&[input[1], units]) {
+                return Err(too_large());
             }
             let w = graph.add_parameter(name, vec![input[1], units], true);
             let relu = activation == Activation::Relu;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::sequential::Entry;
-use super::{Layer, ModelError, Sequential};
+use super::{Layer, ModelError, NamedTensor, Sequential};
 
 /// The file: `input = [h, w, c]`, which may be left out where the data tell, and a `[[layers]]` for each layer.
 #[derive(Deserialize)]
@@ -14,6 +14,9 @@ struct ModelFile {
     #[serde(default)]
     layers: Vec<Table>,
 }
+
+/// Stands for a number of classes that isn't known yet: no layer may have as many.
+const UNKNOWN: usize = 0;
 
 impl Sequential {
     /// Reads a model file for images of `input` `[h, w, c]` and `classes`, which `units = "classes"` stands for. A file
@@ -42,17 +45,8 @@ impl Sequential {
     /// # Errors
     /// What is wrong, in which layer; a network that does not fit its data.
     pub fn from_toml(text: &str, data: Option<([usize; 3], usize)>) -> Result<Self, ModelError> {
-        let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
-        let Some(input) = file.input.or(data.map(|(input, _)| input)) else {
-            return Err(ModelError::File("`input = [h, w, c]` is missing".into()));
-        };
-        if input.contains(&0) {
-            return Err(ModelError::File(format!("`input` is {input:?}; sizes start at 1")));
-        }
-        let layers = file.layers.into_iter().enumerate();
-        let entries: Result<_, _> =
-            layers.map(|(i, table)| entry(i, table, data.map(|(_, classes)| classes))).collect();
-        let model = Self { input, entries: entries? };
+        let (input, classes) = data.unzip();
+        let model = Self::read(text, input, classes)?;
         match data {
             Some((input, classes)) => model.check_data(input, classes)?,
             None => drop(model.classes()?),
@@ -60,13 +54,47 @@ impl Sequential {
         Ok(model)
     }
 
+    /// Reads a model file for trained parameters: `units = "classes"` is as many as that layer's bias has, and images are
+    /// of `input` where the file doesn't tell.
+    ///
+    /// # Errors
+    /// As [`Sequential::from_toml`], and a bias that is missing.
+    pub fn from_toml_for(text: &str, input: [usize; 3], tensors: &[NamedTensor]) -> Result<Self, ModelError> {
+        let mut model = Self::read(text, Some(input), Some(UNKNOWN))?;
+        let names: Vec<String> = model.layers().map(|(name, _)| name).collect();
+        for (name, entry) in names.iter().zip(&mut model.entries) {
+            if let Layer::Dense { units, .. } = &mut entry.layer
+                && *units == UNKNOWN
+            {
+                let bias = tensors.iter().find(|tensor| tensor.name == format!("{name}/bias"));
+                let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{name}/bias`"));
+                *units = bias.ok_or_else(missing)?.values.len();
+            }
+        }
+        model.classes()?;
+        Ok(model)
+    }
+
+    /// Reads a model file without looking at how its layers fit.
+    fn read(text: &str, input: Option<[usize; 3]>, classes: Option<usize>) -> Result<Self, ModelError> {
+        let file = parse(text)?;
+        let Some(input) = file.input.or(input) else {
+            return Err(ModelError::File("`input = [h, w, c]` is missing".into()));
+        };
+        if input.contains(&0) {
+            return Err(ModelError::File(format!("`input` is {input:?}; sizes start at 1")));
+        }
+        let entries: Result<_, _> =
+            file.layers.into_iter().enumerate().map(|(i, table)| entry(i, table, classes)).collect();
+        Ok(Self { input, entries: entries? })
+    }
+
     /// Reads a model file whose layers are to stand on the output of this network, and appends them.
     ///
     /// # Errors
     /// As [`Sequential::from_toml`].
     pub fn append_toml(self, text: &str, classes: usize) -> Result<Self, ModelError> {
-        let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
-        let layers = file.layers.into_iter().enumerate();
+        let layers = parse(text)?.layers.into_iter().enumerate();
         let entries: Result<Vec<_>, _> = layers.map(|(i, table)| entry(i, table, Some(classes))).collect();
         let model = self.append(Self { input: [1; 3], entries: entries? });
         model.classes()?;
@@ -96,6 +124,10 @@ impl Sequential {
             .collect();
         toml::to_string(&File { input: self.input, layers }).map_err(|error| ModelError::File(error.to_string()))
     }
+}
+
+fn parse(text: &str) -> Result<ModelFile, ModelError> {
+    toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))
 }
 
 /// The layer of a table, without the options that every kind has.
@@ -143,6 +175,21 @@ mod tests {
         let again = Sequential::from_toml(&model.to_toml().unwrap(), None).unwrap();
         assert_eq!(again.summary().unwrap(), model.summary().unwrap());
         assert_eq!(again.to_toml().unwrap(), model.to_toml().unwrap());
+    }
+
+    #[test]
+    fn weights_tell_the_classes() {
+        let bias = |classes: usize| {
+            [NamedTensor { name: "dense_1/bias".into(), shape: vec![classes], values: vec![0.0; classes] }]
+        };
+        for classes in [2, 100] {
+            let model = Sequential::from_toml_for(TUTORIAL, [24, 32, 1], &bias(classes)).unwrap();
+            assert_eq!((model.input(), model.classes().unwrap()), ([24, 32, 1], classes));
+        }
+        let text = format!("input = [36, 32, 3]\n{TUTORIAL}");
+        assert_eq!(Sequential::from_toml_for(&text, [24, 32, 1], &bias(2)).unwrap().input(), [36, 32, 3]);
+        let error = Sequential::from_toml_for(TUTORIAL, [32, 32, 3], &[]).unwrap_err().to_string();
+        assert!(error.contains("`dense_1/bias`"), "{error}");
     }
 
     #[test]

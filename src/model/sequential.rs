@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::lowering::append;
+use super::lowering::{MOST_ELEMENTS, append, fits};
 use super::{Activation, Layer, ModelError};
 use crate::graph::{Graph, Target};
 use crate::kernel::{MicroKernel, Storage};
@@ -229,6 +229,9 @@ impl Sequential {
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let mut graph = Graph::new(target);
         let [h, w, c] = self.input;
+        if !fits(&self.input) {
+            return Err(ModelError::TooLarge { layer: "images".into(), most: MOST_ELEMENTS });
+        }
         let minibatch = graph.input("minibatch", [1]);
         let mut x = graph.input("images", [1, h, w, c]);
         let mut lines = Vec::new();

@@ -1,0 +1,60 @@
+//! `wgrad export`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use wgrad::exchange::Weights;
+use wgrad::report::units;
+
+use super::model_options::WeightsModel;
+use super::output_file::write_file;
+use super::say;
+
+/// Options of `wgrad export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    wgrad export --weights runs/latest/weights.safetensors --format onnx --out network.onnx\n  \
+    wgrad export --weights runs/latest/weights.safetensors --format keras-npz --out weights.npz\n\n\
+    Keras itself takes the safetensors file: python tools/keras_bridge.py to-keras weights.safetensors network.keras")]
+pub struct Export {
+    /// Weights that `wgrad train` wrote, or any file that `wgrad import` takes
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    format: Format,
+    #[command(flatten)]
+    model: WeightsModel,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Files of other programs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// Weights under Keras's names, with the network and the names of the classes
+    Safetensors,
+    /// The whole network, for images [N, h, w, c] from 0 to 1
+    Onnx,
+    /// Weights under Keras's names, for numpy.load
+    KerasNpz,
+}
+
+impl Export {
+    /// Writes the file.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut weights = Weights::import(&self.weights).map_err(wgrad::Error::from)?;
+        self.model.complete(&mut weights)?;
+        let bytes = match self.format {
+            Format::Safetensors => weights.to_bytes(),
+            Format::Onnx => weights.to_onnx(),
+            Format::KerasNpz => weights.to_npz(),
+        };
+        let bytes = bytes.map_err(wgrad::Error::from)?;
+        write_file(&self.out, &bytes)?;
+        say(&format!("{}: {}", self.out.display(), units::bytes(bytes.len() as u64)));
+        Ok(ExitCode::SUCCESS)
+    }
+}

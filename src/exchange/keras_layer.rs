@@ -1,0 +1,272 @@
+//! Layers as the config.json of a Keras model describes them: a closed list of classes and options, read as data.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::model::{Activation, Layer};
+
+/// What wgrad has.
+const CLASSES: &str = "Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout, \
+    Activation, ReLU and Softmax, after an InputLayer";
+
+/// A layer of a Keras model.
+#[derive(Debug, PartialEq)]
+pub enum KerasLayer {
+    /// Shape of an image, `[h, w, c]`.
+    Input([usize; 3]),
+    /// Anything else, with its name and whether training changes it.
+    Layer(String, bool, Layer),
+}
+
+/// An object as Keras writes it. Values stay text until they are asked for: a tree of them takes many times as much.
+#[derive(Debug, Deserialize)]
+pub struct Serialized<'a> {
+    module: String,
+    class_name: String,
+    #[serde(borrow)]
+    config: BTreeMap<String, &'a RawValue>,
+    registered_name: Option<String>,
+}
+
+impl KerasLayer {
+    /// Reads a layer.
+    ///
+    /// # Errors
+    /// What wgrad doesn't have, in words.
+    pub fn read(layer: Serialized) -> Result<Self, String> {
+        let Serialized { module, class_name: class, config, registered_name } = layer;
+        let name: String = config.get("name").and_then(|name| parse(name)).unwrap_or_default();
+        let known = module == "keras.layers" && registered_name.is_none();
+        let mut options = Options(config);
+        let layer = if known { options.read(&class) } else { Err(format!("its class comes from `{module}`")) };
+        let layer = layer.and_then(|layer| options.finish().map(|()| layer));
+        layer.map_err(|reason| format!("layer `{name}` ({class}): {reason}; wgrad has {CLASSES}"))
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: &RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// The start of a value, for a message.
+fn start(value: &RawValue) -> String {
+    value.get().chars().take(60).collect()
+}
+
+#[derive(Deserialize)]
+struct Policy {
+    config: PolicyConfig,
+}
+
+#[derive(Deserialize)]
+struct PolicyConfig {
+    name: String,
+}
+
+/// The options of a layer that were not read yet.
+struct Options<'a>(BTreeMap<String, &'a RawValue>);
+
+impl Options<'_> {
+    fn read(&mut self, class: &str) -> Result<KerasLayer, String> {
+        let name: String = self.take("name")?;
+        if name.is_empty() || name.contains('/') {
+            return Err("its name is empty or has a `/`".into());
+        }
+        if class == "InputLayer" {
+            let [_, h, w, c]: [Option<usize>; 4] = self.take("batch_shape")?;
+            self.only("dtype", "float32".to_owned())?;
+            self.only("sparse", false)?;
+            self.only("ragged", false)?;
+            self.only("optional", false)?;
+            let (Some(h), Some(w), Some(c)) = (h, w, c) else {
+                return Err("its `batch_shape` leaves a size of the images open".into());
+            };
+            return Ok(KerasLayer::Input([h, w, c]));
+        }
+        let trainable = self.take("trainable")?;
+        if let Some(dtype) = self.0.remove("dtype") {
+            let policy = parse(dtype).map(|Policy { config }| config.name).or_else(|| parse(dtype));
+            if policy.as_deref() != Some("float32") {
+                return Err(format!("`dtype` is {}, not float32", policy.unwrap_or_else(|| start(dtype))));
+            }
+        }
+        Ok(KerasLayer::Layer(name, trainable, self.layer(class)?))
+    }
+
+    fn layer(&mut self, class: &str) -> Result<Layer, String> {
+        Ok(match class {
+            "Conv2D" => {
+                self.image()?;
+                self.parameters()?;
+                self.only("dilation_rate", [1, 1])?;
+                self.only("groups", 1)?;
+                Layer::Conv2d {
+                    filters: self.take("filters")?,
+                    kernel_size: self.take("kernel_size")?,
+                    strides: self.take("strides")?,
+                    padding: self.take("padding")?,
+                    activation: self.take("activation")?,
+                }
+            }
+            "MaxPooling2D" | "AveragePooling2D" => {
+                self.image()?;
+                self.only("padding", "valid".to_owned())?;
+                let (pool_size, strides) = (self.take("pool_size")?, self.take("strides")?);
+                if class == "MaxPooling2D" {
+                    Layer::MaxPooling2d { pool_size, strides }
+                } else {
+                    Layer::AveragePooling2d { pool_size, strides }
+                }
+            }
+            "GlobalAveragePooling2D" => {
+                self.image()?;
+                self.only("keepdims", false)?;
+                Layer::GlobalAveragePooling2d {}
+            }
+            "Flatten" => {
+                self.image()?;
+                Layer::Flatten {}
+            }
+            "Dense" => {
+                self.parameters()?;
+                Layer::Dense { units: self.take("units")?, activation: self.take("activation")? }
+            }
+            "Dropout" => {
+                self.0.remove("seed");
+                Layer::Dropout { rate: self.take("rate")? }
+            }
+            "Activation" => Layer::Activation { activation: self.take("activation")? },
+            "ReLU" => {
+                self.only("negative_slope", 0.0)?;
+                self.only("threshold", 0.0)?;
+                Layer::Activation { activation: Activation::Relu }
+            }
+            "Softmax" => {
+                self.only("axis", -1)?;
+                Layer::Activation { activation: Activation::Softmax }
+            }
+            _ => return Err("wgrad doesn't have it".into()),
+        })
+    }
+
+    fn image(&mut self) -> Result<(), String> {
+        self.only("data_format", "channels_last".to_owned())
+    }
+
+    fn parameters(&mut self) -> Result<(), String> {
+        // What the weights were before training.
+        self.0.remove("kernel_initializer");
+        self.0.remove("bias_initializer");
+        self.only("use_bias", true)
+    }
+
+    fn take<T: DeserializeOwned>(&mut self, option: &str) -> Result<T, String> {
+        let value = self.0.remove(option).ok_or_else(|| format!("`{option}` is missing"))?;
+        serde_json::from_str(value.get()).map_err(|error| format!("`{option}` is {}: {error}", start(value)))
+    }
+
+    /// An option that wgrad doesn't have, with the value that changes nothing.
+    fn only<T: DeserializeOwned + PartialEq + Debug>(&mut self, option: &str, wanted: T) -> Result<(), String> {
+        match self.0.remove(option) {
+            Some(value) if parse(value).as_ref() != Some(&wanted) => {
+                Err(format!("`{option}` is {}, not {wanted:?}", start(value)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is left must be without a value.
+    fn finish(self) -> Result<(), String> {
+        match self.0.iter().find(|(_, value)| value.get() != "null") {
+            Some((option, value)) => Err(format!("wgrad has no `{option}`, but it is {}", start(value))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(layer: &Value) -> Result<KerasLayer, String> {
+        KerasLayer::read(serde_json::from_str(&layer.to_string()).unwrap())
+    }
+
+    /// A layer as Keras 3.15 writes it, with some options replaced.
+    fn layer(class: &str, options: Value) -> Value {
+        let dtype = json!({ "module": "keras", "class_name": "DTypePolicy", "config": { "name": "float32" } });
+        let mut config = json!({ "name": "x", "trainable": true, "dtype": dtype });
+        let more = match class {
+            "Conv2D" => json!({
+                "filters": 8, "kernel_size": [3, 2], "strides": [2, 1], "padding": "same",
+                "data_format": "channels_last", "dilation_rate": [1, 1], "groups": 1, "activation": "gelu",
+                "use_bias": true, "kernel_initializer": { "class_name": "GlorotUniform" }, "bias_initializer": {},
+                "kernel_regularizer": null, "activity_regularizer": null, "kernel_constraint": null,
+            }),
+            "MaxPooling2D" => json!({
+                "pool_size": [2, 2], "padding": "valid", "strides": [2, 2], "data_format": "channels_last"
+            }),
+            "ReLU" => json!({ "max_value": null, "negative_slope": 0.0, "threshold": 0.0 }),
+            "Dropout" => json!({ "rate": 0.25, "seed": 7, "noise_shape": null }),
+            _ => json!({}),
+        };
+        for (key, value) in more.as_object().unwrap().iter().chain(options.as_object().unwrap()) {
+            config[key] = value.clone();
+        }
+        json!({ "module": "keras.layers", "class_name": class, "config": config, "registered_name": null })
+    }
+
+    #[test]
+    fn options_are_keras_s() {
+        let convolution = r#"{ "type": "conv2d", "filters": 8, "kernel_size": [3, 2], "strides": [2, 1],
+            "padding": "same", "activation": "gelu" }"#;
+        let wanted = KerasLayer::Layer("x".into(), true, serde_json::from_str(convolution).unwrap());
+        assert_eq!(read(&layer("Conv2D", json!({}))).unwrap(), wanted);
+        let frozen = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap();
+        let relu = Layer::Activation { activation: Activation::Relu };
+        assert_eq!(frozen, KerasLayer::Layer("x".into(), false, relu));
+        let input = json!({ "name": "i", "batch_shape": [null, 9, 8, 1], "dtype": "float32", "sparse": false });
+        let input = json!({ "module": "keras.layers", "class_name": "InputLayer", "config": input });
+        assert_eq!(read(&input).unwrap(), KerasLayer::Input([9, 8, 1]));
+    }
+
+    #[test]
+    fn what_wgrad_lacks_is_refused_by_name() {
+        for (class, options, words) in [
+            ("Conv2D", json!({ "groups": 2 }), ["layer `x` (Conv2D)", "`groups` is 2"]),
+            ("Conv2D", json!({ "dilation_rate": [2, 2] }), ["`dilation_rate` is [2,2]", "not [1, 1]"]),
+            ("Conv2D", json!({ "use_bias": false }), ["`use_bias` is false", "not true"]),
+            ("Conv2D", json!({ "data_format": "channels_first" }), ["`data_format`", "channels_last"]),
+            ("Conv2D", json!({ "activation": "elu" }), ["`activation` is \"elu\"", "`gelu`"]),
+            ("Conv2D", json!({ "activation": { "class_name": "PReLU" } }), ["`activation`", "PReLU"]),
+            ("Conv2D", json!({ "padding": "causal" }), ["`padding`", "causal"]),
+            ("Conv2D", json!({ "kernel_size": [3] }), ["`kernel_size` is [3]", "(Conv2D)"]),
+            ("Conv2D", json!({ "filters": -8 }), ["`filters` is -8", "(Conv2D)"]),
+            ("Conv2D", json!({ "filters": null }), ["`filters` is null", "(Conv2D)"]),
+            ("Conv2D", json!({ "kernel_regularizer": { "class_name": "L2" } }), ["no `kernel_regularizer`", "L2"]),
+            ("Conv2D", json!({ "brand_new": 1 }), ["no `brand_new`", "(Conv2D)"]),
+            ("Conv2D", json!({ "dtype": "mixed_float16" }), ["`dtype` is mixed_float16", "float32"]),
+            ("Conv2D", json!({ "name": "a/b" }), ["layer `a/b`", "name"]),
+            ("MaxPooling2D", json!({ "padding": "same" }), ["`padding` is \"same\"", "\"valid\""]),
+            ("ReLU", json!({ "max_value": 6.0 }), ["no `max_value`", "6.0"]),
+            ("ReLU", json!({ "negative_slope": 0.1 }), ["`negative_slope` is 0.1", "not 0"]),
+            ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
+            ("Lambda", json!({ "function": "x" }), ["(Lambda)", "Conv2D, MaxPooling2D"]),
+            ("BatchNormalization", json!({}), ["(BatchNormalization)", "Conv2D, MaxPooling2D"]),
+        ] {
+            let error = read(&layer(class, options)).unwrap_err();
+            assert!(words.iter().all(|word| error.contains(word)), "{words:?}: {error}");
+        }
+        for (key, value) in [("module", "builtins"), ("registered_name", "pkg>Dense")] {
+            let mut custom = layer("Conv2D", json!({}));
+            custom[key] = json!(value);
+            assert!(read(&custom).is_err());
+        }
+    }
+}
