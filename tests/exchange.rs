@@ -345,7 +345,8 @@ fn commands_say_what_is_wrong_and_leave_what_was_there() {
         (format!("{export} a.npz"), ["don't say which network", "--model"]),
         (format!("{export} a.safetensors --model model.toml"), ["`dense/kernel` as [3072, 2]", "--model"]),
         (format!("{export} a.safetensors --model none.toml"), ["cannot read none.toml", "model file"]),
-        ("export --format onnx --out dir --weights a.safetensors".into(), ["--out dir is a directory", "name a file"]),
+        ("export --format onnx --out dir --weights a.safetensors".into(), ["dir is a directory", "name a file"]),
+        ("export --format onnx --out old/b --weights a.safetensors".into(), ["cannot write old", "permissions"]),
         ("import a.npz --out old".into(), ["don't say which network", "--model"]),
         ("eval --dataset shapes --limit 0 --weights a.safetensors".into(), ["--limit is 0", "give 1 to 2000"]),
     ] {

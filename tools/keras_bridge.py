@@ -33,7 +33,11 @@ BOUND = 1e-4
 # wgrad's kind: Keras's class, its options, and those that Keras has besides, with the
 # only value that wgrad knows.
 CHANNELS = {"data_format": "channels_last"}
-VARIABLES = {"use_bias": True, "kernel_regularizer": None, "bias_regularizer": None}
+VARIABLES = {
+    "use_bias": True,
+    **{f"{variable}_regularizer": None for variable in ["kernel", "bias", "activity"]},
+    **{f"{variable}_constraint": None for variable in ["kernel", "bias"]},
+}
 POOL = (["pool_size", "strides"], {"padding": "valid", **CHANNELS})
 KINDS = {
     "conv2d": (
@@ -96,6 +100,8 @@ def options_of(layer, config):
             + ", ".join(ACTIVATIONS)
         )
 
+    if layer.dtype_policy.name != "float32":
+        refuse(f"dtype is {layer.dtype_policy.name}, not float32")
     if type(layer) is layers.ReLU:
         if config["max_value"] is not None or config["negative_slope"] or config["threshold"]:
             refuse("only max(x, 0) is known")
@@ -110,7 +116,7 @@ def options_of(layer, config):
     else:
         refuse("wgrad lacks it")
     for key, value in only.items():
-        found = config[key]
+        found = config.get(key, value)
         if (list(found) if isinstance(found, tuple) else found) != value:
             refuse(f"{key} is {found}, not {value}")
     if config.get("activation", "linear") not in ACTIVATIONS:

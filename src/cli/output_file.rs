@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
-use wgrad::train::OutputDir;
+use anyhow::{Context, anyhow, bail};
+use wgrad::train::{OutputDir, TrainError};
 
 /// Writes `bytes` to `path`, in place of what stands there.
 pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.with_context(|| format!("--out {} names no file", path.display()))?;
     if path.is_dir() {
-        return Err(anyhow!("--out {} is a directory; name a file", path.display()));
+        bail!("{} is a directory; name a file to write", path.display());
     }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} names no file to write", path.display()))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    OutputDir::create(folder, 0)?.write(&[(name, bytes)])?;
-    Ok(())
+    let written = OutputDir::create(folder, 0).and_then(|folder| folder.write(&[(name, bytes)]));
+    written.map_err(|error| match error {
+        TrainError::Write { path, source } => {
+            anyhow!("cannot write {}: {source}; check its permissions and the free space", path.display())
+        }
+        other => other.into(),
+    })
 }

@@ -94,7 +94,7 @@ impl Network {
         match layer {
             Layer::Conv2d { kernel_size, strides, padding, .. } => {
                 self.transpose(name, Layout::Nchw);
-                let before = [0, 1].map(|axis| match padding {
+                let [[top, bottom], [left, right]] = [0, 1].map(|axis| match padding {
                     Padding::Valid => [0, 0],
                     Padding::Same => {
                         let covered = (output[axis] - 1) * strides[axis] + kernel_size[axis];
@@ -102,7 +102,6 @@ impl Network {
                         [padding / 2, padding.div_ceil(2)]
                     }
                 });
-                let [[top, bottom], [left, right]] = before;
                 let parameters = self.parameters(name, tensors);
                 let attributes = vec![
                     Attribute::ints("kernel_shape", kernel_size),
