@@ -40,7 +40,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train the CNN of TensorFlow's tutorial, and evaluate it on the test set
+    /// Train a network, the CNN of TensorFlow's tutorial if none is named, and evaluate it on the test set
     Train(Box<train::Train>),
     /// Evaluate weights on the test set
     Eval(eval::Eval),
