@@ -348,6 +348,16 @@ fn keras_weights() {
             let _ = import(&weights);
         }
     }
+    // A dataset that says to be huge and to have no bytes in the file, only a value that fills it.
+    let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut huge = weights.clone();
+    let place = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+    let sizes = place(&huge, &words(&[18, 4]));
+    huge[sizes..sizes + 16].copy_from_slice(&words(&[1 << 30, 1]));
+    let len = place(&huge, &words(&[18 * 4 * 4]));
+    huge[len - 8..len + 8].copy_from_slice(&words(&[u64::MAX, 4 << 30]));
+    let error = import(&huge).unwrap_err().to_string();
+    assert!(error.contains("`hidden`") && error.contains("longer than the file"), "{error}");
     assert!(import(b"\x89HDF\r\n\x1a\n").is_err() && import(b"").is_err());
     // The archive's own checksum finds damage before that.
     let whole = fs::read(Path::new(KERAS)).unwrap();
