@@ -209,46 +209,6 @@ fn a_profile_lists_the_plan_and_changes_no_result() {
 
 /// `wgrad tune` keeps its choices, training takes and records them, and a recorded choice repeats a run bit for bit.
 #[test]
-fn choices_are_measured_kept_and_repeated() {
-    let home = TempDir::new().unwrap();
-    let at_home = |mut command: Command| {
-        command.env("HOME", home.path()).env("XDG_CACHE_HOME", home.path()).env("LOCALAPPDATA", home.path());
-        command
-    };
-    let output = succeeds(&mut at_home(wgrad(&format!("tune {ADAPTER} --batch-size 4"))));
-    let text = stdout(&output);
-    assert!(text.contains("forward of 4 x 32 x 32 x 3") && text.contains("Kept in "), "{text}");
-    assert!(!text.contains("please report"), "{text}");
-
-    let outs = [0, 1, 2].map(|_| TempDir::new().unwrap());
-    let small = "--epochs 1 --batch-size 4 --limit 40";
-    let products = |i: usize| json(&outs[i].path().join("config.json"))["products"].clone();
-    succeeds(&mut at_home(train(outs[0].path(), small)));
-    // Other choices than any rule's: what a run on another day might have measured.
-    let mut config = json(&outs[0].path().join("config.json"));
-    for (key, choice) in config["products"].as_object_mut().unwrap() {
-        *choice = serde_json::json!({ "kernel": "direct", "parts": if key.starts_with("dw") { 3 } else { 1 } });
-    }
-    let file = home.path().join("config.json");
-    fs::write(&file, config.to_string()).unwrap();
-    for out in &outs[1..] {
-        succeeds(at_home(train(out.path(), small)).arg("--tuning").arg(&file));
-    }
-    assert!(products(1).as_object().unwrap().values().all(|choice| choice["kernel"] == "direct"));
-    assert!(products(1).as_object().unwrap().values().any(|choice| choice["parts"] == 3));
-    let weights = |i: usize| fs::read(outs[i].path().join("weights.safetensors")).unwrap();
-    assert!(weights(1) == weights(2), "one choice gave two results");
-
-    let cache = ["wgrad", "Library/Caches/wgrad"].map(|folder| home.path().join(folder).join("tuning.json"));
-    let cache = cache.iter().find(|path| path.exists()).expect("no file of choices");
-    fs::write(cache, "{").unwrap();
-    let output = succeeds(&mut at_home(train(outs[2].path(), small)));
-    let warnings = stderr(&output).lines().filter(|line| line.contains("tuning.json is ignored")).count();
-    assert_eq!(warnings, 1, "{}", stderr(&output));
-    fails(train(outs[2].path(), small).arg("--tuning").arg(cache), &["--tuning", "config.json of a run"]);
-}
-
-#[test]
 fn a_run_leaves_a_report_unless_told_not_to() {
     let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let arguments = "--limit 64 --epochs 2";

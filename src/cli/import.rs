@@ -33,12 +33,10 @@ impl Import {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut weights = Weights::import(&self.file).map_err(wgrad::Error::from)?;
-        self.model.complete(&mut weights)?;
+        let model = self.model.complete(&mut weights)?;
         let bytes = weights.to_bytes().map_err(wgrad::Error::from)?;
         write_file(&self.out, &bytes)?;
-        if let Some(model) = &weights.model {
-            say(&layer_table(&model.summary().map_err(wgrad::Error::from)?));
-        }
+        say(&layer_table(&model.summary().map_err(wgrad::Error::from)?));
         say(&format!("Weights: {}", self.out.display()));
         Ok(ExitCode::SUCCESS)
     }

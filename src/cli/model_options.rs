@@ -35,16 +35,6 @@ impl ModelOptions {
             _ => self.open(dataset.image_shape, classes),
         }
     }
-
-    /// [`ModelOptions::of_weights`] where no data set tells the shape of an image: a model file that doesn't either is
-    /// for 32 x 32 colours.
-    pub fn of_weights_alone(&self, weights: &Weights, classes: usize) -> anyhow::Result<Sequential> {
-        match (&self.model, &weights.model) {
-            (None, Some(model)) => Ok(model.clone()),
-            (Some(path), _) => Sequential::from_toml(&read(path)?, None).or_else(|_| self.open([32, 32, 3], classes)),
-            (None, None) => self.open([32, 32, 3], classes),
-        }
-    }
 }
 
 /// Which network weights belong to, where no data set tells the shape of an image: 32 x 32 colours, if the model file
@@ -57,8 +47,8 @@ pub struct WeightsModel {
 }
 
 impl WeightsModel {
-    /// Says in `weights` which network they belong to, and makes sure of it.
-    pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<()> {
+    /// Says in `weights` which network they belong to, and makes sure of it; returns that network.
+    pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<Sequential> {
         const TUTORIAL: &str = include_str!("../../models/tutorial.toml");
         let own = weights.model.take();
         let from_toml = |text: &str| Sequential::from_toml_for(text, [32, 32, 3], &weights.tensors);
@@ -68,8 +58,8 @@ impl WeightsModel {
             (None, None) => from_toml(TUTORIAL).map_err(|_| wgrad::Error::from(ExchangeError::NoModel))?,
         };
         weights.check_fit(&model).map_err(wgrad::Error::from)?;
-        weights.model = Some(model);
-        Ok(())
+        weights.model = Some(model.clone());
+        Ok(model)
     }
 }
 

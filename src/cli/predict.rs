@@ -17,8 +17,9 @@ use wgrad::data::{
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
+use wgrad::train::Predictions;
 
-use super::model_options::ModelOptions;
+use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions};
 use super::{note, units};
 
@@ -36,7 +37,7 @@ pub struct Predict {
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
     #[command(flatten)]
-    model: ModelOptions,
+    model: WeightsModel,
     /// Names of the classes: those of a data set, or a file with one on each line; those in the weights file if left out
     #[arg(long, value_name = "cifar10|cifar100|FILE")]
     classes: Option<String>,
@@ -72,8 +73,10 @@ impl Predict {
             bail!("--top-k is 0; give 1 or more classes");
         }
         let pictures: Arc<[PathBuf]> = pictures(&self.paths)?.into();
-        let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
-        let (model, class_names) = self.network(&weights)?;
+        let mut weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
+        let model =
+            self.model.complete(&mut weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        let class_names = self.class_names(&weights, &model)?;
         let [h, w, channels] = model.input();
         if channels != 3 {
             bail!("the network is for images of {channels} channels, but pictures have 3; name one for 3 with --model");
@@ -117,18 +120,16 @@ impl Predict {
         Ok(ExitCode::FAILURE)
     }
 
-    /// The network of the weights, and the names of its classes.
-    fn network(&self, weights: &Weights) -> anyhow::Result<(Sequential, Vec<String>)> {
+    /// Names of the classes of `model`: those asked for, else those in the weights file, else numbers.
+    fn class_names(&self, weights: &Weights, model: &Sequential) -> anyhow::Result<Vec<String>> {
         let named = match &self.classes {
             Some(source) => class_names(source)?,
             None => weights.class_names.clone(),
         };
-        let classes = if named.is_empty() { CIFAR10.class_names.len() } else { named.len() };
-        let model = self.model.of_weights_alone(weights, classes)?;
         let classes = model.classes().map_err(wgrad::Error::from)?;
         match named.len() {
-            0 => Ok((model, (0..classes).map(|class| format!("class {class}")).collect())),
-            names if names == classes => Ok((model, named)),
+            0 => Ok((0..classes).map(|class| format!("class {class}")).collect()),
+            names if names == classes => Ok(named),
             names => {
                 bail!("there are names for {names} classes, but the network has {classes}; name as many with --classes")
             }
@@ -148,14 +149,15 @@ impl Predict {
             return Ok(lines);
         }
         let gpu = executor.gpu().clone();
-        let logits = gpu.block_on(executor.logits(batch))?;
-        for (path, logits) in paths.iter().zip(logits.chunks_exact(class_names.len())) {
+        let predictions = Predictions::new(class_names.len(), gpu.block_on(executor.logits(batch))?);
+        for (i, path) in paths.iter().enumerate() {
             let path = path.to_string_lossy();
-            if !logits.iter().all(|logit| logit.is_finite()) {
+            if !predictions.logits(i).iter().all(|logit| logit.is_finite()) {
                 bail!("the network's output for {path} is not finite; train again with a smaller --learning-rate");
             }
-            let top = most_probable(logits, self.top_k);
-            let top = top.into_iter().map(|(class, probability)| (class_names[class].as_str(), probability));
+            let probabilities = predictions.probabilities(i);
+            let top = predictions.top(i, self.top_k).into_iter();
+            let top = top.map(|class| (class_names[class].as_str(), probabilities[class]));
             if self.json {
                 let top = top.map(|(class, probability)| ClassProbability { class, probability }).collect();
                 lines += &serde_json::to_string(&Prediction { path: &path, top })?;
@@ -201,17 +203,6 @@ fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The `k` most probable classes and their probabilities, the softmax of `logits`; all where there are fewer.
-fn most_probable(logits: &[f32], k: usize) -> Vec<(usize, f64)> {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f64> = logits.iter().map(|logit| f64::from(logit - highest).exp()).collect();
-    let sum: f64 = weights.iter().sum();
-    let mut classes: Vec<usize> = (0..logits.len()).collect();
-    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-    classes.truncate(k);
-    classes.into_iter().map(|class| (class, weights[class] / sum)).collect()
-}
-
 /// A bar on standard error, where that is a terminal and there are more pictures than a batch.
 fn progress(pictures: usize, batch_size: usize) -> ProgressBar {
     if pictures <= batch_size {
@@ -222,19 +213,4 @@ fn progress(pictures: usize, batch_size: usize) -> ProgressBar {
         bar.set_style(style.progress_chars("━━─"));
     }
     bar
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_most_probable_come_first_and_of_equals_the_first() {
-        let top = most_probable(&[1.0, 3.0, 1.0, -200.0, 2.0], 4);
-        assert_eq!(top.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [1, 4, 0, 2]);
-        let sum = 1.0 + (-1.0_f64).exp() + 2.0 * (-2.0_f64).exp();
-        assert!((top[0].1 - 1.0 / sum).abs() < 1e-12 && top[2].1 == top[3].1);
-        let all: f64 = most_probable(&[700.0, -700.0, 699.0], 9).iter().map(|(_, probability)| probability).sum();
-        assert!((all - 1.0).abs() < 1e-12);
-    }
 }

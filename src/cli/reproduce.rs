@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use clap::{Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
 use wgrad::report::{to_html, to_markdown};
-use wgrad::train::{Ending, Evaluation, HistoryRow, OutputDir};
+use wgrad::train::{Ending, History, OutputDir};
 
 use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
@@ -141,18 +141,11 @@ fn is_made_by(directory: &Path, command: &[String]) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// What `history.json` says, as far as it is needed here.
-#[derive(Deserialize)]
-struct History {
-    epochs: Vec<HistoryRow>,
-    evaluation: Option<Evaluation>,
-}
-
 fn finished(directory: &Path) -> anyhow::Result<Run> {
     let path = directory.join("history.json");
     let wrong = |error: String| anyhow!("{}: {error}; delete {} to run again", path.display(), directory.display());
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-    let History { epochs, evaluation } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let History { epochs, evaluation, .. } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let evaluation = evaluation.ok_or_else(|| wrong("the run is not finished".into()))?;
     Ok(Run {
         train_accuracy: epochs.iter().map(|row| row.accuracy).collect(),

@@ -10,7 +10,7 @@ use crate::model::ModelError;
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// A file of weights can't be read.
-    #[error("cannot read {}: {source}; name the weights.safetensors of a finished run", path.display())]
+    #[error("cannot read {}: {source}; name a file of weights, such as the weights.safetensors of a run", path.display())]
     Read {
         /// The file.
         path: PathBuf,

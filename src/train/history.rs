@@ -52,7 +52,7 @@ pub struct HistoryRow {
 }
 
 /// Rows of the finished epochs; as an observer, it collects them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// Name of the data set.
     pub dataset: String,

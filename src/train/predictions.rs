@@ -111,6 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn the_most_probable_come_first_and_of_equals_the_first() {
+        let predictions = Predictions::new(5, vec![1.0, 3.0, 1.0, -200.0, 2.0]);
+        assert_eq!(predictions.top(0, 4), [1, 4, 0, 2]);
+        let probabilities = predictions.probabilities(0);
+        let sum = 1.0 + (-1.0_f64).exp() + 2.0 * (-2.0_f64).exp();
+        assert!((probabilities[1] - 1.0 / sum).abs() < 1e-12 && probabilities[0] == probabilities[2]);
+        let all: f64 = Predictions::new(3, vec![700.0, -700.0, 699.0]).probabilities(0).iter().sum();
+        assert!((all - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
     fn large_logits_do_not_overflow() {
         let probabilities = Predictions::new(2, vec![1e30, -1e30]).probabilities(0);
         assert_eq!(probabilities, [1.0, 0.0]);
