@@ -157,7 +157,7 @@ impl DatasetCost {
         Trainer::new(&mut self.executor, &self.dataset, 0, &AtomicBool::new(false))
             .steps_per_submit(Some(self.steps_per_submit))
             .observe(&mut history)
-            .fit(1..=1)?;
+            .fit(1)?;
         self.rates.extend(history.epochs.iter().map(|epoch| epoch.images_per_second));
         Ok(())
     }

@@ -36,7 +36,7 @@ units = "classes"
 
 /// Every option at once.
 const EVERYTHING: &str = "--lr-schedule one-cycle:0.01 --augment flip,crop:4,cutout:8 --weight-decay 0.004 \
-                          --label-smoothing 0.1 --early-stopping 3 --monitor val_accuracy --checkpoint both";
+                          --label-smoothing 0.1 --early-stopping 3 --monitor val_accuracy --keep-weights both";
 
 fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -63,7 +63,7 @@ fn column(out: &TempDir, name: &str) -> Vec<f64> {
 #[test]
 fn early_stopping_ends_with_the_best_weights() {
     let out = dir();
-    let arguments = "--limit 320 --epochs 40 --learning-rate 0.05 --early-stopping 2 --checkpoint both";
+    let arguments = "--limit 320 --epochs 40 --learning-rate 0.05 --early-stopping 2 --keep-weights both";
     let text = train_small(&out, arguments);
     let losses = column(&out, "val_loss");
     let best = (1..losses.len()).fold(0, |best, i| if losses[i] < losses[best] { i } else { best });
@@ -95,9 +95,9 @@ fn early_stopping_ends_with_the_best_weights() {
 fn checkpoints_are_those_asked_for() {
     for (choice, files) in [
         ("", &["best"][..]),
-        ("--checkpoint last", &["last"]),
-        ("--checkpoint none", &[]),
-        ("--checkpoint both", &["best", "last"]),
+        ("--keep-weights last", &["last"]),
+        ("--keep-weights none", &[]),
+        ("--keep-weights both", &["best", "last"]),
     ] {
         let out = dir();
         let text = train_small(&out, &format!("--limit 64 --epochs 1 {choice}"));
@@ -246,7 +246,7 @@ fn wrong_values_are_refused_and_the_right_ones_named() {
         ("--lr-schedule step:0.5@many", ["`many`", "1 or more"]),
         ("--augment rotate", ["`rotate`", "flip, crop:PIXELS or cutout:PIXELS"]),
         ("--monitor loss", ["val_loss", "val_accuracy"]),
-        ("--checkpoint all", ["best, last, both, none", "--checkpoint"]),
+        ("--keep-weights all", ["best, last, both, none", "--keep-weights"]),
     ] {
         let output = train(out.path(), arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments}");
@@ -261,7 +261,7 @@ fn wrong_values_are_refused_and_the_right_ones_named() {
 fn a_checkpoint_that_can_not_be_written_is_an_error() {
     let out = dir();
     let place = out.path().join("run");
-    let (child, reader) = spawn_until(&mut train(&place, "--limit 64 --epochs 1000 --checkpoint last"), "Epoch 2/");
+    let (child, reader) = spawn_until(&mut train(&place, "--limit 64 --epochs 1000 --keep-weights last"), "Epoch 2/");
     let kept = Weights::read(&place.join("last.safetensors")).unwrap();
     assert_eq!(kept.tensors.len(), 10);
     // No file can be made in a directory that is gone.

@@ -356,7 +356,7 @@ mod full_disks {
         let Some(disk) = SmallDisk::new("4m") else { return };
         let path = disk.0.path();
         fs::write(path.join("weights.safetensors"), b"good").unwrap();
-        let (child, _reader) = spawn_until(&mut train(path, "--limit 640 --epochs 1 --checkpoint none"), "Epoch 1/");
+        let (child, _reader) = spawn_until(&mut train(path, "--limit 640 --epochs 1 --keep-weights none"), "Epoch 1/");
         let mut filler = File::create(path.join("filler")).unwrap();
         let full = io::copy(&mut io::repeat(0), &mut filler).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::StorageFull);

@@ -2,7 +2,7 @@
 
 use wgrad::data::Dataset;
 use wgrad::model::Sequential;
-use wgrad::train::{Checkpoint, CheckpointChoice, EarlyStopping, OutputDir, Trainer, TrainingConfig};
+use wgrad::train::{EarlyStopping, EpochWeights, KeptWeights, OutputDir, Trainer, TrainingConfig};
 
 use super::say;
 
@@ -10,18 +10,18 @@ use super::say;
 pub struct Callbacks<'a> {
     config: &'a TrainingConfig,
     early_stopping: Option<EarlyStopping>,
-    checkpoint: Option<Checkpoint<'a>>,
+    epoch_weights: Option<EpochWeights<'a>>,
 }
 
 impl<'a> Callbacks<'a> {
     /// Those of `config`, for a training of `model` on `dataset` whose files go into `out`.
     pub fn new(config: &'a TrainingConfig, out: &'a OutputDir, model: &Sequential, dataset: &Dataset) -> Self {
-        let (choice, monitor) = (config.checkpoint, config.monitor);
-        let checkpoint = || Checkpoint::new(choice, monitor, out, model, &dataset.class_names);
+        let (choice, monitor) = (config.kept_weights, config.monitor);
+        let epoch_weights = || EpochWeights::new(choice, monitor, out, model, &dataset.class_names);
         Self {
             config,
             early_stopping: config.early_stopping.map(|patience| EarlyStopping::new(monitor, patience)),
-            checkpoint: (choice != CheckpointChoice::None).then(checkpoint),
+            epoch_weights: (choice != KeptWeights::None).then(epoch_weights),
         }
     }
 
@@ -31,8 +31,8 @@ impl<'a> Callbacks<'a> {
         if let Some(early_stopping) = &mut self.early_stopping {
             trainer = trainer.observe(early_stopping);
         }
-        if let Some(checkpoint) = &mut self.checkpoint {
-            trainer = trainer.observe(checkpoint);
+        if let Some(epoch_weights) = &mut self.epoch_weights {
+            trainer = trainer.observe(epoch_weights);
         }
         trainer
     }
@@ -47,7 +47,7 @@ impl<'a> Callbacks<'a> {
                 say(&format!("Restoring model weights from the end of the best epoch: {epoch}."));
             }
         }
-        if let Some(epoch) = self.checkpoint.as_ref().and_then(Checkpoint::best_epoch) {
+        if let Some(epoch) = self.epoch_weights.as_ref().and_then(EpochWeights::best_epoch) {
             say(&format!("best.safetensors has the weights of epoch {epoch}, the best by {}", self.config.monitor));
         }
     }

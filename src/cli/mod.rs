@@ -3,6 +3,7 @@
 mod callbacks;
 mod devices;
 mod eval;
+mod exit_code;
 mod experiments;
 mod export;
 mod import;
@@ -16,6 +17,7 @@ mod profile;
 mod report;
 mod reproduce;
 mod reproduction_report;
+mod resume;
 mod summary;
 mod train;
 mod training_options;
@@ -24,15 +26,15 @@ mod tuning;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use wgrad::report::units;
 
-/// Exit code after Ctrl-C, as shells count it.
-const INTERRUPTED: u8 = 130;
+use exit_code::INTERRUPTED;
+pub use exit_code::of as exit_code;
 
 /// Trains convolutional networks on any GPU through WebGPU.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = exit_code::TABLE)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -65,8 +67,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
     // wgpu and naga report to wgrad as errors; what they log besides is about the driver.
     let filter = "warn,wgpu=error,wgpu_core=error,wgpu_hal=off,naga=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
-    match Cli::parse().command {
-        Command::Train(train) => train.run(),
+    let matches = Cli::command().get_matches();
+    match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+        // What was given counts where a run goes on.
+        Command::Train(_) => train::run(matches.subcommand_matches("train").unwrap_or(&matches)),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
         Command::Reproduce(reproduce) => reproduce.run(),

@@ -9,6 +9,8 @@ use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
 use wgrad::model::{ModelError, NamedTensor, Sequential};
 
+use super::resume::RunSettings;
+
 /// Which network.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
@@ -84,7 +86,8 @@ pub struct StartOptions {
 pub struct Start {
     /// The network.
     pub model: Sequential,
-    weights: Option<(PathBuf, Vec<NamedTensor>)>,
+    from: Option<PathBuf>,
+    weights: Vec<NamedTensor>,
     /// Layers that were put on top.
     appended: Vec<String>,
 }
@@ -104,20 +107,28 @@ impl StartOptions {
         model.check_data(input, classes).map_err(wgrad::Error::from)?;
         let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
         let model = model.freeze(&self.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
-        let weights = self.from.clone().zip(weights.map(|weights| weights.tensors));
-        Ok(Start { model, weights, appended })
+        let weights = weights.map(|weights| weights.tensors).unwrap_or_default();
+        Ok(Start { model, from: self.from.clone(), weights, appended })
     }
 }
 
 impl Start {
+    /// The network of a run that goes on: its weights are in the checkpoint.
+    pub fn resumed(settings: &RunSettings) -> anyhow::Result<Self> {
+        let model = Sequential::from_toml(&settings.model, None).map_err(wgrad::Error::from)?;
+        let from = settings.from.as_ref().map(PathBuf::from);
+        Ok(Self { model, from, weights: Vec::new(), appended: Vec::new() })
+    }
+
     /// The file of the weights that it starts from.
     pub fn from(&self) -> Option<String> {
-        self.weights.as_ref().map(|(path, _)| path.display().to_string())
+        self.from.as_ref().map(|path| path.display().to_string())
     }
 
     /// Gives the network the weights that it starts from.
     pub fn load(self, executor: &mut Executor) -> anyhow::Result<()> {
-        let Some((path, mut tensors)) = self.weights else { return Ok(()) };
+        let (Some(path), false) = (&self.from, self.weights.is_empty()) else { return Ok(()) };
+        let mut tensors = self.weights;
         let gpu = executor.gpu().clone();
         let new = gpu.block_on(executor.parameters())?;
         let layer = |tensor: &NamedTensor| tensor.name.split('/').next().map(String::from);

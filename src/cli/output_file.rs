@@ -13,7 +13,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.with_context(|| format!("{} names no file to write", path.display()))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = OutputDir::create(folder, 0).and_then(|folder| folder.write(&[(name, bytes)]));
+    let written = OutputDir::shared(folder).and_then(|folder| folder.write(&[(name, bytes)]));
     written.map_err(|error| match error {
         TrainError::Write { path, source } => {
             anyhow!("cannot write {}: {source}; check its permissions and the free space", path.display())

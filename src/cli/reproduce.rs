@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
-use clap::{Args, Command, FromArgMatches};
+use clap::{Args, Command};
 use serde::{Deserialize, Serialize};
 use wgrad::report::{to_html, to_markdown};
-use wgrad::train::{Ending, History, OutputDir};
+use wgrad::train::{Checkpoints, Ending, History, OutputDir};
 
 use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
 use super::reproduction_report::{KerasRuns, ReproductionReport, Run};
-use super::train::Train;
+use super::train::{self, Train};
 use super::{INTERRUPTED, note, say};
 
 /// Says by which command a directory's run was made, once it is whole.
@@ -67,8 +67,8 @@ impl Reproduce {
                 if !is_made_by(&directory, &command)? {
                     let (name, words) = (experiment.name, command.join(" "));
                     say(&format!("\n{name}, run {} of {}: wgrad {words}", run + 1, self.runs));
-                    if train(&command)? == Ending::Interrupted {
-                        note("interrupted; the same command goes on with this experiment");
+                    if train(&command, &directory)? == Ending::Interrupted {
+                        note("interrupted; the same command goes on from here");
                         return Ok(INTERRUPTED.into());
                     }
                     let made = serde_json::to_string_pretty(&Made { command })?;
@@ -122,10 +122,13 @@ impl Reproduce {
     }
 }
 
-/// Runs a command of `wgrad train`.
-fn train(command: &[String]) -> anyhow::Result<Ending> {
-    let matches = Train::augment_args(Command::new("train")).try_get_matches_from(command)?;
-    Train::from_arg_matches(&matches)?.train()
+/// Runs a command of `wgrad train`, or goes on with it where it was stopped.
+fn train(command: &[String], directory: &Path) -> anyhow::Result<Ending> {
+    let mut words = command.to_vec();
+    if Checkpoints::newest(directory).is_ok_and(|(checkpoint, _)| checkpoint.is_some()) {
+        words.extend(["--resume".to_owned(), directory.display().to_string()]);
+    }
+    train::train(&Train::augment_args(Command::new("train")).try_get_matches_from(words)?)
 }
 
 /// Whether the directory holds the whole run of a command.

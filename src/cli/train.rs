@@ -1,33 +1,37 @@
 //! `wgrad train`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches};
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
 use wgrad::train::{
-    Ending, History, LearningRateSchedule, OutputDir, Phase, Progress, RunConfig, TensorBoard, Timeline, Trainer,
-    evaluate, evaluation_line,
+    CheckpointInterval, Checkpoints, Ending, EpochWeights, History, LearningRateSchedule, OutputDir, Phase, Progress,
+    RunConfig, TensorBoard, Timeline, TrainError, Trainer, evaluate, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
 use super::layer_table::layer_table;
-use super::model_options::StartOptions;
+use super::model_options::{Start, StartOptions};
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
+use super::resume::{Resumed, RunSettings};
 use super::training_options::TrainingOptions;
 use super::tuning;
 use super::{INTERRUPTED, note, say, units};
 
 /// Bytes that history and settings take, generously.
 const ROOM_FOR_TEXT: usize = 1 << 16;
+
+/// Room for checkpoints, in weights: three files, each of parameters, two moments, and the best weights.
+const CHECKPOINTS_IN_WEIGHTS: usize = 12;
 
 /// Options of `wgrad train`.
 #[derive(Debug, Args)]
@@ -62,9 +66,19 @@ pub struct Train {
     /// Training steps submitted together, 1 to 8; as many as a tenth of a second holds if left out
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=8))]
     steps_per_submit: Option<u8>,
-    /// Directory for weights, history and settings; those of an earlier run there are replaced
+    /// Directory for weights, history and settings; those of an earlier run there are replaced, if it was finished
     #[arg(long, value_name = "DIR", default_value = "runs/latest")]
     out: PathBuf,
+    /// Go on with the run in this directory, with its options; `--epochs`, `--out` and others that don't change what is
+    /// computed may be given anew
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Steps, or seconds, after which everything that --resume needs is written: 500, or 60s
+    #[arg(long, value_name = "STEPS|SECONDSs", default_value_t)]
+    checkpoint_every: CheckpointInterval,
+    /// Begin anew where --out has a run that was stopped
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
     /// Measure where the time goes: a table of each dispatch, profile.json, and trace.json for Perfetto
     #[arg(long)]
     profile: bool,
@@ -76,31 +90,50 @@ pub struct Train {
     tensorboard: Option<PathBuf>,
 }
 
+/// Trains as the options of a command say.
+pub fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    Ok(match train(matches)? {
+        Ending::Interrupted => INTERRUPTED.into(),
+        Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
+    })
+}
+
+/// As [`run`]; says how it ended.
+pub fn train(matches: &ArgMatches) -> anyhow::Result<Ending> {
+    let Some(directory) = matches.get_one::<PathBuf>("resume") else {
+        return Train::from_arg_matches(matches)?.train(matches, None);
+    };
+    let (resumed, matches) = Resumed::open(directory, matches)?;
+    Train::from_arg_matches(&matches)?.train(&matches, Some(resumed))
+}
+
 impl Train {
     /// Trains, evaluates and writes the files.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(match self.train()? {
-            Ending::Interrupted => INTERRUPTED.into(),
-            Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
-        })
-    }
-
-    /// As [`Train::run`]; says how it ended.
-    pub fn train(self) -> anyhow::Result<Ending> {
+    fn train(self, matches: &ArgMatches, resumed: Option<Resumed>) -> anyhow::Result<Ending> {
         let batch_size = self.check()?;
         let dataset = self.limited(self.data.open()?)?;
         self.training.check_images(dataset.image_shape)?;
         let gpu = Arc::new(self.device.open()?);
-        let start = self.start.open(dataset.image_shape, dataset.class_names.len())?;
+        let start = match &resumed {
+            Some(resumed) => {
+                resumed.check_data(&dataset)?;
+                resumed.compare(&gpu);
+                Start::resumed(&resumed.settings)?
+            }
+            None => self.start.open(dataset.image_shape, dataset.class_names.len())?,
+        };
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
-        let weight_files = 1 + self.training.checkpoint.files();
+        let weight_files = 1 + self.training.keep_weights.files() + CHECKPOINTS_IN_WEIGHTS;
         let epochs = self.epochs as usize;
         let room = weight_files * weight_bytes
             + ROOM_FOR_TEXT
             + if self.profile { ROOM_FOR_PROFILE } else { 0 }
             + if self.no_report { 0 } else { room_for_report(&dataset, epochs) };
+        if resumed.is_none() && !self.overwrite {
+            no_unfinished_run(&self.out)?;
+        }
         let out = OutputDir::create(&self.out, room)?;
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
@@ -114,10 +147,10 @@ impl Train {
             build: self.training.build(),
             ..Options::default()
         };
-        options.build.tuning = if self.tune {
-            tuning::measure(&gpu, &model, &options)?
-        } else {
-            tuning::load(&self.tuning, &gpu, &model, &options)?
+        options.build.tuning = match &resumed {
+            Some(resumed) => tuning::of_run(&resumed.settings.products, &gpu),
+            None if self.tune => tuning::measure(&gpu, &model, &options)?,
+            None => tuning::load(&self.tuning, &gpu, &model, &options)?,
         };
         let stop = stop_on_signals()?;
         let timeline = self.profile.then(|| Timeline::watch(&gpu));
@@ -133,15 +166,29 @@ impl Train {
         let mut progress = Progress::new().learning_rate(schedule != LearningRateSchedule::Constant);
         let mut callbacks = Callbacks::new(&config.training, &out, &model, &dataset);
         let mut tensorboard = self.tensorboard.as_deref().map(TensorBoard::create).transpose()?;
+        let settings = RunSettings::new(&config, matches).to_value()?;
+        match &resumed {
+            Some(resumed) => {
+                let position = &resumed.checkpoint.position;
+                say(&format!("Going on after step {} of epoch {}", position.step, position.epoch));
+                EpochWeights::copy(&resumed.directory, &out)?;
+            }
+            None => Checkpoints::delete(&out)?,
+        }
         let mut trainer = Trainer::new(&mut executor, &dataset, self.seed, stop)
             .steps_per_submit(self.steps_per_submit.map(usize::from))
+            .checkpoints(Checkpoints::new(&out, self.checkpoint_every, settings))
             .observe(&mut progress)
             .observe(&mut history)
             .time(timeline.as_deref());
         if let Some(tensorboard) = &mut tensorboard {
             trainer = trainer.observe(tensorboard);
         }
-        let mut ending = callbacks.observe(trainer).fit(1..=epochs)?;
+        trainer = callbacks.observe(trainer);
+        if let Some(resumed) = resumed {
+            trainer = trainer.resume(resumed.checkpoint)?;
+        }
+        let mut ending = trainer.fit(epochs)?;
         drop(progress);
         callbacks.report(ending == Ending::Interrupted);
         if ending != Ending::Interrupted {
@@ -183,6 +230,16 @@ impl Train {
         }
         Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
     }
+}
+
+/// A run that was stopped is not to be lost because its command is given once more.
+fn no_unfinished_run(out: &Path) -> Result<(), wgrad::Error> {
+    let Ok((Some(checkpoint), _)) = Checkpoints::newest(out) else { return Ok(()) };
+    let position = checkpoint.position;
+    if position.finished || checkpoint.state.updates == 0 {
+        return Ok(());
+    }
+    Err(TrainError::Unfinished { path: out.into(), epoch: position.epoch, step: position.step }.into())
 }
 
 /// A flag that Ctrl-C and a request to terminate set. The second one ends the process, for a step that never does.

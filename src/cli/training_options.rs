@@ -5,7 +5,7 @@ use clap::Args;
 use wgrad::model::BuildOptions;
 use wgrad::ops::Augmentation;
 use wgrad::optim::Adam;
-use wgrad::train::{CheckpointChoice, LearningRateSchedule, Monitor, TrainingConfig};
+use wgrad::train::{KeptWeights, LearningRateSchedule, Monitor, TrainingConfig};
 
 /// How the weights change, what is done to images and labels, and what is done between the epochs.
 #[derive(Debug, Args)]
@@ -29,12 +29,12 @@ pub struct TrainingOptions {
     /// End training after this many epochs that were no better than the best one, and go back to its weights
     #[arg(long, value_name = "EPOCHS")]
     early_stopping: Option<usize>,
-    /// What says which epoch is better, for --early-stopping, --checkpoint and `plateau`
+    /// What says which epoch is better, for --early-stopping, --keep-weights and `plateau`
     #[arg(long, value_enum, value_name = "FIGURE", default_value_t)]
     pub monitor: Monitor,
     /// Weights to keep in the directory of results while training goes on: best.safetensors, last.safetensors
     #[arg(long, value_enum, value_name = "EPOCHS", default_value_t)]
-    pub checkpoint: CheckpointChoice,
+    pub keep_weights: KeptWeights,
 }
 
 impl TrainingOptions {
@@ -89,7 +89,7 @@ impl TrainingOptions {
             learning_rate_schedule: self.lr_schedule.watching(self.monitor),
             early_stopping: self.early_stopping,
             monitor: self.monitor,
-            checkpoint: self.checkpoint,
+            kept_weights: self.keep_weights,
             from,
         }
     }

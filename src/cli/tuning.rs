@@ -81,6 +81,11 @@ pub fn load(source: &str, gpu: &Gpu, model: &Sequential, options: &Options) -> a
     }
 }
 
+/// The choices that a run was begun with, where they run on `gpu`.
+pub fn of_run(products: &Tuning, gpu: &Gpu) -> Tuning {
+    if runs_on(gpu, products).is_ok() { products.clone() } else { Tuning::default() }
+}
+
 /// A cache that can't be used costs speed, not correctness, so it is no more than a warning.
 fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
     let Some(cache) = TuningCache::of_user() else { return Tuning::default() };

@@ -8,7 +8,7 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
+use crate::graph::{Arena, BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
 use crate::ops::MINIBATCH_HEADER;
@@ -77,7 +77,8 @@ pub struct Executor {
     staging: StagingRing,
     readback: ReadbackRing,
     options: Options,
-    updates: u64,
+    /// Training steps encoded so far.
+    pub(super) updates: u64,
     /// Steps that wait to be submitted together.
     encoder: Option<wgpu::CommandEncoder>,
     waiting: usize,
@@ -128,11 +129,12 @@ impl Executor {
     }
 
     fn initialize(&self) {
-        for (place, parameter) in self.graph.parameters().iter().enumerate() {
+        let values = self.graph.parameters().iter().enumerate().map(|(place, parameter)| {
             let mut values = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
             values.resize(parameter.len(), 0.0);
-            self.program.write(&self.graph, &self.train, parameter.weights, &parameter.pad(&values));
-        }
+            values
+        });
+        self.program.write_arena(&self.graph, Arena::Weights, &values.collect::<Vec<_>>());
     }
 
     /// The device.
@@ -305,11 +307,7 @@ impl Executor {
     /// What the device reports.
     pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
-        let mut rows = Vec::new();
-        for parameter in self.graph.parameters() {
-            rows.push((parameter, self.program.read(&self.graph, &self.train, parameter.weights).await?));
-        }
-        Ok(named(rows))
+        Ok(named(self.program.read_arena(&self.graph, Arena::Weights).await?))
     }
 
     /// The gradients that the last training step made, named and shaped as the parameters; those of frozen layers are
@@ -327,7 +325,13 @@ impl Executor {
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
     pub fn set_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        let mut weights = Vec::new();
+        self.program.write_arena(&self.graph, Arena::Weights, &self.values(tensors)?);
+        Ok(())
+    }
+
+    /// Kernel and bias of each parameter from `tensors`, which are to be named and shaped as the parameters.
+    pub(super) fn values(&self, tensors: &[NamedTensor]) -> Result<Vec<Vec<f32>>, Error> {
+        let mut all = Vec::new();
         for parameter in self.graph.parameters() {
             let kernel = (format!("{}/kernel", parameter.layer), parameter.kernel_shape.clone());
             let bias = (format!("{}/bias", parameter.layer), vec![parameter.columns()]);
@@ -341,21 +345,18 @@ impl Executor {
                 }
                 values.extend(&tensor.values);
             }
-            weights.push(values);
+            all.push(values);
         }
         let used: usize = self.graph.parameters().iter().map(|parameter| 1 + usize::from(parameter.bias)).sum();
         if used < tensors.len() {
             return Err(Error::Weights(format!("{} tensors belong to no layer of the network", tensors.len() - used)));
         }
-        for (parameter, values) in self.graph.parameters().iter().zip(&weights) {
-            self.program.write(&self.graph, &self.train, parameter.weights, &parameter.pad(values));
-        }
-        Ok(())
+        Ok(all)
     }
 }
 
 /// Kernels and biases from the elements of a tensor like the weights of each parameter.
-fn named(rows: Vec<(&Parameter, Vec<f32>)>) -> Vec<NamedTensor> {
+pub(super) fn named(rows: Vec<(&Parameter, Vec<f32>)>) -> Vec<NamedTensor> {
     let mut tensors = Vec::new();
     for (parameter, rows) in rows {
         let values = parameter.unpad(&rows);

@@ -7,6 +7,7 @@ mod profiler;
 mod program;
 mod readback;
 mod staging;
+mod training_state;
 mod tuner;
 
 pub use ceiling::Ceiling;
@@ -15,4 +16,5 @@ pub use profile::{Ceilings, Profile, StepProfile, Timer};
 pub use profiler::{OnRound, Profiler, Subject};
 pub use program::Program;
 pub use readback::StepMetrics;
+pub use training_state::TrainingState;
 pub use tuner::{TunedProduct, tune};

@@ -184,12 +184,39 @@ impl Program {
     /// Overwrites a tensor.
     pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) {
         let (memory, offset) = self.place(graph, plan, tensor);
-        let shape = &graph.tensor(tensor).shape;
-        let mut padded = vec![0.0; shape.padded_elements()];
-        for (row, values) in padded.chunks_mut(shape.padded_columns()).zip(values.chunks(shape.columns())) {
-            row[..values.len()].copy_from_slice(values);
+        memory.write(&self.gpu, offset, &with_padding(values, &graph.tensor(tensor).shape));
+    }
+
+    /// Overwrites what an arena holds for each parameter, given as kernel and then bias; not for the gradients, which
+    /// may be in parts.
+    pub fn write_arena(&self, graph: &Graph, arena: Arena, values: &[Vec<f32>]) {
+        let memory = &self.memory[&BufferKey::Arena(arena)];
+        for (parameter, values) in graph.parameters().iter().zip(values) {
+            let shape = &graph.tensor(parameter.weights).shape;
+            memory.write(&self.gpu, parameter.offset as u64 * 4, &with_padding(&parameter.pad(values), shape));
         }
-        memory.write(&self.gpu, offset, &padded);
+    }
+
+    /// Reads an arena in one copy: each parameter, and its elements there, like those of its weights; not for the
+    /// gradients.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_arena<'g>(
+        &self,
+        graph: &'g Graph,
+        arena: Arena,
+    ) -> Result<Vec<(&'g Parameter, Vec<f32>)>, GpuError> {
+        if graph.parameters().is_empty() {
+            return Ok(Vec::new());
+        }
+        let memory = &self.memory[&BufferKey::Arena(arena)];
+        let floats = memory.read(&self.gpu, 0, graph.arena_len() as u64 * 4).await?;
+        let elements = |parameter: &Parameter| {
+            let shape = &graph.tensor(parameter.weights).shape;
+            without_padding(&floats[parameter.offset..parameter.offset + shape.padded_elements()], shape)
+        };
+        Ok(graph.parameters().iter().map(|parameter| (parameter, elements(parameter))).collect())
     }
 
     /// Reads a tensor that the plan kept.
@@ -230,6 +257,15 @@ impl Program {
         }
         Ok(gradients)
     }
+}
+
+/// Rows as they are in memory, filled up with zeros.
+fn with_padding(values: &[f32], shape: &Shape) -> Vec<f32> {
+    let mut padded = vec![0.0; shape.padded_elements()];
+    for (row, values) in padded.chunks_mut(shape.padded_columns()).zip(values.chunks(shape.columns())) {
+        row[..values.len()].copy_from_slice(values);
+    }
+    padded
 }
 
 /// Rows as they are in memory, without what fills them up.

@@ -1,96 +1,225 @@
-//! Weights of finished epochs as files.
+//! All that a training needs to go on as if it had never stopped, as a file.
 
-use std::ops::ControlFlow;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-use clap::ValueEnum;
-use serde::Serialize;
+use ::safetensors::tensor::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use super::monitor::Best;
-use super::{HistoryRow, Monitor, Observer, OutputDir};
-use crate::Error;
-use crate::exchange::Weights;
-use crate::exec::Executor;
-use crate::model::Sequential;
+use super::Position;
+use crate::exec::TrainingState;
+use crate::model::NamedTensor;
 
-/// Name of the file with the weights of the best epoch.
-const BEST: &str = "best.safetensors";
+/// Key of the file's metadata: one, because the format leaves their order open.
+const METADATA: &str = "wgrad";
 
-/// Name of the file with the weights of the last epoch.
-const LAST: &str = "last.safetensors";
+/// Changes when older programs could no longer read the file.
+const VERSION: u32 = 1;
 
-/// Which epochs' weights are kept while training goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckpointChoice {
-    /// Those of the best epoch, in best.safetensors
-    #[default]
-    Best,
-    /// Those of the last epoch, in last.safetensors
-    Last,
-    /// Both
-    Both,
-    /// None
-    None,
+/// Name and bytes of the checksum: the format stores the type of the smallest alignment last, so it ends the file.
+const CHECKSUM: &str = "sha256";
+const CHECKSUM_LEN: usize = 32;
+
+/// What the names of tensors start with.
+const PARAMETER: &str = "parameter/";
+const FIRST_MOMENT: &str = "first_moment/";
+const SECOND_MOMENT: &str = "second_moment/";
+const KEPT: &str = "kept/";
+
+/// A training between two of its steps.
+///
+/// As a file, it is safetensors: `parameter/`, `first_moment/`, `second_moment/` and `kept/` with Keras's names behind,
+/// the rest as JSON in the metadata, and the SHA-256 of everything before as the last 32 bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// What the training was begun with, for whom it may concern.
+    pub settings: Value,
+    /// How far it has come.
+    pub position: Position,
+    /// Parameters and optimizer.
+    pub state: TrainingState,
+    /// What its observers keep: see [`Observer::kept`](super::Observer::kept).
+    pub kept: Vec<NamedTensor>,
 }
 
-impl CheckpointChoice {
-    /// Most files that it keeps.
-    pub fn files(self) -> usize {
-        match self {
-            Self::Best | Self::Last => 1,
-            Self::Both => 2,
-            Self::None => 0,
+#[derive(Serialize, Deserialize)]
+struct Metadata<'a> {
+    version: u32,
+    updates: u64,
+    position: Cow<'a, Position>,
+    settings: Cow<'a, Value>,
+}
+
+struct Data<'a> {
+    dtype: Dtype,
+    shape: Cow<'a, [usize]>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl View for Data<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Checkpoint {
+    /// The contents of its file; equal checkpoints give equal bytes.
+    ///
+    /// # Errors
+    /// The reason, where a tensor's shape and elements don't agree.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let Self { settings, position, state, kept } = self;
+        let mut tensors = Vec::new();
+        for (start, group) in [
+            (PARAMETER, &state.parameters),
+            (FIRST_MOMENT, &state.first_moments),
+            (SECOND_MOMENT, &state.second_moments),
+            (KEPT, kept),
+        ] {
+            for NamedTensor { name, shape, values } in group {
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let data = Data { dtype: Dtype::F32, shape: Cow::Borrowed(shape), bytes: Cow::Owned(bytes) };
+                tensors.push((format!("{start}{name}"), data));
+            }
         }
-    }
-}
-
-/// Writes weights after epochs: Keras's `ModelCheckpoint`.
-#[derive(Debug)]
-pub struct Checkpoint<'a> {
-    choice: CheckpointChoice,
-    best: Best,
-    out: &'a OutputDir,
-    /// What every file holds besides the tensors.
-    weights: Weights,
-}
-
-impl<'a> Checkpoint<'a> {
-    /// Writes what `choice` says into `out`, with the network and the names of its classes; `monitor` says which epoch
-    /// is the best.
-    pub fn new(
-        choice: CheckpointChoice,
-        monitor: Monitor,
-        out: &'a OutputDir,
-        model: &Sequential,
-        class_names: &[String],
-    ) -> Self {
-        let weights = Weights { tensors: Vec::new(), model: Some(model.clone()), class_names: class_names.to_vec() };
-        Self { choice, best: Best::new(monitor), out, weights }
-    }
-
-    /// Number of the epoch whose weights `best.safetensors` has.
-    pub fn best_epoch(&self) -> Option<usize> {
-        let keeps_best = matches!(self.choice, CheckpointChoice::Best | CheckpointChoice::Both);
-        self.best.epoch().filter(|_| keeps_best)
-    }
-}
-
-impl Observer for Checkpoint<'_> {
-    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
-        let is_best = self.best.is_beaten_by(row);
-        let names: &[&str] = match (self.choice, is_best) {
-            (CheckpointChoice::Both, true) => &[BEST, LAST],
-            (CheckpointChoice::Best, true) => &[BEST],
-            (CheckpointChoice::Last, _) | (CheckpointChoice::Both, false) => &[LAST],
-            (CheckpointChoice::Best, false) | (CheckpointChoice::None, _) => &[],
+        let zeros = Data { dtype: Dtype::U8, shape: vec![CHECKSUM_LEN].into(), bytes: vec![0; CHECKSUM_LEN].into() };
+        tensors.push((CHECKSUM.into(), zeros));
+        let metadata = Metadata {
+            version: VERSION,
+            updates: state.updates,
+            position: Cow::Borrowed(position),
+            settings: Cow::Borrowed(settings),
         };
-        if !names.is_empty() {
-            let gpu = executor.gpu().clone();
-            self.weights.tensors = gpu.block_on(executor.parameters())?;
-            let bytes = self.weights.to_bytes()?;
-            let files: Vec<(&str, &[u8])> = names.iter().map(|name| (*name, bytes.as_slice())).collect();
-            self.out.write(&files)?;
+        let metadata = serde_json::to_string(&metadata).map_err(|error| error.to_string())?;
+        let metadata = HashMap::from([(METADATA.to_owned(), metadata)]);
+        let mut bytes = ::safetensors::serialize(tensors, Some(metadata)).map_err(|error| error.to_string())?;
+        let end = bytes.len().saturating_sub(CHECKSUM_LEN);
+        let checksum = Sha256::digest(&bytes[..end]);
+        bytes[end..].copy_from_slice(&checksum);
+        Ok(bytes)
+    }
+
+    /// Reads the contents of a file.
+    ///
+    /// # Errors
+    /// The reason, where they are cut short, changed, or something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let end = bytes.len().saturating_sub(CHECKSUM_LEN);
+        if Sha256::digest(&bytes[..end])[..] != bytes[end..] {
+            return Err("it is cut short or changed: its checksum does not fit".into());
         }
-        Ok(ControlFlow::Continue(()))
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
+        let text = text.ok_or("it has no metadata of wgrad")?;
+        let Metadata { version, updates, position, settings } =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if version != VERSION {
+            return Err(format!("its version is {version}, but this wgrad reads {VERSION}"));
+        }
+        let (position, settings) = (position.into_owned(), settings.into_owned());
+        let state = TrainingState { updates, ..TrainingState::default() };
+        let mut checkpoint = Self { settings, position, state, kept: Vec::new() };
+        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        for (name, view) in file.iter() {
+            let state = &mut checkpoint.state;
+            let groups = [
+                (PARAMETER, &mut state.parameters),
+                (FIRST_MOMENT, &mut state.first_moments),
+                (SECOND_MOMENT, &mut state.second_moments),
+                (KEPT, &mut checkpoint.kept),
+            ];
+            let mut found = groups.into_iter().filter_map(|(start, group)| Some((name.strip_prefix(start)?, group)));
+            match found.next() {
+                Some((name, group)) if view.dtype() == Dtype::F32 => {
+                    let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+                    group.push(NamedTensor { name: name.into(), shape: view.shape().to_vec(), values });
+                }
+                _ if name == CHECKSUM => {}
+                _ => return Err(format!("it has a tensor `{name}`, which no checkpoint has")),
+            }
+        }
+        // The library gives them in any order.
+        let Self { state: TrainingState { parameters, first_moments, second_moments, .. }, kept, .. } = &mut checkpoint;
+        for group in [parameters, first_moments, second_moments, kept] {
+            group.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{HistoryRow, Measured};
+
+    fn checkpoint() -> Checkpoint {
+        let tensors = |first: f32| {
+            vec![
+                NamedTensor { name: "dense/bias".into(), shape: vec![2], values: vec![first, f32::MIN_POSITIVE] },
+                NamedTensor { name: "dense/kernel".into(), shape: vec![1, 2], values: vec![-0.0, f32::NAN] },
+            ]
+        };
+        let row = HistoryRow { epoch: 1, loss: 0.1 + 0.2, val_loss: 1.0 / 3.0, seconds: 1e-7, ..HistoryRow::default() };
+        Checkpoint {
+            settings: serde_json::json!({ "options": { "epochs": "3" } }),
+            position: Position {
+                step: 5,
+                measured: Measured::default(),
+                seconds: std::f64::consts::PI,
+                ..Position::after(vec![row])
+            },
+            state: TrainingState {
+                updates: u64::MAX - 1,
+                parameters: tensors(1.0),
+                first_moments: tensors(2.0),
+                second_moments: tensors(3.0),
+            },
+            kept: tensors(4.0),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_to_the_last_bit() {
+        let bytes = checkpoint().to_bytes().unwrap();
+        assert_eq!(bytes, checkpoint().to_bytes().unwrap());
+        let read = Checkpoint::from_bytes(&bytes).unwrap();
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        assert_eq!(read.position, checkpoint().position);
+        assert_eq!(read.state.updates, u64::MAX - 1);
+        assert_eq!(read.kept[0], checkpoint().kept[0]);
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_is_an_error() {
+        let bytes = checkpoint().to_bytes().unwrap();
+        for len in 0..bytes.len() {
+            Checkpoint::from_bytes(&bytes[..len]).unwrap_err();
+        }
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1 << (place % 8);
+            Checkpoint::from_bytes(&changed).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn other_files_with_a_checksum_are_errors() {
+        let mut checksummed = b"{}".to_vec();
+        checksummed.extend(Sha256::digest(b"{}"));
+        Checkpoint::from_bytes(&checksummed).unwrap_err();
     }
 }

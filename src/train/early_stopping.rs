@@ -8,6 +8,9 @@ use crate::Error;
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
+/// What the names of the best weights start with in a checkpoint.
+const KEPT: &str = "early_stopping/";
+
 /// Ends training after some epochs that were no better than the best, whose weights the network has in the end: Keras's
 /// `EarlyStopping` with `restore_best_weights=True`.
 #[derive(Clone, Debug)]
@@ -34,22 +37,41 @@ impl EarlyStopping {
     pub fn best_epoch(&self) -> Option<usize> {
         self.best.epoch()
     }
-}
 
-impl Observer for EarlyStopping {
-    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    /// Whether `row` is the best so far, and whether training goes on.
+    fn judge(&mut self, row: &HistoryRow) -> (bool, ControlFlow<()>) {
         if self.best.is_beaten_by(row) {
             self.waited = 0;
-            let gpu = executor.gpu().clone();
-            self.weights = gpu.block_on(executor.parameters())?;
-            return Ok(ControlFlow::Continue(()));
+            return (true, ControlFlow::Continue(()));
         }
         self.waited += 1;
         if self.waited < self.patience {
-            return Ok(ControlFlow::Continue(()));
+            return (false, ControlFlow::Continue(()));
         }
         self.stopped = Some(row.epoch);
-        Ok(ControlFlow::Break(()))
+        (false, ControlFlow::Break(()))
+    }
+}
+
+impl Observer for EarlyStopping {
+    fn on_resume(&mut self, history: &[HistoryRow], kept: &[NamedTensor]) -> ControlFlow<()> {
+        let own = kept.iter().filter_map(|tensor| Some((tensor.name.strip_prefix(KEPT)?, tensor)));
+        self.weights = own.map(|(name, tensor)| NamedTensor { name: name.into(), ..tensor.clone() }).collect();
+        history.iter().try_for_each(|row| self.judge(row).1)
+    }
+
+    fn kept(&self) -> Vec<NamedTensor> {
+        let kept = |tensor: &NamedTensor| NamedTensor { name: format!("{KEPT}{}", tensor.name), ..tensor.clone() };
+        self.weights.iter().map(kept).collect()
+    }
+
+    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+        let (is_best, flow) = self.judge(row);
+        if is_best {
+            let gpu = executor.gpu().clone();
+            self.weights = gpu.block_on(executor.parameters())?;
+        }
+        Ok(flow)
     }
 
     fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), Error> {

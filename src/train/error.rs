@@ -50,6 +50,41 @@ pub enum TrainError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another process works in the directory of a run.
+    #[error("{} is in use by another wgrad; wait for it, or name another directory with --out", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run's directory has no checkpoint.
+    #[error("{} has no checkpoint; name the directory of a run, or train without --resume", path.display())]
+    NoCheckpoint {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run's directory has a run that is not finished.
+    #[error(
+        "{} has a run that was stopped in epoch {epoch}, step {step}; `wgrad train --resume {}` goes on with it, --overwrite \
+         begins anew, and --out names another directory",
+        path.display(),
+        path.display()
+    )]
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+        /// Epoch, counted from 1.
+        epoch: usize,
+        /// Steps of it that were done.
+        step: usize,
+    },
+    /// A checkpoint can't be read.
+    #[error("checkpoint {} can't be used: {reason}; begin anew, or put a copy of it in its place", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file of measured choices can't be used.
     #[error("{} is ignored: {reason}; `wgrad tune` writes it anew", path.display())]
     TuningCache {

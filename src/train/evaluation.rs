@@ -16,7 +16,7 @@ use crate::exec::{Executor, StepMetrics};
 pub(super) const DEPTH: usize = 2;
 
 /// Metrics summed over images, so that a short last batch counts for what it holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Steps.
     pub steps: usize,

@@ -1,12 +1,14 @@
 //! How long the gradient is.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::NamedTensor;
 
 /// Updates of an epoch whose gradients are read: reading waits for the device, which falls idle meanwhile.
 const SAMPLES: usize = 8;
 
 /// L2 norm of the gradient of the loss by all trainable parameters together, for some minibatches of an epoch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct GradientNorm {
     sum_of_squares: f64,
     samples: usize,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Evaluation, Observer};
 use crate::Error;
 use crate::exec::Executor;
+use crate::model::NamedTensor;
 
 /// Columns of `history.csv`, in the order of [`HistoryRow`].
 const COLUMNS: [&str; 11] = [
@@ -92,6 +93,11 @@ impl History {
 }
 
 impl Observer for History {
+    fn on_resume(&mut self, history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
+        self.epochs = history.to_vec();
+        ControlFlow::Continue(())
+    }
+
     fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
         self.epochs.push(*row);
         Ok(ControlFlow::Continue(()))

@@ -1,7 +1,10 @@
 //! Training: the loop over epochs, what it tells to observers, and the files that a run leaves.
 
 mod checkpoint;
+mod checkpoint_interval;
+mod checkpoints;
 mod early_stopping;
+mod epoch_weights;
 mod error;
 mod evaluation;
 mod event_file;
@@ -12,6 +15,7 @@ mod monitor;
 mod observer;
 mod output_dir;
 mod phase;
+mod position;
 mod predictions;
 mod progress;
 mod run_config;
@@ -23,8 +27,11 @@ mod trace;
 mod trainer;
 mod tuning_cache;
 
-pub use checkpoint::{Checkpoint, CheckpointChoice};
+pub use checkpoint::Checkpoint;
+pub use checkpoint_interval::CheckpointInterval;
+pub use checkpoints::Checkpoints;
 pub use early_stopping::EarlyStopping;
+pub use epoch_weights::{EpochWeights, KeptWeights};
 pub use error::TrainError;
 pub use evaluation::{Evaluation, Measured, evaluate};
 pub use history::{History, HistoryRow};
@@ -33,6 +40,7 @@ pub use monitor::Monitor;
 pub use observer::{Epoch, Observer};
 pub use output_dir::OutputDir;
 pub use phase::{Phase, PhaseTotal, Span};
+pub use position::Position;
 pub use predictions::{Predictions, predict_split};
 pub use progress::{Progress, evaluation_line};
 pub use run_config::{AdapterConfig, DatasetConfig, RunConfig, TrainingConfig};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{HistoryRow, Measured};
 use crate::Error;
 use crate::exec::Executor;
+use crate::model::NamedTensor;
 
 /// An epoch that is about to be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub struct Epoch {
 
 /// Follows training. All methods do nothing unless written.
 pub trait Observer {
+    /// Where training goes on from a checkpoint: `history` has the epochs before, and `kept` what all observers had
+    /// kept. [`ControlFlow::Break`] says that training had ended there.
+    fn on_resume(&mut self, _history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Tensors, under names of the observer's own, that a checkpoint is to keep for [`Observer::on_resume`].
+    fn kept(&self) -> Vec<NamedTensor> {
+        Vec::new()
+    }
+
     /// Before the first step of an epoch.
     fn on_epoch_begin(&mut self, _epoch: &Epoch) {}
 

@@ -1,31 +1,62 @@
 //! The directory that a run leaves its files in.
 
-use std::fs;
-use std::io::{self, Write};
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Write};
+
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
 use super::TrainError;
 
+/// What the names of files start with that are not whole yet.
+const PARTIAL: &str = ".partial-";
+
+/// The file that is locked by who works in a run's directory.
+const LOCK: &str = ".lock";
+
 /// A directory whose files are replaced whole, and only once all of them are safely on disk.
 #[derive(Debug)]
 pub struct OutputDir {
     path: PathBuf,
+    /// The system gives it back, however the process ends.
+    _lock: Option<File>,
 }
 
 impl OutputDir {
-    /// Creates `path` if need be, and makes sure that it takes files of `room` bytes in all, by writing as much and
-    /// deleting it again: better before training than after.
+    /// Creates `path` if need be, and keeps other processes from doing so. Makes sure that it takes files of `room` bytes
+    /// in all, by writing as much and deleting it again: better before training than after. Deletes what a killed process
+    /// had not written to its end.
+    ///
+    /// # Errors
+    /// [`TrainError::InUse`], [`TrainError::Write`]
+    pub fn create(path: &Path, room: usize) -> Result<Self, TrainError> {
+        let mut directory = Self::shared(path)?;
+        let failed = |source| TrainError::Write { path: path.into(), source };
+        directory._lock = match lock(&path.join(LOCK)) {
+            Err(TryLockError::WouldBlock) => return Err(TrainError::InUse { path: path.into() }),
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => None,
+            lock => Some(lock.map_err(|error| failed(error.into()))?),
+        };
+        for entry in fs::read_dir(path).map_err(failed)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        directory.stage(&vec![0; room]).map_err(failed)?;
+        Ok(directory)
+    }
+
+    /// Creates `path` if need be; others may write there too.
     ///
     /// # Errors
     /// [`TrainError::Write`]
-    pub fn create(path: &Path, room: usize) -> Result<Self, TrainError> {
-        let directory = Self { path: path.into() };
+    pub fn shared(path: &Path) -> Result<Self, TrainError> {
         let failed = |source| TrainError::Write { path: path.into(), source };
         fs::create_dir_all(path).map_err(failed)?;
-        directory.stage(&vec![0; room]).map_err(failed)?;
-        Ok(directory)
+        Ok(Self { path: path.into(), _lock: None })
     }
 
     /// Its path.
@@ -47,8 +78,13 @@ impl OutputDir {
                 Err(source) => return Err(TrainError::Write { path, source }),
             }
         }
+        let mut folders = BTreeSet::new();
         for (file, path) in staged {
+            folders.extend(path.parent().map(Path::to_path_buf));
             file.persist(&path).map_err(|error| TrainError::Write { path, source: error.error })?;
+        }
+        for path in folders {
+            sync_folder(&path).map_err(|source| TrainError::Write { path, source })?;
         }
         Ok(())
     }
@@ -63,6 +99,7 @@ impl OutputDir {
 
     fn stage(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let mut builder = Builder::new();
+        builder.prefix(PARTIAL);
         // Temporary files are private by default, results are not.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -71,6 +108,24 @@ impl OutputDir {
         file.as_file().sync_all()?;
         Ok(file)
     }
+}
+
+fn lock(path: &Path) -> Result<File, TryLockError> {
+    let file = File::options().create(true).append(true).open(path).map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+/// Makes renames last: where the system loses power, their files would be there under their old names.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Other systems have no such call.
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// tempfile adds its own file's name to an error, which nobody needs to know.
@@ -92,8 +147,20 @@ mod tests {
             assert_eq!(fs::read_to_string(path.join("x")).unwrap(), contents);
             assert_eq!(fs::read_to_string(path.join("z/x")).unwrap(), contents);
         }
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 4, "x, y, z and the lock");
         assert_eq!(fs::read_dir(path.join("z")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_process_at_a_time_works_in_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let first = OutputDir::create(temporary.path(), 1).unwrap();
+        assert!(matches!(OutputDir::create(temporary.path(), 1), Err(TrainError::InUse { .. })));
+        drop(first);
+        let leftover = temporary.path().join(".partial-x");
+        fs::write(&leftover, b"half").unwrap();
+        OutputDir::create(temporary.path(), 1).unwrap();
+        assert!(!leftover.exists());
     }
 
     #[test]
@@ -103,7 +170,7 @@ mod tests {
         assert!(error.to_string().contains("below"), "{error}");
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("gone");
-        let directory = OutputDir::create(&path, 1).unwrap();
+        let directory = OutputDir::shared(&path).unwrap();
         fs::remove_dir(&path).unwrap();
         let error = directory.write(&[("x", b"1")]).unwrap_err().to_string();
         assert!(error.contains("x: ") && !error.contains("at path"), "{error}");

@@ -24,6 +24,8 @@ pub enum Phase {
     Readback,
     /// Outside training steps: the host waits for the device.
     DeviceWait,
+    /// A checkpoint is read from the device and written.
+    Checkpoint,
     /// The test set is evaluated.
     Evaluation,
     /// The device works on a submission, as far as the host can tell.
@@ -32,7 +34,7 @@ pub enum Phase {
 
 impl Phase {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Epoch,
         Self::LoadWait,
         Self::TrainStep,
@@ -41,6 +43,7 @@ impl Phase {
         Self::Submit,
         Self::Readback,
         Self::DeviceWait,
+        Self::Checkpoint,
         Self::Evaluation,
         Self::Device,
     ];
@@ -56,6 +59,7 @@ impl Phase {
             Self::Submit => "submit",
             Self::Readback => "readback",
             Self::DeviceWait => "device wait",
+            Self::Checkpoint => "checkpoint",
             Self::Evaluation => "evaluation",
             Self::Device => "submission",
         }

@@ -1,8 +1,8 @@
 //! Everything that a run was made with.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{CheckpointChoice, LearningRateSchedule, Monitor};
+use super::{KeptWeights, LearningRateSchedule, Monitor};
 use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
@@ -65,7 +65,7 @@ pub struct TrainingConfig {
     /// The figure that should gain.
     pub monitor: Monitor,
     /// The weights that are kept meanwhile.
-    pub checkpoint: CheckpointChoice,
+    pub kept_weights: KeptWeights,
     /// The file of the weights that training starts from; drawn if none.
     pub from: Option<String>,
 }
@@ -94,7 +94,7 @@ pub struct DatasetConfig {
 }
 
 /// The adapter of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdapterConfig {
     /// Its name.
     pub name: String,

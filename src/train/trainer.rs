@@ -1,6 +1,6 @@
 //! The loop over epochs.
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -9,7 +9,8 @@ use super::evaluation::DEPTH;
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
-    Epoch, HistoryRow, Inside, LearningRateSchedule, Measured, Observer, Phase, Timeline, TrainError, evaluate,
+    Checkpoint, Checkpoints, Epoch, HistoryRow, Inside, LearningRateSchedule, Observer, Phase, Position, Timeline,
+    TrainError, evaluate,
 };
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -39,6 +40,8 @@ pub struct Trainer<'a> {
     schedule: LearningRateSchedule,
     steps_per_submit: Option<usize>,
     timeline: Option<&'a Timeline>,
+    checkpoints: Option<Checkpoints<'a>>,
+    position: Position,
 }
 
 impl<'a> Trainer<'a> {
@@ -54,6 +57,8 @@ impl<'a> Trainer<'a> {
             schedule: LearningRateSchedule::default(),
             steps_per_submit: None,
             timeline: None,
+            checkpoints: None,
+            position: Position::after(Vec::new()),
         }
     }
 
@@ -81,21 +86,45 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Has checkpoints written: at the begin, as often as they say, and where training ends or is interrupted.
+    pub fn checkpoints(mut self, checkpoints: Checkpoints<'a>) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Goes on from a checkpoint, with all that has been added before.
+    ///
+    /// # Errors
+    /// Tensors of another network.
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self, Error> {
+        self.executor.restore(&checkpoint.state)?;
+        self.position = checkpoint.position;
+        self.position.finished = false;
+        for observer in &mut self.observers {
+            if observer.on_resume(&self.position.history, &checkpoint.kept).is_break() {
+                self.position.finished = true;
+            }
+        }
+        Ok(self)
+    }
+
     fn enter(&self, phase: Phase) -> Option<Inside<'a>> {
         self.timeline.map(|timeline| timeline.enter(phase))
     }
 
-    /// Trains `epochs`, counted from 1: each over all training images in an order of its own, then the evaluation of
-    /// all test images.
+    /// Trains until `epochs` are done: each over all training images in an order of its own, then the evaluation of all
+    /// test images.
     ///
     /// # Errors
     /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
-    /// the device reports.
-    pub fn fit(mut self, epochs: RangeInclusive<usize>) -> Result<Ending, Error> {
+    /// the device reports; a checkpoint that can't be written.
+    pub fn fit(mut self, epochs: usize) -> Result<Ending, Error> {
         let first_rate = self.executor.options().adam.learning_rate;
         let ending = self.train_epochs(epochs, first_rate);
         self.executor.set_learning_rate(first_rate);
         let ending = ending?;
+        self.position.finished = ending != Ending::Interrupted;
+        self.write_checkpoint()?;
         if ending != Ending::Interrupted {
             for observer in &mut self.observers {
                 observer.on_train_end(self.executor)?;
@@ -104,44 +133,47 @@ impl<'a> Trainer<'a> {
         Ok(ending)
     }
 
-    fn train_epochs(&mut self, epochs: RangeInclusive<usize>, first_rate: f64) -> Result<Ending, Error> {
-        let mut history = Vec::new();
-        let last = *epochs.end();
+    fn train_epochs(&mut self, last: usize, first_rate: f64) -> Result<Ending, Error> {
+        if self.position.finished {
+            return Ok(Ending::Enough);
+        }
+        self.write_checkpoint()?;
         let mut pace = None;
         match self.steps_per_submit {
             Some(steps) => self.executor.set_steps_per_submit(steps),
             None => pace = Some(SubmitPace::new(self.executor)),
         }
-        for number in epochs {
+        while self.position.epoch <= last {
             let steps = self.dataset.train.len().div_ceil(self.executor.batch_size());
-            let epoch = Epoch { number, last, steps };
+            let epoch = Epoch { number: self.position.epoch, last, steps };
             for observer in &mut self.observers {
                 observer.on_epoch_begin(&epoch);
             }
-            let started = Instant::now();
-            let schedule = self.schedule;
-            let rate = |step| schedule.rate(first_rate, &epoch, step, &history);
-            let trained = self.train(&epoch, &rate, pace.as_mut())?;
-            let Some((measured, gradient_norm)) = trained else { return Ok(Ending::Interrupted) };
-            let seconds = started.elapsed().as_secs_f64();
+            self.train(&epoch, first_rate, pace.as_mut())?;
+            if self.position.step < steps {
+                return Ok(Ending::Interrupted);
+            }
             let inside = self.enter(Phase::Evaluation);
             let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
             drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
+            let Position { measured, gradient_norm, seconds, .. } = self.position;
             let row = HistoryRow {
-                epoch: number,
+                epoch: epoch.number,
                 loss: measured.loss(),
                 accuracy: measured.accuracy(),
                 top5_accuracy: measured.top5_accuracy(),
                 val_loss: evaluation.loss,
                 val_accuracy: evaluation.accuracy,
                 val_top5_accuracy: evaluation.top5_accuracy,
-                learning_rate: self.executor.options().adam.learning_rate,
+                learning_rate: self.rate(first_rate, &epoch, steps.saturating_sub(1)),
                 gradient_norm: gradient_norm.root_mean_square(),
                 seconds,
                 images_per_second: measured.images as f64 / seconds,
             };
+            let mut history = std::mem::take(&mut self.position.history);
             history.push(row);
+            self.position = Position::after(history);
             let mut flow = ControlFlow::Continue(());
             for observer in &mut self.observers {
                 if observer.on_epoch_end(&row, self.executor)?.is_break() {
@@ -155,41 +187,44 @@ impl<'a> Trainer<'a> {
         Ok(Ending::Finished)
     }
 
-    /// Trains one epoch, where `rate` tells the learning rate after some of its steps; gives none where the stop flag was
-    /// set before its end.
-    fn train(
-        &mut self,
-        epoch: &Epoch,
-        rate: &dyn Fn(usize) -> f64,
-        mut pace: Option<&mut SubmitPace>,
-    ) -> Result<Option<(Measured, GradientNorm)>, Error> {
+    /// Trains the rest of an epoch, or up to where the stop flag was set.
+    fn train(&mut self, epoch: &Epoch, first_rate: f64, mut pace: Option<&mut SubmitPace>) -> Result<(), Error> {
         let gpu = self.executor.gpu().clone();
         let _epoch = self.enter(Phase::Epoch);
         let loading = self.enter(Phase::LoadWait);
         let order = self.sampler.permutation(epoch.number as u64);
-        let mut loader = Loader::new(self.dataset.train.clone(), order, self.executor.batch_size(), DEPTH)?;
+        let done = self.position.step * self.executor.batch_size();
+        let rest = order.get(done..).unwrap_or_default().to_vec();
+        let mut loader = Loader::new(self.dataset.train.clone(), rest, self.executor.batch_size(), DEPTH)?;
         drop(loading);
-        let mut measured = Measured::default();
-        let mut gradient_norm = GradientNorm::default();
         let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
-        let started = Instant::now();
-        let mut step = 0;
+        let (started, before) = (Instant::now(), self.position.seconds);
         while let Some(batch) = self.next_batch(&mut loader) {
-            self.executor.set_learning_rate(rate(step));
+            self.executor.set_learning_rate(self.rate(first_rate, epoch, self.position.step));
             let inside = self.enter(Phase::TrainStep);
             gpu.block_on(self.executor.train_step(&batch))?;
             drop(inside);
             loader.recycle(batch);
-            step += 1;
-            if GradientNorm::samples(step, epoch.steps) {
-                gradient_norm.add(&gpu.block_on(self.executor.gradients())?);
+            self.position.step += 1;
+            if GradientNorm::samples(self.position.step, epoch.steps) {
+                self.position.gradient_norm.add(&gpu.block_on(self.executor.gradients())?);
             }
             if let Some(pace) = &mut pace {
                 pace.step(self.executor);
             }
-            measured.add(&self.executor.arrived_metrics()?).map_err(not_finite)?;
+            let mut metrics = self.executor.arrived_metrics()?;
+            let is_due = self.checkpoints.as_mut().is_some_and(Checkpoints::is_due);
+            if is_due {
+                metrics.extend(gpu.block_on(self.executor.metrics())?);
+            }
+            self.position.measured.add(&metrics).map_err(not_finite)?;
+            self.position.seconds = before + started.elapsed().as_secs_f64();
+            let elapsed = Duration::from_secs_f64(self.position.seconds);
             for observer in &mut self.observers {
-                observer.on_step(step, &measured, started.elapsed());
+                observer.on_step(self.position.step, &self.position.measured, elapsed);
+            }
+            if is_due {
+                self.write_checkpoint()?;
             }
             if self.stop.load(Ordering::Relaxed) {
                 break;
@@ -197,8 +232,34 @@ impl<'a> Trainer<'a> {
         }
         let _readback = self.enter(Phase::Readback);
         // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
-        measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
-        Ok((step == epoch.steps).then_some((measured, gradient_norm)))
+        self.position.measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
+        self.position.seconds = before + started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// The learning rate of the update that follows `step` others of an epoch.
+    fn rate(&self, first_rate: f64, epoch: &Epoch, step: usize) -> f64 {
+        self.schedule.rate(first_rate, epoch, step, &self.position.history)
+    }
+
+    /// Writes a checkpoint of a position whose steps are all measured, if there are to be any.
+    fn write_checkpoint(&mut self) -> Result<(), Error> {
+        let inside = self.enter(Phase::Checkpoint);
+        let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+        let gpu = self.executor.gpu().clone();
+        let state = gpu.block_on(self.executor.training_state())?;
+        let mut values = state.parameters.iter().flat_map(|tensor| &tensor.values);
+        // The last update may have spoiled them, which the next loss will tell.
+        if values.all(|value| value.is_finite()) {
+            checkpoints.write(&Checkpoint {
+                settings: checkpoints.settings().clone(),
+                position: self.position.clone(),
+                state,
+                kept: self.observers.iter().flat_map(|observer| observer.kept()).collect(),
+            })?;
+        }
+        drop(inside);
+        Ok(())
     }
 
     /// The next batch, when it is there.

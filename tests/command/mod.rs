@@ -46,15 +46,17 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Asserts that a command fails with one line that holds all of `parts`.
-pub fn fails(command: &mut Command, parts: &[&str]) {
+/// Asserts that a command fails with one line that holds all of `parts`, and with a code that wgrad has for errors.
+pub fn fails(command: &mut Command, parts: &[&str]) -> u8 {
     let output = command.output().unwrap();
     let stderr = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
+    let code = output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap();
+    assert!([1, 3, 4, 5, 6, 7].contains(&code), "{command:?}: {code}: {stderr}");
     assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{command:?}: {stderr}");
     for part in parts {
         assert!(stderr.contains(part), "{command:?}: no `{part}` in {stderr}");
     }
+    code
 }
 
 pub fn succeeds(command: &mut Command) -> Output {

@@ -1,0 +1,54 @@
+//! What the exit code says.
+
+use wgrad::Error;
+use wgrad::data::DataError;
+use wgrad::exchange::ExchangeError;
+use wgrad::gpu::GpuError;
+use wgrad::train::TrainError;
+
+/// The codes, as `wgrad --help` lists them.
+pub const TABLE: &str = "Exit codes:
+  0    done
+  1    an option makes no sense here
+  2    an option is unknown or incomplete
+  3    a file can't be read, is damaged, or does not fit
+  4    no adapter, or the device failed
+  5    the loss became NaN or infinite
+  6    results can't be written
+  7    the directory of a run is in use, or can't be gone on with
+  8    the self-test found a wrong result
+  130  ended by Ctrl-C or a request to terminate";
+
+/// After Ctrl-C, as shells count it.
+pub const INTERRUPTED: u8 = 130;
+
+/// The code of an error.
+pub fn of(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(of_cause).unwrap_or(1)
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return Some(match error {
+            TrainError::NotFinite { .. } | TrainError::EvaluationNotFinite { .. } => 5,
+            TrainError::Write { .. } | TrainError::WriteEvents { .. } => 6,
+            TrainError::InUse { .. }
+            | TrainError::NoCheckpoint { .. }
+            | TrainError::Unfinished { .. }
+            | TrainError::Checkpoint { .. } => 7,
+            TrainError::TuningCache { .. } => 3,
+        });
+    }
+    if cause.is::<GpuError>() {
+        return Some(4);
+    }
+    if cause.is::<DataError>() || cause.is::<ExchangeError>() {
+        return Some(3);
+    }
+    match cause.downcast_ref::<Error>()? {
+        Error::Train(error) => of_cause(error),
+        Error::Gpu(_) => Some(4),
+        Error::Data(_) | Error::Exchange(_) | Error::Weights(_) | Error::Model(_) => Some(3),
+        Error::Plan(_) | Error::Report(_) => None,
+    }
+}

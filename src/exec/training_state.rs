@@ -1,0 +1,57 @@
+//! What training steps leave behind.
+
+use super::executor::{Executor, named};
+use crate::Error;
+use crate::graph::Arena;
+use crate::model::NamedTensor;
+
+/// All that a training step takes over from the steps before: with equal options and minibatches, a network goes on
+/// from it to the same bits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainingState {
+    /// Steps done: the time of Adam, and what random changes are drawn by.
+    pub updates: u64,
+    /// The parameters.
+    pub parameters: Vec<NamedTensor>,
+    /// Adam's first moment of each, named and shaped alike.
+    pub first_moments: Vec<NamedTensor>,
+    /// Adam's second moment of each.
+    pub second_moments: Vec<NamedTensor>,
+}
+
+impl Executor {
+    /// Where training stands; waits for the steps encoded so far.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn training_state(&mut self) -> Result<TrainingState, Error> {
+        self.submit().await?;
+        Ok(TrainingState {
+            updates: self.updates,
+            parameters: self.read_arena(Arena::Weights).await?,
+            first_moments: self.read_arena(Arena::FirstMoment).await?,
+            second_moments: self.read_arena(Arena::SecondMoment).await?,
+        })
+    }
+
+    /// Goes on from `state`.
+    ///
+    /// # Errors
+    /// A tensor that is missing, unknown or of another shape; then nothing changes.
+    pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
+        let arenas = [
+            (Arena::Weights, self.values(&state.parameters)?),
+            (Arena::FirstMoment, self.values(&state.first_moments)?),
+            (Arena::SecondMoment, self.values(&state.second_moments)?),
+        ];
+        for (arena, values) in &arenas {
+            self.program().write_arena(self.graph(), *arena, values);
+        }
+        self.updates = state.updates;
+        Ok(())
+    }
+
+    async fn read_arena(&self, arena: Arena) -> Result<Vec<NamedTensor>, Error> {
+        Ok(named(self.program().read_arena(self.graph(), arena).await?))
+    }
+}

@@ -1,0 +1,104 @@
+//! The checkpoints in a run's directory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{Checkpoint, CheckpointInterval, OutputDir, TrainError};
+
+/// What the files' names start and end with; the updates done are between.
+const START: &str = "checkpoint-";
+const END: &str = ".safetensors";
+
+/// Writes checkpoints into a run's directory. The one before stays until the next is safely on disk, and after that too:
+/// a disk may lose what it said to have.
+#[derive(Debug)]
+pub struct Checkpoints<'a> {
+    out: &'a OutputDir,
+    interval: CheckpointInterval,
+    settings: Value,
+    before: Option<PathBuf>,
+    written: Instant,
+    steps: usize,
+}
+
+impl<'a> Checkpoints<'a> {
+    /// Writes one into `out` whenever `interval` has passed; each holds `settings`.
+    pub fn new(out: &'a OutputDir, interval: CheckpointInterval, settings: Value) -> Self {
+        Self { out, interval, settings, before: None, written: Instant::now(), steps: 0 }
+    }
+
+    /// The settings that each holds.
+    pub fn settings(&self) -> &Value {
+        &self.settings
+    }
+
+    /// Counts a step, and tells whether a checkpoint should follow it.
+    pub(super) fn is_due(&mut self) -> bool {
+        self.steps += 1;
+        self.interval.has_passed(self.steps, self.written.elapsed())
+    }
+
+    /// Writes `checkpoint`, and deletes all others but the one written before it.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`]; those of before stay.
+    pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let name = format!("{START}{:09}{END}", checkpoint.state.updates);
+        let path = self.out.path().join(&name);
+        let failed = |reason: String| TrainError::Write { path: path.clone(), source: io::Error::other(reason) };
+        let bytes = checkpoint.to_bytes().map_err(failed)?;
+        self.out.write(&[(&name, &bytes)])?;
+        for other in files(self.out.path()) {
+            if other != path && Some(&other) != self.before.as_ref() {
+                // Where it can't be deleted it does no harm: the newest is read.
+                let _ = fs::remove_file(other);
+            }
+        }
+        self.before = Some(path);
+        (self.written, self.steps) = (Instant::now(), 0);
+        Ok(())
+    }
+
+    /// The newest checkpoint in `directory` that can be read, none where there are none at all, and what is wrong with
+    /// those that are newer.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] where none of them can be read.
+    pub fn newest(directory: &Path) -> Result<(Option<Checkpoint>, Vec<TrainError>), TrainError> {
+        let mut wrong = Vec::new();
+        for path in files(directory).into_iter().rev() {
+            let read = fs::read(&path).map_err(|error| error.to_string());
+            match read.and_then(|bytes| Checkpoint::from_bytes(&bytes)) {
+                Ok(checkpoint) => return Ok((Some(checkpoint), wrong)),
+                Err(reason) => wrong.push(TrainError::Checkpoint { path, reason }),
+            }
+        }
+        if wrong.is_empty() { Ok((None, wrong)) } else { Err(wrong.swap_remove(0)) }
+    }
+
+    /// Deletes all checkpoints in `directory`.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`]
+    pub fn delete(directory: &OutputDir) -> Result<(), TrainError> {
+        for path in files(directory.path()) {
+            fs::remove_file(&path).map_err(|source| TrainError::Write { path, source })?;
+        }
+        Ok(())
+    }
+}
+
+/// The checkpoints in a directory, oldest first.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let updates = |path: &Path| -> Option<u64> {
+        path.file_name()?.to_str()?.strip_prefix(START)?.strip_suffix(END)?.parse().ok()
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.filter_map(|entry| Some((updates(&entry.path())?, entry.path()))).collect();
+    files.sort();
+    files.into_iter().map(|(_, path)| path).collect()
+}

@@ -1,0 +1,120 @@
+//! Weights of finished epochs as files.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::monitor::Best;
+use super::{HistoryRow, Monitor, Observer, OutputDir};
+use crate::Error;
+use crate::exchange::Weights;
+use crate::exec::Executor;
+use crate::model::{NamedTensor, Sequential};
+
+/// Name of the file with the weights of the best epoch.
+const BEST: &str = "best.safetensors";
+
+/// Name of the file with the weights of the last epoch.
+const LAST: &str = "last.safetensors";
+
+/// Which epochs' weights are kept while training goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptWeights {
+    /// Those of the best epoch, in best.safetensors
+    #[default]
+    Best,
+    /// Those of the last epoch, in last.safetensors
+    Last,
+    /// Both
+    Both,
+    /// None
+    None,
+}
+
+impl KeptWeights {
+    /// Most files that it keeps.
+    pub fn files(self) -> usize {
+        match self {
+            Self::Best | Self::Last => 1,
+            Self::Both => 2,
+            Self::None => 0,
+        }
+    }
+}
+
+/// Writes weights after epochs: Keras's `ModelCheckpoint`.
+#[derive(Debug)]
+pub struct EpochWeights<'a> {
+    choice: KeptWeights,
+    best: Best,
+    out: &'a OutputDir,
+    /// What every file holds besides the tensors.
+    weights: Weights,
+}
+
+impl<'a> EpochWeights<'a> {
+    /// Writes what `choice` says into `out`, with the network and the names of its classes; `monitor` says which epoch
+    /// is the best.
+    pub fn new(
+        choice: KeptWeights,
+        monitor: Monitor,
+        out: &'a OutputDir,
+        model: &Sequential,
+        class_names: &[String],
+    ) -> Self {
+        let weights = Weights { tensors: Vec::new(), model: Some(model.clone()), class_names: class_names.to_vec() };
+        Self { choice, best: Best::new(monitor), out, weights }
+    }
+
+    /// Copies what a run has kept in `from` into `out`, where it goes on.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`](super::TrainError::Write)
+    pub fn copy(from: &Path, out: &OutputDir) -> Result<(), Error> {
+        for name in [BEST, LAST] {
+            if from != out.path()
+                && let Ok(bytes) = fs::read(from.join(name))
+            {
+                out.write(&[(name, &bytes)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of the epoch whose weights `best.safetensors` has.
+    pub fn best_epoch(&self) -> Option<usize> {
+        let keeps_best = matches!(self.choice, KeptWeights::Best | KeptWeights::Both);
+        self.best.epoch().filter(|_| keeps_best)
+    }
+}
+
+impl Observer for EpochWeights<'_> {
+    fn on_resume(&mut self, history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
+        for row in history {
+            self.best.is_beaten_by(row);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+        let is_best = self.best.is_beaten_by(row);
+        let names: &[&str] = match (self.choice, is_best) {
+            (KeptWeights::Both, true) => &[BEST, LAST],
+            (KeptWeights::Best, true) => &[BEST],
+            (KeptWeights::Last, _) | (KeptWeights::Both, false) => &[LAST],
+            (KeptWeights::Best, false) | (KeptWeights::None, _) => &[],
+        };
+        if !names.is_empty() {
+            let gpu = executor.gpu().clone();
+            self.weights.tensors = gpu.block_on(executor.parameters())?;
+            let bytes = self.weights.to_bytes()?;
+            let files: Vec<(&str, &[u8])> = names.iter().map(|name| (*name, bytes.as_slice())).collect();
+            self.out.write(&files)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}

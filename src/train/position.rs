@@ -1,0 +1,40 @@
+//! How far a training has come.
+
+use serde::{Deserialize, Serialize};
+
+use super::gradient_norm::GradientNorm;
+use super::{HistoryRow, Measured};
+
+/// Where a training stands between two steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The epoch that is trained, counted from 1.
+    pub epoch: usize,
+    /// Its steps that are done.
+    pub step: usize,
+    /// What they measured.
+    pub measured: Measured,
+    /// Of their gradients.
+    pub(super) gradient_norm: GradientNorm,
+    /// Training time that they took, in seconds.
+    pub seconds: f64,
+    /// The epochs before.
+    pub history: Vec<HistoryRow>,
+    /// Whether training came to its end here: all epochs were trained, or an observer had enough.
+    pub finished: bool,
+}
+
+impl Position {
+    /// Before the first step of the epoch that follows those of `history`.
+    pub fn after(history: Vec<HistoryRow>) -> Self {
+        Self {
+            epoch: history.len() + 1,
+            step: 0,
+            measured: Measured::default(),
+            gradient_norm: GradientNorm::default(),
+            seconds: 0.0,
+            history,
+            finished: false,
+        }
+    }
+}
