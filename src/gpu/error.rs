@@ -21,6 +21,9 @@ pub enum GpuError {
         /// What there is.
         found: String,
     },
+    /// Limits that can't be asked for.
+    #[error("WGRAD_LIMITS is `{0}`; set it to `webgpu`, or leave it out to use all that the adapter has")]
+    UnknownLimits(String),
     /// The adapter refused to open.
     #[error("adapter `{adapter}` does not open: {reason}; choose another with --adapter (see `wgrad devices`)")]
     Open {
