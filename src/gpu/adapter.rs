@@ -1,6 +1,6 @@
 //! Which adapter to compute on.
 
-use super::{Gpu, GpuError};
+use super::{Gpu, GpuError, host_memory};
 
 /// Environment variable that says which limits a device is opened with: `webgpu`, or the adapter's own if unset.
 const LIMITS: &str = "WGRAD_LIMITS";
@@ -85,6 +85,9 @@ impl Gpu {
     /// # Errors
     /// No adapter, no match, or it does not open.
     pub async fn open(choice: &AdapterChoice) -> Result<Self, GpuError> {
+        if let Some(limit) = host_memory::low_limit() {
+            return Err(GpuError::AddressSpace(limit));
+        }
         let default_limits = choice.default_limits || wants_default_limits()?;
         let adapters = enumerate(choice.backend, default_limits).await;
         let reports: Vec<_> = adapters.iter().map(report).collect();

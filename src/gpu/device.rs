@@ -1,13 +1,13 @@
 //! An opened device, and a count of what was created on it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::probe::Probe;
-use super::{GpuError, GpuEvent};
+use super::{GpuError, GpuEvent, host_memory};
 use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
@@ -74,6 +74,12 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
+    /// Bytes that its tensors may take. WebGPU does not say what a GPU has; a software adapter has what the host has,
+    /// where that is known.
+    pub fn memory_left(&self) -> Option<u64> {
+        self.is_software().then(host_memory::left).flatten()
+    }
+
     /// The wgpu device.
     pub fn device(&self) -> &wgpu::Device {
         &self.device
@@ -94,6 +100,12 @@ impl Gpu {
     /// Device lost, out of memory, validation.
     pub fn check(&self) -> Result<(), GpuError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
+    /// The error behind a call that failed with `error`: what the device has reported, if it has.
+    pub(crate) fn failure(&self, error: &dyn std::error::Error) -> GpuError {
+        self.poll();
+        self.check().err().unwrap_or_else(|| GpuError::Device(one_line(&error.to_string())))
     }
 
     /// Whether a micro-kernel can run here.
@@ -204,7 +216,13 @@ impl Gpu {
             // The receiver is gone only when nobody waits any more.
             let _ = sender.send(());
         });
-        receiver.receive().await;
+        let mut received = pin!(receiver.receive());
+        poll_fn(|context| match received.as_mut().poll(context) {
+            // A device that failed may never answer.
+            Poll::Pending if self.check().is_err() => Poll::Ready(()),
+            answer => answer.map(|_| ()),
+        })
+        .await;
     }
 
     /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
@@ -278,7 +296,13 @@ impl Mapping {
     /// # Errors
     /// What the device reported, else that mapping failed.
     pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
-        Self::outcome(gpu, self.0.receive().await)
+        let mut received = pin!(self.0.receive());
+        let answer = poll_fn(|context| match received.as_mut().poll(context) {
+            // A device that failed may never answer.
+            Poll::Pending if gpu.check().is_err() => Poll::Ready(None),
+            answer => answer,
+        });
+        Self::outcome(gpu, answer.await)
     }
 
     /// Whether the buffer is mapped by now; once it is, it is not to be asked again.

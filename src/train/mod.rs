@@ -1,6 +1,7 @@
 //! Training: the loop over epochs, what it tells to observers, and the files that a run leaves.
 
 mod checkpoint;
+mod divergence;
 mod early_stopping;
 mod error;
 mod evaluation;
@@ -24,6 +25,7 @@ mod trainer;
 mod tuning_cache;
 
 pub use checkpoint::{Checkpoint, CheckpointChoice};
+pub use divergence::{Divergence, Extreme};
 pub use early_stopping::EarlyStopping;
 pub use error::TrainError;
 pub use evaluation::{Evaluation, Measured, evaluate};

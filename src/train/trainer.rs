@@ -9,7 +9,8 @@ use super::evaluation::DEPTH;
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
-    Epoch, HistoryRow, Inside, LearningRateSchedule, Measured, Observer, Phase, Timeline, TrainError, evaluate,
+    Divergence, Epoch, HistoryRow, Inside, LearningRateSchedule, Measured, Observer, Phase, Timeline, TrainError,
+    evaluate,
 };
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -171,7 +172,10 @@ impl<'a> Trainer<'a> {
         drop(loading);
         let mut measured = Measured::default();
         let mut gradient_norm = GradientNorm::default();
-        let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
+        let not_finite = |(loss, step), executor: &mut Executor| -> Result<(), Error> {
+            let divergence = Divergence::of(executor)?;
+            Err(TrainError::NotFinite { loss, epoch: epoch.number, step, divergence }.into())
+        };
         let started = Instant::now();
         let mut step = 0;
         while let Some(batch) = self.next_batch(&mut loader) {
@@ -187,7 +191,7 @@ impl<'a> Trainer<'a> {
             if let Some(pace) = &mut pace {
                 pace.step(self.executor);
             }
-            measured.add(&self.executor.arrived_metrics()?).map_err(not_finite)?;
+            measured.add(&self.executor.arrived_metrics()?).or_else(|found| not_finite(found, self.executor))?;
             for observer in &mut self.observers {
                 observer.on_step(step, &measured, started.elapsed());
             }
@@ -197,7 +201,7 @@ impl<'a> Trainer<'a> {
         }
         let _readback = self.enter(Phase::Readback);
         // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
-        measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
+        measured.add(&gpu.block_on(self.executor.metrics())?).or_else(|found| not_finite(found, self.executor))?;
         Ok((step == epoch.steps).then_some((measured, gradient_norm)))
     }
 
