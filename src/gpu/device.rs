@@ -1,6 +1,7 @@
 //! An opened device, and a count of what was created on it.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -135,12 +136,12 @@ impl Gpu {
         }
     }
 
-    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, where workgroup memory costs as
-    /// much as any other; tile on a GPU; direct where neither runs.
+    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, else direct on one, where workgroup
+    /// memory costs as much as any other; tile on a GPU; direct where neither runs.
     pub fn default_micro_kernel(&self) -> MicroKernel {
         if self.is_software() && self.supports(MicroKernel::Broadcast64x16).is_ok() {
             MicroKernel::Broadcast64x16
-        } else if self.supports(MicroKernel::Tile).is_ok() {
+        } else if !self.is_software() && self.supports(MicroKernel::Tile).is_ok() {
             MicroKernel::Tile
         } else {
             MicroKernel::Direct
@@ -248,7 +249,15 @@ impl Gpu {
     /// Lets pending callbacks run, without waiting.
     pub fn poll(&self) {
         // A failure arrives through the device-lost callback too.
-        let _ = self.device.poll(wgpu::PollType::Poll);
+        self.poll_device(wgpu::PollType::Poll);
+    }
+
+    /// wgpu panics where the driver says, while it is asked, that the device is lost.
+    fn poll_device(&self, how: wgpu::PollType) {
+        if catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).is_err() {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| GpuError::Lost("the driver says so".into()));
+        }
     }
 
     /// Runs a future of this device to its end, waiting for the device where the future does. In a browser, where
@@ -262,7 +271,7 @@ impl Gpu {
             }
             let submission_index = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.tell(GpuEvent::Wait);
-            let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+            self.poll_device(wgpu::PollType::Wait { submission_index, timeout: None });
             self.tell(GpuEvent::Waited);
         }
     }
