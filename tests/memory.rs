@@ -142,7 +142,7 @@ mod linux {
         }
         // Within the adapter's limits, but not within the process's.
         let parts = ["all tensors together", "memory left to this process", "the largest that fits is "];
-        fails(&mut confined(&with(3000), 1_600_000), &parts);
+        fails(&mut confined(&with(6000), 1_200_000), &parts);
         assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0);
     }
 }
