@@ -70,7 +70,7 @@ mod tests {
             (buffers, limits(|l| l.max_storage_buffer_binding_size = 8 << 20), None, "max_storage_buffer_binding_size"),
             (buffers, limits(|l| l.max_buffer_size = 8 << 20), None, "max_buffer_size"),
             (images, limits(|l| l.max_texture_dimension_2d = 512), None, "max_texture_dimension_2d"),
-            (buffers, limits(|l| l.max_compute_workgroups_per_dimension = 300), None, "max_compute_workgroups_per"),
+            (buffers, limits(|l| l.max_compute_workgroups_per_dimension = 1000), None, "max_compute_workgroups_per"),
             (buffers, limits(|_| ()), Some(64 << 20), "memory left to this process"),
         ] {
             let plan = |batch_size| plan(batch_size, storage, &limits, left);

@@ -106,7 +106,12 @@ impl Gpu {
     /// The error behind a call that failed with `error`: what the device has reported, if it has.
     pub(crate) fn failure(&self, error: &dyn std::error::Error) -> GpuError {
         self.poll();
-        self.check().err().unwrap_or_else(|| GpuError::Device(one_line(&error.to_string())))
+        self.note(GpuError::Device(one_line(&error.to_string())))
+    }
+
+    /// Keeps the first error, and returns it: no later use may pass for a success.
+    fn note(&self, error: GpuError) -> GpuError {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone()
     }
 
     /// Whether a micro-kernel can run here.
@@ -255,8 +260,7 @@ impl Gpu {
     /// wgpu panics where the driver says, while it is asked, that the device is lost.
     fn poll_device(&self, how: wgpu::PollType) {
         if catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).is_err() {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert_with(|| GpuError::Lost("the driver says so".into()));
+            self.note(GpuError::Lost("the driver says so".into()));
         }
     }
 
@@ -328,8 +332,8 @@ impl Mapping {
     fn outcome(gpu: &Gpu, result: Option<Result<(), String>>) -> Result<(), GpuError> {
         match result {
             Some(Ok(())) => Ok(()),
-            Some(Err(reason)) => gpu.check().and(Err(GpuError::Lost(reason))),
-            None => gpu.check().and(Err(GpuError::Lost("a buffer was not mapped".into()))),
+            Some(Err(reason)) => Err(gpu.note(GpuError::Lost(reason))),
+            None => Err(gpu.note(GpuError::Lost("a buffer was not mapped".into()))),
         }
     }
 }
