@@ -25,6 +25,14 @@ pub enum Error {
     /// The schedule.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A minibatch too large for the adapter.
+    #[error("{source}: {}", advice(*largest))]
+    BatchSize {
+        /// What does not fit.
+        source: Box<Error>,
+        /// Most images that fit; 0 if one is too many.
+        largest: usize,
+    },
     /// Weights that don't fit the network.
     #[error("weights: {0}")]
     Weights(String),
@@ -37,4 +45,22 @@ pub enum Error {
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+impl Error {
+    /// Whether a smaller minibatch may help.
+    pub(crate) fn is_too_large(&self) -> bool {
+        match self {
+            Self::Gpu(error) => matches!(error, GpuError::TooLarge { .. }),
+            Self::Plan(error) => matches!(error, PlanError::Loop { .. } | PlanError::Grid { .. }),
+            _ => false,
+        }
+    }
+}
+
+fn advice(largest: usize) -> String {
+    match largest {
+        0 => "not even 1 image fits; take a smaller network, or another adapter with --adapter".into(),
+        _ => format!("the largest that fits is {largest}"),
+    }
 }

@@ -71,11 +71,12 @@ impl Kernel {
 }
 
 /// Folds `workgroups` into two dimensions where one would exceed [`MAX_WORKGROUPS`]; `layers` goes into the third.
-/// Shaders undo it with `linear_workgroup`.
+/// Shaders undo it with `linear_workgroup`. What even two can't hold exceeds [`MAX_WORKGROUPS`], and a plan refuses it.
 pub fn fold_grid(workgroups: usize, layers: usize) -> [u32; 3] {
-    let workgroups = u32::try_from(workgroups).unwrap_or(u32::MAX).max(1);
-    let rows = workgroups.div_ceil(MAX_WORKGROUPS);
-    [workgroups.div_ceil(rows), rows, layers as u32]
+    let saturated = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let workgroups = workgroups.max(1);
+    let rows = workgroups.div_ceil(MAX_WORKGROUPS as usize);
+    [workgroups.div_ceil(rows), rows, layers].map(saturated)
 }
 
 /// What tensors live in.

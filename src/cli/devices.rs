@@ -34,6 +34,8 @@ struct Line {
     compute: bool,
     max_binding_bytes: u64,
     subgroups: bool,
+    updates_images: bool,
+    timestamps: bool,
     /// The loop of the matrix products chosen there; none where the adapter does not open.
     kernel: Option<String>,
 }
@@ -52,8 +54,10 @@ impl Devices {
         if lines.is_empty() {
             writeln!(out, "no adapter was found")?;
         }
-        for Line { index, name, kind, backend, driver, driver_info, max_binding_bytes, subgroups, kernel, .. } in lines
-        {
+        for line in lines {
+            let lacks = lacks(&line);
+            let Line { index, name, kind, backend, driver, driver_info, max_binding_bytes, subgroups, kernel, .. } =
+                line;
             writeln!(out, "{index}: {name}")?;
             writeln!(out, "   type:            {kind}")?;
             writeln!(out, "   backend:         {backend}")?;
@@ -61,9 +65,28 @@ impl Devices {
             writeln!(out, "   largest binding: {}", units::bytes(max_binding_bytes))?;
             writeln!(out, "   subgroups:       {}", if subgroups { "yes" } else { "no" })?;
             writeln!(out, "   kernel:          {}", kernel.as_deref().unwrap_or("none: it can't be used"))?;
+            for lack in lacks {
+                writeln!(out, "   lacks:           {lack}")?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What an adapter can't do, and what that costs.
+fn lacks(line: &Line) -> Vec<&'static str> {
+    let mut lacks = Vec::new();
+    if !line.compute {
+        lacks.push("compute shaders: wgrad can't use it");
+    }
+    if !line.timestamps {
+        lacks.push("timestamps: --profile times with the host's clock, and takes longer");
+    }
+    // On a GPU no kernel uses them.
+    if line.kind == "software" && !(line.subgroups && line.updates_images) {
+        lacks.push("subgroups or images to update: matrix products take the loop `direct`, which is much slower");
+    }
+    lacks
 }
 
 fn line(index: usize, report: AdapterReport, backend: Option<wgpu::Backend>) -> Line {
@@ -86,6 +109,8 @@ fn line(index: usize, report: AdapterReport, backend: Option<wgpu::Backend>) -> 
         compute: report.compute,
         max_binding_bytes: report.max_binding,
         subgroups: report.subgroups,
+        updates_images: report.updates_images,
+        timestamps: report.timestamps,
         kernel: kernel.ok(),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::footprint::plan_within_limits;
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
+use super::schedules::Schedules;
 use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Arena, BufferKey, Graph, Mode, Parameter, Plan, Target, TensorId, Tuning};
+use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
 use crate::ops::MINIBATCH_HEADER;
@@ -20,6 +22,9 @@ const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
 
 /// Most training steps of one submission.
 const MOST_STEPS: usize = 8;
+
+/// Minibatches that are staged: as many on the device as are being encoded.
+pub(super) const STAGED: usize = 2 * MOST_STEPS;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,30 +97,27 @@ impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
     ///
     /// # Errors
-    /// A network that can't be built or planned, or a device without room for it.
+    /// A network that can't be built or planned; [`Error::BatchSize`] where it exceeds the device's limits, before
+    /// anything is made; what the device reports.
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
-        let built = model.build_with(options.batch_size, target, options.build.clone())?;
-        let mut graph = built.graph;
-        let mut dispatches = graph.record_forward(Mode::Train);
-        dispatches.extend(graph.record_backward(&[], &[]).0);
-        let (update, (blocks, block_values)) = options.adam.record(&mut graph, built.minibatch);
-        dispatches.extend(update);
-        let train = Plan::new(&graph, dispatches, &[])?;
-        let dispatches = graph.record_forward(Mode::Infer);
-        let infer = Plan::new(&graph, dispatches, &[built.logits])?;
+        let (limits, left) = (gpu.limits(), gpu.memory_left());
+        let Schedules { graph, train, infer, minibatch, logits, blocks, .. } =
+            plan_within_limits(options.batch_size, |batch_size| {
+                let schedules = Schedules::new(model, batch_size, &options, target)?;
+                schedules.footprint.check(&limits, left)?;
+                Ok(schedules)
+            })?;
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
-        program.write(&graph, &train, blocks, &block_values);
-        let minibatch = graph.tensor(built.minibatch).bytes();
+        program.write(&graph, &train, blocks.0, &blocks.1);
         let executor = Self {
-            // As many on the device as are being encoded.
-            staging: StagingRing::new(gpu.clone(), 2 * MOST_STEPS, minibatch),
+            staging: StagingRing::new(gpu.clone(), STAGED, graph.tensor(minibatch).bytes()),
             readback: ReadbackRing::new(gpu.clone()),
             gpu,
             graph,
             train,
             infer,
-            logits: built.logits,
+            logits,
             program,
             updates: 0,
             options,
@@ -188,9 +190,9 @@ impl Executor {
         self.options.adam.learning_rate = rate;
     }
 
-    /// Bytes that buffers and images take on the device.
+    /// Bytes that buffers and images take on the device, those included that minibatches and metrics pass through.
     pub fn device_bytes(&self) -> u64 {
-        self.program.bytes()
+        self.program.bytes() + self.staging.bytes() + self.readback.bytes()
     }
 
     /// Encodes a training step, and submits it when there are enough of them; waits only while all staging slots are in

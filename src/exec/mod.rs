@@ -2,10 +2,12 @@
 
 mod ceiling;
 mod executor;
+mod footprint;
 mod profile;
 mod profiler;
 mod program;
 mod readback;
+mod schedules;
 mod staging;
 mod training_state;
 mod tuner;

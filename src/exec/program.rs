@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::gpu::{BindingUse, Gpu, GpuError, Memory, PipelineCache, RuntimeChecks, Timestamps};
+use super::footprint::Footprint;
+use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, RuntimeChecks, Timestamps};
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Parameter, Plan, TensorId};
-use crate::kernel::Storage;
 use crate::shape::Shape;
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
@@ -14,6 +14,7 @@ pub struct Program {
     gpu: Arc<Gpu>,
     memory: HashMap<BufferKey, Memory>,
     schedules: Vec<Vec<Command>>,
+    copy: HostCopy,
     bytes: u64,
 }
 
@@ -39,8 +40,17 @@ impl Program {
     /// # Errors
     /// A tensor over the adapter's limits, or what the device reports.
     pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, GpuError> {
-        let mut program = Self { gpu, memory: HashMap::new(), schedules: Vec::new(), bytes: 0 };
-        program.allocate(graph, plans)?;
+        let footprint = Footprint::new(graph, plans);
+        footprint.check(&gpu.limits(), gpu.memory_left())?;
+        let mut memory = HashMap::new();
+        for region in &footprint.regions {
+            memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage)?);
+        }
+        // An image is read by whole rows, so it may need as much as the image takes.
+        let arenas = Arena::ALL.iter().filter_map(|arena| memory.get(&BufferKey::Arena(*arena)));
+        let copy = HostCopy::new(&gpu, arenas.map(Memory::bytes).max().unwrap_or(0));
+        let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes();
+        let mut program = Self { gpu, memory, schedules: Vec::new(), copy, bytes };
         let mut pipelines = PipelineCache::default();
         for plan in plans {
             let commands = (plan.dispatches.iter())
@@ -52,43 +62,9 @@ impl Program {
         Ok(program)
     }
 
-    /// Bytes of all buffers and images.
+    /// Bytes of all buffers and images, with the one that the host reads through.
     pub fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    fn allocate(&mut self, graph: &Graph, plans: &[&Plan]) -> Result<(), GpuError> {
-        let floats = graph.target().storage;
-        // Memory is as large as the largest use of it in any plan.
-        let mut sizes: Vec<(BufferKey, String, u64, Storage)> = Vec::new();
-        for arena in Arena::ALL {
-            let len = if arena == Arena::Gradients { graph.gradients_len() } else { graph.arena_len() };
-            sizes.push((BufferKey::Arena(arena), format!("{arena:?}"), len as u64 * 4, floats));
-        }
-        for plan in plans {
-            for (slot, bytes) in plan.slot_bytes.iter().enumerate() {
-                sizes.push((BufferKey::Slot(slot), format!("slot {slot}"), *bytes, floats));
-            }
-            for (id, tensor) in graph.tensors() {
-                if matches!(tensor.home, Home::Input | Home::Minibatch | Home::Metrics) {
-                    let key = plan.buffer(graph, id);
-                    sizes.push((key, tensor.name.clone(), tensor.bytes(), graph.storage(id)));
-                }
-            }
-        }
-        let mut largest: HashMap<BufferKey, u64> = HashMap::new();
-        for (key, _, bytes, _) in &sizes {
-            let size = largest.entry(*key).or_default();
-            *size = (*size).max(*bytes);
-        }
-        for (key, label, _, storage) in sizes {
-            if !self.memory.contains_key(&key) {
-                let memory = self.gpu.allocate(&label, largest[&key], storage)?;
-                self.bytes += memory.bytes();
-                self.memory.insert(key, memory);
-            }
-        }
-        Ok(())
     }
 
     /// Where a tensor lives, and its first byte there.
@@ -211,7 +187,7 @@ impl Program {
             return Ok(Vec::new());
         }
         let memory = &self.memory[&BufferKey::Arena(arena)];
-        let floats = memory.read(&self.gpu, 0, graph.arena_len() as u64 * 4).await?;
+        let floats = memory.read(&self.gpu, &self.copy, 0, graph.arena_len() as u64 * 4).await?;
         let elements = |parameter: &Parameter| {
             let shape = &graph.tensor(parameter.weights).shape;
             without_padding(&floats[parameter.offset..parameter.offset + shape.padded_elements()], shape)
@@ -226,7 +202,7 @@ impl Program {
     pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
         let (memory, offset) = self.place(graph, plan, tensor);
         let shape = &graph.tensor(tensor).shape;
-        let padded = memory.read(&self.gpu, offset, shape.padded_elements() as u64 * 4).await?;
+        let padded = memory.read(&self.gpu, &self.copy, offset, shape.padded_elements() as u64 * 4).await?;
         Ok(without_padding(&padded, shape))
     }
 
@@ -246,7 +222,7 @@ impl Program {
     /// What the device reports.
     pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Parameter, Vec<f32>)>, GpuError> {
         let memory = &self.memory[&BufferKey::Arena(Arena::Gradients)];
-        let arena = memory.read(&self.gpu, 0, graph.gradients_len() as u64 * 4).await?;
+        let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
         let mut gradients = Vec::new();
         for parameter in graph.parameters().iter().filter(|parameter| parameter.trainable) {
             let (tensor, count) = graph.gradient_parts(parameter.gradient);

@@ -61,6 +61,11 @@ impl ReadbackRing {
         Self { gpu, slots, next: 0, encoded: 0, copied: 0, metrics: Vec::new() }
     }
 
+    /// Bytes of all slots.
+    pub fn bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.buffer.size()).sum()
+    }
+
     /// Counts a step, and returns its number: it chooses the slot of its metrics.
     pub fn begin_step(&mut self) -> u64 {
         self.encoded += 1;
@@ -103,7 +108,7 @@ impl ReadbackRing {
     /// Reads a slot that is mapped.
     fn read(&mut self, index: usize, steps: Range<u64>) -> Result<(), GpuError> {
         let buffer = &self.slots[index].buffer;
-        let range = buffer.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        let range = buffer.get_mapped_range(..).map_err(|error| self.gpu.failure(&error))?;
         let words: Vec<[u32; 4]> = bytemuck::pod_collect_to_vec(&range);
         drop(range);
         buffer.unmap();

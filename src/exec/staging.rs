@@ -31,6 +31,11 @@ impl StagingRing {
         Self { gpu, slots, next: 0, filled: Vec::new() }
     }
 
+    /// Bytes of all slots.
+    pub fn bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.buffer.size()).sum()
+    }
+
     /// Waits for the next slot and fills it with `parts`, one after the other.
     ///
     /// # Errors
@@ -42,7 +47,7 @@ impl StagingRing {
             self.gpu.await_submission(Some(submission));
             mapping.wait(&self.gpu).await?;
         }
-        let mut range = slot.buffer.get_mapped_range_mut(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        let mut range = slot.buffer.get_mapped_range_mut(..).map_err(|error| self.gpu.failure(&error))?;
         let mut start = 0;
         for part in parts {
             range.slice(start..start + part.len()).copy_from_slice(part);

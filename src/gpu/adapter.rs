@@ -1,6 +1,9 @@
 //! Which adapter to compute on.
 
-use super::{Gpu, GpuError};
+use super::{Gpu, GpuError, host_memory};
+
+/// Environment variable that says which limits a device is opened with: `webgpu`, or the adapter's own if unset.
+const LIMITS: &str = "WGRAD_LIMITS";
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -9,7 +12,8 @@ pub struct AdapterChoice {
     pub adapter: Option<String>,
     /// `vulkan`, `metal`, `dx12` or `gl`; any if absent.
     pub backend: Option<wgpu::Backend>,
-    /// Open the device with WebGPU's default limits and no feature beyond them, whatever the adapter has.
+    /// Open the device with WebGPU's default limits and no feature, whatever the adapter has; `WGRAD_LIMITS=webgpu` in
+    /// the environment does the same for all of a process.
     pub default_limits: bool,
 }
 
@@ -24,18 +28,25 @@ pub struct AdapterReport {
     pub max_binding: u64,
     /// Whether shaders may use subgroups.
     pub subgroups: bool,
+    /// Whether shaders may update an image of floats in place.
+    pub updates_images: bool,
+    /// Whether the device takes the time itself.
+    pub timestamps: bool,
 }
 
 /// Lists the adapters, in the order that numbers refer to.
 pub fn list_adapters(backend: Option<wgpu::Backend>) -> Vec<AdapterReport> {
-    pollster::block_on(enumerate(backend)).iter().map(report).collect()
+    pollster::block_on(enumerate(backend, false)).iter().map(report).collect()
 }
 
-async fn enumerate(backend: Option<wgpu::Backend>) -> Vec<wgpu::Adapter> {
+async fn enumerate(backend: Option<wgpu::Backend>, strict: bool) -> Vec<wgpu::Adapter> {
     // GL has no storage textures and few limits; it is taken only when asked for.
     let backends = backend.map_or(wgpu::Backends::PRIMARY, wgpu::Backends::from);
+    let mut flags = wgpu::InstanceFlags::default();
+    flags.set(wgpu::InstanceFlags::STRICT_WEBGPU_COMPLIANCE, strict);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
+        flags,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     instance.enumerate_adapters(backends).await
@@ -48,6 +59,23 @@ fn report(adapter: &wgpu::Adapter) -> AdapterReport {
         compute: downlevel.flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS),
         max_binding: adapter.limits().max_storage_buffer_binding_size,
         subgroups: adapter.features().contains(wgpu::Features::SUBGROUP),
+        updates_images: updates_images(adapter),
+        timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+    }
+}
+
+fn updates_images(adapter: &wgpu::Adapter) -> bool {
+    let format = adapter.get_texture_format_features(wgpu::TextureFormat::Rgba32Float);
+    adapter.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES)
+        && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_WRITE)
+}
+
+/// Whether the environment asks for WebGPU's default limits.
+fn wants_default_limits() -> Result<bool, GpuError> {
+    match std::env::var_os(LIMITS) {
+        None => Ok(false),
+        Some(value) if value == "webgpu" => Ok(true),
+        Some(value) => Err(GpuError::UnknownLimits(value.to_string_lossy().into_owned())),
     }
 }
 
@@ -57,21 +85,20 @@ impl Gpu {
     /// # Errors
     /// No adapter, no match, or it does not open.
     pub async fn open(choice: &AdapterChoice) -> Result<Self, GpuError> {
-        let adapters = enumerate(choice.backend).await;
+        if let Some(limit) = host_memory::low_limit() {
+            return Err(GpuError::AddressSpace(limit));
+        }
+        let default_limits = choice.default_limits || wants_default_limits()?;
+        let adapters = enumerate(choice.backend, default_limits).await;
         let reports: Vec<_> = adapters.iter().map(report).collect();
         let index = select(&reports, choice.adapter.as_deref())?;
         let adapter = &adapters[index];
-        let limits = if choice.default_limits { wgpu::Limits::default() } else { adapter.limits() };
-        let features = if choice.default_limits {
-            wgpu::Features::empty()
+        let (limits, features) = if default_limits {
+            (wgpu::Limits::default(), wgpu::Features::empty())
         } else {
-            let updates_images = adapter
-                .get_texture_format_features(wgpu::TextureFormat::Rgba32Float)
-                .flags
-                .contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_WRITE);
             let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
-            wanted.set(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES, updates_images);
-            adapter.features() & wanted
+            wanted.set(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES, updates_images(adapter));
+            (adapter.limits(), adapter.features() & wanted)
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgrad"),
@@ -175,7 +202,7 @@ mod tests {
     fn adapter(name: &str, device_type: wgpu::DeviceType, compute: bool) -> AdapterReport {
         let mut info = wgpu::AdapterInfo::new(device_type, wgpu::Backend::Vulkan);
         info.name = name.into();
-        AdapterReport { info, compute, max_binding: 0, subgroups: false }
+        AdapterReport { info, compute, max_binding: 0, subgroups: false, updates_images: false, timestamps: false }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! An opened device, and a count of what was created on it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::probe::Probe;
-use super::{GpuError, GpuEvent};
+use super::{GpuError, GpuEvent, host_memory};
 use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
@@ -74,6 +75,12 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
+    /// Bytes that its tensors may take. WebGPU does not say what a GPU has; a software adapter has what the host has,
+    /// where that is known.
+    pub fn memory_left(&self) -> Option<u64> {
+        self.is_software().then(host_memory::left).flatten()
+    }
+
     /// The wgpu device.
     pub fn device(&self) -> &wgpu::Device {
         &self.device
@@ -94,6 +101,17 @@ impl Gpu {
     /// Device lost, out of memory, validation.
     pub fn check(&self) -> Result<(), GpuError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
+    /// The error behind a call that failed with `error`: what the device has reported, if it has.
+    pub(crate) fn failure(&self, error: &dyn std::error::Error) -> GpuError {
+        self.poll();
+        self.note(GpuError::Device(one_line(&error.to_string())))
+    }
+
+    /// Keeps the first error, and returns it: no later use may pass for a success.
+    fn note(&self, error: GpuError) -> GpuError {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone()
     }
 
     /// Whether a micro-kernel can run here.
@@ -123,12 +141,12 @@ impl Gpu {
         }
     }
 
-    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, where workgroup memory costs as
-    /// much as any other; tile on a GPU; direct where neither runs.
+    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, else direct on one, where workgroup
+    /// memory costs as much as any other; tile on a GPU; direct where neither runs.
     pub fn default_micro_kernel(&self) -> MicroKernel {
         if self.is_software() && self.supports(MicroKernel::Broadcast64x16).is_ok() {
             MicroKernel::Broadcast64x16
-        } else if self.supports(MicroKernel::Tile).is_ok() {
+        } else if !self.is_software() && self.supports(MicroKernel::Tile).is_ok() {
             MicroKernel::Tile
         } else {
             MicroKernel::Direct
@@ -204,7 +222,13 @@ impl Gpu {
             // The receiver is gone only when nobody waits any more.
             let _ = sender.send(());
         });
-        receiver.receive().await;
+        let mut received = pin!(receiver.receive());
+        poll_fn(|context| match received.as_mut().poll(context) {
+            // A device that failed may never answer.
+            Poll::Pending if self.check().is_err() => Poll::Ready(()),
+            answer => answer.map(|_| ()),
+        })
+        .await;
     }
 
     /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
@@ -230,7 +254,14 @@ impl Gpu {
     /// Lets pending callbacks run, without waiting.
     pub fn poll(&self) {
         // A failure arrives through the device-lost callback too.
-        let _ = self.device.poll(wgpu::PollType::Poll);
+        self.poll_device(wgpu::PollType::Poll);
+    }
+
+    /// wgpu panics where the driver says, while it is asked, that the device is lost.
+    fn poll_device(&self, how: wgpu::PollType) {
+        if catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).is_err() {
+            self.note(GpuError::Lost("the driver says so".into()));
+        }
     }
 
     /// Runs a future of this device to its end, waiting for the device where the future does. In a browser, where
@@ -244,7 +275,7 @@ impl Gpu {
             }
             let submission_index = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.tell(GpuEvent::Wait);
-            let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+            self.poll_device(wgpu::PollType::Wait { submission_index, timeout: None });
             self.tell(GpuEvent::Waited);
         }
     }
@@ -278,7 +309,13 @@ impl Mapping {
     /// # Errors
     /// What the device reported, else that mapping failed.
     pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
-        Self::outcome(gpu, self.0.receive().await)
+        let mut received = pin!(self.0.receive());
+        let answer = poll_fn(|context| match received.as_mut().poll(context) {
+            // A device that failed may never answer.
+            Poll::Pending if gpu.check().is_err() => Poll::Ready(None),
+            answer => answer,
+        });
+        Self::outcome(gpu, answer.await)
     }
 
     /// Whether the buffer is mapped by now; once it is, it is not to be asked again.
@@ -295,8 +332,8 @@ impl Mapping {
     fn outcome(gpu: &Gpu, result: Option<Result<(), String>>) -> Result<(), GpuError> {
         match result {
             Some(Ok(())) => Ok(()),
-            Some(Err(reason)) => gpu.check().and(Err(GpuError::Lost(reason))),
-            None => gpu.check().and(Err(GpuError::Lost("a buffer was not mapped".into()))),
+            Some(Err(reason)) => Err(gpu.note(GpuError::Lost(reason))),
+            None => Err(gpu.note(GpuError::Lost("a buffer was not mapped".into()))),
         }
     }
 }

@@ -21,6 +21,14 @@ pub enum GpuError {
         /// What there is.
         found: String,
     },
+    /// Limits that can't be asked for.
+    #[error("WGRAD_LIMITS is `{0}`; set it to `webgpu`, or leave it out to use all that the adapter has")]
+    UnknownLimits(String),
+    /// Less address space than a driver takes.
+    #[error(
+        "this process may have {0} bytes of address space, less than a driver takes; raise `ulimit -v` to 2 GB or more"
+    )]
+    AddressSpace(u64),
     /// The adapter refused to open.
     #[error("adapter `{adapter}` does not open: {reason}; choose another with --adapter (see `wgrad devices`)")]
     Open {
@@ -46,14 +54,18 @@ pub enum GpuError {
         /// What is missing.
         reason: String,
     },
-    /// A tensor larger than a binding or an image may be.
-    #[error("`{tensor}` takes {bytes} bytes, but this adapter allows {limit}; use a smaller --batch-size")]
+    /// More than the adapter's limits allow.
+    #[error("`{what}` needs {needed} {unit}, but this adapter allows {limit} ({name}); use a smaller --batch-size")]
     TooLarge {
-        /// The tensor.
-        tensor: String,
-        /// Its size.
-        bytes: u64,
+        /// The tensor or the dispatch.
+        what: String,
+        /// What it needs.
+        needed: u64,
+        /// Of what.
+        unit: &'static str,
         /// The adapter's limit.
         limit: u64,
+        /// The limit's name in WebGPU.
+        name: &'static str,
     },
 }

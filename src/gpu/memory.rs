@@ -1,5 +1,7 @@
 //! Floats on the device: a buffer, or an image.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{Gpu, GpuError};
 use crate::kernel::Storage;
 
@@ -18,19 +20,61 @@ pub enum Memory {
     Image(wgpu::Texture),
 }
 
+/// Most bytes of one tensor, and the name of the limit that says so.
+pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str) {
+    let image = u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW;
+    match storage {
+        Storage::Images => (image, "max_texture_dimension_2d"),
+        Storage::Buffers if limits.max_buffer_size < limits.max_storage_buffer_binding_size => {
+            (limits.max_buffer_size, "max_buffer_size")
+        }
+        Storage::Buffers => (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size"),
+    }
+}
+
+/// A buffer that the host reads tensors through, made once; a read that needs more than it holds makes a larger one.
+#[derive(Debug)]
+pub struct HostCopy {
+    bytes: u64,
+    /// Absent while someone reads.
+    buffer: Mutex<Option<wgpu::Buffer>>,
+}
+
+impl HostCopy {
+    /// Room for `bytes`.
+    pub fn new(gpu: &Gpu, bytes: u64) -> Self {
+        Self { bytes, buffer: Mutex::new(Some(Self::create(gpu, bytes))) }
+    }
+
+    fn create(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        gpu.create_buffer("copy for the host", bytes.max(16), usage, false)
+    }
+
+    /// Bytes that it was made with.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn take(&self, gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+        let kept = self.buffer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.filter(|buffer| buffer.size() >= bytes).unwrap_or_else(|| Self::create(gpu, bytes))
+    }
+
+    fn give_back(&self, buffer: wgpu::Buffer) {
+        *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+    }
+}
+
 impl Gpu {
     /// Allocates memory for shaders and copies.
     ///
     /// # Errors
     /// Larger than a binding or an image may be.
     pub fn allocate(&self, label: &str, bytes: u64, storage: Storage) -> Result<Memory, GpuError> {
-        let limits = self.limits();
-        let limit = match storage {
-            Storage::Buffers => limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
-            Storage::Images => u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW,
-        };
+        let (limit, name) = most_bytes(&self.limits(), storage);
         if bytes > limit {
-            return Err(GpuError::TooLarge { tensor: label.into(), bytes, limit });
+            return Err(GpuError::TooLarge { what: label.into(), needed: bytes, unit: "bytes", limit, name });
         }
         Ok(match storage {
             Storage::Buffers => {
@@ -90,28 +134,27 @@ impl Memory {
         }
     }
 
-    /// Copies `bytes` from byte `offset` on to the host.
+    /// Copies `bytes` from byte `offset` on to the host, through `copy`.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read(&self, gpu: &Gpu, offset: u64, bytes: u64) -> Result<Vec<f32>, GpuError> {
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    pub async fn read(&self, gpu: &Gpu, copy: &HostCopy, offset: u64, bytes: u64) -> Result<Vec<f32>, GpuError> {
         let mut encoder = gpu.encoder();
-        let (copy, start) = match self {
-            Self::Buffer(buffer) => {
-                let copy = gpu.create_buffer("copy for the host", bytes, usage, false);
-                encoder.copy_buffer_to_buffer(buffer, offset, &copy, 0, bytes);
-                (copy, 0)
+        let (buffer, start) = match self {
+            Self::Buffer(source) => {
+                let buffer = copy.take(gpu, bytes);
+                encoder.copy_buffer_to_buffer(source, offset, &buffer, 0, bytes);
+                (buffer, 0)
             }
             Self::Image(image) => {
                 let rows = offset / IMAGE_ROW..(offset + bytes).div_ceil(IMAGE_ROW);
                 let height = (rows.end - rows.start) as u32;
-                let copy = gpu.create_buffer("copy for the host", u64::from(height) * IMAGE_ROW, usage, false);
+                let buffer = copy.take(gpu, u64::from(height) * IMAGE_ROW);
                 let origin = wgpu::Origin3d { x: 0, y: rows.start as u32, z: 0 };
                 encoder.copy_texture_to_buffer(
                     wgpu::TexelCopyTextureInfo { origin, ..image.as_image_copy() },
                     wgpu::TexelCopyBufferInfo {
-                        buffer: &copy,
+                        buffer: &buffer,
                         layout: wgpu::TexelCopyBufferLayout {
                             offset: 0,
                             bytes_per_row: Some(IMAGE_ROW as u32),
@@ -120,12 +163,18 @@ impl Memory {
                     },
                     wgpu::Extent3d { width: IMAGE_WIDTH, height, depth_or_array_layers: 1 },
                 );
-                (copy, offset % IMAGE_ROW)
+                (buffer, offset % IMAGE_ROW)
             }
         };
         gpu.await_submission(Some(gpu.submit(encoder)));
-        gpu.map(&copy, wgpu::MapMode::Read).await?;
-        let range = copy.get_mapped_range(start..start + bytes).map_err(|error| GpuError::Device(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&range))
+        gpu.map(&buffer, wgpu::MapMode::Read).await?;
+        let range = buffer.get_mapped_range(start..start + bytes).map_err(|error| gpu.failure(&error))?;
+        let values = bytemuck::pod_collect_to_vec(&range);
+        drop(range);
+        buffer.unmap();
+        copy.give_back(buffer);
+        // What a lost device left there means nothing.
+        gpu.check()?;
+        Ok(values)
     }
 }

@@ -3,6 +3,7 @@
 mod adapter;
 mod device;
 mod error;
+mod host_memory;
 mod memory;
 mod pipeline;
 mod probe;
@@ -11,7 +12,7 @@ mod timestamps;
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use device::{Gpu, Mapping};
 pub use error::GpuError;
-pub use memory::Memory;
+pub use memory::{HostCopy, Memory, most_bytes};
 pub use pipeline::RuntimeChecks;
 pub(crate) use pipeline::{BindingUse, PipelineCache};
 pub use probe::GpuEvent;

@@ -60,7 +60,7 @@ impl Timestamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, &copy, 0, bytes);
         gpu.await_submission(Some(gpu.submit(encoder)));
         gpu.map(&copy, wgpu::MapMode::Read).await?;
-        let range = copy.get_mapped_range(..).map_err(|error| GpuError::Device(error.to_string()))?;
+        let range = copy.get_mapped_range(..).map_err(|error| gpu.failure(&error))?;
         let ticks: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&range);
         Ok(ticks.into_iter().map(|pair| pair.map(|tick| tick as f64 * self.period)).collect())
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use super::{Access, Dispatch, Graph, Home, TensorId};
+use crate::kernel::MAX_WORKGROUPS;
 
 /// llvmpipe lets one invocation run this many loop iterations, and then ends its loops without a word
 /// (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`).
@@ -31,13 +32,24 @@ pub enum PlanError {
     },
     /// A loop is longer than every adapter is known to run.
     #[error(
-        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller batch"
+        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller --batch-size"
     )]
     Loop {
         /// The dispatch.
         dispatch: String,
         /// Iterations of one invocation.
         trips: u64,
+    },
+    /// A grid wider than WebGPU allows.
+    #[error(
+        "dispatch `{dispatch}` needs {workgroups} workgroups in a dimension, more than {MAX_WORKGROUPS}; use a smaller \
+         --batch-size"
+    )]
+    Grid {
+        /// The dispatch.
+        dispatch: String,
+        /// Workgroups in the widest dimension.
+        workgroups: u32,
     },
 }
 
@@ -56,7 +68,8 @@ impl Plan {
     /// Plans `dispatches` of `graph`. Tensors in `keep` stay readable after the run.
     ///
     /// # Errors
-    /// A dispatch that reads what nothing wrote, that reads and writes one buffer, or whose loops are too long.
+    /// A dispatch that reads what nothing wrote, that reads and writes one buffer, or whose loops are too
+    /// long or whose grid is too wide.
     pub fn new(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
         let lives = lives(graph, &dispatches, keep)?;
         let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
@@ -69,6 +82,10 @@ impl Plan {
         for dispatch in &self.dispatches {
             if dispatch.kernel.loop_trips > MAX_LOOP_TRIPS {
                 return Err(PlanError::Loop { dispatch: dispatch.name.clone(), trips: dispatch.kernel.loop_trips });
+            }
+            let workgroups = dispatch.kernel.grid.into_iter().max().unwrap_or(0);
+            if workgroups > MAX_WORKGROUPS {
+                return Err(PlanError::Grid { dispatch: dispatch.name.clone(), workgroups });
             }
             for (i, binding) in dispatch.bindings.iter().enumerate() {
                 let alias = dispatch.bindings[..i].iter().any(|earlier| {

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::Divergence;
+
 /// Failure of a run, or of reading and writing its files.
 ///
 /// Every message is one line: what is wrong, where, and what to do next.
@@ -9,7 +11,8 @@ use std::{io, path::PathBuf};
 pub enum TrainError {
     /// The loss of a training step is NaN or infinite, so the weights are of no use any more.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}; these weights are not written, try a smaller --learning-rate"
+        "the loss is {loss} in epoch {epoch}, step {step}: {divergence}; these weights are not written, try a smaller \
+         --learning-rate"
     )]
     NotFinite {
         /// What was measured.
@@ -18,6 +21,8 @@ pub enum TrainError {
         epoch: usize,
         /// Step in the epoch, counted from 1.
         step: usize,
+        /// What weights and gradients show by now.
+        divergence: Divergence,
     },
     /// The loss of an evaluation step is NaN or infinite.
     #[error("the loss is {loss} in step {step} of the evaluation; train again with a smaller --learning-rate")]

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checkpoint_interval;
 mod checkpoints;
+mod divergence;
 mod early_stopping;
 mod epoch_weights;
 mod error;
@@ -30,6 +31,7 @@ mod tuning_cache;
 pub use checkpoint::Checkpoint;
 pub use checkpoint_interval::CheckpointInterval;
 pub use checkpoints::Checkpoints;
+pub use divergence::{Divergence, Extreme};
 pub use early_stopping::EarlyStopping;
 pub use epoch_weights::{EpochWeights, KeptWeights};
 pub use error::TrainError;

@@ -9,8 +9,8 @@ use super::evaluation::DEPTH;
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
-    Checkpoint, Checkpoints, Epoch, HistoryRow, Inside, LearningRateSchedule, Observer, Phase, Position, Timeline,
-    TrainError, evaluate,
+    Checkpoint, Checkpoints, Divergence, Epoch, HistoryRow, Inside, LearningRateSchedule, Observer, Phase, Position,
+    Timeline, TrainError, evaluate,
 };
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -197,7 +197,10 @@ impl<'a> Trainer<'a> {
         let rest = order.get(done..).unwrap_or_default().to_vec();
         let mut loader = Loader::new(self.dataset.train.clone(), rest, self.executor.batch_size(), DEPTH)?;
         drop(loading);
-        let not_finite = |(loss, step)| TrainError::NotFinite { loss, epoch: epoch.number, step };
+        let not_finite = |(loss, step), executor: &mut Executor| -> Result<(), Error> {
+            let divergence = Divergence::of(executor)?;
+            Err(TrainError::NotFinite { loss, epoch: epoch.number, step, divergence }.into())
+        };
         let (started, before) = (Instant::now(), self.position.seconds);
         while let Some(batch) = self.next_batch(&mut loader) {
             self.executor.set_learning_rate(self.rate(first_rate, epoch, self.position.step));
@@ -217,7 +220,7 @@ impl<'a> Trainer<'a> {
             if is_due {
                 metrics.extend(gpu.block_on(self.executor.metrics())?);
             }
-            self.position.measured.add(&metrics).map_err(not_finite)?;
+            self.position.measured.add(&metrics).or_else(|found| not_finite(found, self.executor))?;
             self.position.seconds = before + started.elapsed().as_secs_f64();
             let elapsed = Duration::from_secs_f64(self.position.seconds);
             for observer in &mut self.observers {
@@ -232,7 +235,10 @@ impl<'a> Trainer<'a> {
         }
         let _readback = self.enter(Phase::Readback);
         // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
-        self.position.measured.add(&gpu.block_on(self.executor.metrics())?).map_err(not_finite)?;
+        self.position
+            .measured
+            .add(&gpu.block_on(self.executor.metrics())?)
+            .or_else(|found| not_finite(found, self.executor))?;
         self.position.seconds = before + started.elapsed().as_secs_f64();
         Ok(())
     }

@@ -1,0 +1,111 @@
+//! What schedules ask of a device, known before anything is made on it.
+
+use crate::Error;
+use crate::gpu::{GpuError, most_bytes};
+use crate::graph::{Arena, BufferKey, Graph, Home, Plan};
+use crate::kernel::Storage;
+
+/// A buffer or image that plans share.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub key: BufferKey,
+    /// The largest tensor in it.
+    pub name: String,
+    pub bytes: u64,
+    pub storage: Storage,
+}
+
+/// Memory and grids of plans of one graph.
+#[derive(Debug)]
+pub(super) struct Footprint {
+    pub regions: Vec<Region>,
+    /// Bytes of buffers that data passes through.
+    pub passages: u64,
+    /// The dispatch with the most workgroups in a dimension, and these.
+    widest: (String, u32),
+}
+
+impl Footprint {
+    /// Of `plans`, whose regions are as large as their largest use.
+    pub fn new(graph: &Graph, plans: &[&Plan]) -> Self {
+        let mut footprint = Self { regions: Vec::new(), passages: 0, widest: (String::new(), 0) };
+        let floats = graph.target().storage;
+        for arena in Arena::ALL {
+            let len = if arena == Arena::Gradients { graph.gradients_len() } else { graph.arena_len() };
+            footprint.add(BufferKey::Arena(arena), &format!("{arena:?}"), len as u64 * 4, floats);
+        }
+        // The host reads an arena through a copy of it.
+        footprint.passages = footprint.regions.iter().map(|region| region.bytes).max().unwrap_or(0);
+        for plan in plans {
+            for (id, tensor) in graph.tensors() {
+                let key = plan.buffer(graph, id);
+                let own = matches!(tensor.home, Home::Input | Home::Minibatch | Home::Metrics);
+                if own || matches!(key, BufferKey::Slot(_)) {
+                    footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id));
+                }
+            }
+            for dispatch in &plan.dispatches {
+                let workgroups = dispatch.kernel.grid.into_iter().max().unwrap_or(0);
+                if workgroups > footprint.widest.1 {
+                    footprint.widest = (dispatch.name.clone(), workgroups);
+                }
+            }
+        }
+        footprint
+    }
+
+    fn add(&mut self, key: BufferKey, name: &str, bytes: u64, storage: Storage) {
+        match self.regions.iter_mut().find(|region| region.key == key) {
+            Some(region) if region.bytes < bytes => (region.bytes, region.name) = (bytes, name.into()),
+            Some(_) => {}
+            None => self.regions.push(Region { key, name: name.into(), bytes, storage }),
+        }
+    }
+
+    /// Bytes of it all.
+    pub fn bytes(&self) -> u64 {
+        self.passages + self.regions.iter().map(|region| region.bytes).sum::<u64>()
+    }
+
+    /// Whether a device with `limits` and `left` bytes of memory, if that is known, can run the plans.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`], with what does not fit.
+    pub fn check(&self, limits: &wgpu::Limits, left: Option<u64>) -> Result<(), GpuError> {
+        let refuse = |what: &str, needed, unit, (limit, name)| {
+            if needed <= limit {
+                return Ok(());
+            }
+            Err(GpuError::TooLarge { what: what.into(), needed, unit, limit, name })
+        };
+        for region in &self.regions {
+            refuse(&region.name, region.bytes, "bytes", most_bytes(limits, region.storage))?;
+            // The host reads an arena in one piece.
+            if matches!(region.key, BufferKey::Arena(_)) {
+                refuse(&region.name, region.bytes, "bytes", (limits.max_buffer_size, "max_buffer_size"))?;
+            }
+        }
+        if let Some(left) = left {
+            refuse("all tensors together", self.bytes(), "bytes", (left, "memory left to this process"))?;
+        }
+        let most = limits.max_compute_workgroups_per_dimension;
+        let (dispatch, workgroups) = &self.widest;
+        let limit = (u64::from(most), "max_compute_workgroups_per_dimension");
+        refuse(dispatch, u64::from(*workgroups), "workgroups in a dimension", limit)
+    }
+}
+
+/// What `plan` makes for `batch_size` images. Where that is too much, the error says how many images are not.
+pub(super) fn plan_within_limits<T>(batch_size: usize, plan: impl Fn(usize) -> Result<T, Error>) -> Result<T, Error> {
+    plan(batch_size).map_err(|error| {
+        if !error.is_too_large() {
+            return error;
+        }
+        let (mut fits, mut fails) = (0, batch_size);
+        while fails - fits > 1 {
+            let middle = fits.midpoint(fails);
+            *if plan(middle).is_ok() { &mut fits } else { &mut fails } = middle;
+        }
+        Error::BatchSize { source: Box::new(error), largest: fits }
+    })
+}

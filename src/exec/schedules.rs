@@ -1,0 +1,100 @@
+//! What an executor runs: pure data, made before the device is asked for anything.
+
+use super::Options;
+use super::executor::STAGED;
+use super::footprint::Footprint;
+use crate::Error;
+use crate::graph::{Graph, Mode, Plan, Target, TensorId};
+use crate::model::{Built, Sequential};
+
+/// The schedules of a training and an evaluation step of one network.
+#[derive(Debug)]
+pub(super) struct Schedules {
+    pub graph: Graph,
+    pub train: Plan,
+    pub infer: Plan,
+    pub minibatch: TensorId,
+    pub logits: TensorId,
+    /// The optimizer's table of gradients, which the host writes before the first step.
+    pub blocks: (TensorId, Vec<f32>),
+    pub footprint: Footprint,
+}
+
+impl Schedules {
+    /// Of `model` for minibatches of `batch_size`, whatever `options` say of that.
+    ///
+    /// # Errors
+    /// A network that can't be built or planned.
+    pub fn new(model: &Sequential, batch_size: usize, options: &Options, target: Target) -> Result<Self, Error> {
+        let Built { mut graph, minibatch, logits, .. } = model.build_with(batch_size, target, options.build.clone())?;
+        let mut dispatches = graph.record_forward(Mode::Train);
+        dispatches.extend(graph.record_backward(&[], &[]).0);
+        let (update, blocks) = options.adam.record(&mut graph, minibatch);
+        dispatches.extend(update);
+        let train = Plan::new(&graph, dispatches, &[])?;
+        let dispatches = graph.record_forward(Mode::Infer);
+        let infer = Plan::new(&graph, dispatches, &[logits])?;
+        let mut footprint = Footprint::new(&graph, &[&train, &infer]);
+        footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
+        Ok(Self { graph, train, infer, minibatch, logits, blocks, footprint })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::footprint::plan_within_limits;
+    use super::*;
+    use crate::kernel::{MicroKernel, Storage};
+
+    fn target(storage: Storage) -> Target {
+        Target { micro_kernel: MicroKernel::Direct, storage, busy_workgroups: 8 }
+    }
+
+    /// Limits of WebGPU, but for one.
+    fn limits(change: impl Fn(&mut wgpu::Limits)) -> wgpu::Limits {
+        let mut limits = wgpu::Limits::default();
+        change(&mut limits);
+        limits
+    }
+
+    fn plan(batch_size: usize, storage: Storage, limits: &wgpu::Limits, left: Option<u64>) -> Result<(), Error> {
+        let model = Sequential::tutorial([32, 32, 3], 10);
+        let schedules = Schedules::new(&model, batch_size, &Options::default(), target(storage))?;
+        Ok(schedules.footprint.check(limits, left)?)
+    }
+
+    #[test]
+    fn the_largest_batch_that_fits_is_found_without_a_device() {
+        let (buffers, images) = (Storage::Buffers, Storage::Images);
+        for (storage, limits, left, name) in [
+            (buffers, limits(|l| l.max_storage_buffer_binding_size = 8 << 20), None, "max_storage_buffer_binding_size"),
+            (buffers, limits(|l| l.max_buffer_size = 8 << 20), None, "max_buffer_size"),
+            (images, limits(|l| l.max_texture_dimension_2d = 512), None, "max_texture_dimension_2d"),
+            (buffers, limits(|l| l.max_compute_workgroups_per_dimension = 1000), None, "max_compute_workgroups_per"),
+            (buffers, limits(|_| ()), Some(64 << 20), "memory left to this process"),
+        ] {
+            let plan = |batch_size| plan(batch_size, storage, &limits, left);
+            let error = plan_within_limits(1 << 20, plan).unwrap_err();
+            let Error::BatchSize { largest, .. } = error else { panic!("{error}") };
+            assert!(largest >= 8 && plan(largest).is_ok(), "{name}: {largest}");
+            let next = plan_within_limits(largest + 1, plan).unwrap_err().to_string();
+            assert!(next.contains(name) && next.ends_with(&format!("that fits is {largest}")), "{next}");
+        }
+    }
+
+    #[test]
+    fn where_one_image_is_too_much_the_error_says_so() {
+        let limits = limits(|l| l.max_storage_buffer_binding_size = 1 << 12);
+        let error = plan_within_limits(32, |batch_size| plan(batch_size, Storage::Buffers, &limits, None));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("not even 1 image fits") && error.contains("4096"), "{error}");
+    }
+
+    #[test]
+    fn a_network_that_is_wrong_for_every_batch_is_not_about_the_batch() {
+        let model = Sequential::new([4, 4, 3]).conv2d(8, 5).flatten().dense(10);
+        let plan = |batch_size| Schedules::new(&model, batch_size, &Options::default(), target(Storage::Buffers));
+        let error = plan_within_limits(1 << 20, plan).unwrap_err();
+        assert!(matches!(error, Error::Model(_)), "{error}");
+    }
+}
