@@ -16,6 +16,7 @@ mod profile;
 mod report;
 mod reproduce;
 mod reproduction_report;
+mod self_test;
 mod summary;
 mod train;
 mod training_options;
@@ -56,6 +57,8 @@ enum Command {
     Summary(summary::Summary),
     /// Measure how to compute each matrix product on the adapter, for later runs
     Tune(tuning::Tune),
+    /// Check that every kernel computes right on the adapter
+    SelfTest(self_test::SelfTestCommand),
     /// List the adapters
     Devices(devices::Devices),
 }
@@ -74,6 +77,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Import(import) => import.run(),
         Command::Summary(summary) => summary.run(),
         Command::Tune(tune) => tune.run(),
+        Command::SelfTest(self_test) => self_test.run(),
         Command::Devices(devices) => devices.run(),
     }
 }
