@@ -14,7 +14,7 @@ fn gpu() -> Arc<Gpu> {
     GPU.get_or_init(|| Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())).clone()
 }
 
-fn check(name: &str) {
+fn check(name: &'static str) {
     let check = self_test::checks().into_iter().find(|check| check.name == name).expect("it is no check");
     let gpu = gpu();
     assert!(gpu.supports(MicroKernel::Direct).is_ok() && !check.cases.is_empty());

@@ -65,6 +65,8 @@ pub struct CaseResult {
     pub case: String,
     /// The loop of the matrix products.
     pub micro_kernel: MicroKernel,
+    /// How long it took, with the compilation of its shaders.
+    pub seconds: f64,
     /// Whether it was run and every error is within its limit.
     pub passed: bool,
     /// What the device reported instead of results.
@@ -114,7 +116,7 @@ impl CaseResult {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let passed = failure.is_none() && comparisons.iter().all(Comparison::passed);
-        Self { check, case: case.to_owned(), micro_kernel, passed, failure, comparisons }
+        Self { check, case: case.to_owned(), micro_kernel, seconds: 0.0, passed, failure, comparisons }
     }
 
     /// The lines that say what is wrong; none if it passed.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::report::{CaseResult, DeviceReport, Report};
 use super::{Case, Check};
+use crate::Error;
 use crate::gpu::{AdapterChoice, Gpu, GpuError};
 use crate::kernel::MicroKernel;
 
@@ -46,14 +47,15 @@ impl SelfTest {
             .collect();
         let mut report = Report::new(DeviceReport::new(&self.gpu), self.micro_kernels.clone());
         for (check, case, kernel) in &runs {
-            let result = CaseResult::new(check.name, &case.name, *kernel, case.run(&self.gpu, *kernel));
-            report.add(result);
+            let began = Instant::now();
+            let run = case.run(&self.gpu, *kernel);
+            let broken = matches!(run, Err(Error::Gpu(_)));
+            let result = CaseResult::new(check.name, &case.name, *kernel, run);
+            report.add(CaseResult { seconds: began.elapsed().as_secs_f64(), ..result });
             if let Some(result) = report.results.last() {
                 on_case(result, report.results.len(), runs.len());
             }
-            if self.gpu.check().is_err()
-                && let Err(error) = self.reopen()
-            {
+            if broken && let Err(error) = self.reopen() {
                 report.end(format!("{} cases were not run: {error}", runs.len() - report.results.len()));
                 break;
             }
