@@ -28,14 +28,19 @@ impl Case {
         Self { name: name.into(), run: Box::new(run), large: false }
     }
 
-    /// The same, so large that a software adapter takes minutes for it where it goes through workgroup memory.
+    /// The same, so large that a software adapter takes minutes for it with some micro-kernels.
     pub(super) fn large(self) -> Self {
         Self { large: true, ..self }
     }
 
-    /// Whether the case is for `micro_kernel` on `gpu`.
+    /// Whether the self-test runs the case with `micro_kernel` on `gpu`: on a software adapter a large one with the
+    /// adapter's own alone, or with `direct` where that is `tile`, which goes through workgroup memory.
     pub fn is_for(&self, gpu: &Gpu, micro_kernel: MicroKernel) -> bool {
-        !(self.large && micro_kernel == MicroKernel::Tile && gpu.is_software())
+        let own = match gpu.default_micro_kernel() {
+            MicroKernel::Tile => MicroKernel::Direct,
+            own => own,
+        };
+        !self.large || !gpu.is_software() || micro_kernel == own
     }
 
     /// Runs the case.

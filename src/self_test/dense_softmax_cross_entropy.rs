@@ -17,7 +17,7 @@ use crate::ops::{Dense, METRIC_SLOTS, MINIBATCH_HEADER};
 
 pub(super) fn cases() -> Vec<Case> {
     // Few, since drivers unroll the loops over classes and features, and take long to compile.
-    let layers = [([1, 3], 2, 1, false), ([7, 12], 10, 5, true), ([33, 9], 13, 33, false), ([6, 3], 64, 6, true)];
+    let layers = [([1, 3], 2, 1, false), ([7, 12], 10, 5, true), ([33, 9], 13, 33, false), ([6, 3], 20, 6, true)];
     let case = |(input, classes, length, relu): ([usize; 2], usize, usize, bool)| {
         let dense = Dense { input, units: classes, bias: true, relu: false };
         let behind = if relu { ", behind a relu" } else { "" };
