@@ -41,7 +41,7 @@
 //!
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
-//! report                what a run left, as HTML, Markdown, plots and pictures
+//! report  |  self_test  what a run left, as HTML, Markdown, plots and pictures  |  whether a device computes right
 //! train                 the loop and its observers: history, progress, schedules, checkpoints, files, timeline
 //! exec                  joins graph and device: program, staging ring, readback ring, profiler
 //! exchange              networks as files of other programs
@@ -66,6 +66,7 @@ pub mod model;
 pub mod ops;
 pub mod optim;
 pub mod report;
+pub mod self_test;
 mod shape;
 pub mod train;
 

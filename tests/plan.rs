@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wgrad::graph::{Access, Arena, BufferKey, Graph, Home, Mode, Plan, PlanError, Target};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
-use wgrad::ops::{Conv2d, Padding};
+use wgrad::ops::{Conv2d, Dense, Padding};
 use wgrad::optim::Adam;
 
 fn target(micro_kernel: MicroKernel) -> Target {
@@ -177,6 +177,35 @@ fn a_parameter_used_twice_has_its_parts_added_up() {
     let sums = dispatches.iter().filter(|dispatch| dispatch.name.ends_with("= sum of parts")).count();
     let gradient = graph.parameters()[0].gradient;
     assert_eq!((sums, graph.gradient_parts(gradient)), (2, (gradient, 1)));
+}
+
+/// A layer behind a pooled convolution writes the gradient of its cells itself: only that which arrives from above, for
+/// the last one, is in need of a dispatch of its own.
+#[test]
+fn the_gradient_of_pooled_cells_is_the_next_layers_work() {
+    for micro_kernel in MicroKernel::ALL {
+        for (pooled_again, expected) in [(true, 1), (false, 0)] {
+            let mut graph = Graph::new(target(micro_kernel));
+            let x = graph.input("x", [2, 8, 8, 4]);
+            let first = pointwise([2, 8, 8, 4]);
+            let w = graph.add_parameter("first", first.kernel_shape(), true);
+            let y = graph.conv2d_max_pool2d("first", first, x, w);
+            let z = if pooled_again {
+                let second = pointwise([2, 4, 4, 4]);
+                let w = graph.add_parameter("second", second.kernel_shape(), true);
+                graph.conv2d_max_pool2d("second", second, y, w)
+            } else {
+                let dense = Dense { input: [2, 64], units: 6, bias: true, relu: false };
+                let w = graph.add_parameter("second", vec![64, 6], true);
+                let rows = graph.flatten("flat", y);
+                graph.dense("second", dense, rows, w)
+            };
+            let dz = graph.input("dz", graph.tensor(z).shape.clone());
+            let (dispatches, _) = graph.record_backward(&[(z, dz)], &[x]);
+            let alone = dispatches.iter().filter(|dispatch| dispatch.kernel.name.contains("max_pool2d/dx")).count();
+            assert_eq!(alone, expected, "{micro_kernel}");
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod report;
 mod reproduce;
 mod reproduction_report;
 mod resume;
+mod self_test;
 mod summary;
 mod train;
 mod training_options;
@@ -58,6 +59,8 @@ enum Command {
     Summary(summary::Summary),
     /// Measure how to compute each matrix product on the adapter, for later runs
     Tune(tuning::Tune),
+    /// Check that every kernel computes right on the adapter
+    SelfTest(self_test::SelfTestCommand),
     /// List the adapters
     Devices(devices::Devices),
 }
@@ -78,6 +81,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Import(import) => import.run(),
         Command::Summary(summary) => summary.run(),
         Command::Tune(tune) => tune.run(),
+        Command::SelfTest(self_test) => self_test.run(),
         Command::Devices(devices) => devices.run(),
     }
 }

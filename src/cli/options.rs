@@ -50,14 +50,14 @@ pub struct DeviceOptions {
 }
 
 impl DeviceOptions {
+    /// The adapter asked for.
+    pub fn choice(&self) -> AdapterChoice {
+        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.map(Into::into), ..Default::default() }
+    }
+
     /// Opens the adapter.
     pub fn open(&self) -> anyhow::Result<Gpu> {
-        let choice = AdapterChoice {
-            adapter: self.adapter.clone(),
-            backend: self.backend.map(Into::into),
-            ..Default::default()
-        };
-        let gpu = Gpu::open_blocking(&choice).map_err(wgrad::Error::from)?;
+        let gpu = Gpu::open_blocking(&self.choice()).map_err(wgrad::Error::from)?;
         if gpu.is_software() && self.adapter.is_none() {
             note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
         }

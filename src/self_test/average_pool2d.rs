@@ -1,8 +1,7 @@
 //! Average pooling: windows that overlap, touch, or leave gaps; odd sizes; the whole image.
 
-use wgrad::ops::Pool2d;
-
-use crate::harness::Case;
+use super::{Case, OperationCase};
+use crate::ops::Pool2d;
 
 fn reference(pool: Pool2d, x: &[f64]) -> Vec<f64> {
     let [_, h, w, _] = pool.input;
@@ -22,9 +21,8 @@ fn reference(pool: Pool2d, x: &[f64]) -> Vec<f64> {
     y
 }
 
-#[test]
-fn every_kind_of_window() {
-    for (input, window, stride) in [
+pub(super) fn cases() -> Vec<Case> {
+    let windows = [
         ([2, 6, 8, 4], [2, 2], [2, 2]),
         ([2, 7, 5, 8], [2, 2], [2, 2]),
         ([1, 9, 8, 6], [3, 3], [2, 2]),
@@ -32,15 +30,16 @@ fn every_kind_of_window() {
         ([1, 9, 10, 5], [2, 2], [3, 4]),
         ([2, 5, 9, 4], [1, 3], [2, 1]),
         ([3, 4, 5, 7], [4, 5], [4, 5]),
-    ] {
+    ];
+    let case = |(input, window, stride): ([usize; 4], _, _)| {
         let pool = Pool2d { input, window, stride };
-        Case {
-            name: format!("average pool {input:?} {window:?} {stride:?}"),
+        OperationCase {
+            name: format!("{input:?} by {window:?}, stride {stride:?}"),
             activations: vec![input.to_vec()],
             parameter: None,
             build: Box::new(move |graph, tensors| graph.average_pool2d("y", pool, tensors[0])),
             reference: Box::new(move |inputs| reference(pool, &inputs[0])),
         }
-        .check();
-    }
+    };
+    windows.into_iter().map(case).map(Case::from).collect()
 }

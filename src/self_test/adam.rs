@@ -1,0 +1,218 @@
+//! Adam against its formula in f64, over several steps and sizes; frozen weights; gradients that come in parts.
+
+use std::sync::Arc;
+
+use super::case::{distinct, graph, widened, with_and_without_runtime_checks};
+use super::{Case, Comparison};
+use crate::Error;
+use crate::exec::Program;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::{Graph, Home, Mode, Plan, TensorId};
+use crate::kernel::MicroKernel;
+use crate::ops::{Conv2d, MINIBATCH_HEADER, Padding};
+use crate::optim::Adam;
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for weight_decay in [0.0, 0.5] {
+        for shape in [vec![1, 1], vec![3, 5], vec![3, 3, 2, 7], vec![64, 64], vec![70, 66]] {
+            let name = format!("five steps of {shape:?}, weight decay {weight_decay}");
+            cases.push(Case::new(name, move |gpu, micro_kernel| five_steps(gpu, micro_kernel, &shape, weight_decay)));
+        }
+    }
+    cases.push(Case::new("frozen weights stay", frozen_weights_stay));
+    cases.push(Case::new("gradients in parts", gradients_in_parts));
+    cases
+}
+
+/// Adam of a graph's parameters, ready to run.
+struct Update {
+    adam: Adam,
+    minibatch: TensorId,
+    plan: Plan,
+    program: Program,
+}
+
+impl Update {
+    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, adam: Adam, checks: RuntimeChecks) -> Result<Self, Error> {
+        let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+        let (dispatches, (blocks, block_values)) = adam.record(graph, minibatch);
+        let plan = Plan::new(graph, dispatches, &[])?;
+        let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
+        program.write(graph, &plan, blocks, &block_values);
+        Ok(Self { adam, minibatch, plan, program })
+    }
+
+    /// Runs step `t`, counted from 1.
+    fn run(&self, graph: &Graph, t: u64) {
+        let header = [0, 0, self.adam.alpha(t).to_bits(), self.adam.decay().to_bits()];
+        self.program.write(graph, &self.plan, self.minibatch, bytemuck::cast_slice(&header));
+        self.program.run(0);
+    }
+}
+
+/// How far five updates move the weights: those near 1 are kept to 6e-8, and move by 5e-3.
+fn five_steps(
+    gpu: &Arc<Gpu>,
+    micro_kernel: MicroKernel,
+    shape: &[usize],
+    weight_decay: f64,
+) -> Result<Vec<Comparison>, Error> {
+    let elements = shape.iter().product::<usize>() + shape[shape.len() - 1];
+    let start = distinct(elements, 1);
+    let gradient = |t: usize| -> Vec<f32> { distinct(elements, t + 1).iter().map(|g| g * 0.01).collect() };
+    let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
+        let mut graph = graph(micro_kernel, 1);
+        graph.add_parameter("layer", shape.to_vec(), true);
+        let update = Update::new(gpu, &mut graph, Adam { weight_decay, ..Adam::default() }, checks)?;
+        let (plan, program) = (&update.plan, &update.program);
+        let parameter = &graph.parameters()[0];
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
+        for t in 1..=5 {
+            program.write(&graph, plan, parameter.gradient, &parameter.pad(&gradient(t)));
+            update.run(&graph, t as u64);
+        }
+        let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
+        Ok(vec![parameter.unpad(&rows).iter().zip(&start).map(|(w, s)| w - s).collect()])
+    };
+    let mut w = widened(&start);
+    let (mut m, mut v) = (vec![0.0; elements], vec![0.0; elements]);
+    for t in 1..=5 {
+        let corrected = (1.0 - 0.999_f64.powi(t)).sqrt() / (1.0 - 0.9_f64.powi(t));
+        for (i, g) in widened(&gradient(t as usize)).into_iter().enumerate() {
+            m[i] = 0.9 * m[i] + 0.1 * g;
+            v[i] = 0.999 * v[i] + 0.001 * g * g;
+            w[i] -= 1e-3 * weight_decay * w[i];
+            w[i] -= 1e-3 * corrected * m[i] / (v[i].sqrt() + 1e-7);
+        }
+    }
+    let expected: Vec<f64> = w.iter().zip(&start).map(|(w, s)| w - f64::from(*s)).collect();
+    with_and_without_runtime_checks(gpu, run, |moved| {
+        vec![Comparison::close("update", "weights' move", &moved[0], &expected, 1e-4)]
+    })
+}
+
+/// A frozen layer keeps its weights, whatever its gradient's place holds; its neighbours are updated.
+fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    let mut graph = graph(micro_kernel, 1);
+    for layer in ["before", "frozen", "after"] {
+        graph.add_parameter(layer, vec![5, 30], true);
+    }
+    graph.freeze("frozen");
+    let adam = Adam { weight_decay: 0.1, ..Adam::default() };
+    let update = Update::new(gpu, &mut graph, adam, RuntimeChecks::Off)?;
+    let (plan, program) = (&update.plan, &update.program);
+    let start = distinct(180, 1);
+    for parameter in graph.parameters() {
+        let gradient = if parameter.trainable { 1.0 } else { f32::NAN };
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
+        program.write(&graph, plan, parameter.gradient, &[gradient; 270]);
+    }
+    update.run(&graph, 1);
+    let mut wrong = Vec::new();
+    for parameter in graph.parameters() {
+        let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
+        let moved = parameter.unpad(&rows).iter().zip(&start).filter(|(w, s)| w != s).count();
+        let expected = if parameter.trainable { 180 } else { 0 };
+        if moved != expected {
+            wrong.push(format!("of layer `{}` {moved} weights moved, expected {expected}", parameter.layer));
+        }
+    }
+    Ok(vec![Comparison::exact(wrong)])
+}
+
+/// Kernels of two convolutions whose gradients are in parts, around one that has none.
+const KERNELS: [[usize; 4]; 3] = [[3, 3, 3, 6], [1, 1, 4, 4], [2, 2, 6, 20]];
+
+/// Small, as the gradients below are, so that the update depends on each of their parts and not on their sign alone.
+fn start(elements: usize) -> Vec<f32> {
+    distinct(elements, 3).iter().map(|w| w * 0.05).collect()
+}
+
+/// Gradient and updated weights of each kernel, where the optimizer adds the parts up.
+fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<[Vec<f32>; 2]>), Error> {
+    let mut graph = graph(micro_kernel, 5);
+    let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+    let w = KERNELS.map(|kernel| graph.add_parameter("layer", kernel.to_vec(), true));
+    let geometry = |size, kernel: [usize; 4]| Conv2d {
+        input: [4, size, size, kernel[2]],
+        filters: kernel[3],
+        kernel: [kernel[0], kernel[1]],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+        relu: false,
+    };
+    let x = graph.input("x", [4, 16, 16, 3]);
+    let y = graph.conv2d("y", geometry(16, KERNELS[0]), x, w[0]);
+    let y = graph.conv2d("y", geometry(14, KERNELS[2]), y, w[2]);
+    let dy = graph.input("dy", graph.tensor(y).shape.clone());
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[(y, dy)], &[]).0);
+    let adam = Adam::default();
+    let (update, (blocks, block_values)) = adam.record(&mut graph, minibatch);
+    dispatches.extend(update);
+    let plan = Plan::new(&graph, dispatches, &[])?;
+    let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
+    program.fill_slots(f32::NAN);
+    program.write(&graph, &plan, blocks, &block_values);
+    program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1));
+    let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();
+    program.write(&graph, &plan, dy, &upstream);
+    for parameter in graph.parameters() {
+        program.write(&graph, &plan, parameter.weights, &parameter.pad(&start(parameter.len())));
+        let (gradient, parts) = graph.gradient_parts(parameter.gradient);
+        if parts > 1 {
+            // Nobody reads the place of the whole.
+            let rows = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
+            program.write(&graph, &plan, gradient, &rows);
+            program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts]);
+        }
+    }
+    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&[0, 0, adam.alpha(1).to_bits(), 0]));
+    program.run(0);
+    let parts = graph.parameters().iter().map(|parameter| graph.gradient_parts(parameter.gradient).1).collect();
+    let mut read = Vec::new();
+    for parameter in graph.parameters() {
+        let gradient = gpu.block_on(program.read_gradient(&graph, &plan, parameter))?;
+        read.push([gradient, gpu.block_on(program.read(&graph, &plan, parameter.weights))?]);
+    }
+    Ok((parts, read))
+}
+
+/// The update by a gradient in parts is the update by their sum: on a software adapter to the bit, while a GPU's compiler
+/// may add them up in another order.
+fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
+    let mut graph = graph(micro_kernel, 5);
+    for kernel in KERNELS {
+        graph.add_parameter("layer", kernel.to_vec(), true);
+    }
+    let update = Update::new(gpu, &mut graph, Adam::default(), RuntimeChecks::Off)?;
+    let (plan, program) = (&update.plan, &update.program);
+    for (parameter, [gradient, _]) in graph.parameters().iter().zip(&results) {
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start(parameter.len())));
+        program.write(&graph, plan, parameter.gradient, gradient);
+    }
+    update.run(&graph, 1);
+    let mut wrong = Vec::new();
+    if !(parts[0] > 1 && parts[1] == 1 && parts[2] > 1) {
+        wrong.push(format!("the gradients are in {parts:?} parts, expected several, one, several"));
+    }
+    let all: Vec<f32> = results.iter().flatten().flatten().copied().collect();
+    if let Some(element) = all.iter().find(|element| !element.is_finite()) {
+        wrong.push(format!("an element of a gradient or of the weights is {element}"));
+    }
+    let mut comparisons = vec![Comparison::exact(wrong)];
+    for (parameter, [_, weights]) in graph.parameters().iter().zip(&results) {
+        let expected = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
+        if gpu.is_software() {
+            comparisons.push(Comparison::same_bits("weights", weights, &expected));
+        }
+        let start = start(parameter.len());
+        let [moved, expected] = [weights, &expected]
+            .map(|rows| parameter.unpad(rows).iter().zip(&start).map(|(w, s)| w - s).collect::<Vec<f32>>());
+        comparisons.push(Comparison::close("update", "weights' move", &moved, &widened(&expected), 1e-4));
+    }
+    Ok(comparisons)
+}

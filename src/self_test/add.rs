@@ -1,0 +1,22 @@
+//! Sum of two tensors, and of a tensor with itself, whose gradient counts twice.
+
+use super::{Case, OperationCase};
+
+pub(super) fn cases() -> Vec<Case> {
+    let shapes = [vec![1, 1], vec![2, 3], vec![3, 5, 2], vec![2, 3, 3, 5], vec![1, 16], vec![260, 1]];
+    let sum = |shape: Vec<usize>| OperationCase {
+        name: format!("{shape:?}"),
+        activations: vec![shape.clone(), shape],
+        parameter: None,
+        build: Box::new(|graph, tensors| graph.add("y", tensors[0], tensors[1])),
+        reference: Box::new(|inputs| inputs[0].iter().zip(&inputs[1]).map(|(a, b)| a + b).collect()),
+    };
+    let twice = OperationCase {
+        name: "x + x".into(),
+        activations: vec![vec![3, 7]],
+        parameter: None,
+        build: Box::new(|graph, tensors| graph.add("y", tensors[0], tensors[0])),
+        reference: Box::new(|inputs| inputs[0].iter().map(|x| x + x).collect()),
+    };
+    shapes.into_iter().map(sum).chain([twice]).map(Case::from).collect()
+}

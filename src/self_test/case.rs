@@ -1,0 +1,113 @@
+//! One thing to compute and compare, on one device with one micro-kernel.
+
+use std::sync::Arc;
+
+use super::Comparison;
+use crate::Error;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::{Graph, Target};
+use crate::kernel::MicroKernel;
+
+/// Computes, and compares.
+type Run = Box<dyn Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, Error>>;
+
+/// A case of a check.
+pub struct Case {
+    /// What distinguishes it from the check's other cases.
+    pub name: String,
+    run: Run,
+    large: bool,
+}
+
+impl Case {
+    /// A case that `run` computes and compares.
+    pub fn new(
+        name: impl Into<String>,
+        run: impl Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, Error> + 'static,
+    ) -> Self {
+        Self { name: name.into(), run: Box::new(run), large: false }
+    }
+
+    /// The same, so large that a software adapter takes minutes for it with some micro-kernels.
+    pub(super) fn large(self) -> Self {
+        Self { large: true, ..self }
+    }
+
+    /// Whether the self-test runs the case with `micro_kernel` on `gpu`: on a software adapter a large one with the
+    /// adapter's own alone, or with `direct` where that is `tile`, which goes through workgroup memory.
+    pub fn is_for(&self, gpu: &Gpu, micro_kernel: MicroKernel) -> bool {
+        let own = match gpu.default_micro_kernel() {
+            MicroKernel::Tile => MicroKernel::Direct,
+            own => own,
+        };
+        !self.large || !gpu.is_software() || micro_kernel == own
+    }
+
+    /// Runs the case.
+    ///
+    /// # Errors
+    /// What the device reports, during the run or before it.
+    pub fn run(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+        let comparisons = (self.run)(gpu, micro_kernel)?;
+        gpu.check()?;
+        Ok(comparisons)
+    }
+}
+
+/// A graph for a micro-kernel, whose long reductions are split into as many parts as keep `busy_workgroups` busy.
+pub(super) fn graph(micro_kernel: MicroKernel, busy_workgroups: usize) -> Graph {
+    Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
+}
+
+/// What `run` makes with runtime checks off and on, each compared by `compare`; on a software adapter, the bits must
+/// agree. A GPU's compiler may round a product before it is added in one version of a shader, and not in the other.
+pub(super) fn with_and_without_runtime_checks(
+    gpu: &Gpu,
+    run: impl Fn(RuntimeChecks) -> Result<Vec<Vec<f32>>, Error>,
+    compare: impl Fn(&[Vec<f32>]) -> Vec<Comparison>,
+) -> Result<Vec<Comparison>, Error> {
+    let [off, on] = [run(RuntimeChecks::Off)?, run(RuntimeChecks::On)?];
+    let mut comparisons = compare(&off);
+    comparisons.extend(compare(&on));
+    if gpu.is_software() {
+        comparisons.push(Comparison::same_bits("runtime checks on", &on.concat(), &off.concat()));
+    }
+    Ok(comparisons)
+}
+
+/// Values in ±1 that are all distinct, at least 1 / (2 n) apart, in no order.
+pub(super) fn distinct(n: usize, salt: usize) -> Vec<f32> {
+    // A step coprime to the length visits every place once.
+    let length = 2 * n + 1;
+    let mut step = length * 618 / 1000 + salt % 7;
+    while gcd(step, length) != 1 {
+        step += 1;
+    }
+    (1..=n).map(|i| (2.0 * ((i * step + salt) % length) as f64 / length as f64 - 1.0) as f32).collect()
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+pub(super) fn widened(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
+/// The gradient of `loss` by each of `values`, by central differences.
+pub(super) fn central_differences(values: &[f64], mut loss: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
+    /// Small against the distance of any two input values.
+    const STEP: f64 = 1e-6;
+    let mut values = values.to_vec();
+    (0..values.len())
+        .map(|i| {
+            let value = values[i];
+            let losses = [STEP, -STEP].map(|step| {
+                values[i] = value + step;
+                loss(&values)
+            });
+            values[i] = value;
+            (losses[0] - losses[1]) / (2.0 * STEP)
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! Dense layers, of sizes that fill no tile and no vec4.
+
+use super::{Case, OperationCase};
+use crate::ops::Dense;
+
+/// Rows `x` by the kernel and bias rows `w`.
+pub(super) fn reference(Dense { input: [n, features], units, relu, .. }: Dense, x: &[f64], w: &[f64]) -> Vec<f64> {
+    let cell = |i: usize| {
+        let (row, unit) = (i / units, i % units);
+        let bias = w[features * units + unit];
+        let sum = (0..features).map(|k| x[row * features + k] * w[k * units + unit]).sum::<f64>() + bias;
+        if relu { sum.max(0.0) } else { sum }
+    };
+    (0..n * units).map(cell).collect()
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let geometries = [
+        ("one row", Dense { input: [1, 5], units: 3, bias: true, relu: false }),
+        ("tutorial head", Dense { input: [7, 64], units: 10, bias: true, relu: false }),
+        ("aligned relu", Dense { input: [8, 12], units: 16, bias: true, relu: true }),
+        ("wider than a tile", Dense { input: [3, 9], units: 70, bias: true, relu: true }),
+        ("more rows than a tile", Dense { input: [67, 6], units: 5, bias: true, relu: false }),
+        ("split reduction", Dense { input: [300, 3], units: 2, bias: true, relu: false }),
+    ];
+    let case = |(name, geometry): (&str, Dense)| OperationCase {
+        name: format!("{name}: {:?} to {}", geometry.input, geometry.units),
+        activations: vec![geometry.input.to_vec()],
+        parameter: Some(vec![geometry.input[1], geometry.units]),
+        build: Box::new(move |graph, tensors| graph.dense("y", geometry, tensors[0], tensors[1])),
+        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+    };
+    geometries.into_iter().map(case).map(Case::from).collect()
+}

@@ -1,0 +1,119 @@
+//! Whether a device gives the same bits each time. Where it does not, threads race, or the device is faulty.
+
+use std::sync::Arc;
+
+use super::{Case, Comparison};
+use crate::Error;
+use crate::data::{Batch, shapes};
+use crate::exec::{Executor, Options, Program};
+use crate::gpu::Gpu;
+use crate::graph::{Graph, Mode, Plan};
+use crate::kernel::MicroKernel;
+use crate::model::{BuildOptions, Sequential};
+use crate::ops::{Augmentation, MINIBATCH_HEADER, Padding};
+
+const BATCH: usize = 16;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("five steps, twice from the start", training_twice),
+        Case::new("one step, six times", one_step_again),
+    ]
+}
+
+fn model() -> Sequential {
+    Sequential::new([32, 32, 3])
+        .conv2d_with(16, [3, 3], [2, 2], Padding::Valid)
+        .relu()
+        .max_pool2d(2)
+        .dropout(0.2)
+        .conv2d(24, 3)
+        .relu()
+        .average_pool2d(2)
+        .flatten()
+        .dense(32)
+        .relu()
+        .dropout(0.5)
+        .dense(10)
+}
+
+fn options(micro_kernel: MicroKernel) -> Options {
+    let augmentation = Augmentation { flip: true, crop: 2, cutout: 4 };
+    let build = BuildOptions { augmentation, ..BuildOptions::default() };
+    Options { batch_size: BATCH, micro_kernel: Some(micro_kernel), build, ..Options::default() }
+}
+
+fn minibatches(count: usize) -> Vec<Batch> {
+    let split = shapes::generate(count * BATCH, 0).train;
+    let pixels = split.pixels().chunks(BATCH * split.image_len());
+    let labels = split.labels().chunks(BATCH);
+    let batch = |(pixels, labels): (&[u8], &[u16])| Batch {
+        pixels: pixels.to_vec(),
+        labels: labels.iter().map(|label| u32::from(*label)).collect(),
+        len: labels.len(),
+    };
+    pixels.zip(labels).map(batch).collect()
+}
+
+/// Weights after five steps, dropout and augmentation included.
+fn trained(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, batches: &[Batch]) -> Result<Vec<f32>, Error> {
+    let mut executor = Executor::new(gpu.clone(), &model(), options(micro_kernel))?;
+    for batch in batches {
+        gpu.block_on(executor.train_step(batch))?;
+    }
+    let tensors = gpu.block_on(executor.parameters())?;
+    Ok(tensors.into_iter().flat_map(|tensor| tensor.values).collect())
+}
+
+fn training_twice(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    let batches = minibatches(5);
+    let first = trained(gpu, micro_kernel, &batches)?;
+    let again = trained(gpu, micro_kernel, &batches)?;
+    Ok(vec![finite(&first), Comparison::same_bits("weights, the second time", &again, &first)])
+}
+
+fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    let options = options(micro_kernel);
+    let built = model().build_with(BATCH, options.target(gpu)?, options.build)?;
+    let mut graph = built.graph;
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[], &[]).0);
+    let plan = Plan::new(&graph, dispatches, &[])?;
+    let program = Program::new(gpu.clone(), &graph, &[&plan], options.checks)?;
+    let weights = trained(gpu, micro_kernel, &[])?;
+    let mut weights = &weights[..];
+    for parameter in graph.parameters() {
+        let (values, rest) = weights.split_at(parameter.len());
+        program.write(&graph, &plan, parameter.weights, &parameter.pad(values));
+        weights = rest;
+    }
+    for batch in minibatches(1) {
+        let mut words = vec![0, BATCH as u32];
+        words.resize(MINIBATCH_HEADER, 0);
+        words.extend(&batch.labels);
+        let quads = batch.pixels.chunks_exact(4);
+        words.extend(quads.map(|quad| u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]])));
+        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&words));
+    }
+    let first = gradients(gpu, &program, &graph)?;
+    let mut comparisons = vec![finite(&first)];
+    for time in 2..=6 {
+        let again = gradients(gpu, &program, &graph)?;
+        comparisons.push(Comparison::same_bits(&format!("gradients, time {time}"), &again, &first));
+    }
+    Ok(comparisons)
+}
+
+/// All gradients of one more run.
+fn gradients(gpu: &Gpu, program: &Program, graph: &Graph) -> Result<Vec<f32>, Error> {
+    program.fill_slots(f32::NAN);
+    program.run(0);
+    let gradients = gpu.block_on(program.read_gradients(graph))?;
+    Ok(gradients.into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// NaN would be the same bits each time.
+fn finite(values: &[f32]) -> Comparison {
+    let wrong = values.iter().enumerate().filter(|(_, value)| !value.is_finite());
+    Comparison::exact(wrong.map(|(i, value)| format!("element {i} is {value}")))
+}

@@ -1,0 +1,63 @@
+//! Whether wgrad computes right on a device: every operation against itself in f64, twenty steps of training against
+//! Keras, and whether a step gives the same bits each time.
+//!
+//! A [`Check`] has cases, of which each runs with every micro-kernel of the device and yields its errors, each with its
+//! limit. [`SelfTest`] runs them and makes a [`Report`]; what fails is a line of it, not an error.
+
+mod activation;
+mod adam;
+mod add;
+mod average_pool2d;
+mod case;
+mod comparison;
+mod conv2d;
+mod conv2d_max_pool2d;
+mod dense;
+mod dense_softmax_cross_entropy;
+mod determinism;
+mod dropout;
+mod flatten;
+mod ingest;
+mod max_pool2d;
+mod operation_case;
+mod parity;
+mod relu;
+mod report;
+mod runner;
+mod softmax_cross_entropy;
+
+pub use case::Case;
+pub use comparison::Comparison;
+pub use operation_case::OperationCase;
+pub use report::{CaseResult, DeviceReport, Report};
+pub use runner::SelfTest;
+
+/// Cases of one operation, or of training as a whole.
+pub struct Check {
+    /// The operation.
+    pub name: &'static str,
+    /// At least one.
+    pub cases: Vec<Case>,
+}
+
+/// Every check of wgrad.
+pub fn checks() -> Vec<Check> {
+    vec![
+        Check { name: "activation", cases: activation::cases() },
+        Check { name: "adam", cases: adam::cases() },
+        Check { name: "add", cases: add::cases() },
+        Check { name: "average_pool2d", cases: average_pool2d::cases() },
+        Check { name: "conv2d", cases: conv2d::cases() },
+        Check { name: "conv2d_max_pool2d", cases: conv2d_max_pool2d::cases() },
+        Check { name: "dense", cases: dense::cases() },
+        Check { name: "dense_softmax_cross_entropy", cases: dense_softmax_cross_entropy::cases() },
+        Check { name: "dropout", cases: dropout::cases() },
+        Check { name: "flatten", cases: flatten::cases() },
+        Check { name: "ingest", cases: ingest::cases() },
+        Check { name: "max_pool2d", cases: max_pool2d::cases() },
+        Check { name: "relu", cases: relu::cases() },
+        Check { name: "softmax_cross_entropy", cases: softmax_cross_entropy::cases() },
+        Check { name: "parity", cases: parity::cases() },
+        Check { name: "determinism", cases: determinism::cases() },
+    ]
+}

@@ -1,0 +1,63 @@
+//! The cases of `wgrad self-test`, on the shared device: every operation against a naive f64 reference, forward, and
+//! each gradient against central differences, in the middle of a graph, with every micro-kernel the adapter runs,
+//! runtime checks on and off.
+
+use std::sync::{Arc, OnceLock};
+
+use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::kernel::MicroKernel;
+use wgrad::self_test::{self, CaseResult};
+
+/// The device all tests share.
+fn gpu() -> Arc<Gpu> {
+    static GPU: OnceLock<Arc<Gpu>> = OnceLock::new();
+    GPU.get_or_init(|| Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())).clone()
+}
+
+fn check(name: &'static str) {
+    let check = self_test::checks().into_iter().find(|check| check.name == name).expect("it is no check");
+    let gpu = gpu();
+    assert!(gpu.supports(MicroKernel::Direct).is_ok() && !check.cases.is_empty());
+    let kernels = MicroKernel::ALL.into_iter().filter(|kernel| gpu.supports(*kernel).is_ok());
+    let failures: Vec<String> = kernels
+        .flat_map(|kernel| check.cases.iter().map(move |case| (case, kernel)))
+        .filter(|(case, kernel)| case.is_for(&gpu, *kernel))
+        .flat_map(|(case, kernel)| CaseResult::new(name, &case.name, kernel, case.run(&gpu, kernel)).failures())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+macro_rules! operations {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(stringify!($name));
+            }
+        )*
+
+        /// `parity` and `determinism` have files of their own.
+        #[test]
+        fn every_operation_is_tested() {
+            let tested = [$(stringify!($name),)* "parity", "determinism"];
+            assert_eq!(self_test::checks().iter().map(|check| check.name).collect::<Vec<_>>(), tested);
+        }
+    };
+}
+
+operations! {
+    activation
+    adam
+    add
+    average_pool2d
+    conv2d
+    conv2d_max_pool2d
+    dense
+    dense_softmax_cross_entropy
+    dropout
+    flatten
+    ingest
+    max_pool2d
+    relu
+    softmax_cross_entropy
+}
