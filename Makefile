@@ -7,13 +7,14 @@ LINKER   ?= cc
 # Where the Vulkan loader looks for drivers.
 ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d
 
-.PHONY: help train test lint bench driver
+.PHONY: help train test lint bench fuzz driver
 
 help:
 	@echo 'make train   download CIFAR-10 and train   ARGS="--epochs 3" passes options'
 	@echo 'make test    run every test'
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
+	@echo 'make fuzz    fuzz every parser of files      SECONDS=600 for each'
 	@echo 'make driver  install a software Vulkan driver where none is present'
 
 train: driver
@@ -24,6 +25,16 @@ test: driver
 
 bench: driver
 	cargo bench $(ARGS)
+
+# Needs cargo-fuzz and a nightly toolchain. What a target allocates at once is bounded as docs/untrusted-files.md says.
+SECONDS ?= 600
+TARGETS ?= cifar_batch cifar_archive picture safetensors npz keras model_file tuning_cache
+fuzz:
+	for target in $(TARGETS); do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target tests/attacks/corpus/$$target -- -timeout=20 \
+			-max_total_time=$(SECONDS) -max_len=65536 -malloc_limit_mb=65 -rss_limit_mb=1024 $(ARGS) || exit 1; \
+	done
 
 lint:
 	cargo fmt --check

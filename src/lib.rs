@@ -49,7 +49,7 @@
 //! optim                 one file an optimizer
 //! ops                   one file an operation
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
-//! kernel, shape, error
+//! kernel, shape, file, error
 //! ```
 //!
 //! Shaders stand under `shaders/`, as WGSL files that are appended to each other: how an operand is read (`access/`),
@@ -59,6 +59,7 @@ pub mod data;
 mod error;
 pub mod exchange;
 pub mod exec;
+pub mod file;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         // Who closes the pipe has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {}", cli::printable(&error.to_string()));
             cli::exit_code(&error).into()
         }
     }

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 10] = [
     &["optim"],
     &["ops"],
     &["graph", "gpu"],
-    &["kernel", "shape", "error"],
+    &["kernel", "shape", "file", "error"],
 ];
 
 fn level(module: &str) -> Option<usize> {

@@ -88,10 +88,25 @@ pub fn run() -> anyhow::Result<ExitCode> {
 
 /// Prints a line that the user must see, even where standard output goes to a file.
 fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable(line));
 }
 
 /// Prints a line. Training goes on where nobody reads it any more.
 fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", printable(line));
+}
+
+/// Text without control characters other than line breaks: names in files could command the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        assert_eq!(printable("two\nlines \u{1b}[2J\u{9b}\r\u{e9}"), "two\nlines \u{fffd}[2J\u{fffd}\u{fffd}\u{e9}");
+    }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use wgrad::data::Dataset;
 use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
+use wgrad::file;
 use wgrad::model::{ModelError, NamedTensor, Sequential};
 
 use super::resume::RunSettings;
@@ -141,7 +142,7 @@ impl Start {
 fn read(path: &Path) -> anyhow::Result<String> {
     let failed =
         |error| anyhow!("cannot read {}: {error}; name a model file such as models/tutorial.toml", path.display());
-    std::fs::read_to_string(path).map_err(failed)
+    file::read_text(path, Sequential::MOST_BYTES as u64).map_err(failed)
 }
 
 fn in_file(path: &Path, error: ModelError) -> anyhow::Error {

@@ -16,12 +16,19 @@ use wgrad::data::{
 };
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
+use wgrad::file;
 use wgrad::model::Sequential;
 use wgrad::train::Predictions;
 
 use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions};
-use super::{note, units};
+use super::{note, printable, units};
+
+/// Longest file of class names, in bytes.
+const MOST_NAMES: u64 = 4 << 20;
+
+/// Most bytes of pixels that are decoded for the batches to come.
+const MOST_AHEAD: usize = 1 << 28;
 
 /// Options of `wgrad predict`.
 #[derive(Debug, Args)]
@@ -81,13 +88,19 @@ impl Predict {
         if channels != 3 {
             bail!("the network is for images of {channels} channels, but pictures have 3; name one for 3 with --model");
         }
+        let image = h * w * channels;
+        if batch_size.checked_mul(image).is_none_or(|bytes| bytes > MOST_AHEAD) {
+            let most = MOST_AHEAD / image;
+            bail!("the network is for images of {h} x {w}, which is too much for this batch; give --batch-size {most}");
+        }
         let gpu = Arc::new(self.device.open()?);
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
 
         let bar = progress(pictures.len(), batch_size);
-        let decoder = Decoder::new(pictures.clone(), [h, w], 2 * batch_size).map_err(wgrad::Error::from)?;
+        let decoder = Decoder::new(pictures.clone(), [h, w], (2 * batch_size).min(MOST_AHEAD / image))
+            .map_err(wgrad::Error::from)?;
         let mut batch = Batch { pixels: Vec::new(), labels: vec![0; batch_size], len: 0 };
         let (mut paths, mut failed) = (Vec::new(), 0);
         for (i, (path, decoded)) in pictures.iter().zip(decoder).enumerate() {
@@ -105,7 +118,7 @@ impl Predict {
                 batch.len = paths.len();
                 batch.pixels.resize(batch_size * h * w * 3, 0);
                 let lines = self.predict(&mut executor, &batch, &paths, &class_names)?;
-                bar.suspend(|| io::stdout().write_all(lines.as_bytes()))?;
+                bar.suspend(|| io::stdout().write_all(printable(&lines).as_bytes()))?;
                 batch.pixels.clear();
                 paths.clear();
             }
@@ -194,7 +207,7 @@ fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
         return Ok(set.class_names.iter().map(|&name| name.into()).collect());
     }
     let hint = || format!("--classes {source}: give cifar10, cifar100, or a file with a name on each line");
-    let text = std::fs::read_to_string(source).with_context(hint)?;
+    let text = file::read_text(Path::new(source), MOST_NAMES).with_context(hint)?;
     let names: Vec<String> =
         text.lines().map(|line| line.trim().into()).filter(|line: &String| !line.is_empty()).collect();
     if names.is_empty() {

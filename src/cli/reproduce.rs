@@ -1,13 +1,13 @@
 //! `wgrad reproduce`
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Command};
 use serde::{Deserialize, Serialize};
+use wgrad::file;
 use wgrad::report::{to_html, to_markdown};
 use wgrad::train::{Checkpoints, Ending, History, OutputDir};
 
@@ -19,6 +19,9 @@ use super::{INTERRUPTED, note, say};
 
 /// Says by which command a directory's run was made, once it is whole.
 const COMMAND: &str = "command.json";
+
+/// Longest file of a run that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// What Keras made of the experiments: see benches/peers/keras_experiments.py.
 const KERAS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/keras_experiments.json"));
@@ -134,7 +137,7 @@ fn train(command: &[String], directory: &Path) -> anyhow::Result<Ending> {
 /// Whether the directory holds the whole run of a command.
 fn is_made_by(directory: &Path, command: &[String]) -> anyhow::Result<bool> {
     let path = directory.join(COMMAND);
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(false) };
+    let Ok(text) = file::read_text(&path, MOST_BYTES) else { return Ok(false) };
     let Made { command: found } =
         serde_json::from_str(&text).map_err(|error| anyhow!("{}: {error}; delete it to run again", path.display()))?;
     if found != command {
@@ -147,7 +150,7 @@ fn is_made_by(directory: &Path, command: &[String]) -> anyhow::Result<bool> {
 fn finished(directory: &Path) -> anyhow::Result<Run> {
     let path = directory.join("history.json");
     let wrong = |error: String| anyhow!("{}: {error}; delete {} to run again", path.display(), directory.display());
-    let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    let text = file::read_text(&path, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
     let History { epochs, evaluation, .. } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let evaluation = evaluation.ok_or_else(|| wrong("the run is not finished".into()))?;
     Ok(Run {

@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Deserialize;
 use wgrad::exec::{Options, TunedProduct, tune};
+use wgrad::file;
 use wgrad::gpu::Gpu;
 use wgrad::graph::{Mode, ProductChoice, Tuning};
 use wgrad::model::Sequential;
@@ -18,6 +20,15 @@ use wgrad::train::TuningCache;
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
 use super::{note, say};
+
+/// Longest config.json that is read, in bytes.
+const MOST_CONFIG: u64 = 4 << 20;
+
+/// What is read of a run's config.json.
+#[derive(Deserialize)]
+struct Recorded {
+    products: Tuning,
+}
 
 /// Options of `wgrad tune`.
 #[derive(Debug, Args)]
@@ -101,10 +112,9 @@ fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
 
 fn from_run(path: &Path, gpu: &Gpu) -> anyhow::Result<Tuning> {
     let read = || -> anyhow::Result<Tuning> {
-        let config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-        let tuning = serde_json::from_value(config["products"].clone())?;
-        runs_on(gpu, &tuning)?;
-        Ok(tuning)
+        let Recorded { products } = serde_json::from_str(&file::read_text(path, MOST_CONFIG)?)?;
+        runs_on(gpu, &products)?;
+        Ok(products)
     };
     let wrong =
         |error| anyhow!("--tuning {}: {error:#}; give `auto`, `none`, or the config.json of a run", path.display());

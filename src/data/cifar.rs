@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{DataError, Dataset, Split};
+use crate::file;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -118,13 +119,18 @@ impl Cifar {
     }
 
     fn read_split(&'static self, dir: &Path, files: &[(&str, usize)]) -> Result<Split, DataError> {
+        let mut opened = Vec::new();
+        for &(name, records) in files {
+            let path = dir.join(name);
+            let file = self.open(&path, (records * self.record_bytes()) as u64)?;
+            opened.push((path, file, records));
+        }
+        // Only now that the files are known to be as long.
         let images = files.iter().map(|(_, records)| records).sum();
         let mut pixels = Vec::with_capacity(images * 3 * PLANE);
         let mut labels = Vec::with_capacity(images);
         let mut bytes = vec![0; self.record_bytes()];
-        for &(name, records) in files {
-            let path = dir.join(name);
-            let mut file = self.open(&path, (records * bytes.len()) as u64)?;
+        for (path, mut file, records) in opened {
             for record in 0..records {
                 file.read_exact(&mut bytes).map_err(|source| DataError::Read { path: path.clone(), source })?;
                 let (label, planes) = bytes.split_at(self.label_bytes);
@@ -149,7 +155,7 @@ impl Cifar {
             io::ErrorKind::NotFound => DataError::MissingFile { path: path.into(), set: self },
             _ => DataError::Read { path: path.into(), source },
         };
-        let file = File::open(path).map_err(read_error)?;
+        let file = file::open(path).map_err(read_error)?;
         match file.metadata().map_err(read_error)?.len() {
             actual if actual < expected => Err(DataError::Truncated { path: path.into(), expected, actual }),
             actual if actual > expected => Err(DataError::WrongSize { path: path.into(), expected, actual, set: self }),

@@ -14,6 +14,7 @@ use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 
 use super::{Cifar, DataError, hex, progress::Progress};
+use crate::file;
 
 const BAR: &str = "{wide_bar} {bytes}/{total_bytes} {eta}";
 
@@ -69,7 +70,7 @@ impl Archive {
     ///
     /// As [`fetch`](Self::fetch), except for those of the network, and [`DataError::Read`].
     pub fn unpack(&self, path: &Path, dir: &Path) -> Result<(), DataError> {
-        let mut file = File::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
+        let mut file = file::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
         self.check_and_extract(&mut file, &path.display().to_string(), dir)
     }
 
@@ -137,14 +138,21 @@ impl Archive {
             problem,
             set: self.set,
         };
-        let unreadable = |source: io::Error| member_error("contents", format!("unreadable: {source}"));
+        let unreadable = |source: io::Error| {
+            let words = source.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            member_error("contents", format!("unreadable: {words}"))
+        };
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
+        if fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(write_error(dir, io::Error::other("it is a symbolic link, and may lead anywhere")));
+        }
         let mut missing: Vec<_> = self.set.files().collect();
         // Room for the files, their headers and the small texts beside them.
         let room = missing.iter().map(|(_, bytes)| bytes).sum::<u64>() + (1 << 20);
         let plain = GzDecoder::new(file).take(room);
         let mut tar = tar::Archive::new(plain);
-        for entry in tar.entries().map_err(unreadable)? {
+        // Raw: long names and extended headers, of no use for these files, are held in memory otherwise.
+        for entry in tar.entries().map_err(unreadable)?.raw(true) {
             let mut entry = entry.map_err(unreadable)?;
             let path = entry.path().map_err(unreadable)?;
             let directory = Path::new(self.set.directory);

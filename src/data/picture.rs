@@ -1,24 +1,26 @@
 //! One picture of any size as the pixels of a network's input.
 
 use std::{
-    fs::File,
-    io::{self, Cursor, Read},
+    io::{self, Cursor},
     path::Path,
 };
 
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage,
-    error::LimitErrorKind,
+    error::{DecodingError, ImageFormatHint, LimitErrorKind},
     imageops::{self, FilterType},
 };
 
 use super::DataError;
+use crate::file;
 
 /// Ends of the names of files that are taken for pictures, in lower case.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Largest width and height of a picture.
 pub const MAX_SIDE: u32 = 16_384;
-/// Largest file, and most bytes of a decoded picture.
+/// Most scans of a JPEG; progressive ones have a dozen. Each visits every pixel, however short it is.
+const MOST_SCANS: usize = 100;
+/// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Reads the PNG or JPEG at `path` (its contents decide which it is) as pixels `[h, w, 3]` of `size` `[h, w]`: turned
@@ -27,52 +29,62 @@ pub const MAX_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 ///
-/// [`DataError::Read`], or [`DataError::Picture`] for a file that is something else, is cut short, or is larger than
-/// [`MAX_SIDE`] or [`MAX_BYTES`].
+/// [`DataError::Read`], also for one of more than [`MAX_BYTES`]; [`DataError::Picture`] for a file that is something
+/// else, is cut short, is larger than [`MAX_SIDE`], or has more than [`most_pixel_bytes`].
 pub fn read(path: &Path, size: [usize; 2]) -> Result<Vec<u8>, DataError> {
     let read_error = |source: io::Error| DataError::Read { path: path.into(), source };
     let broken = |reason: String| DataError::Picture { path: path.into(), reason };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(read_error)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(broken(format!("the file has more than {} MiB", MAX_BYTES >> 20)));
-    }
-    decode(&bytes, size).map_err(|error| broken(reason(&error)))
+    let bytes = file::read(path, MAX_BYTES).map_err(read_error)?;
+    decode(&bytes, size).map_err(|error| broken(reason(&error, bytes.len())))
+}
+
+/// Most bytes of the pixels of a picture whose file has `file_len` bytes: a small file may say that it is a large picture.
+pub fn most_pixel_bytes(file_len: usize) -> u64 {
+    (64 << 20) + 4 * file_len as u64
 }
 
 fn decode(bytes: &[u8], size: [usize; 2]) -> Result<Vec<u8>, ImageError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
-    // The decoder fills what is missing with grey.
-    if is_jpeg && !jpeg_ends(bytes) {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    if is_jpeg {
+        // The decoder fills what is missing with grey.
+        let scans = jpeg_scans(bytes).ok_or(io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        if scans > MOST_SCANS {
+            let reason = format!("it has more than {MOST_SCANS} scans");
+            return Err(ImageError::Decoding(DecodingError::new(ImageFormatHint::Exact(ImageFormat::Jpeg), reason)));
+        }
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(most_pixel_bytes(bytes.len()));
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
-    limits.reserve(decoder.total_bytes())?;
+    // Whatever it has, it becomes colours, with transparency or without.
+    let [width, height] = <[u32; 2]>::from(decoder.dimensions()).map(u64::from);
+    let channels = if decoder.color_type().has_alpha() { 4 } else { 3 };
+    limits.reserve(decoder.total_bytes().max(width * height * channels))?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     Ok(fit(over_white(picture), size).into_raw())
 }
 
-/// Whether the scans of a JPEG are followed by the marker of its end.
-fn jpeg_ends(bytes: &[u8]) -> bool {
+/// Scans of a JPEG, if they are followed by the marker of its end.
+fn jpeg_scans(bytes: &[u8]) -> Option<usize> {
     // Segments before the first scan may hold a whole JPEG, a thumbnail, and are skipped by their lengths.
     let mut at = 2;
     loop {
         match bytes.get(at..at + 4) {
-            Some([0xff, 0xda, ..]) => return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]),
+            Some([0xff, 0xda, ..]) => {
+                let count = |marker| bytes[at..].windows(2).filter(|pair| *pair == [0xff, marker]).count();
+                return (count(0xd9) > 0).then(|| count(0xda));
+            }
             Some([0xff, 0xff, ..]) => at += 1,
             Some(&[0xff, _, high, low]) => at += 2 + usize::from(u16::from_be_bytes([high, low])),
             // The decoder knows better.
-            Some(_) => return true,
-            None => return false,
+            Some(_) => return Some(0),
+            None => return None,
         }
     }
 }
@@ -106,12 +118,12 @@ fn fit(picture: RgbImage, [height, width]: [usize; 2]) -> RgbImage {
 }
 
 /// What is wrong, in one line.
-fn reason(error: &ImageError) -> String {
+fn reason(error: &ImageError, file_len: usize) -> String {
     match error {
         ImageError::Limits(limit) if limit.kind() == LimitErrorKind::DimensionError => {
             format!("it is wider or higher than {MAX_SIDE} pixels")
         }
-        ImageError::Limits(_) => format!("it has more than {} MiB of pixels", MAX_BYTES >> 20),
+        ImageError::Limits(_) => format!("it has more than {} MiB of pixels", most_pixel_bytes(file_len) >> 20),
         ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it ends early".into(),
         ImageError::Unsupported(_) => "it is neither PNG nor JPEG, or of a rare kind".into(),
         error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
@@ -298,7 +310,7 @@ mod tests {
     fn headers_that_promise_too_much_are_refused() {
         let mut bytes = png(RgbImage::new(2, 2));
         for (width, height, message) in
-            [(16_385_u32, 1_u32, "16384 pixels"), (60_000, 60_000, "16384 pixels"), (16_000, 16_000, "256 MiB")]
+            [(16_385_u32, 1_u32, "16384 pixels"), (60_000, 60_000, "16384 pixels"), (5_000, 5_000, "64 MiB")]
         {
             bytes[16..20].copy_from_slice(&width.to_be_bytes());
             bytes[20..24].copy_from_slice(&height.to_be_bytes());
@@ -306,12 +318,13 @@ mod tests {
             crc.update(&bytes[12..29]);
             bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
             let error = decode(&bytes, [32, 32]).unwrap_err();
-            assert!(reason(&error).contains(message), "{width} x {height}: {}", reason(&error));
+            let reason = reason(&error, bytes.len());
+            assert!(reason.contains(message), "{width} x {height}: {reason}");
         }
         let mut bytes = noisy_jpeg();
         let frame = bytes.windows(2).rposition(|pair| pair == [0xff, 0xc0]).unwrap();
         bytes[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
-        assert!(reason(&decode(&bytes, [32, 32]).unwrap_err()).contains("16384 pixels"));
+        assert!(reason(&decode(&bytes, [32, 32]).unwrap_err(), 0).contains("16384 pixels"));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::zip_archive::read_members;
 use super::{ExchangeError, Weights};
 use crate::model::{NamedTensor, Sequential};
 
+/// Longest config.json: a layer takes a dozen times as much memory as its text.
+const MOST_CONFIG: usize = 4 << 20;
+
 /// A model in config.json.
 #[derive(Deserialize)]
 struct Model<'a> {
@@ -47,6 +50,9 @@ fn read(bytes: &[u8]) -> Result<Weights, String> {
 }
 
 fn model(config: &[u8]) -> Result<Sequential, String> {
+    if config.len() > MOST_CONFIG {
+        return Err(format!("its config.json has more than {MOST_CONFIG} bytes"));
+    }
     let wrong = |error: serde_json::Error| format!("config.json: {error}");
     let Model { class_name: class, config } = serde_json::from_slice(config).map_err(wrong)?;
     if class != "Sequential" {
@@ -68,9 +74,8 @@ fn model(config: &[u8]) -> Result<Sequential, String> {
             frozen.push(name);
         }
     }
-    let model = model.freeze(&frozen).map_err(|error| error.to_string())?;
     model.classes().map_err(|error| error.to_string())?;
-    Ok(model)
+    model.freeze(&frozen).map_err(|error| error.to_string())
 }
 
 /// Kernels and biases, which stand under the classes of the layers, numbered, and not under the layers' names.

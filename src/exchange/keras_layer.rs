@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::model::{Activation, Layer};
+use crate::model::{Activation, Layer, is_layer_name};
 
 /// What wgrad has.
 const CLASSES: &str = "Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout, \
@@ -73,8 +73,8 @@ struct Options<'a>(BTreeMap<String, &'a RawValue>);
 impl Options<'_> {
     fn read(&mut self, class: &str) -> Result<KerasLayer, String> {
         let name: String = self.take("name")?;
-        if name.is_empty() || name.contains('/') {
-            return Err("its name is empty or has a `/`".into());
+        if !is_layer_name(&name) {
+            return Err("its name is empty, has a `/` or more than 255 bytes".into());
         }
         if class == "InputLayer" {
             let [_, h, w, c]: [Option<usize>; 4] = self.take("batch_shape")?;

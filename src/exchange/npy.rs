@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// The format's first bytes, and its version.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
+/// Most sizes of a shape, as in NumPy.
+const MOST_SIZES: usize = 64;
 /// Bytes that the length of a header is a multiple of.
 const ALIGNMENT: usize = 64;
 
@@ -73,6 +75,9 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<usize>, Vec<f32>), NpyError> {
     let sizes = field("shape").and_then(|shape| shape.strip_prefix('(')?.split_once(')'));
     let (sizes, _) = sizes.ok_or(damaged("its header has no `shape`"))?;
     let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+    if sizes.clone().count() > MOST_SIZES {
+        return Err(damaged("its `shape` has more than 64 sizes"));
+    }
     let shape: Option<Vec<usize>> = sizes.map(|size| size.parse().ok()).collect();
     let shape = shape.ok_or(damaged("its `shape` is no list of sizes"))?;
     let len = shape.iter().try_fold(4_usize, |len, size| len.checked_mul(*size));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::error::one_line;
 use super::npy::{self, Elements, NpyError};
 use super::zip_archive::{read_members, write_members};
 use super::{ExchangeError, Weights};
@@ -32,7 +33,7 @@ impl Weights {
 
     /// The tensors in `bytes`, which `path` holds.
     pub(super) fn from_npz(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
-        let unreadable = |reason: String| ExchangeError::Npz { path: path.into(), reason };
+        let unreadable = |reason: String| ExchangeError::Npz { path: path.into(), reason: one_line(&reason) };
         let mut weights = Self::default();
         for (member, bytes) in read_members(bytes).map_err(unreadable)? {
             let Some(name) = member.strip_suffix(".npy") else {
@@ -40,9 +41,12 @@ impl Weights {
             };
             let (shape, values) = npy::read(bytes).map_err(|error| match error {
                 NpyError::Damaged(reason) => unreadable(format!("array `{name}`: {reason}")),
-                NpyError::WrongType(dtype) => {
-                    ExchangeError::WrongType { path: path.into(), tensor: name.into(), dtype, known: "float32 (`<f4`)" }
-                }
+                NpyError::WrongType(dtype) => ExchangeError::WrongType {
+                    path: path.into(),
+                    tensor: one_line(name),
+                    dtype: one_line(&dtype),
+                    known: "float32 (`<f4`)",
+                },
             })?;
             weights.tensors.push(NamedTensor { name: name.into(), shape, values });
         }

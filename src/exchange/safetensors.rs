@@ -1,7 +1,6 @@
 //! Weights as a safetensors file, under Keras's variable names.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -10,10 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::error::one_line;
 use super::{ExchangeError, Weights};
+use crate::file;
 use crate::model::{NamedTensor, Sequential};
 
 /// Key of the file's metadata under which wgrad keeps the rest: one, because the format leaves their order open.
 const METADATA: &str = "wgrad";
+
+/// Longest header, which tells shapes and names: as a tree it takes dozens of times as much memory.
+const MOST_HEADER: u64 = 2 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
@@ -45,7 +48,12 @@ impl Weights {
         let metadata = serde_json::to_string(&Metadata { model, class_names: self.class_names.clone() })
             .map_err(|error| unstorable("metadata", error.to_string()))?;
         let metadata = HashMap::from([(METADATA.to_owned(), metadata)]);
-        ::safetensors::serialize(views, Some(metadata)).map_err(|error| unstorable("weights", error.to_string()))
+        let bytes = ::safetensors::serialize(views, Some(metadata))
+            .map_err(|error| unstorable("weights", error.to_string()))?;
+        if header_len(&bytes).is_some_and(|len| len > MOST_HEADER) {
+            return Err(unstorable("header", format!("names and network take more than {MOST_HEADER} bytes")));
+        }
+        Ok(bytes)
     }
 
     /// Reads all tensors of a safetensors file; float16 and bfloat16, which other programs save, become float32.
@@ -54,15 +62,18 @@ impl Weights {
     /// [`ExchangeError::Read`], [`ExchangeError::NotSafetensors`] for a file that is something else or cut short, and
     /// [`ExchangeError::WrongType`] for elements of any other type.
     pub fn read(path: &Path) -> Result<Self, ExchangeError> {
-        let bytes = fs::read(path).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
+        let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
         Self::from_safetensors(path, &bytes)
     }
 
     /// The tensors in `bytes`, which `path` holds.
     pub(super) fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
         let damaged = |reason: String| ExchangeError::NotSafetensors { path: path.into(), reason: one_line(&reason) };
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+        if header_len(bytes).is_some_and(|len| len > MOST_HEADER && len < bytes.len() as u64) {
+            return Err(damaged(format!("its header has more than {MOST_HEADER} bytes")));
+        }
+        let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+        let data = &bytes[size_of::<u64>() + header_len..];
         let mut weights = Self::default();
         if let Some(metadata) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)) {
             let metadata: Metadata = serde_json::from_str(metadata).map_err(|error| damaged(error.to_string()))?;
@@ -70,18 +81,20 @@ impl Weights {
             weights.model = model.map_err(|error| damaged(error.to_string()))?;
             weights.class_names = metadata.class_names;
         }
-        for (name, view) in file.iter() {
-            let pairs = view.data().as_chunks().0;
-            let values = match view.dtype() {
-                Dtype::F32 => view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        for (name, tensor) in header.tensors() {
+            // Within the file, and as long as its shape says: the library has checked.
+            let data = &data[tensor.data_offsets.0..tensor.data_offsets.1];
+            let pairs = data.as_chunks().0;
+            let values = match tensor.dtype {
+                Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
                 Dtype::F16 => pairs.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
                 Dtype::BF16 => pairs.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
                 other => {
-                    let (path, tensor, dtype) = (path.into(), name.into(), format!("{other:?}"));
+                    let (path, tensor, dtype) = (path.into(), one_line(&name), format!("{other:?}"));
                     return Err(ExchangeError::WrongType { path, tensor, dtype, known: "F32, F16 and BF16" });
                 }
             };
-            weights.tensors.push(NamedTensor { name: name.into(), shape: view.shape().to_vec(), values });
+            weights.tensors.push(NamedTensor { name, shape: tensor.shape.clone(), values });
         }
         // The library gives them in any order.
         weights.tensors.sort_by(|a, b| a.name.cmp(&b.name));
@@ -89,8 +102,15 @@ impl Weights {
     }
 }
 
+/// The length that a file gives for its header.
+fn header_len(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|len| u64::from_le_bytes(*len))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn weights() -> Weights {

@@ -1,9 +1,9 @@
 //! A trained network in memory.
 
-use std::fs;
 use std::path::Path;
 
 use super::ExchangeError;
+use crate::file;
 use crate::graph::Target;
 use crate::kernel::{MicroKernel, Storage};
 use crate::model::{ModelError, NamedTensor, Sequential};
@@ -26,7 +26,7 @@ impl Weights {
     /// # Errors
     /// [`ExchangeError`]; no file makes it take more than a small multiple of its size.
     pub fn import(path: &Path) -> Result<Self, ExchangeError> {
-        let bytes = fs::read(path).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
+        let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if bytes.starts_with(b"PK") {
             if extension == "keras" { Self::from_keras(path, &bytes) } else { Self::from_npz(path, &bytes) }

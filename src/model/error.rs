@@ -33,14 +33,19 @@ pub enum ModelError {
         /// The layer.
         layer: String,
     },
-    /// More than a device can hold.
-    #[error("layer `{layer}` has more than {most} elements in one tensor; make it smaller")]
+    /// More than a device can hold or compute.
+    #[error("layer `{layer}` has more than {most} {what}; make it smaller")]
     TooLarge {
         /// The layer.
         layer: String,
-        /// Most elements of a tensor.
+        /// Most of them.
         most: usize,
+        /// What it has too many of.
+        what: &'static str,
     },
+    /// More layers than a network may have.
+    #[error("the network has more than {0} layers; leave some out")]
+    Depth(usize),
     /// A share that no element could survive, or none.
     #[error("layer `{layer}` has a rate of {rate}; it starts at 0 and stays below 1")]
     Rate {

@@ -42,6 +42,11 @@ impl Activation {
     }
 }
 
+/// Whether a layer may be called so: tables are as wide as their longest name, and tensors are called `layer/variable`.
+pub(crate) fn is_layer_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
+}
+
 /// A layer with its options. Sizes of two axes are `[y, x]`; a model file may give one number for both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]

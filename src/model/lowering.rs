@@ -67,6 +67,8 @@ impl Sequential {
             return Err(ModelError::Batch);
         }
         options.check(self.input)?;
+        // Sizes are checked here, for layers that become one operation too.
+        self.summary()?;
         let names = self.checked_names()?;
         let mut graph = Graph::new(target);
         let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
@@ -164,9 +166,12 @@ fn fuse(graph: &mut Graph, names: &[String], entries: &[Entry], x: TensorId) -> 
 /// Most elements of a kernel, or of what a layer makes of one image: 2 GB, the most that a buffer of WebGPU holds.
 pub(super) const MOST_ELEMENTS: usize = 1 << 29;
 
-/// Whether a tensor of `sizes` can exist.
-pub(super) fn fits(sizes: &[usize]) -> bool {
-    sizes.iter().try_fold(1_usize, |elements, size| elements.checked_mul(*size)).is_some_and(|len| len <= MOST_ELEMENTS)
+/// Most multiply-adds of a convolution of one image: a thousand times those of large networks, and far from an overflow.
+const MOST_PRODUCTS: usize = 1 << 44;
+
+/// Whether the product of `sizes` is at most `most`.
+pub(super) fn fits(sizes: &[usize], most: usize) -> bool {
+    sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size)).is_some_and(|product| product <= most)
 }
 
 /// Adds one layer, and returns its output.
@@ -180,7 +185,7 @@ pub(super) fn append(
     let dims = graph.tensor(x).shape.dims().to_vec();
     let input: Shape = dims[1..].to_vec().into();
     let zero = || ModelError::Zero { layer: name.into() };
-    let too_large = || ModelError::TooLarge { layer: name.into(), most: MOST_ELEMENTS };
+    let too_large = || ModelError::TooLarge { layer: name.into(), most: MOST_ELEMENTS, what: "elements in one tensor" };
     let wants = |wanted| ModelError::Input { layer: name.into(), wanted, input: input.clone() };
     let image = || <[usize; 4]>::try_from(&dims[..]).map_err(|_| wants("images [h, w, c]"));
     let window =
@@ -204,8 +209,12 @@ pub(super) fn append(
                 return Err(window(kernel));
             }
             let [h, w] = geometry.output_size();
-            if !fits(&geometry.kernel_shape()) || !fits(&[h, w, filters]) {
+            if !fits(&geometry.kernel_shape(), MOST_ELEMENTS) || !fits(&[h, w, filters], MOST_ELEMENTS) {
                 return Err(too_large());
+            }
+            if !fits(&[&geometry.kernel_shape()[..], &[h, w]].concat(), MOST_PRODUCTS) {
+                let what = "multiply-adds for an image";
+                return Err(ModelError::TooLarge { layer: name.into(), most: MOST_PRODUCTS, what });
             }
             let w = graph.add_parameter(name, geometry.kernel_shape(), true);
             graph.conv2d(name, geometry, x, w)
@@ -231,7 +240,7 @@ pub(super) fn append(
             if units == 0 {
                 return Err(zero());
             }
-            if !fits(&[input[1], units]) {
+            if !fits(&[input[1], units], MOST_ELEMENTS) {
                 return Err(too_large());
             }
             let w = graph.add_parameter(name, vec![input[1], units], true);

@@ -10,6 +10,7 @@ mod sequential;
 
 pub use error::ModelError;
 pub use initializer::glorot_uniform;
+pub(crate) use layer::is_layer_name;
 pub use layer::{Activation, Layer};
 pub use lowering::{BuildOptions, Built};
 pub use named_tensor::NamedTensor;

@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::sequential::Entry;
+use super::layer::is_layer_name;
+use super::sequential::{Entry, MOST_LAYERS};
 use super::{Layer, ModelError, NamedTensor, Sequential};
 
 /// The file: `input = [h, w, c]`, which may be left out where the data tell, and a `[[layers]]` for each layer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFile {
-    input: Option<[usize; 3]>,
+    // Not an array: the parser drops what is left of a list that is longer.
+    input: Option<Vec<usize>>,
     #[serde(default)]
     layers: Vec<Table>,
 }
@@ -19,6 +21,9 @@ struct ModelFile {
 const UNKNOWN: usize = 0;
 
 impl Sequential {
+    /// Longest model file, in bytes.
+    pub const MOST_BYTES: usize = 1 << 20;
+
     /// Reads a model file for images of `input` `[h, w, c]` and `classes`, which `units = "classes"` stands for. A file
     /// that gives neither an `input` of its own nor gets one is an error.
     ///
@@ -78,7 +83,9 @@ impl Sequential {
     /// Reads a model file without looking at how its layers fit.
     fn read(text: &str, input: Option<[usize; 3]>, classes: Option<usize>) -> Result<Self, ModelError> {
         let file = parse(text)?;
-        let Some(input) = file.input.or(input) else {
+        let own = file.input.map(<[usize; 3]>::try_from).transpose();
+        let own = own.map_err(|sizes| ModelError::File(format!("`input` has {} sizes, not [h, w, c]", sizes.len())))?;
+        let Some(input) = own.or(input) else {
             return Err(ModelError::File("`input = [h, w, c]` is missing".into()));
         };
         if input.contains(&0) {
@@ -127,7 +134,14 @@ impl Sequential {
 }
 
 fn parse(text: &str) -> Result<ModelFile, ModelError> {
-    toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))
+    if text.len() > Sequential::MOST_BYTES {
+        return Err(ModelError::File(format!("it has more than {} bytes", Sequential::MOST_BYTES)));
+    }
+    let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
+    if file.layers.len() > MOST_LAYERS {
+        return Err(ModelError::Depth(MOST_LAYERS));
+    }
+    Ok(file)
 }
 
 /// The layer of a table, without the options that every kind has.
@@ -142,8 +156,8 @@ fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry
     };
     let wrong = |what: String| ModelError::File(format!("{title}: {what}"));
     let name = match name {
-        Some(toml::Value::String(name)) if !name.is_empty() && !name.contains('/') => Some(name),
-        Some(_) => return Err(wrong("`name` must be a word without `/`, in quotes".into())),
+        Some(toml::Value::String(name)) if is_layer_name(&name) => Some(name),
+        Some(_) => return Err(wrong("`name` must be a word without `/` of at most 255 bytes, in quotes".into())),
         None => None,
     };
     let trainable = match table.remove("trainable") {
@@ -215,7 +229,14 @@ mod tests {
             let error = Sequential::from_toml(&with("type = \"flatten\""), Some(data)).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
-        for text in ["input = [8, 8, 1", "", "inputs = [8, 8, 1]", "input = [0, 8, 1]"] {
+        for text in [
+            "input = [8, 8, 1",
+            "",
+            "inputs = [8, 8, 1]",
+            "input = [0, 8, 1]",
+            "input = [8, 8]",
+            "input = [8, 8, 1, 1]",
+        ] {
             assert!(matches!(Sequential::from_toml(text, None), Err(ModelError::File(_))), "{text}");
         }
     }

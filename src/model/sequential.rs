@@ -9,6 +9,12 @@ use crate::kernel::{MicroKernel, Storage};
 use crate::ops::Padding;
 use crate::shape::Shape;
 
+/// Most layers of a network.
+pub(super) const MOST_LAYERS: usize = 1000;
+
+/// Most elements of an image: as bytes, 64 MiB.
+const MOST_IMAGE: usize = 1 << 26;
+
 /// A line of the summary table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
@@ -229,8 +235,9 @@ impl Sequential {
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let mut graph = Graph::new(target);
         let [h, w, c] = self.input;
-        if !fits(&self.input) {
-            return Err(ModelError::TooLarge { layer: "images".into(), most: MOST_ELEMENTS });
+        if !fits(&self.input, MOST_IMAGE) {
+            let (layer, what) = ("images".into(), "elements");
+            return Err(ModelError::TooLarge { layer, most: MOST_IMAGE, what });
         }
         let minibatch = graph.input("minibatch", [1]);
         let mut x = graph.input("images", [1, h, w, c]);
@@ -238,6 +245,11 @@ impl Sequential {
         for (name, Entry { layer, trainable, .. }) in self.checked_names()?.into_iter().zip(&self.entries) {
             let before = graph.parameters().len();
             x = append(&mut graph, &name, layer, x, minibatch)?;
+            // All of them lie in one buffer.
+            if graph.arena_len() > MOST_ELEMENTS {
+                let what = "parameters, with the layers before it";
+                return Err(ModelError::TooLarge { layer: name, most: MOST_ELEMENTS, what });
+            }
             let parameters = graph.parameters()[before..].iter().map(|p| p.len()).sum();
             let output_shape = graph.tensor(x).shape.dims()[1..].to_vec().into();
             let kind = layer.keras_names()[1];
@@ -266,6 +278,9 @@ impl Sequential {
 
     /// [`Sequential::names`], where no two are the same and softmax is at the end.
     pub(super) fn checked_names(&self) -> Result<Vec<String>, ModelError> {
+        if self.entries.len() > MOST_LAYERS {
+            return Err(ModelError::Depth(MOST_LAYERS));
+        }
         let names = self.names();
         for (i, (name, entry)) in names.iter().zip(&self.entries).enumerate() {
             if names[..i].contains(name) {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{Checkpoint, CheckpointInterval, OutputDir, TrainError};
+use crate::file;
 
 /// What the files' names start and end with; the updates done are between.
 const START: &str = "checkpoint-";
@@ -71,7 +72,7 @@ impl<'a> Checkpoints<'a> {
     pub fn newest(directory: &Path) -> Result<(Option<Checkpoint>, Vec<TrainError>), TrainError> {
         let mut wrong = Vec::new();
         for path in files(directory).into_iter().rev() {
-            let read = fs::read(&path).map_err(|error| error.to_string());
+            let read = file::read(&path, u64::MAX).map_err(|error| error.to_string());
             match read.and_then(|bytes| Checkpoint::from_bytes(&bytes)) {
                 Ok(checkpoint) => return Ok((Some(checkpoint), wrong)),
                 Err(reason) => wrong.push(TrainError::Checkpoint { path, reason }),

@@ -1,6 +1,5 @@
 //! Weights of finished epochs as files.
 
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use super::{HistoryRow, Monitor, Observer, OutputDir};
 use crate::Error;
 use crate::exchange::Weights;
 use crate::exec::Executor;
+use crate::file;
 use crate::model::{NamedTensor, Sequential};
 
 /// Name of the file with the weights of the best epoch.
@@ -77,7 +77,7 @@ impl<'a> EpochWeights<'a> {
     pub fn copy(from: &Path, out: &OutputDir) -> Result<(), Error> {
         for name in [BEST, LAST] {
             if from != out.path()
-                && let Ok(bytes) = fs::read(from.join(name))
+                && let Ok(bytes) = file::read(&from.join(name), u64::MAX)
             {
                 out.write(&[(name, &bytes)])?;
             }

@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::TrainError;
+use crate::file;
 use crate::graph::{Dispatch, Tuning};
 use crate::kernel::MicroKernel;
 
 /// Largest file that is read: one that wgrad wrote is far smaller.
-const MOST_BYTES: u64 = 1 << 24;
+const MOST_BYTES: u64 = 4 << 20;
 
 /// A file of choices by the device and the shaders that they were measured with.
 #[derive(Clone, Debug)]
@@ -80,15 +81,10 @@ impl TuningCache {
 
     fn read(&self) -> Result<BTreeMap<String, Tuning>, TrainError> {
         let broken = |reason: String| TrainError::TuningCache { path: self.path.clone(), reason };
-        match fs::metadata(&self.path) {
+        let text = match file::read_text(&self.path, MOST_BYTES) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(error) => return Err(broken(error.to_string())),
-            Ok(metadata) if metadata.len() > MOST_BYTES => {
-                return Err(broken(format!("{} bytes are more than wgrad writes", metadata.len())));
-            }
-            Ok(_) => {}
-        }
-        let text = fs::read_to_string(&self.path).map_err(|error| broken(error.to_string()))?;
+            text => text.map_err(|error| broken(error.to_string()))?,
+        };
         serde_json::from_str(&text).map_err(|error| broken(error.to_string()))
     }
 }

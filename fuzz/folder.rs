@@ -1,0 +1,25 @@
+//! The directory that a target's files lie in.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+#[path = "../tests/attacks/readers.rs"]
+mod readers;
+
+/// Reads `bytes` as a file of a kind, in a directory that must have no neighbours afterwards.
+pub fn read(kind: &str, bytes: &[u8]) {
+    static FOLDER: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (outer, inner) = FOLDER.get_or_init(|| {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        (outer, inner)
+    });
+    let (_, reader) = readers::READERS.iter().find(|(name, _)| *name == kind).unwrap();
+    if let Err(message) = reader(inner, bytes) {
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,253 @@
+//! Files made to harm whoever reads them, damaged files, and what else a directory may hold: no panic, no allocation
+//! of more than 64 MiB and four times the file, and nothing outside the directory.
+
+mod corpus;
+mod readers;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use readers::{READERS, Reader, TINY};
+
+/// Memory that a thread holds, the most that it held, and its largest allocation.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    HELD.set(HELD.get() + bytes);
+    MOST.set(MOST.get().max(HELD.get()));
+    LARGEST.set(LARGEST.get().max(bytes.max(0) as usize));
+}
+
+#[allow(unsafe_code)]
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Largest allocation for a file of `len` bytes.
+fn most(len: usize) -> usize {
+    (64 << 20) + 4 * len
+}
+
+/// Longest that any file of the corpus may take.
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// A directory for files, in one that must stay as it is.
+struct Folder {
+    outer: TempDir,
+    inner: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(outer.path().join("neighbour"), "untouched").unwrap();
+        Self { outer, inner }
+    }
+
+    /// Reads `bytes`, and looks at what that did.
+    fn read(&self, name: &str, reader: Reader, bytes: &[u8]) -> Result<(), String> {
+        let (before, start) = (HELD.get(), Instant::now());
+        MOST.set(before);
+        LARGEST.set(0);
+        let read = catch_unwind(AssertUnwindSafe(|| reader(&self.inner, bytes)));
+        let (peak, largest) = ((MOST.get() - before) as usize, LARGEST.get());
+        let Ok(read) = read else { panic!("{name} panics") };
+        assert!(largest <= most(bytes.len()), "{name}: an allocation of {largest} bytes for a file of {}", bytes.len());
+        // The coefficients of a progressive JPEG take twice as much as its pixels.
+        assert!(peak <= 4 * most(bytes.len()), "{name}: {peak} bytes in all for a file of {}", bytes.len());
+        assert!(start.elapsed() < MOST_TIME, "{name} takes {:?}", start.elapsed());
+        if let Err(message) = &read {
+            assert_eq!(message.lines().count(), 1, "{name}: {message}");
+        }
+        self.check(name);
+        read
+    }
+
+    /// Makes sure that nothing was written outside.
+    fn check(&self, name: &str) {
+        let mut entries = names(self.outer.path());
+        assert_eq!((entries.pop_first().as_deref(), entries.len()), (Some("inner"), 1), "{name}");
+        assert_eq!(fs::read_to_string(self.outer.path().join("neighbour")).unwrap(), "untouched", "{name}");
+    }
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The committed files of a kind.
+fn committed(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks/corpus").join(kind)
+}
+
+/// Writes the corpus anew: `cargo test --release --test attacks -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn write_the_corpus() {
+    for (kind, _) in READERS {
+        fs::remove_dir_all(committed(kind)).unwrap_or_default();
+        fs::create_dir_all(committed(kind)).unwrap();
+    }
+    for (kind, name, bytes) in corpus::files() {
+        fs::write(committed(kind).join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn attacks_do_no_harm() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for (kind, reader) in READERS {
+        let made: BTreeSet<String> =
+            corpus::files().into_iter().filter(|file| file.0 == kind).map(|file| file.1).collect();
+        assert_eq!(names(&committed(kind)), made, "{kind}: write the corpus anew");
+        let folder = Folder::new();
+        for name in made {
+            let bytes = fs::read(committed(kind).join(&name)).unwrap();
+            assert!(bytes.len() < 1 << 16, "{kind}/{name} has {} bytes", bytes.len());
+            total += bytes.len();
+            let read = folder.read(&format!("{kind}/{name}"), reader, &bytes);
+            // What is no error by itself is called harmless.
+            let accepted = name.starts_with("valid") || name.starts_with("harmless");
+            if read.is_ok() != accepted {
+                wrong.push(format!("{kind}/{name}: {read:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(total < 1 << 20, "{total} bytes");
+}
+
+#[test]
+fn damaged_files_do_no_harm() {
+    for (kind, reader) in READERS {
+        let folder = Folder::new();
+        for (_, name, whole) in corpus::files().into_iter().filter(|file| file.0 == kind && file.1.starts_with("valid"))
+        {
+            let step = whole.len().div_ceil(200).max(1);
+            let mut refused = 0;
+            for len in (0..whole.len()).step_by(step) {
+                let cut = folder.read(&format!("{kind}/{name} cut to {len}"), reader, &whole[..len]);
+                refused += usize::from(cut.is_err());
+            }
+            assert!(refused > 0, "{kind}/{name}: every cut is read");
+            for flip in 0..1000 {
+                let bit = flip * whole.len() * 8 / 1000;
+                let mut bytes = whole.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                let _ = folder.read(&format!("{kind}/{name} with bit {bit} flipped"), reader, &bytes);
+            }
+        }
+    }
+}
+
+/// Long files, too long to commit: each as long as a limit lets it be, or longer.
+#[test]
+fn long_files_take_no_more_memory() {
+    let folder = Folder::new();
+    for (kind, name, bytes) in corpus::long_files() {
+        let (_, reader) = READERS.iter().find(|(other, _)| *other == kind).unwrap();
+        let read = folder.read(&format!("{kind}/{name}"), *reader, &bytes);
+        let within = name.ends_with(" 1 MiB") || name.ends_with(" 2 MiB") || name.ends_with(" 4 MiB");
+        assert!(read.is_err() || within, "{kind}/{name}");
+    }
+}
+
+/// Files that are no files.
+#[cfg(unix)]
+#[test]
+fn pipes_devices_and_links() {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use wgrad::data::{DataError, listing::Listing, picture};
+    use wgrad::exchange::Weights;
+    use wgrad::train::TuningCache;
+
+    let folder = Folder::new();
+    let path = |name: &str| folder.inner.join(name);
+    assert!(Command::new("mkfifo").arg(path("pipe.png")).status().unwrap().success());
+    symlink("/dev/zero", path("endless.png")).unwrap();
+    symlink("../neighbour", path("outside.png")).unwrap();
+    symlink(&folder.inner, path("loop")).unwrap();
+    assert_eq!(Listing::below(&folder.inner).unwrap(), [PathBuf::new(); 0]);
+    for name in ["pipe.png", "endless.png"] {
+        assert!(matches!(picture::read(&path(name), [8, 8]), Err(DataError::Read { .. })), "{name}");
+        assert!(Weights::import(&path(name)).is_err() && Weights::read(&path(name)).is_err(), "{name}");
+        assert!(TuningCache::at(&path(name)).load("gpu").is_err(), "{name}");
+        for (file, _) in TINY.files() {
+            let _ = fs::remove_file(path(file));
+            symlink(path(name), path(file)).unwrap();
+        }
+        assert!(matches!(TINY.load(&folder.inner), Err(DataError::Read { .. })), "{name}");
+    }
+    folder.check("pipes, devices and links");
+}
+
+/// A directory that the archive's files should go to leads elsewhere.
+#[cfg(unix)]
+#[test]
+fn an_archive_is_not_unpacked_through_a_link() {
+    let folder = Folder::new();
+    let outside = folder.outer.path().join("neighbours");
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, folder.inner.join(TINY.directory)).unwrap();
+    let (_, _, archive) = corpus::files().into_iter().find(|file| file.1 == "valid.tar.gz").unwrap();
+    let error = readers::cifar_archive(&folder.inner, &archive).unwrap_err();
+    assert!(error.contains("symbolic link"), "{error}");
+    assert_eq!(names(&outside), BTreeSet::new());
+}
+
+/// A file that changes while it is read.
+#[test]
+fn a_file_that_shrinks_and_grows() {
+    let folder = Folder::new();
+    let path = folder.inner.join("train.bin");
+    let whole = TINY.files().next().unwrap().1 as usize;
+    fs::write(folder.inner.join("test.bin"), vec![0; whole]).unwrap();
+    fs::write(&path, vec![0; whole]).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for len in (0..=2 * whole).cycle().step_by(97).take(20_000) {
+                fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len as u64).unwrap();
+            }
+        });
+        let mut reads = 0;
+        while !writer.is_finished() {
+            let _ = TINY.load(&folder.inner);
+            reads += 1;
+        }
+        assert!(reads > 10);
+    });
+}

@@ -1,0 +1,183 @@
+//! How each kind of file is read: shared by the replay of the attacks and by the fuzz targets.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::{Compression, write::GzEncoder};
+use md5::{Digest, Md5};
+use rawzip::path::EntryPath;
+use rawzip::{ZipArchive, ZipArchiveWriter};
+use wgrad::data::{Cifar, download::Archive, picture};
+use wgrad::exchange::Weights;
+use wgrad::graph::{Mode, Plan, Target, Tuning};
+use wgrad::kernel::{MicroKernel, Storage};
+use wgrad::model::{BuildOptions, Sequential};
+use wgrad::train::TuningCache;
+
+/// Reads bytes as a file within a directory; whether they were accepted, else the error's message.
+pub type Reader = fn(&Path, &[u8]) -> Result<(), String>;
+
+/// The kinds, and how each is read.
+#[allow(dead_code)]
+pub const READERS: [(&str, Reader); 8] = [
+    ("cifar_batch", cifar_batch),
+    ("cifar_archive", cifar_archive),
+    ("picture", picture),
+    ("safetensors", safetensors),
+    ("npz", npz),
+    ("keras", keras),
+    ("model_file", model_file),
+    ("tuning_cache", tuning_cache),
+];
+
+/// A set of CIFAR's layout whose files have two images each.
+pub static TINY: Cifar = Cifar {
+    name: "tiny",
+    title: "Tiny",
+    variable: "TINY_DIR",
+    archive: "tiny.tar.gz",
+    archive_bytes: 0,
+    archive_md5: "",
+    directory: "tiny",
+    train: &[("train.bin", 2)],
+    test: &[("test.bin", 2)],
+    label_bytes: 1,
+    class_names: &["cat", "dog", "owl"],
+};
+
+const KERAS: &[u8] = include_bytes!("../fixtures/network.keras");
+
+fn message(error: impl Into<wgrad::Error>) -> String {
+    error.into().to_string()
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
+/// A file of records; training and test images are the same ones.
+pub fn cifar_batch(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    for (name, _) in TINY.files() {
+        write(&folder.join(name), bytes);
+    }
+    TINY.load(folder).map(drop).map_err(message)
+}
+
+/// An archive with the right checksum. A plain tar file is compressed first, so that a fuzzer need not.
+pub fn cifar_archive(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let compressed;
+    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
+        bytes
+    } else {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::none());
+        gzip.write_all(bytes).unwrap();
+        compressed = gzip.finish().unwrap();
+        &compressed
+    };
+    let path = folder.join(TINY.archive);
+    write(&path, bytes);
+    let md5 = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let archive = Archive { set: &TINY, url: String::new(), bytes: bytes.len() as u64, md5 };
+    let unpacked = archive.unpack(&path, folder).and_then(|()| TINY.load(folder)).map(drop);
+    let _ = fs::remove_dir_all(folder.join(TINY.directory));
+    unpacked.map_err(message)
+}
+
+/// A picture, as one of 8 x 8 pixels.
+pub fn picture(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let path = folder.join("picture.png");
+    write(&path, bytes);
+    let pixels = picture::read(&path, [8, 8]).map_err(message)?;
+    assert_eq!(pixels.len(), 8 * 8 * 3);
+    Ok(())
+}
+
+fn weights(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    write(path, bytes);
+    let weights = Weights::import(path).map_err(message)?;
+    for tensor in &weights.tensors {
+        assert_eq!(tensor.shape.iter().product::<usize>(), tensor.values.len());
+    }
+    if let Some(model) = &weights.model {
+        let _ = weights.check_fit(model);
+    }
+    Ok(())
+}
+
+/// Weights of wgrad.
+pub fn safetensors(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    weights(&folder.join("weights.safetensors"), bytes)
+}
+
+/// A NumPy archive; a single array becomes an archive of one, with the right checksum.
+pub fn npz(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let path = folder.join("weights.npz");
+    if bytes.starts_with(b"\x93NUMPY") { weights(&path, &zip(&[("x.npy", bytes)])) } else { weights(&path, bytes) }
+}
+
+/// A Keras archive; a description or an HDF5 file takes the place of that of a whole one.
+pub fn keras(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let path = folder.join("network.keras");
+    match bytes.first() {
+        Some(b'{' | b'[') => weights(&path, &keras_archive(Some(bytes), None)),
+        Some(0x89) => weights(&path, &keras_archive(None, Some(bytes))),
+        _ => weights(&path, bytes),
+    }
+}
+
+/// A network, built and planned as for training.
+pub fn model_file(_: &Path, bytes: &[u8]) -> Result<(), String> {
+    let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let model = Sequential::from_toml(text, None).map_err(message)?;
+    model.to_toml().map_err(message)?;
+    plan(&model, Tuning::default())
+}
+
+/// Measured choices, and a network that is planned with them.
+pub fn tuning_cache(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let cache = TuningCache::at(&folder.join("tuning.json"));
+    write(cache.path(), bytes);
+    let tuning = cache.load("gpu").map_err(message)?;
+    if tuning.is_empty() { Ok(()) } else { plan(&Sequential::tutorial([32, 32, 3], 10), tuning) }
+}
+
+fn plan(model: &Sequential, tuning: Tuning) -> Result<(), String> {
+    let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 8 };
+    let options = BuildOptions { tuning, ..BuildOptions::default() };
+    let mut graph = model.build_with(32, target, options).map_err(message)?.graph;
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[], &[]).0);
+    Plan::new(&graph, dispatches, &[]).map(drop).map_err(message)
+}
+
+/// The archive that Keras wrote, with other contents where they are given.
+pub fn keras_archive(config: Option<&[u8]>, weights: Option<&[u8]>) -> Vec<u8> {
+    let [whole_config, whole_weights] = ["config.json", "model.weights.h5"].map(keras_member);
+    zip(&[("config.json", config.unwrap_or(&whole_config)), ("model.weights.h5", weights.unwrap_or(&whole_weights))])
+}
+
+/// A member of the archive that Keras wrote.
+pub fn keras_member(name: &str) -> Vec<u8> {
+    let archive = ZipArchive::from_slice(KERAS).unwrap();
+    let mut entries = archive.entries();
+    loop {
+        let entry = entries.next_entry().unwrap().unwrap();
+        if entry.file_path().as_bytes() == name.as_bytes() {
+            return archive.get_entry(entry.wayfinder()).unwrap().data().to_vec();
+        }
+    }
+}
+
+/// An archive of members that are stored as they are.
+pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = ZipArchiveWriter::new(Vec::new());
+    for (name, data) in members {
+        let (mut entry, config) = archive.new_file(EntryPath::verbatim(name.as_bytes())).start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(data).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap()
+}
