@@ -129,8 +129,11 @@ fn start(elements: usize) -> Vec<f32> {
     distinct(elements, 3).iter().map(|w| w * 0.05).collect()
 }
 
-/// Gradient and updated weights of each kernel, where the optimizer adds the parts up.
-fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<[Vec<f32>; 2]>), Error> {
+/// The gradient of a kernel, and its weights after the update.
+type Updated = [Vec<f32>; 2];
+
+/// The number of parts of each kernel's gradient, and what becomes of it where the optimizer adds them up.
+fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
     let mut graph = graph(micro_kernel, 5);
     let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
     let w = KERNELS.map(|kernel| graph.add_parameter("layer", kernel.to_vec(), true));

@@ -201,7 +201,7 @@ fn pipes_devices_and_links() {
     symlink("/dev/zero", path("endless.png")).unwrap();
     symlink("../neighbour", path("outside.png")).unwrap();
     symlink(&folder.inner, path("loop")).unwrap();
-    assert_eq!(Listing::below(&folder.inner).unwrap(), [PathBuf::new(); 0]);
+    assert!(Listing::below(&folder.inner).unwrap().is_empty());
     for name in ["pipe.png", "endless.png"] {
         assert!(matches!(picture::read(&path(name), [8, 8]), Err(DataError::Read { .. })), "{name}");
         assert!(Weights::import(&path(name)).is_err() && Weights::read(&path(name)).is_err(), "{name}");
