@@ -7,7 +7,7 @@ LINKER   ?= cc
 # Where the Vulkan loader looks for drivers.
 ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d
 
-.PHONY: help train test lint bench fuzz driver
+.PHONY: help train test lint bench fuzz soak driver
 
 help:
 	@echo 'make train   download CIFAR-10 and train   ARGS="--epochs 3" passes options'
@@ -15,6 +15,7 @@ help:
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
 	@echo 'make fuzz    fuzz every parser of files      SECONDS=600 for each'
+	@echo 'make soak    kill runs, go on with them, compare  MINUTES=30'
 	@echo 'make driver  install a software Vulkan driver where none is present'
 
 train: driver
@@ -35,6 +36,9 @@ fuzz:
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target tests/attacks/corpus/$$target -- -timeout=20 \
 			-max_total_time=$(SECONDS) -max_len=65536 -malloc_limit_mb=65 -rss_limit_mb=1024 $(ARGS) || exit 1; \
 	done
+
+soak: driver
+	WGRAD_KILL_MINUTES=$(or $(MINUTES),30) cargo test --release --test resume killed -- --nocapture
 
 lint:
 	cargo fmt --check

@@ -195,7 +195,7 @@ fn one_seed_gives_equal_files_with_everything_on() {
         ("augmentation", serde_json::json!({ "flip": true, "crop": 4, "cutout": 8 })),
         ("early_stopping", 3.into()),
         ("monitor", "val_accuracy".into()),
-        ("checkpoint", "both".into()),
+        ("kept_weights", "both".into()),
     ];
     for (name, value) in expected {
         assert_eq!(config[name], value, "{name}");
@@ -268,7 +268,7 @@ fn a_checkpoint_that_can_not_be_written_is_an_error() {
     fs::rename(&place, out.path().join("elsewhere")).unwrap();
     drop(reader);
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(6));
     assert!(stderr(&output).contains("cannot write") && stderr(&output).contains("last.safetensors"));
     assert!(Weights::read(&out.path().join("elsewhere").join("last.safetensors")).is_ok());
 }

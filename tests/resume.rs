@@ -108,11 +108,13 @@ fn uninterrupted() -> Run {
 #[test]
 fn killed_at_any_moment_it_ends_with_the_same_bytes() {
     let expected = uninterrupted().result();
-    // More of them: WGRAD_KILLS=100 cargo test --release --test resume killed
-    let kills = std::env::var("WGRAD_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    // More of them: WGRAD_KILLS=100 cargo test --release --test resume killed, or make soak.
+    let number = |name| std::env::var(name).ok().map(|number| number.parse::<u32>().unwrap());
+    let kills = number("WGRAD_KILLS").unwrap_or(KILLS);
+    let until = Instant::now() + Duration::from_secs(60 * u64::from(number("WGRAD_KILL_MINUTES").unwrap_or(0)));
     let mut random = u64::from(std::process::id());
     let (mut killed, mut runs) = (0, 0);
-    while killed < kills {
+    while killed < kills || Instant::now() < until {
         let run = Run::new();
         let mut command = run.train("--checkpoint-every 3");
         loop {
@@ -124,7 +126,7 @@ fn killed_at_any_moment_it_ends_with_the_same_bytes() {
                     assert!(status.success(), "after {killed} kills: {command:?}");
                     break;
                 }
-                None if killed < kills => {
+                None if killed < kills || Instant::now() < until => {
                     child.kill().unwrap();
                     child.wait().unwrap();
                     killed += 1;
@@ -207,11 +209,11 @@ fn a_damaged_checkpoint_is_said_and_the_one_before_is_taken() {
     for path in run.checkpoints() {
         fs::write(path, b"").unwrap();
     }
-    fails(&mut run.resume(""), &["checkpoint-", "checksum", "begin anew"]);
+    assert_eq!(fails(&mut run.resume(""), &["checkpoint-", "checksum", "begin anew"]), 7);
     for path in run.checkpoints() {
         fs::remove_file(path).unwrap();
     }
-    fails(&mut run.resume(""), &["has no checkpoint", "without --resume"]);
+    assert_eq!(fails(&mut run.resume(""), &["has no checkpoint", "without --resume"]), 7);
 }
 
 #[test]
@@ -220,11 +222,11 @@ fn a_run_is_not_lost_to_another() {
     let endless = EVERYTHING.replace("--epochs 3", "--epochs 9999").replace("--early-stopping 2", "");
     let mut child = run.spawn(run.train_as(&endless, "--checkpoint-every 1"), 3);
     for mut other in [run.train("--overwrite"), run.resume("")] {
-        fails(&mut other, &["is in use by another wgrad", "--out"]);
+        assert_eq!(fails(&mut other, &["is in use by another wgrad", "--out"]), 7);
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    fails(&mut run.train(""), &["was stopped in epoch", "--resume", "--overwrite"]);
+    assert_eq!(fails(&mut run.train(""), &["was stopped in epoch", "--resume", "--overwrite"]), 7);
     succeeds(&mut run.train("--overwrite"));
     assert!(run.result() == uninterrupted().result());
     succeeds(&mut run.train(""));

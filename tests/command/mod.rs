@@ -59,6 +59,12 @@ pub fn fails(command: &mut Command, parts: &[&str]) -> u8 {
     code
 }
 
+/// How many files and directories there are in a directory, besides its lock.
+pub fn entries(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+    entries.filter(|name| name != ".lock").count()
+}
+
 pub fn succeeds(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", stderr(&output));
