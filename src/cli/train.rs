@@ -131,10 +131,10 @@ impl Train {
             + ROOM_FOR_TEXT
             + if self.profile { ROOM_FOR_PROFILE } else { 0 }
             + if self.no_report { 0 } else { room_for_report(&dataset, epochs) };
+        let out = OutputDir::create(&self.out, room)?;
         if resumed.is_none() && !self.overwrite {
             no_unfinished_run(&self.out)?;
         }
-        let out = OutputDir::create(&self.out, room)?;
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
         say(&layer_table(&layers));
@@ -290,7 +290,10 @@ fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) 
             say(&files);
         }
         None => {
-            note(&format!("interrupted: {} of {epochs} epochs were finished", history.epochs.len()));
+            let (finished, place) = (history.epochs.len(), out.path().display());
+            note(&format!(
+                "interrupted: {finished} of {epochs} epochs were finished; `wgrad train --resume {place}` goes on"
+            ));
             say(&files);
         }
     }

@@ -59,7 +59,7 @@ fn most(len: usize) -> usize {
 }
 
 /// Longest that any file of the corpus may take.
-const MOST_TIME: Duration = Duration::from_secs(10);
+const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// A directory for files, in one that must stay as it is.
 struct Folder {
