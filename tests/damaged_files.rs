@@ -1,7 +1,5 @@
 //! Files made to harm whoever reads them: a typed error, no panic, and no more memory than a small multiple of the file.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,40 +12,9 @@ use tempfile::TempDir;
 use wgrad::exchange::{Elements, ExchangeError, Weights, write_npz};
 use wgrad::model::{NamedTensor, Sequential};
 
-/// Memory that a thread holds, and the most that it held.
-struct Counting;
+mod allocation;
 
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    HELD.set(HELD.get() + bytes);
-    MOST.set(MOST.get().max(HELD.get()));
-}
-
-#[allow(unsafe_code)]
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use allocation::measured;
 
 /// What every file may take: buffers of the standard library, a network's description.
 const ROOM: usize = 1 << 16;
@@ -70,10 +37,7 @@ impl Files {
     fn import(&self, extension: &str, bytes: &[u8]) -> Result<Weights, ExchangeError> {
         let path = self.path(extension);
         fs::write(&path, bytes).unwrap();
-        let before = HELD.get();
-        MOST.set(before);
-        let weights = Weights::import(&path);
-        let most = (MOST.get() - before) as usize;
+        let (weights, most, _) = measured(|| Weights::import(&path));
         assert!(most <= ROOM + TIMES * bytes.len(), "{most} bytes for a file of {}: {weights:?}", bytes.len());
         if let Err(error) = &weights {
             assert_eq!(error.to_string().lines().count(), 1, "{error}");

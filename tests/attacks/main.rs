@@ -1,11 +1,11 @@
 //! Files made to harm whoever reads them, damaged files, and what else a directory may hold: no panic, no allocation
 //! of more than 64 MiB and four times the file, and nothing outside the directory.
 
+#[path = "../allocation/mod.rs"]
+mod allocation;
 mod corpus;
 mod readers;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,44 +14,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use allocation::measured;
 use readers::{READERS, Reader, TINY};
-
-/// Memory that a thread holds, the most that it held, and its largest allocation.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    HELD.set(HELD.get() + bytes);
-    MOST.set(MOST.get().max(HELD.get()));
-    LARGEST.set(LARGEST.get().max(bytes.max(0) as usize));
-}
-
-#[allow(unsafe_code)]
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Largest allocation for a file of `len` bytes.
 fn most(len: usize) -> usize {
@@ -78,11 +42,8 @@ impl Folder {
 
     /// Reads `bytes`, and looks at what that did.
     fn read(&self, name: &str, reader: Reader, bytes: &[u8]) -> Result<(), String> {
-        let (before, start) = (HELD.get(), Instant::now());
-        MOST.set(before);
-        LARGEST.set(0);
-        let read = catch_unwind(AssertUnwindSafe(|| reader(&self.inner, bytes)));
-        let (peak, largest) = ((MOST.get() - before) as usize, LARGEST.get());
+        let start = Instant::now();
+        let (read, peak, largest) = measured(|| catch_unwind(AssertUnwindSafe(|| reader(&self.inner, bytes))));
         let Ok(read) = read else { panic!("{name} panics") };
         assert!(largest <= most(bytes.len()), "{name}: an allocation of {largest} bytes for a file of {}", bytes.len());
         // The coefficients of a progressive JPEG take twice as much as its pixels.
