@@ -79,15 +79,32 @@ impl Run {
     }
 
     /// Starts a run and waits until it has trained for some steps.
-    fn spawn(&self, mut command: Command, steps: u64) -> Child {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    fn spawn(&self, mut command: Command, steps: u64) -> Training {
+        let training = Training(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let started = Instant::now();
         let has_come = |path: &PathBuf| name(path)[11..20].parse::<u64>().unwrap() >= steps;
         while !self.out().is_dir() || !self.checkpoints().iter().any(has_come) {
             assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint of step {steps}");
             sleep(Duration::from_millis(5));
         }
-        child
+        training
+    }
+}
+
+/// A process that does not outlive its test.
+struct Training(Child);
+
+impl Training {
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -145,9 +162,9 @@ fn a_request_to_end_saves_the_step_and_the_run_goes_on_from_it() {
     let expected = uninterrupted().result();
     for (request, code) in [("-INT", 130), ("-TERM", 130)] {
         let run = Run::new();
-        let mut child = run.spawn(run.train("--checkpoint-every 1"), 7);
-        signal(&child, request);
-        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let mut training = run.spawn(run.train("--checkpoint-every 1"), 7);
+        signal(&training.0, request);
+        assert_eq!(training.0.wait().unwrap().code(), Some(code));
         succeeds(&mut run.resume(""));
         assert!(run.result() == expected, "{request}");
     }
@@ -185,9 +202,8 @@ fn settings_stay_and_the_length_may_change() {
 fn a_damaged_checkpoint_is_said_and_the_one_before_is_taken() {
     let expected = uninterrupted().result();
     let run = Run::new();
-    let mut child = run.spawn(run.train("--checkpoint-every 2"), 6);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let training = run.spawn(run.train("--checkpoint-every 2"), 6);
+    training.kill();
     let checkpoints = run.checkpoints();
     // Two, or three where it was killed before the oldest was deleted.
     assert!(checkpoints.len() >= 2);
@@ -213,12 +229,11 @@ fn a_damaged_checkpoint_is_said_and_the_one_before_is_taken() {
 fn a_run_is_not_lost_to_another() {
     let run = Run::new();
     let endless = EVERYTHING.replace("--epochs 3", "--epochs 9999").replace("--early-stopping 2", "");
-    let mut child = run.spawn(run.train_as(&endless, "--checkpoint-every 1"), 3);
+    let training = run.spawn(run.train_as(&endless, "--checkpoint-every 1"), 3);
     for mut other in [run.train(""), run.train("--overwrite"), run.resume("")] {
         assert_eq!(fails(&mut other, &["is in use by another wgrad", "--out"]), 7);
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    training.kill();
     assert_eq!(fails(&mut run.train(""), &["was stopped in epoch", "--resume", "--overwrite"]), 7);
     succeeds(&mut run.train("--overwrite"));
     assert!(run.result() == uninterrupted().result());
@@ -229,9 +244,8 @@ fn a_run_is_not_lost_to_another() {
 fn a_run_may_go_on_elsewhere() {
     let expected = uninterrupted().result();
     let run = Run::new();
-    let mut child = run.spawn(run.train("--checkpoint-every 1"), 25);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let training = run.spawn(run.train("--checkpoint-every 1"), 25);
+    training.kill();
     let there = Run::new();
     let mut command = run.resume("");
     command.arg("--out").arg(there.out());
