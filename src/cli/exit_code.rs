@@ -1,15 +1,18 @@
 //! What the exit code says.
 
+use std::io;
+
 use wgrad::Error;
 use wgrad::data::DataError;
 use wgrad::exchange::ExchangeError;
 use wgrad::gpu::GpuError;
+use wgrad::model::ModelError;
 use wgrad::train::TrainError;
 
 /// The codes, as `wgrad --help` lists them.
 pub const TABLE: &str = "Exit codes:
   0    done
-  1    an option makes no sense here
+  1    an option makes no sense here, or some pictures could not be used
   2    an option is unknown or incomplete
   3    a file can't be read, is damaged, or does not fit
   4    no adapter, or the device failed
@@ -18,6 +21,9 @@ pub const TABLE: &str = "Exit codes:
   7    the directory of a run is in use, or can't be gone on with
   8    the self-test found a wrong result
   130  ended by Ctrl-C or a request to terminate";
+
+/// Where the self-test found a wrong result.
+pub const WRONG_RESULT: u8 = 8;
 
 /// After Ctrl-C, as shells count it.
 pub const INTERRUPTED: u8 = 130;
@@ -42,7 +48,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<GpuError>() {
         return Some(4);
     }
-    if cause.is::<DataError>() || cause.is::<ExchangeError>() {
+    if cause.is::<DataError>() || cause.is::<ExchangeError>() || cause.is::<ModelError>() || cause.is::<io::Error>() {
         return Some(3);
     }
     match cause.downcast_ref::<Error>()? {

@@ -140,11 +140,13 @@ impl Start {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    let failed =
-        |error| anyhow!("cannot read {}: {error}; name a model file such as models/tutorial.toml", path.display());
-    file::read_text(path, Sequential::MOST_BYTES as u64).map_err(failed)
+    file::read_text(path, Sequential::MOST_BYTES as u64).map_err(|error| {
+        let words = format!("cannot read {}: {error}; name a model file such as models/tutorial.toml", path.display());
+        anyhow::Error::new(error).context(words)
+    })
 }
 
 fn in_file(path: &Path, error: ModelError) -> anyhow::Error {
-    anyhow!("model file {}: {error}", path.display())
+    let words = format!("model file {}: {error}", path.display());
+    anyhow::Error::new(error).context(words)
 }

@@ -87,7 +87,12 @@ impl Resumed {
     /// goes on with too: those that it was begun with, and those in `matches` that may change.
     pub fn open(directory: &Path, matches: &ArgMatches) -> anyhow::Result<(Self, ArgMatches)> {
         let (checkpoint, damaged) = Checkpoints::newest(directory).map_err(wgrad::Error::from)?;
-        damaged.iter().for_each(|error| note(&format!("warning: {error}")));
+        for error in &damaged {
+            if let TrainError::Checkpoint { path, reason } = error {
+                let path = path.display();
+                note(&format!("warning: checkpoint {path} can't be used: {reason}; the one before it is taken"));
+            }
+        }
         let Some(mut checkpoint) = checkpoint else {
             return Err(wgrad::Error::from(TrainError::NoCheckpoint { path: directory.into() }).into());
         };

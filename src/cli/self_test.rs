@@ -10,12 +10,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::self_test::{CaseResult, Check, Report, SelfTest, checks};
 
+use super::exit_code::WRONG_RESULT;
 use super::note;
 use super::options::{DeviceOptions, adapter_line};
 use super::output_file::write_file;
-
-/// Exit code where a check failed.
-const FAILED_CHECKS: u8 = 8;
 
 /// Time between two plain lines of progress.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -64,7 +62,7 @@ impl SelfTestCommand {
         if !to_stdout {
             note(&advice(self.json.as_deref()));
         }
-        Ok(FAILED_CHECKS)
+        Ok(WRONG_RESULT)
     }
 
     fn write_json(&self, report: &Report) -> anyhow::Result<()> {
@@ -140,7 +138,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("self-test.json");
         let command = command(&format!("--kernel direct --json {}", path.display()));
-        for (found, code) in [(1.0, 0), (1.1, FAILED_CHECKS), (f32::NAN, FAILED_CHECKS)] {
+        for (found, code) in [(1.0, 0), (1.1, WRONG_RESULT), (f32::NAN, WRONG_RESULT)] {
             assert_eq!(command.run_checks(&[check(found)]).unwrap(), code, "{found}");
             let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(json["passed"], code == 0);

@@ -83,7 +83,7 @@ pub enum TrainError {
         step: usize,
     },
     /// A checkpoint can't be read.
-    #[error("checkpoint {} can't be used: {reason}; begin anew, or put a copy of it in its place", path.display())]
+    #[error("checkpoint {} can't be used: {reason}; put a copy of it in its place, or begin anew with --overwrite", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
