@@ -11,7 +11,9 @@ fn main() -> ExitCode {
         // Who closes the pipe has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", cli::printable(&error.to_string()));
+            // One line, whatever stands in the names that it tells.
+            let message = cli::printable(&error.to_string()).replace('\n', " ");
+            let _ = writeln!(io::stderr(), "error: {message}");
             cli::exit_code(&error).into()
         }
     }

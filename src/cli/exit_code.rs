@@ -41,7 +41,8 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             TrainError::InUse { .. }
             | TrainError::NoCheckpoint { .. }
             | TrainError::Unfinished { .. }
-            | TrainError::Checkpoint { .. } => 7,
+            | TrainError::Checkpoint { .. }
+            | TrainError::TooFar { .. } => 7,
             TrainError::TuningCache { .. } => 3,
         });
     }

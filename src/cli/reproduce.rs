@@ -151,7 +151,7 @@ fn finished(directory: &Path) -> anyhow::Result<Run> {
     let path = directory.join("history.json");
     let wrong = |error: String| anyhow!("{}: {error}; delete {} to run again", path.display(), directory.display());
     let text = file::read_text(&path, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
-    let History { epochs, evaluation, .. } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let History { epochs, evaluation, .. } = History::from_json(&text).map_err(wrong)?;
     let evaluation = evaluation.ok_or_else(|| wrong("the run is not finished".into()))?;
     Ok(Run {
         train_accuracy: epochs.iter().map(|row| row.accuracy).collect(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,10 @@ const MAY_CHANGE: [&str; 12] = [
     "checkpoint-every",
     "profile",
     "no-report",
-    "tensorboard",
+    TENSORBOARD,
 ];
+
+const TENSORBOARD: &str = "tensorboard";
 
 /// What a run was begun with, as far as its options don't tell: what its checkpoints hold.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,10 +98,15 @@ impl Resumed {
         let Some(mut checkpoint) = checkpoint else {
             return Err(wgrad::Error::from(TrainError::NoCheckpoint { path: directory.into() }).into());
         };
+        let unusable = |reason| wgrad::Error::from(TrainError::Checkpoint { path: directory.into(), reason });
         let settings: RunSettings = serde_json::from_value(checkpoint.settings.take())
-            .map_err(|error| anyhow!("{}: its settings can't be read: {error}; begin anew", directory.display()))?;
-        let begun = parse(&settings.options)?;
+            .map_err(|error| unusable(format!("its settings can't be read: {error}")))?;
+        let begun = parse(&settings.options).map_err(|_| unusable("its options are none of `wgrad train`".into()))?;
         let mut options = settings.options.clone();
+        // The only one that writes outside the run's directory, and who made the file may be anybody.
+        if let (Some(Some(place)), None) = (options.remove(TENSORBOARD), raw(matches, TENSORBOARD)) {
+            note(&format!("TensorBoard's files are not gone on with; --{TENSORBOARD} {place} would"));
+        }
         options.insert("out".into(), Some(directory.display().to_string()));
         for (name, value) in given(matches) {
             let raw = |matches: &ArgMatches| raw(matches, &name).map(|values| values.join(", "));
@@ -182,10 +189,10 @@ fn given(matches: &ArgMatches) -> BTreeMap<String, Option<String>> {
     options
 }
 
-fn parse(options: &BTreeMap<String, Option<String>>) -> anyhow::Result<ArgMatches> {
+fn parse(options: &BTreeMap<String, Option<String>>) -> clap::error::Result<ArgMatches> {
     let words = options.iter().map(|(name, value)| match value {
         Some(value) => OsString::from(format!("--{name}={value}")),
         None => format!("--{name}").into(),
     });
-    Ok(command().try_get_matches_from(std::iter::once("train".into()).chain(words))?)
+    command().try_get_matches_from(std::iter::once("train".into()).chain(words))
 }

@@ -14,4 +14,5 @@ mod zip_archive;
 pub use error::ExchangeError;
 pub use npy::Elements;
 pub use npz::write_npz;
+pub(crate) use safetensors::header_len;
 pub use weights::Weights;

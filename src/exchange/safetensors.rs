@@ -103,7 +103,7 @@ impl Weights {
 }
 
 /// The length that a file gives for its header.
-fn header_len(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn header_len(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|len| u64::from_le_bytes(*len))
 }
 

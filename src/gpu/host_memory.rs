@@ -1,5 +1,7 @@
 //! Memory of the host, which is a software adapter's own.
 
+use super::control_group;
+
 /// Address space that Mesa's software driver takes with its threads and compiler; given less, it crashes.
 const DRIVER: u64 = 1 << 30;
 
@@ -11,16 +13,17 @@ pub(super) fn low_limit() -> Option<u64> {
     address_space(&read("/proc/self/limits")).filter(|limit| *limit < DRIVER)
 }
 
-/// Bytes that tensors may take: no more than the system has left, and no more than this process may have. None where
-/// the system does not say.
+/// Bytes that tensors may take: no more than the system has left, and no more than this process or its container may
+/// have. None where the system does not say.
 pub(super) fn left() -> Option<u64> {
-    left_of(&read("/proc/meminfo"), &read("/proc/self/limits"), &read("/proc/self/status"))
+    let [memory, limits, status] = ["/proc/meminfo", "/proc/self/limits", "/proc/self/status"].map(read);
+    left_of(&memory, &limits, &status, control_group::left())
 }
 
-fn left_of(memory: &str, limits: &str, status: &str) -> Option<u64> {
+fn left_of(memory: &str, limits: &str, status: &str, group: Option<u64>) -> Option<u64> {
     let allowed = address_space(limits).zip(kilobytes(status, "VmSize:"));
     let allowed = allowed.map(|(limit, taken)| limit.saturating_sub(taken));
-    let left = kilobytes(memory, "MemAvailable:").into_iter().chain(allowed).min()?;
+    let left = kilobytes(memory, "MemAvailable:").into_iter().chain(allowed).chain(group).min()?;
     Some(left.saturating_sub(RESERVE))
 }
 
@@ -53,10 +56,11 @@ mod tests {
 
     #[test]
     fn the_least_of_what_is_left_counts() {
-        assert_eq!(left_of(MEMORY, UNLIMITED, STATUS), Some(2_000_000 * 1024 - RESERVE));
-        assert_eq!(left_of(MEMORY, LIMITED, STATUS), Some(1_024_000_000 - 800_000 * 1024 - RESERVE));
-        assert_eq!(left_of("", LIMITED, "VmSize: 2000000 kB"), Some(0));
-        assert_eq!(left_of("", "", ""), None);
+        assert_eq!(left_of(MEMORY, UNLIMITED, STATUS, None), Some(2_000_000 * 1024 - RESERVE));
+        assert_eq!(left_of(MEMORY, LIMITED, STATUS, None), Some(1_024_000_000 - 800_000 * 1024 - RESERVE));
+        assert_eq!(left_of(MEMORY, LIMITED, STATUS, Some(RESERVE + 7)), Some(7));
+        assert_eq!(left_of("", LIMITED, "VmSize: 2000000 kB", None), Some(0));
+        assert_eq!(left_of("", "", "", None), None);
     }
 
     #[test]

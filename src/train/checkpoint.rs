@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Position;
+use crate::exchange::header_len;
 use crate::exec::TrainingState;
 use crate::model::NamedTensor;
 
@@ -21,6 +22,9 @@ const VERSION: u32 = 1;
 /// Name and bytes of the checksum: the format stores the type of the smallest alignment last, so it ends the file.
 const CHECKSUM: &str = "sha256";
 const CHECKSUM_LEN: usize = 32;
+
+/// Longest header, which holds the history too; as a tree, shapes and names take many times as much memory.
+const MOST_HEADER: u64 = 16 << 20;
 
 /// What the names of tensors start with.
 const PARAMETER: &str = "parameter/";
@@ -107,6 +111,9 @@ impl Checkpoint {
         let metadata = serde_json::to_string(&metadata).map_err(|error| error.to_string())?;
         let metadata = HashMap::from([(METADATA.to_owned(), metadata)]);
         let mut bytes = ::safetensors::serialize(tensors, Some(metadata)).map_err(|error| error.to_string())?;
+        if header_len(&bytes).is_some_and(|len| len > MOST_HEADER) {
+            return Err(format!("history and settings take more than {MOST_HEADER} bytes"));
+        }
         let end = bytes.len().saturating_sub(CHECKSUM_LEN);
         let checksum = Sha256::digest(&bytes[..end]);
         bytes[end..].copy_from_slice(&checksum);
@@ -122,6 +129,9 @@ impl Checkpoint {
         if Sha256::digest(&bytes[..end])[..] != bytes[end..] {
             return Err("it is cut short or changed: its checksum does not fit".into());
         }
+        if header_len(bytes).is_some_and(|len| len > MOST_HEADER) {
+            return Err(format!("its header has more than {MOST_HEADER} bytes"));
+        }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
         let text = text.ok_or("it has no metadata of wgrad")?;
@@ -131,6 +141,7 @@ impl Checkpoint {
             return Err(format!("its version is {version}, but this wgrad reads {VERSION}"));
         }
         let (position, settings) = (position.into_owned(), settings.into_owned());
+        position.check()?;
         let state = TrainingState { updates, ..TrainingState::default() };
         let mut checkpoint = Self { settings, position, state, kept: Vec::new() };
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
@@ -164,6 +175,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::StepMetrics;
     use crate::train::{HistoryRow, Measured};
 
     fn checkpoint() -> Checkpoint {
@@ -173,15 +185,12 @@ mod tests {
                 NamedTensor { name: "dense/kernel".into(), shape: vec![1, 2], values: vec![-0.0, f32::NAN] },
             ]
         };
+        let mut measured = Measured::default();
+        measured.add(&[StepMetrics { length: 3, correct: 1, top5_correct: 2, loss: 1.0 / 7.0 }]).unwrap();
         let row = HistoryRow { epoch: 1, loss: 0.1 + 0.2, val_loss: 1.0 / 3.0, seconds: 1e-7, ..HistoryRow::default() };
         Checkpoint {
             settings: serde_json::json!({ "options": { "epochs": "3" } }),
-            position: Position {
-                step: 5,
-                measured: Measured::default(),
-                seconds: std::f64::consts::PI,
-                ..Position::after(vec![row])
-            },
+            position: Position { step: 1, measured, seconds: std::f64::consts::PI, ..Position::after(vec![row]) },
             state: TrainingState {
                 updates: u64::MAX - 1,
                 parameters: tensors(1.0),

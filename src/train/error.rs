@@ -90,6 +90,16 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A checkpoint stands further in its epoch than the epoch is long.
+    #[error(
+        "the checkpoint stands after step {step} of an epoch of {steps}; name the data that it was begun with, or begin anew"
+    )]
+    TooFar {
+        /// Step in the epoch, counted from 1.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+    },
     /// The file of measured choices can't be used.
     #[error("{} is ignored: {reason}; `wgrad tune` writes it anew", path.display())]
     TuningCache {

@@ -52,6 +52,15 @@ pub struct HistoryRow {
     pub images_per_second: f64,
 }
 
+/// Makes sure that rows read from a file are those of epochs in turn.
+pub(super) fn check_rows(rows: &[HistoryRow]) -> Result<(), String> {
+    let wrong = |(place, row): (usize, &HistoryRow)| (row.epoch != place + 1).then_some((place + 1, row.epoch));
+    match rows.iter().enumerate().find_map(wrong) {
+        Some((place, epoch)) => Err(format!("row {place} of its history is of epoch {epoch}")),
+        None => Ok(()),
+    }
+}
+
 /// Rows of the finished epochs; as an observer, it collects them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
@@ -67,6 +76,16 @@ impl History {
     /// A history with no rows.
     pub fn new(dataset: &str) -> Self {
         Self { dataset: dataset.into(), epochs: Vec::new(), evaluation: None }
+    }
+
+    /// Reads what [`Self::to_json`] has written.
+    ///
+    /// # Errors
+    /// The reason, where it is something else.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let history: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        check_rows(&history.epochs)?;
+        Ok(history)
     }
 
     /// The rows as CSV, under their names.
@@ -141,6 +160,10 @@ mod tests {
             }
         }
         assert_eq!(json["dataset"], "shapes");
+        assert_eq!(History::from_json(&history.to_json().unwrap()).unwrap(), history);
+        history.epochs.swap(0, 1);
+        let error = History::from_json(&history.to_json().unwrap()).unwrap_err();
+        assert!(error.contains("row 1 of its history is of epoch 2"), "{error}");
         assert!(json["evaluation"].is_null());
     }
 }

@@ -92,6 +92,8 @@ impl OutputDir {
     /// Creates the directory of a file, within this one, if need be.
     fn create_folder(&self, file: &Path) -> io::Result<()> {
         match file.parent() {
+            // One that a link leads to is somebody else's.
+            Some(folder) if folder != self.path && folder.is_symlink() => Err(ErrorKind::NotADirectory.into()),
             Some(folder) if folder != self.path && !folder.is_dir() => fs::create_dir(folder),
             _ => Ok(()),
         }
@@ -111,6 +113,9 @@ impl OutputDir {
 }
 
 fn lock(path: &Path) -> Result<File, TryLockError> {
+    if path.is_symlink() {
+        return Err(TryLockError::Error(io::Error::other(format!("{LOCK} is a symbolic link"))));
+    }
     let file = File::options().create(true).append(true).open(path).map_err(TryLockError::Error)?;
     file.try_lock()?;
     Ok(file)
@@ -161,6 +166,28 @@ mod tests {
         fs::write(&leftover, b"half").unwrap();
         OutputDir::create(temporary.path(), 1).unwrap();
         assert!(!leftover.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        use std::os::unix::fs::symlink;
+
+        let temporary = tempfile::tempdir().unwrap();
+        let [path, outside] = ["run", "outside"].map(|name| temporary.path().join(name));
+        let directory = OutputDir::create(&path, 1).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("weights"), "untouched").unwrap();
+        symlink(&outside, path.join("plots")).unwrap();
+        symlink(outside.join("weights"), path.join("weights")).unwrap();
+        directory.write(&[("plots/loss.svg", b"1")]).unwrap_err();
+        directory.write(&[("weights", b"1")]).unwrap();
+        drop(directory);
+        fs::remove_file(path.join(LOCK)).unwrap();
+        symlink(outside.join("lock"), path.join(LOCK)).unwrap();
+        OutputDir::create(&path, 1).unwrap_err();
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(outside.join("weights")).unwrap(), "untouched");
     }
 
     #[test]

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::gradient_norm::GradientNorm;
+use super::history::check_rows;
 use super::{HistoryRow, Measured};
+
+/// Longest training time of an epoch, in seconds: 300 years.
+const MOST_SECONDS: f64 = 1e10;
 
 /// Where a training stands between two steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,5 +40,21 @@ impl Position {
             history,
             finished: false,
         }
+    }
+
+    /// Makes sure that a training can stand here, which a file may say of any numbers.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Self { epoch, step, measured, seconds, history, .. } = self;
+        check_rows(history)?;
+        if *epoch != history.len() + 1 {
+            return Err(format!("it stands in epoch {epoch}, after {} others", history.len()));
+        }
+        if measured.steps != *step {
+            return Err(format!("it stands after step {step}, but {} are measured", measured.steps));
+        }
+        if !(0.0..MOST_SECONDS).contains(seconds) {
+            return Err(format!("its epoch took {seconds} s so far"));
+        }
+        Ok(())
     }
 }

@@ -95,8 +95,12 @@ impl<'a> Trainer<'a> {
     /// Goes on from a checkpoint, with all that has been added before.
     ///
     /// # Errors
-    /// Tensors of another network.
+    /// Tensors of another network, [`TrainError::TooFar`]
     pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self, Error> {
+        let (step, steps) = (checkpoint.position.step, self.steps());
+        if step > steps {
+            return Err(TrainError::TooFar { step, steps }.into());
+        }
         self.executor.restore(&checkpoint.state)?;
         self.position = checkpoint.position;
         self.position.finished = false;
@@ -106,6 +110,11 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(self)
+    }
+
+    /// Steps of an epoch.
+    fn steps(&self) -> usize {
+        self.dataset.train.len().div_ceil(self.executor.batch_size())
     }
 
     fn enter(&self, phase: Phase) -> Option<Inside<'a>> {
@@ -144,7 +153,7 @@ impl<'a> Trainer<'a> {
             None => pace = Some(SubmitPace::new(self.executor)),
         }
         while self.position.epoch <= last {
-            let steps = self.dataset.train.len().div_ceil(self.executor.batch_size());
+            let steps = self.steps();
             let epoch = Epoch { number: self.position.epoch, last, steps };
             for observer in &mut self.observers {
                 observer.on_epoch_begin(&epoch);

@@ -10,6 +10,7 @@ use wgrad::exchange::{Elements, Weights, write_npz};
 use wgrad::model::{NamedTensor, Sequential};
 
 use crate::readers::{TINY, keras_archive, keras_member, zip};
+use crate::run_files;
 
 /// Kind, name and contents.
 type File = (&'static str, String, Vec<u8>);
@@ -28,6 +29,8 @@ pub fn files() -> Vec<File> {
     add("keras", keras());
     add("model_file", model_files().into_iter().map(|(name, text)| (name, text.into_bytes())).collect());
     add("tuning_cache", tuning_caches().into_iter().map(|(name, text)| (name, text.into_bytes())).collect());
+    add("checkpoint", run_files::checkpoints());
+    add("history", run_files::histories().into_iter().map(|(name, text)| (name, text.into_bytes())).collect());
     files
 }
 
@@ -43,7 +46,9 @@ pub fn long_files() -> Vec<File> {
         let tensors: Vec<_> =
             (0..mib << 14).map(|i| format!(r#""{i}":{{"dtype":"F32","shape":[],"data_offsets":[0,0]}}"#)).collect();
         add("safetensors", &format!("{} tensors", tensors.len()), header(&format!("{{{}}}", tensors.join(",")), 4));
+        add("checkpoint", &format!("{} tensors", tensors.len()), header(&format!("{{{}}}", tensors.join(",")), 36));
         let metadata = json!({ "__metadata__": { "wgrad": "[".repeat(mib << 20) } }).to_string();
+        add("checkpoint", &format!("metadata of {mib} MiB too deep"), header(&metadata, 32));
         add("safetensors", &format!("metadata of {mib} MiB"), header(&metadata, 0));
     }
     add("npz", "shape of 80 MiB", npy_version_2(&npy_header("<f4", &format!("({ones})"))));
@@ -305,7 +310,7 @@ fn pictures() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// A safetensors file of a header and zeros.
-fn header(header: &str, data: usize) -> Vec<u8> {
+pub fn header(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.bytes().chain(std::iter::repeat_n(0, data)));
     bytes

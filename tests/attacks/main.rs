@@ -5,6 +5,7 @@
 mod allocation;
 mod corpus;
 mod readers;
+mod run_files;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,19 +8,21 @@ use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
 use rawzip::path::EntryPath;
 use rawzip::{ZipArchive, ZipArchiveWriter};
+use sha2::Sha256;
 use wgrad::data::{Cifar, download::Archive, picture};
 use wgrad::exchange::Weights;
+use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::model::{BuildOptions, Sequential};
-use wgrad::train::TuningCache;
+use wgrad::train::{Checkpoints, History, TuningCache};
 
 /// Reads bytes as a file within a directory; whether they were accepted, else the error's message.
 pub type Reader = fn(&Path, &[u8]) -> Result<(), String>;
 
 /// The kinds, and how each is read.
 #[allow(dead_code)]
-pub const READERS: [(&str, Reader); 8] = [
+pub const READERS: [(&str, Reader); 10] = [
     ("cifar_batch", cifar_batch),
     ("cifar_archive", cifar_archive),
     ("picture", picture),
@@ -29,6 +31,8 @@ pub const READERS: [(&str, Reader); 8] = [
     ("keras", keras),
     ("model_file", model_file),
     ("tuning_cache", tuning_cache),
+    ("checkpoint", checkpoint),
+    ("history", history),
 ];
 
 /// A set of CIFAR's layout whose files have two images each.
@@ -140,6 +144,22 @@ pub fn tuning_cache(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     write(cache.path(), bytes);
     let tuning = cache.load("gpu").map_err(message)?;
     if tuning.is_empty() { Ok(()) } else { plan(&Sequential::tutorial([32, 32, 3], 10), tuning) }
+}
+
+/// Where a training stands, with the right checksum in place of the last bytes.
+pub fn checkpoint(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let (contents, _) = bytes.split_at(bytes.len().saturating_sub(<Sha256 as Digest>::output_size()));
+    write(&folder.join("checkpoint-1.safetensors"), &[contents, &Sha256::digest(contents)].concat());
+    let (checkpoint, _) = Checkpoints::newest(folder).map_err(message)?;
+    checkpoint.unwrap().to_bytes().map(drop)
+}
+
+/// Rows of finished epochs.
+pub fn history(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let path = folder.join("history.json");
+    write(&path, bytes);
+    let text = file::read_text(&path, 1 << 20).map_err(|error| error.to_string())?;
+    History::from_json(&text)?.to_csv().map(drop).map_err(|error| error.to_string())
 }
 
 fn plan(model: &Sequential, tuning: Tuning) -> Result<(), String> {

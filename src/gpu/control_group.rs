@@ -1,0 +1,100 @@
+//! Memory that a container, or the session of a scheduler, may take: Linux's control groups, which `MemAvailable` knows
+//! nothing of. Their files: <https://docs.kernel.org/admin-guide/cgroup-v2.html#memory> and `cgroup-v1/memory.html`.
+
+use std::fs::read_to_string;
+use std::path::Path;
+
+/// Where the systems of control groups are mounted.
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// A version of control groups: the directory of its groups below the root, and its files.
+struct Version {
+    directory: &'static str,
+    limit: &'static str,
+    usage: &'static str,
+    /// The line of `memory.stat` with what is given up before the limit is enforced.
+    reclaimable: &'static str,
+}
+
+const FIRST: Version = Version {
+    directory: "memory",
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    reclaimable: "total_inactive_file ",
+};
+
+const SECOND: Version =
+    Version { directory: "", limit: "memory.max", usage: "memory.current", reclaimable: "inactive_file " };
+
+/// Bytes left to this process within the limits of its groups; none where there are no limits.
+pub(super) fn left() -> Option<u64> {
+    left_below(Path::new(ROOT), &read_to_string("/proc/self/cgroup").unwrap_or_default())
+}
+
+fn left_below(root: &Path, groups: &str) -> Option<u64> {
+    let left = |line: &str| {
+        // Its number, its controllers, none of which are named in the second version, and its path.
+        let mut parts = line.splitn(3, ':').skip(1);
+        let version = match parts.next()? {
+            "" => SECOND,
+            controllers if controllers.split(',').any(|name| name == "memory") => FIRST,
+            _ => return None,
+        };
+        // A group is within the limits of those above it. Where a container sees its own group only, that is the root.
+        let path = Path::new(parts.next()?.trim_start_matches('/'));
+        path.ancestors().filter_map(|group| version.left(&root.join(version.directory).join(group))).min()
+    };
+    groups.lines().filter_map(left).min()
+}
+
+impl Version {
+    fn left(&self, group: &Path) -> Option<u64> {
+        let read = |name| read_to_string(group.join(name)).ok();
+        // In place of a number stands `max` where there is no limit.
+        let number = |name| read(name)?.trim().parse::<u64>().ok();
+        let stat = read("memory.stat").unwrap_or_default();
+        let reclaimable = stat.lines().find_map(|line| line.strip_prefix(self.reclaimable)?.parse::<u64>().ok());
+        let taken = number(self.usage)?.saturating_sub(reclaimable.unwrap_or(0));
+        Some(number(self.limit)?.saturating_sub(taken))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn group(path: &Path, version: &Version, [limit, usage, reclaimable]: [&str; 3]) {
+        fs::create_dir_all(path).unwrap();
+        for (name, text) in [(version.limit, limit), (version.usage, usage)] {
+            fs::write(path.join(name), format!("{text}\n")).unwrap();
+        }
+        let stat = format!("cache 1\ninactive_anon 2\n{}{reclaimable}\nunevictable 0\n", version.reclaimable);
+        fs::write(path.join("memory.stat"), stat).unwrap();
+    }
+
+    #[test]
+    fn the_tightest_group_above_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let place = |path: &str| root.path().join(path);
+        group(&place("slice"), &SECOND, ["1000", "400", "100"]);
+        group(&place("slice/run"), &SECOND, ["max", "300", "0"]);
+        group(&place("other"), &SECOND, ["10", "0", "0"]);
+        group(&place("memory"), &FIRST, ["9223372036854771712", "5000", "0"]);
+        group(&place("memory/box"), &FIRST, ["900", "700", "50"]);
+        for (groups, left) in [
+            ("0::/slice/run\n", Some(700)),
+            ("4:cpu,memory:/box\n0::/slice/run\n", Some(250)),
+            ("4:memory:/box/gone\n", Some(250)),
+            ("4:cpu:/box\n", None),
+            ("0::/\n", None),
+            ("damaged", None),
+            ("", None),
+        ] {
+            assert_eq!(left_below(root.path(), groups), left, "{groups}");
+        }
+        group(root.path(), &SECOND, ["64", "100", "0"]);
+        assert_eq!(left_below(root.path(), "0::/\n"), Some(0));
+    }
+}
