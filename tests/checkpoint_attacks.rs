@@ -46,6 +46,9 @@ impl Parts {
     }
 }
 
+/// What somebody did to a checkpoint.
+type Change = Box<dyn FnOnce(&mut Parts)>;
+
 /// A finished run of one epoch.
 struct Run {
     place: TempDir,
@@ -93,7 +96,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
     let run = Run::new();
     succeeds(&mut run.resume(|_| ()));
     let position = |name: &'static str, value: Value| move |parts: &mut Parts| parts.metadata["position"][name] = value;
-    let changes: [(Box<dyn FnOnce(&mut Parts)>, &str); 8] = [
+    let changes: [(Change, &str); 8] = [
         (Box::new(position("epoch", json!(0))), "it stands in epoch 0, after 1 others"),
         (Box::new(position("epoch", json!(u64::MAX))), "after 1 others"),
         (Box::new(position("step", json!(3))), "it stands after step 3, but 0 are measured"),
@@ -122,7 +125,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
 fn settings_and_networks_that_there_are_none_of_are_refused() {
     let run = Run::new();
     let unusable = "can't be used: its options are none";
-    let changes: [(Box<dyn FnOnce(&mut Parts)>, &str, u8); 11] = [
+    let changes: [(Change, &str, u8); 11] = [
         (Box::new(|parts| parts.metadata["settings"] = json!([])), "its settings can't be read", 7),
         (Box::new(|parts| parts.options()["batch-size"] = "many".into()), unusable, 7),
         (Box::new(|parts| parts.options()["help"] = Value::Null), unusable, 7),

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Cursor},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
@@ -35,7 +36,11 @@ pub fn read(path: &Path, size: [usize; 2]) -> Result<Vec<u8>, DataError> {
     let read_error = |source: io::Error| DataError::Read { path: path.into(), source };
     let broken = |reason: String| DataError::Picture { path: path.into(), reason };
     let bytes = file::read(path, MAX_BYTES).map_err(read_error)?;
-    decode(&bytes, size).map_err(|error| broken(reason(&error, bytes.len())))
+    // A library may panic at what it did not expect of a file.
+    match catch_unwind(AssertUnwindSafe(|| decode(&bytes, size))) {
+        Ok(decoded) => decoded.map_err(|error| broken(reason(&error, bytes.len()))),
+        Err(_) => Err(broken("it made its decoder panic, so it is damaged".into())),
+    }
 }
 
 /// Most bytes of the pixels of a picture whose file has `file_len` bytes: a small file may say that it is a large picture.

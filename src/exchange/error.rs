@@ -77,8 +77,3 @@ pub enum ExchangeError {
         reason: String,
     },
 }
-
-/// A message of another library without its line breaks.
-pub(super) fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
-}

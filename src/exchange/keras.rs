@@ -7,10 +7,10 @@ use hdf5_pure::{DType, File};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::one_line;
 use super::keras_layer::{KerasLayer, Serialized};
 use super::zip_archive::read_members;
 use super::{ExchangeError, Weights};
+use crate::error::one_line;
 use crate::model::{NamedTensor, Sequential};
 
 /// Longest config.json: a layer takes a dozen times as much memory as its text.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::error::one_line;
 use super::npy::{self, Elements, NpyError};
 use super::zip_archive::{read_members, write_members};
 use super::{ExchangeError, Weights};
+use crate::error::one_line;
 use crate::model::NamedTensor;
 
 /// Arrays, given as names, shapes and elements, as a NumPy archive; equal ones give equal bytes.

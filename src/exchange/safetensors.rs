@@ -7,8 +7,8 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
-use super::error::one_line;
 use super::{ExchangeError, Weights};
+use crate::error::one_line;
 use crate::file;
 use crate::model::{NamedTensor, Sequential};
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::probe::Probe;
 use super::{GpuError, GpuEvent, host_memory};
+use crate::error::one_line;
 use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
@@ -336,8 +337,4 @@ impl Mapping {
             None => Err(gpu.note(GpuError::Lost("a buffer was not mapped".into()))),
         }
     }
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,7 @@ use toml::Table;
 use super::layer::is_layer_name;
 use super::sequential::{Entry, MOST_LAYERS};
 use super::{Layer, ModelError, NamedTensor, Sequential};
+use crate::error::one_line;
 
 /// The file: `input = [h, w, c]`, which may be left out where the data tell, and a `[[layers]]` for each layer.
 #[derive(Deserialize)]
@@ -154,7 +155,7 @@ fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry
             format!("layer {} ({kind})", place + 1)
         }
     };
-    let wrong = |what: String| ModelError::File(format!("{title}: {what}"));
+    let wrong = |what: String| ModelError::File(one_line(&format!("{title}: {what}")));
     let name = match name {
         Some(toml::Value::String(name)) if is_layer_name(&name) => Some(name),
         Some(_) => return Err(wrong("`name` must be a word without `/` of at most 255 bytes, in quotes".into())),
@@ -168,12 +169,8 @@ fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry
     if let (Some("classes"), Some(classes)) = (table.get("units").and_then(|units| units.as_str()), classes) {
         table.insert("units".into(), toml::Value::Integer(classes as i64));
     }
-    let layer = table.try_into().map_err(|error| wrong(one_line(&error.to_string())))?;
+    let layer = table.try_into().map_err(|error| wrong(error.to_string()))?;
     Ok(Entry { name, trainable, layer })
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::TrainError;
+use crate::error::one_line;
 use crate::file;
 use crate::graph::{Dispatch, Tuning};
 use crate::kernel::MicroKernel;
@@ -85,7 +86,7 @@ impl TuningCache {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
             text => text.map_err(|error| broken(error.to_string()))?,
         };
-        serde_json::from_str(&text).map_err(|error| broken(error.to_string()))
+        serde_json::from_str(&text).map_err(|error| broken(one_line(&error.to_string())))
     }
 }
 

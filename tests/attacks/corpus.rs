@@ -273,6 +273,8 @@ fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("valid.png", whole.clone()),
         ("valid.jpg", photo.clone()),
         ("empty.png", Vec::new()),
+        // Found by fuzzing: zune-jpeg 0.5.15 panics in its AVX2 code.
+        ("either_decoder_panic.jpg", include_bytes!("../fixtures/decoder_panic.jpg").to_vec()),
         ("harmless_small.png", with(&[])),
         ("width_of_60000.png", png([60_000, 60_000], 8, 2, 0, &[], &small)),
         ("width_of_4_billion.png", png([u32::MAX; 2], 8, 2, 0, &[], &small)),
@@ -588,6 +590,7 @@ fn model_files() -> Vec<(&'static str, String)> {
                 .replace("\"classes\"", "10"),
         ),
         ("empty.toml", String::new()),
+        ("type_of_two_lines.toml", "layers = [{ type = \"flatt\\nen\" }]".into()),
         ("units_of_terabytes.toml", dense("1099511627776")),
         ("units_of_gigabytes.toml", dense("536870912")),
         ("units_of_exabytes.toml", dense("9223372036854775807")),
@@ -652,6 +655,7 @@ fn tuning_caches() -> Vec<(&'static str, String)> {
     vec![
         ("valid.json", products(4)),
         ("empty.json", String::new()),
+        ("kernel_of_two_lines.json", choice("til\\ne", "1")),
         ("harmless_parts_of_exabytes.json", products(u64::MAX)),
         ("harmless_parts_of_nothing.json", products(0)),
         ("parts_that_overflow.json", choice("tile", "18446744073709551616")),

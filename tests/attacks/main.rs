@@ -100,15 +100,15 @@ fn attacks_do_no_harm() {
             assert!(bytes.len() < 1 << 16, "{kind}/{name} has {} bytes", bytes.len());
             total += bytes.len();
             let read = folder.read(&format!("{kind}/{name}"), reader, &bytes);
-            // What is no error by itself is called harmless.
+            // What is no error by itself is called harmless; `either` where the CPU decides.
             let accepted = name.starts_with("valid") || name.starts_with("harmless");
-            if read.is_ok() != accepted {
+            if read.is_ok() != accepted && !name.starts_with("either") {
                 wrong.push(format!("{kind}/{name}: {read:?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(total < 1 << 20, "{total} bytes");
+    assert!(total < 2 << 20, "{total} bytes");
 }
 
 #[test]
