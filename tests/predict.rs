@@ -216,3 +216,15 @@ fn data_options_that_do_not_fit_are_errors() {
         assert!(stderr(&output).contains(part), "{}", stderr(&output));
     }
 }
+
+/// Where the decoder panics, the CPU decides; see the corpus of attacks.
+#[test]
+fn a_picture_that_its_decoder_panics_at_says_no_more_than_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole.png");
+    RgbImage::from_pixel(8, 8, Rgb([1, 2, 3])).save(&whole).unwrap();
+    let broken = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/decoder_panic.jpg");
+    let output = predict("", &[&broken, &whole]).output().unwrap();
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("whole.png"), "{}", stdout(&output));
+}

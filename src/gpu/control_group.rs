@@ -1,4 +1,4 @@
-//! Memory that a container, or the session of a scheduler, may take: Linux's control groups, which `MemAvailable` knows
+//! Memory that a container, or a job of a scheduler, may take: Linux's control groups, which `MemAvailable` knows
 //! nothing of. Their files: <https://docs.kernel.org/admin-guide/cgroup-v2.html#memory> and `cgroup-v1/memory.html`.
 
 use std::fs::read_to_string;
