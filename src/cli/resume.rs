@@ -17,6 +17,8 @@ use wgrad::train::{AdapterConfig, Checkpoint, Checkpoints, RunConfig, TrainError
 use super::note;
 use super::train::Train;
 
+const TENSORBOARD: &str = "tensorboard";
+
 /// Options that may differ when a run goes on: how long it is, where its data and files are, and what is shown of it.
 const MAY_CHANGE: [&str; 12] = [
     "resume",
@@ -32,8 +34,6 @@ const MAY_CHANGE: [&str; 12] = [
     "no-report",
     TENSORBOARD,
 ];
-
-const TENSORBOARD: &str = "tensorboard";
 
 /// What a run was begun with, as far as its options don't tell: what its checkpoints hold.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,9 +104,7 @@ impl Resumed {
         let begun = parse(&settings.options).map_err(|_| unusable("its options are none of `wgrad train`".into()))?;
         let mut options = settings.options.clone();
         // The only one that writes outside the run's directory, and who made the file may be anybody.
-        if let (Some(Some(place)), None) = (options.remove(TENSORBOARD), raw(matches, TENSORBOARD)) {
-            note(&format!("TensorBoard's files are not gone on with; --{TENSORBOARD} {place} would"));
-        }
+        let events = options.remove(TENSORBOARD).flatten();
         options.insert("out".into(), Some(directory.display().to_string()));
         for (name, value) in given(matches) {
             let raw = |matches: &ArgMatches| raw(matches, &name).map(|values| values.join(", "));
@@ -125,8 +123,12 @@ impl Resumed {
             Some(epochs) if (*epochs as usize) < trained => {
                 bail!("--epochs is {epochs}, but the run in {} has {trained}; give more", directory.display())
             }
-            _ => Ok((Self { directory: directory.into(), checkpoint, settings }, matches)),
+            _ => {}
         }
+        if let (Some(place), None) = (events, raw(&matches, TENSORBOARD)) {
+            note(&format!("TensorBoard's files are not gone on with; --{TENSORBOARD} {place} would"));
+        }
+        Ok((Self { directory: directory.into(), checkpoint, settings }, matches))
     }
 
     /// Makes sure that the data are those that the run was begun with.
