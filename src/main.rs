@@ -5,15 +5,13 @@ mod cli;
 use std::io::{self, Write};
 use std::panic;
 use std::process::ExitCode;
-use std::thread;
 
-use wgrad::data::DECODER_THREAD;
+use wgrad::foreign_panic;
 
 fn main() -> ExitCode {
     let hook = panic::take_hook();
-    // A decoder that panics is an error of its picture, and nothing else has to be said.
     panic::set_hook(Box::new(move |panic| {
-        if thread::current().name() != Some(DECODER_THREAD) {
+        if !foreign_panic::is_expected() {
             hook(panic);
         }
     }));

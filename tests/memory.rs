@@ -142,9 +142,14 @@ mod linux {
             let bytes = (u64::from(kilobytes) * 1024).to_string();
             fails(&mut confined(&with(32), kilobytes), &["address space", &bytes, "ulimit -v"]);
         }
-        // Within the adapter's limits, but not within the process's.
+        // Each tensor is within the adapter's limits, but not all of them within the process's.
+        let dir = tempfile::tempdir().unwrap();
+        let model = dir.path().join("model.toml");
+        let convolutions = "{ type = 'conv2d', filters = 8, kernel_size = 3, padding = 'same' }, ".repeat(8);
+        let head = "{ type = 'flatten' }, { type = 'dense', units = 'classes' }";
+        std::fs::write(&model, format!("layers = [{convolutions}{head}]")).unwrap();
         let parts = ["all tensors together", "memory left to this process", "the largest that fits is "];
-        fails(&mut confined(&with(6000), 1_200_000), &parts);
+        fails(&mut confined(with(1024).arg("--model").arg(&model), 1_200_000), &parts);
         assert_eq!(entries(out.path()), 0);
     }
 }

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::model::Sequential;
 use wgrad::train::{
-    CheckpointInterval, Checkpoints, Ending, EpochWeights, History, LearningRateSchedule, OutputDir, Phase, Progress,
-    RunConfig, TensorBoard, Timeline, TrainError, Trainer, evaluate, evaluation_line,
+    Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, History, LearningRateSchedule, OutputDir, Phase,
+    Progress, RunConfig, TensorBoard, Timeline, TrainError, Trainer, evaluate, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
+use super::exit_code::{DEVICE, INTERRUPTED, WRITE};
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions};
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
@@ -25,7 +27,7 @@ use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, RunSettings};
 use super::training_options::TrainingOptions;
 use super::tuning;
-use super::{INTERRUPTED, note, say, units};
+use super::{exit_code, note, say, units};
 
 /// Bytes that history and settings take, generously.
 const ROOM_FOR_TEXT: usize = 1 << 16;
@@ -92,10 +94,30 @@ pub struct Train {
 
 /// Trains as the options of a command say.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    Ok(match train(matches)? {
-        Ending::Interrupted => INTERRUPTED.into(),
-        Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
-    })
+    match train(matches) {
+        Ok(Ending::Interrupted) => Ok(INTERRUPTED.into()),
+        Ok(Ending::Finished | Ending::Enough) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            // The machine failed, and not the run.
+            if let DEVICE | WRITE = exit_code(&error) {
+                say_what_is_kept(matches);
+            }
+            Err(error)
+        }
+    }
+}
+
+fn say_what_is_kept(matches: &ArgMatches) {
+    let directory = |option| matches.get_one::<PathBuf>(option);
+    let moved = matches.value_source("out") == Some(ValueSource::CommandLine);
+    let resumed = if moved { None } else { directory("resume") };
+    let Some(out) = resumed.or(directory("out")) else { return };
+    if let Ok((Some(Checkpoint { position, state, .. }), _)) = Checkpoints::newest(out)
+        && state.updates > 0
+    {
+        let (step, epoch, out) = (position.step, position.epoch, out.display());
+        note(&format!("kept up to step {step} of epoch {epoch}; `wgrad train --resume {out}` goes on"));
+    }
 }
 
 /// As [`run`]; says how it ended.

@@ -12,9 +12,6 @@ use std::{
 
 use super::{DataError, picture};
 
-/// Name of the threads that decode.
-pub const DECODER_THREAD: &str = "pictures";
-
 /// Yields the pixels of pictures, in their order, or why one can't be used.
 ///
 /// Memory is that of the pictures decoded ahead, however many there are in all.
@@ -50,7 +47,7 @@ impl Decoder {
                     }
                 }
             };
-            let thread = thread::Builder::new().name(DECODER_THREAD.into()).spawn(decode).map_err(DataError::Thread)?;
+            let thread = thread::Builder::new().name("pictures".into()).spawn(decode).map_err(DataError::Thread)?;
             decoder.ready.push(ready);
             decoder.threads.push(thread);
         }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 pub use cifar::Cifar;
-pub use decoder::{DECODER_THREAD, Decoder};
+pub use decoder::Decoder;
 pub use error::DataError;
 pub use loader::{Batch, Loader};
 pub use places::Places;

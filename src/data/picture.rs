@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Cursor},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
@@ -13,7 +12,7 @@ use image::{
 };
 
 use super::DataError;
-use crate::file;
+use crate::{file, foreign_panic};
 
 /// Ends of the names of files that are taken for pictures, in lower case.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -37,9 +36,9 @@ pub fn read(path: &Path, size: [usize; 2]) -> Result<Vec<u8>, DataError> {
     let broken = |reason: String| DataError::Picture { path: path.into(), reason };
     let bytes = file::read(path, MAX_BYTES).map_err(read_error)?;
     // A library may panic at what it did not expect of a file.
-    match catch_unwind(AssertUnwindSafe(|| decode(&bytes, size))) {
-        Ok(decoded) => decoded.map_err(|error| broken(reason(&error, bytes.len()))),
-        Err(_) => Err(broken("it made its decoder panic, so it is damaged".into())),
+    match foreign_panic::catch(|| decode(&bytes, size)) {
+        Some(decoded) => decoded.map_err(|error| broken(reason(&error, bytes.len()))),
+        None => Err(broken("it made its decoder panic, so it is damaged".into())),
     }
 }
 

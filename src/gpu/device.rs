@@ -1,7 +1,6 @@
 //! An opened device, and a count of what was created on it.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::probe::Probe;
 use super::{GpuError, GpuEvent, host_memory};
 use crate::error::one_line;
+use crate::foreign_panic;
 use crate::kernel::{MicroKernel, Storage};
 
 /// First error that the device reported outside any call.
@@ -40,14 +40,14 @@ impl Gpu {
             report(
                 &sink,
                 match error {
-                    wgpu::Error::OutOfMemory { source } => GpuError::OutOfMemory(source.to_string()),
+                    wgpu::Error::OutOfMemory { source } => GpuError::OutOfMemory(one_line(&source.to_string())),
                     other => GpuError::Device(one_line(&other.to_string())),
                 },
             );
         }));
         let sink = failure.clone();
         device.set_device_lost_callback(move |reason, message| {
-            report(&sink, GpuError::Lost(format!("{reason:?} {}", one_line(&message))));
+            report(&sink, lost(reason, &message));
         });
         Self {
             device,
@@ -260,8 +260,8 @@ impl Gpu {
 
     /// wgpu panics where the driver says, while it is asked, that the device is lost.
     fn poll_device(&self, how: wgpu::PollType) {
-        if catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).is_err() {
-            self.note(GpuError::Lost("the driver says so".into()));
+        if foreign_panic::catch(|| self.device.poll(how)).is_none() {
+            self.note(GpuError::Lost("its driver failed".into()));
         }
     }
 
@@ -297,6 +297,16 @@ impl Gpu {
             let _ = sender.send(result.map_err(|error| error.to_string()));
         });
         Mapping(receiver)
+    }
+}
+
+/// Why a device is gone.
+fn lost(reason: wgpu::DeviceLostReason, message: &str) -> GpuError {
+    match (reason, message) {
+        (wgpu::DeviceLostReason::Destroyed, _) => GpuError::Lost("it was destroyed".into()),
+        // wgpu gives a device up where its driver is out of memory in the middle of something.
+        (_, "Out of memory") => GpuError::OutOfMemory("its driver says so".into()),
+        _ => GpuError::Lost(format!("wgpu says `{}`", one_line(message))),
     }
 }
 

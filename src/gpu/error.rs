@@ -38,7 +38,7 @@ pub enum GpuError {
         reason: String,
     },
     /// The device went away.
-    #[error("the device was lost: {0}; try a smaller batch, or another adapter with --adapter")]
+    #[error("the device was lost: {0}; try again, with a smaller --batch-size or another --adapter")]
     Lost(String),
     /// The device has no memory left.
     #[error("the device is out of memory: {0}; use a smaller --batch-size")]
