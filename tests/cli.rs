@@ -316,6 +316,20 @@ mod signals {
             assert_eq!(Weights::read(&out.path().join("weights.safetensors")).unwrap().tensors.len(), 10);
         }
     }
+
+    #[test]
+    fn a_second_signal_ends_at_once() {
+        let out = tempfile::tempdir().unwrap();
+        // A step takes seconds, so that it does not end between the two.
+        let (child, _reader) =
+            spawn_until(&mut train(out.path(), "--limit 4000 --batch-size 2000 --epochs 1000"), "Epoch 1/");
+        let signals = format!("kill -INT {0} && sleep 0.2 && kill -INT {0}", child.id());
+        assert!(Command::new("sh").args(["-c", &signals]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("interrupted: "), "{}", stderr(&output));
+        assert!(!out.path().join("weights.safetensors").exists());
+    }
 }
 
 #[cfg(target_os = "linux")]
