@@ -53,7 +53,7 @@ fn a_data_file_that_is_cut_while_it_is_read_is_an_error() {
         let output = child.wait_with_output().unwrap();
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(3), "{message}");
-        assert!(message.starts_with("error: ") && message.contains(name), "{message}");
+        assert!(message.starts_with("error: ") && message.contains(name) && message.contains("truncated"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
         return;
     }

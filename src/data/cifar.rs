@@ -132,7 +132,14 @@ impl Cifar {
         let mut bytes = vec![0; self.record_bytes()];
         for (path, mut file, records) in opened {
             for record in 0..records {
-                file.read_exact(&mut bytes).map_err(|source| DataError::Read { path: path.clone(), source })?;
+                file.read_exact(&mut bytes).map_err(|source| match (source.kind(), file.get_ref().metadata()) {
+                    // Cut since it was opened.
+                    (io::ErrorKind::UnexpectedEof, Ok(now)) => {
+                        let expected = (records * self.record_bytes()) as u64;
+                        DataError::Truncated { path: path.clone(), expected, actual: now.len() }
+                    }
+                    _ => DataError::Read { path: path.clone(), source },
+                })?;
                 let (label, planes) = bytes.split_at(self.label_bytes);
                 let value = label.last().copied().unwrap_or(0);
                 if usize::from(value) >= self.class_names.len() {
