@@ -75,12 +75,15 @@ impl Run {
         self.checkpoint.parent().unwrap()
     }
 
+    fn checkpoints(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("checkpoint-")).collect()
+    }
+
     /// The command that goes on from the checkpoint as `change` makes it, and from no other.
     fn resume(&self, change: impl FnOnce(&mut Parts)) -> std::process::Command {
-        for file in fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path()) {
-            if file.file_name().unwrap().to_str().unwrap().starts_with("checkpoint-") {
-                fs::remove_file(file).unwrap();
-            }
+        for file in self.checkpoints() {
+            fs::remove_file(file).unwrap();
         }
         let mut parts = Parts::read(&self.whole);
         change(&mut parts);
@@ -124,7 +127,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
 fn settings_and_networks_that_there_are_none_of_are_refused() {
     let run = Run::new();
     let unusable = "can't be used: its options are none";
-    let changes: [(Change, &str, u8); 11] = [
+    let changes: [(Change, &str, u8); 12] = [
         (Box::new(|parts| parts.metadata["settings"] = json!([])), "its settings can't be read", 7),
         (Box::new(|parts| parts.options()["batch-size"] = "many".into()), unusable, 7),
         (Box::new(|parts| parts.options()["help"] = Value::Null), unusable, 7),
@@ -149,11 +152,21 @@ fn settings_and_networks_that_there_are_none_of_are_refused() {
             "`dense/bias` is missing",
             3,
         ),
+        (
+            Box::new(|parts| {
+                let header = parts.header.as_object_mut().unwrap();
+                let kept = header.remove("kept/early_stopping/dense/bias").unwrap();
+                header.insert("kept/early_stopping/other/bias".into(), kept);
+            }),
+            "`dense/bias` is missing",
+            3,
+        ),
         (Box::new(|parts| parts.header["parameter/dense/bias"]["shape"] = json!([2, 5])), "is [2, 5]", 3),
         (Box::new(|parts| parts.header["parameter/dense/bias"]["dtype"] = "I32".into()), "which no checkpoint has", 7),
     ];
     for (change, words, code) in changes {
         assert_eq!(fails(&mut run.resume(change), &[words]), code, "{words}");
+        assert_eq!(run.checkpoints(), [run.checkpoint.clone()], "{words}: it was trained on");
     }
 }
 

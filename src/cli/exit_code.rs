@@ -22,12 +22,6 @@ pub const TABLE: &str = "Exit codes:
   8    the self-test found a wrong result
   130  ended by Ctrl-C or a request to terminate";
 
-/// Where no adapter opens, or the device failed.
-pub const DEVICE: u8 = 4;
-
-/// Where results can't be written.
-pub const WRITE: u8 = 6;
-
 /// Where the self-test found a wrong result.
 pub const WRONG_RESULT: u8 = 8;
 
@@ -43,7 +37,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(match error {
             TrainError::NotFinite { .. } | TrainError::EvaluationNotFinite { .. } => 5,
-            TrainError::Write { .. } | TrainError::WriteEvents { .. } => WRITE,
+            TrainError::Write { .. } | TrainError::WriteEvents { .. } => 6,
             TrainError::InUse { .. }
             | TrainError::NoCheckpoint { .. }
             | TrainError::Unfinished { .. }
@@ -53,14 +47,14 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         });
     }
     if cause.is::<GpuError>() {
-        return Some(DEVICE);
+        return Some(4);
     }
     if cause.is::<DataError>() || cause.is::<ExchangeError>() || cause.is::<ModelError>() || cause.is::<io::Error>() {
         return Some(3);
     }
     match cause.downcast_ref::<Error>()? {
         Error::Train(error) => of_cause(error),
-        Error::Gpu(_) | Error::BatchSize { .. } => Some(DEVICE),
+        Error::Gpu(_) | Error::BatchSize { .. } => Some(4),
         Error::Data(_) | Error::Exchange(_) | Error::Weights(_) | Error::Model(_) => Some(3),
         Error::Plan(_) | Error::Report(_) => None,
     }

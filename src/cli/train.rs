@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
@@ -18,7 +17,6 @@ use wgrad::train::{
 };
 
 use super::callbacks::Callbacks;
-use super::exit_code::{DEVICE, INTERRUPTED, WRITE};
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions};
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
@@ -27,7 +25,7 @@ use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, RunSettings};
 use super::training_options::TrainingOptions;
 use super::tuning;
-use super::{exit_code, note, say, units};
+use super::{INTERRUPTED, note, say, units};
 
 /// Bytes that history and settings take, generously.
 const ROOM_FOR_TEXT: usize = 1 << 16;
@@ -94,30 +92,10 @@ pub struct Train {
 
 /// Trains as the options of a command say.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    match train(matches) {
-        Ok(Ending::Interrupted) => Ok(INTERRUPTED.into()),
-        Ok(Ending::Finished | Ending::Enough) => Ok(ExitCode::SUCCESS),
-        Err(error) => {
-            // The machine failed, and not the run.
-            if let DEVICE | WRITE = exit_code(&error) {
-                say_what_is_kept(matches);
-            }
-            Err(error)
-        }
-    }
-}
-
-fn say_what_is_kept(matches: &ArgMatches) {
-    let directory = |option| matches.get_one::<PathBuf>(option);
-    let moved = matches.value_source("out") == Some(ValueSource::CommandLine);
-    let resumed = if moved { None } else { directory("resume") };
-    let Some(out) = resumed.or(directory("out")) else { return };
-    if let Ok((Some(Checkpoint { position, state, .. }), _)) = Checkpoints::newest(out)
-        && state.updates > 0
-    {
-        let (step, epoch, out) = (position.step, position.epoch, out.display());
-        note(&format!("kept up to step {step} of epoch {epoch}; `wgrad train --resume {out}` goes on"));
-    }
+    Ok(match train(matches)? {
+        Ending::Interrupted => INTERRUPTED.into(),
+        Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
+    })
 }
 
 /// As [`run`]; says how it ended.
@@ -210,12 +188,13 @@ impl Train {
         if let Some(resumed) = resumed {
             trainer = trainer.resume(resumed.checkpoint)?;
         }
-        let mut ending = trainer.fit(epochs)?;
+        let mut ending = trainer.fit(epochs).inspect_err(|error| say_what_is_kept(&out, error))?;
         drop(progress);
         callbacks.report(ending == Ending::Interrupted);
         if ending != Ending::Interrupted {
             let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
-            history.evaluation = evaluate(&mut executor, &dataset.test, stop)?;
+            let evaluation = evaluate(&mut executor, &dataset.test, stop);
+            history.evaluation = evaluation.inspect_err(|error| say_what_is_kept(&out, error))?;
             if history.evaluation.is_none() {
                 ending = Ending::Interrupted;
             }
@@ -251,6 +230,18 @@ impl Train {
             bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
         }
         Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
+    }
+}
+
+/// How to go on, where the run itself could.
+fn say_what_is_kept(out: &OutputDir, error: &wgrad::Error) {
+    let diverged = matches!(error, wgrad::Error::Train(TrainError::NotFinite { .. }));
+    if let Ok((Some(Checkpoint { position, state, .. }), _)) = Checkpoints::newest(out.path())
+        && !diverged
+        && state.updates > 0
+    {
+        let (step, epoch, out) = (position.step, position.epoch, out.path().display());
+        note(&format!("kept up to step {step} of epoch {epoch}; `wgrad train --resume {out}` goes on"));
     }
 }
 

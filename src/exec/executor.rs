@@ -331,6 +331,14 @@ impl Executor {
         Ok(())
     }
 
+    /// Whether [`Executor::set_parameters`] would take these.
+    ///
+    /// # Errors
+    /// As it.
+    pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
+        self.values(tensors).map(drop)
+    }
+
     /// Kernel and bias of each parameter from `tensors`, which are to be named and shaped as the parameters.
     pub(super) fn values(&self, tensors: &[NamedTensor]) -> Result<Vec<Vec<f32>>, Error> {
         let mut all = Vec::new();

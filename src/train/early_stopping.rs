@@ -54,10 +54,18 @@ impl EarlyStopping {
 }
 
 impl Observer for EarlyStopping {
-    fn on_resume(&mut self, history: &[HistoryRow], kept: &[NamedTensor]) -> ControlFlow<()> {
+    fn on_resume(
+        &mut self,
+        history: &[HistoryRow],
+        kept: &[NamedTensor],
+        executor: &Executor,
+    ) -> Result<ControlFlow<()>, Error> {
         let own = kept.iter().filter_map(|tensor| Some((tensor.name.strip_prefix(KEPT)?, tensor)));
         self.weights = own.map(|(name, tensor)| NamedTensor { name: name.into(), ..tensor.clone() }).collect();
-        history.iter().try_for_each(|row| self.judge(row).1)
+        if !self.weights.is_empty() {
+            executor.check_parameters(&self.weights)?;
+        }
+        Ok(history.iter().try_for_each(|row| self.judge(row).1))
     }
 
     fn kept(&self) -> Vec<NamedTensor> {

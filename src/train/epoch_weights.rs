@@ -93,11 +93,16 @@ impl<'a> EpochWeights<'a> {
 }
 
 impl Observer for EpochWeights<'_> {
-    fn on_resume(&mut self, history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
+    fn on_resume(
+        &mut self,
+        history: &[HistoryRow],
+        _kept: &[NamedTensor],
+        _executor: &Executor,
+    ) -> Result<ControlFlow<()>, Error> {
         for row in history {
             self.best.is_beaten_by(row);
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {

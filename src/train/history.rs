@@ -112,9 +112,14 @@ impl History {
 }
 
 impl Observer for History {
-    fn on_resume(&mut self, history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
+    fn on_resume(
+        &mut self,
+        history: &[HistoryRow],
+        _kept: &[NamedTensor],
+        _executor: &Executor,
+    ) -> Result<ControlFlow<()>, Error> {
         self.epochs = history.to_vec();
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {

@@ -23,8 +23,16 @@ pub struct Epoch {
 pub trait Observer {
     /// Where training goes on from a checkpoint: `history` has the epochs before, and `kept` what all observers had
     /// kept. [`ControlFlow::Break`] says that training had ended there.
-    fn on_resume(&mut self, _history: &[HistoryRow], _kept: &[NamedTensor]) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    ///
+    /// # Errors
+    /// What was kept makes no sense for the executor.
+    fn on_resume(
+        &mut self,
+        _history: &[HistoryRow],
+        _kept: &[NamedTensor],
+        _executor: &Executor,
+    ) -> Result<ControlFlow<()>, Error> {
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Tensors, under names of the observer's own, that a checkpoint is to keep for [`Observer::on_resume`].

@@ -105,7 +105,7 @@ impl<'a> Trainer<'a> {
         self.position = checkpoint.position;
         self.position.finished = false;
         for observer in &mut self.observers {
-            if observer.on_resume(&self.position.history, &checkpoint.kept).is_break() {
+            if observer.on_resume(&self.position.history, &checkpoint.kept, self.executor)?.is_break() {
                 self.position.finished = true;
             }
         }
