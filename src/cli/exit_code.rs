@@ -59,3 +59,21 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Error::Plan(_) | Error::Report(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_a_device_has_its_code() {
+        for fault in [
+            GpuError::Lost("gone".into()),
+            GpuError::OutOfMemory("full".into()),
+            GpuError::Device("an error of validation".into()),
+            GpuError::AddressSpace(1),
+        ] {
+            assert_eq!(of(&Error::Gpu(fault.clone()).into()), 4, "{fault}");
+            assert_eq!(of(&anyhow::Error::from(fault).context("while it ran")), 4);
+        }
+    }
+}
