@@ -1,12 +1,11 @@
-//! The command line as users meet it: wrong input, full disks, interrupts, and what a run leaves.
+//! The command line as users meet it: wrong input, and what a run leaves.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use wgrad::data::cifar::CIFAR10;
 use wgrad::exchange::Weights;
 
@@ -288,103 +287,4 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output));
-}
-
-#[cfg(unix)]
-mod signals {
-    use std::io::Read;
-
-    use super::*;
-
-    #[test]
-    fn signals_stop_after_the_step_and_leave_files() {
-        for signal in ["-INT", "-TERM"] {
-            let out = tempfile::tempdir().unwrap();
-            let (child, mut reader) = spawn_until(&mut train(out.path(), "--limit 64 --epochs 1000"), "Epoch 2/");
-            // The shell's own, since a bare system has no other.
-            let status = Command::new("sh").args(["-c", &format!("kill {signal} {}", child.id())]).status().unwrap();
-            assert!(status.success());
-            let mut rest = String::new();
-            reader.read_to_string(&mut rest).unwrap();
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-            assert!(stderr(&output).contains("interrupted: "), "{}", stderr(&output));
-            let history = json(&out.path().join("history.json"));
-            assert!(history["evaluation"].is_null());
-            assert_eq!(history["epochs"][0]["epoch"], 1);
-            assert_eq!(json(&out.path().join("config.json"))["epochs"], 1000);
-            assert_eq!(Weights::read(&out.path().join("weights.safetensors")).unwrap().tensors.len(), 10);
-        }
-    }
-
-    #[test]
-    fn a_second_signal_ends_at_once() {
-        let out = tempfile::tempdir().unwrap();
-        // A step takes seconds, so that it does not end between the two.
-        let (child, _reader) =
-            spawn_until(&mut train(out.path(), "--limit 4000 --batch-size 2000 --epochs 1000"), "Epoch 1/");
-        let signals = format!("kill -INT {0} && sleep 0.2 && kill -INT {0}", child.id());
-        assert!(Command::new("sh").args(["-c", &signals]).status().unwrap().success());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-        assert!(!stderr(&output).contains("interrupted: "), "{}", stderr(&output));
-        assert!(!out.path().join("weights.safetensors").exists());
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod full_disks {
-    use super::*;
-    use std::io;
-
-    /// A file system of its own size, gone when dropped; none where this user may not mount.
-    struct SmallDisk(TempDir);
-
-    impl SmallDisk {
-        fn new(size: &str) -> Option<Self> {
-            let dir = tempfile::tempdir().unwrap();
-            let options = format!("size={size}");
-            let mut mount = Command::new("mount");
-            let mount = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
-            let mounted = mount.is_ok_and(|output| output.status.success());
-            if !mounted {
-                let _ = writeln!(io::stderr(), "skipped: no tmpfs can be mounted here");
-            }
-            mounted.then_some(Self(dir))
-        }
-    }
-
-    impl Drop for SmallDisk {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg(self.0.path()).status();
-        }
-    }
-
-    #[test]
-    fn a_full_disk_is_an_error_before_training() {
-        let Some(disk) = SmallDisk::new("16k") else { return };
-        let path = disk.0.path();
-        let parts = ["cannot write", &path.display().to_string(), "free space", "--out"];
-        assert_eq!(fails(&mut train(path, "--limit 32"), &parts), 6);
-        assert_eq!(entries(path), 0);
-    }
-
-    #[test]
-    fn a_disk_that_fills_during_training_keeps_the_files_of_before() {
-        let Some(disk) = SmallDisk::new("12m") else { return };
-        let path = disk.0.path();
-        fs::write(path.join("weights.safetensors"), b"good").unwrap();
-        let (child, _reader) = spawn_until(&mut train(path, "--limit 640 --epochs 1 --keep-weights none"), "Epoch 1/");
-        let mut filler = File::create(path.join("filler")).unwrap();
-        let full = io::copy(&mut io::repeat(0), &mut filler).unwrap_err();
-        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(6));
-        let stderr = stderr(&output);
-        assert!(stderr.contains("error: cannot write") && stderr.contains("--out"), "{stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert_eq!(fs::read(path.join("weights.safetensors")).unwrap(), b"good");
-        // The filler, the weights, and the checkpoint of the begin.
-        assert_eq!(entries(path), 3);
-    }
 }

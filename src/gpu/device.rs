@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::probe::Probe;
-use super::{GpuError, GpuEvent, host_memory};
+use super::{GpuError, GpuEvent, Mapping, host_memory};
 use crate::error::one_line;
 use crate::foreign_panic;
 use crate::kernel::{MicroKernel, Storage};
@@ -111,7 +111,7 @@ impl Gpu {
     }
 
     /// Keeps the first error, and returns it: no later use may pass for a success.
-    fn note(&self, error: GpuError) -> GpuError {
+    pub(super) fn note(&self, error: GpuError) -> GpuError {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone()
     }
 
@@ -291,12 +291,7 @@ impl Gpu {
 
     /// Asks for a buffer to be mapped; the answer can be awaited later.
     pub fn start_map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Mapping {
-        let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
-        buffer.map_async(mode, .., move |result| {
-            // The receiver is gone only when nobody waits any more.
-            let _ = sender.send(result.map_err(|error| error.to_string()));
-        });
-        Mapping(receiver)
+        Mapping::start(buffer, mode)
     }
 }
 
@@ -307,44 +302,5 @@ fn lost(reason: wgpu::DeviceLostReason, message: &str) -> GpuError {
         // wgpu gives a device up where its driver is out of memory in the middle of something.
         (_, "Out of memory") => GpuError::OutOfMemory("its driver says so".into()),
         _ => GpuError::Lost(format!("wgpu says `{}`", one_line(message))),
-    }
-}
-
-/// A buffer that is being mapped.
-#[derive(Debug)]
-pub struct Mapping(futures_intrusive::channel::shared::OneshotReceiver<Result<(), String>>);
-
-impl Mapping {
-    /// Resolves when the buffer is mapped.
-    ///
-    /// # Errors
-    /// What the device reported, else that mapping failed.
-    pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
-        let mut received = pin!(self.0.receive());
-        let answer = poll_fn(|context| match received.as_mut().poll(context) {
-            // A device that failed may never answer.
-            Poll::Pending if gpu.check().is_err() => Poll::Ready(None),
-            answer => answer,
-        });
-        Self::outcome(gpu, answer.await)
-    }
-
-    /// Whether the buffer is mapped by now; once it is, it is not to be asked again.
-    ///
-    /// # Errors
-    /// As [`Mapping::wait`].
-    pub fn is_mapped(&self, gpu: &Gpu) -> Result<bool, GpuError> {
-        match pin!(self.0.receive()).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => Self::outcome(gpu, result).map(|()| true),
-            Poll::Pending => Ok(false),
-        }
-    }
-
-    fn outcome(gpu: &Gpu, result: Option<Result<(), String>>) -> Result<(), GpuError> {
-        match result {
-            Some(Ok(())) => Ok(()),
-            Some(Err(reason)) => Err(gpu.note(GpuError::Lost(reason))),
-            None => Err(gpu.note(GpuError::Lost("a buffer was not mapped".into()))),
-        }
     }
 }

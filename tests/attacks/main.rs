@@ -3,9 +3,15 @@
 
 #[path = "../allocation/mod.rs"]
 mod allocation;
+mod cifar_files;
 mod corpus;
+mod keras_files;
+mod model_files;
+mod npz_files;
+mod picture_files;
 mod readers;
 mod run_files;
+mod safetensors_files;
 
 use std::collections::BTreeSet;
 use std::fs;

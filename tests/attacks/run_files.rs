@@ -5,7 +5,7 @@ use wgrad::exec::TrainingState;
 use wgrad::model::NamedTensor;
 use wgrad::train::{Checkpoint, History, HistoryRow, Position};
 
-use crate::corpus::header;
+use crate::safetensors_files::header;
 
 /// Bytes of the checksum, which is set where a file is read.
 const CHECKSUM_LEN: usize = 32;
