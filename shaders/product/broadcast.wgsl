@@ -31,22 +31,30 @@ fn main(
                 b[l] = load_b(k + i / QUADS, n + i % QUADS * 4u);
             }
         }
-        for (var q = 0u; q < QUADS; q++) {
-            var t = mat4x4<f32>();
-            for (var j = 0u; j < 4u; j++) {
-                let i = select(j * QUADS + q, q * 4u + j, B_ALONG_K);
-                t[j] = subgroupShuffle(b[i / 8u], i % 8u);
-            }
-            if (B_ALONG_K) { t = transpose(t); }
-            for (var r = 0u; r < ROWS; r++) {
-                let four = a[r / 4u][r % 4u];
-                s[q][r] = s[q][r] + four.x * t[0] + four.y * t[1] + four.z * t[2] + four.w * t[3];
-            }
-        }
+        add_products(&a, &b, &s);
     }
     for (var q = 0u; q < QUADS; q++) {
         for (var r = 0u; r < ROWS; r += 4u) {
             store_block(m + r, n + q * 4u, workgroup.z, mat4x4(s[q][r], s[q][r + 1u], s[q][r + 2u], s[q][r + 3u]));
         }
+    }
+}
+
+// Adds the products of four k to columns 4q..4q+3.
+fn add_quad(
+    q: u32,
+    a: ptr<function, array<mat4x4<f32>, ROWS / 4u>>,
+    b: ptr<function, array<vec4<f32>, QUADS / 2u>>,
+    s: ptr<function, array<array<vec4<f32>, ROWS>, QUADS>>,
+) {
+    var t = mat4x4<f32>();
+    for (var j = 0u; j < 4u; j++) {
+        let i = select(j * QUADS + q, q * 4u + j, B_ALONG_K);
+        t[j] = subgroupShuffle((*b)[i / 8u], i % 8u);
+    }
+    if (B_ALONG_K) { t = transpose(t); }
+    for (var r = 0u; r < ROWS; r++) {
+        let four = (*a)[r / 4u][r % 4u];
+        (*s)[q][r] = (*s)[q][r] + four.x * t[0] + four.y * t[1] + four.z * t[2] + four.w * t[3];
     }
 }
