@@ -15,6 +15,8 @@ const OUT_OF_DEVICE_MEMORY: i32 = -2;
 const INITIALIZATION_FAILED: i32 = -3;
 const DEVICE_LOST: i32 = -4;
 const MEMORY_MAP_FAILED: i32 = -5;
+/// Not a failure, but a limit that wgpu holds against what a shader binds.
+const NO_STORAGE: i32 = 1;
 
 /// Exit code of a device that failed.
 const DEVICE: i32 = 4;
@@ -59,6 +61,7 @@ fn a_driver_that_does_not_start_is_an_error() {
         ("vkCreateComputePipelines", 3, OUT_OF_DEVICE_MEMORY, "the device is out of memory"),
         ("vkQueueSubmit", 1, DEVICE_LOST, "the device was lost"),
         ("vkWaitSemaphores", 1, DEVICE_LOST, "the device was lost"),
+        ("vkGetPhysicalDeviceProperties", 1, NO_STORAGE, "the device reports an error"),
     ] {
         let mut command = train(out.path(), "--limit 64 --epochs 1");
         let code = fails(driver.fails(&mut command, function, nth, result), &[message]);

@@ -1,5 +1,6 @@
 //! A Vulkan layer that makes a driver fail: from the `N`th call of `FUNCTION` on, that function returns `RESULT` and does
-//! nothing. `FAULTY_DRIVER="FUNCTION N RESULT"` says which.
+//! nothing. `FAULTY_DRIVER="FUNCTION N RESULT"` says which. `vkGetPhysicalDeviceProperties` cannot fail; it says that a
+//! shader may bind no more than `RESULT` buffers and images for storage.
 //!
 //! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
 
@@ -13,11 +14,15 @@ type Handle = *mut c_void;
 type Function = Option<unsafe extern "system" fn()>;
 type GetProcAddr = unsafe extern "system" fn(Handle, *const c_char) -> Function;
 type Create = unsafe extern "system" fn(Handle, *const Header, *const c_void, *mut Handle) -> VkResult;
+type GetProperties = unsafe extern "system" fn(Handle, *mut u32);
 type CreateInstance = unsafe extern "system" fn(*const Header, *const c_void, *mut Handle) -> VkResult;
 
 const INITIALIZATION_FAILED: VkResult = -3;
 const INSTANCE_LINK: i32 = 47;
 const DEVICE_LINK: i32 = 48;
+/// Where `VkPhysicalDeviceProperties` has `limits.maxPerStageDescriptorStorageBuffers` and `…StorageImages`, in words.
+const STORAGE_BUFFERS: usize = 93;
+const STORAGE_IMAGES: usize = 95;
 
 /// What all of Vulkan's structures begin with.
 #[repr(C)]
@@ -44,6 +49,7 @@ struct Link {
 
 static NEXT_INSTANCE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_DEVICE: AtomicUsize = AtomicUsize::new(0);
+static NEXT_PROPERTIES: AtomicUsize = AtomicUsize::new(0);
 /// Of the function that fails.
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
@@ -157,6 +163,18 @@ unsafe extern "system" fn create_device(
     }
 }
 
+unsafe extern "system" fn properties(physical: Handle, properties: *mut u32) {
+    // SAFETY: `NEXT_PROPERTIES` was set when this function was found; `properties` is a whole `VkPhysicalDeviceProperties`.
+    unsafe {
+        let next: GetProperties = mem::transmute(NEXT_PROPERTIES.load(Ordering::Relaxed));
+        next(physical, properties);
+        if let Some(most) = fault("vkGetPhysicalDeviceProperties") {
+            *properties.add(STORAGE_BUFFERS) = most as u32;
+            *properties.add(STORAGE_IMAGES) = most as u32;
+        }
+    }
+}
+
 /// Finds a function of an instance.
 ///
 /// # Safety
@@ -171,9 +189,14 @@ pub unsafe extern "system" fn vkGetInstanceProcAddr(instance: Handle, name: *con
             "vkCreateInstance" => mem::transmute(create_instance as CreateInstance),
             "vkCreateDevice" => mem::transmute(create_device as Create),
             _ if NEXT_INSTANCE.load(Ordering::Relaxed) == 0 => None,
-            _ => {
+            function => {
                 let next: GetProcAddr = mem::transmute(NEXT_INSTANCE.load(Ordering::Relaxed));
-                next(instance, name)
+                let next = next(instance, name);
+                if function != "vkGetPhysicalDeviceProperties" {
+                    return next;
+                }
+                NEXT_PROPERTIES.store(next? as usize, Ordering::Relaxed);
+                mem::transmute(properties as GetProperties)
             }
         }
     }
