@@ -1,6 +1,6 @@
-//! A Vulkan layer that makes a driver fail: from the `N`th call of `FUNCTION` on, that function returns `RESULT` and does
-//! nothing. `FAULTY_DRIVER="FUNCTION N RESULT"` says which. `vkGetPhysicalDeviceProperties` cannot fail; it says that a
-//! shader may bind no more than `RESULT` buffers and images for storage.
+//! A Vulkan layer that makes a driver fail: from the `N`th call of `FUNCTION` on, that function returns `RESULT` and
+//! does nothing. `FAULTY_DRIVER="FUNCTION N RESULT"` says which. `vkGetPhysicalDeviceProperties` cannot fail; it says
+//! that a shader may bind no more than `RESULT` buffers and images for storage.
 //!
 //! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
 
@@ -20,7 +20,7 @@ type CreateInstance = unsafe extern "system" fn(*const Header, *const c_void, *m
 const INITIALIZATION_FAILED: VkResult = -3;
 const INSTANCE_LINK: i32 = 47;
 const DEVICE_LINK: i32 = 48;
-/// Where `VkPhysicalDeviceProperties` has `limits.maxPerStageDescriptorStorageBuffers` and `…StorageImages`, in words.
+/// Where `VkPhysicalDeviceProperties` has `limits.maxPerStageDescriptorStorageBuffers` and `…Images`, in words.
 const STORAGE_BUFFERS: usize = 93;
 const STORAGE_IMAGES: usize = 95;
 
@@ -164,7 +164,7 @@ unsafe extern "system" fn create_device(
 }
 
 unsafe extern "system" fn properties(physical: Handle, properties: *mut u32) {
-    // SAFETY: `NEXT_PROPERTIES` was set when this function was found; `properties` is a whole `VkPhysicalDeviceProperties`.
+    // SAFETY: `NEXT_PROPERTIES` was set when this function was found; `properties` has a `VkPhysicalDeviceProperties`.
     unsafe {
         let next: GetProperties = mem::transmute(NEXT_PROPERTIES.load(Ordering::Relaxed));
         next(physical, properties);
@@ -172,6 +172,15 @@ unsafe extern "system" fn properties(physical: Handle, properties: *mut u32) {
             *properties.add(STORAGE_BUFFERS) = most as u32;
             *properties.add(STORAGE_IMAGES) = most as u32;
         }
+    }
+}
+
+/// The next layer's, or the driver's, once there is an instance.
+unsafe fn next_function(instance: Handle, name: *const c_char) -> Function {
+    // SAFETY: `NEXT_INSTANCE` was set with the instance.
+    unsafe {
+        let next: GetProcAddr = mem::transmute(NEXT_INSTANCE.load(Ordering::Relaxed));
+        next(instance, name)
     }
 }
 
@@ -189,15 +198,11 @@ pub unsafe extern "system" fn vkGetInstanceProcAddr(instance: Handle, name: *con
             "vkCreateInstance" => mem::transmute(create_instance as CreateInstance),
             "vkCreateDevice" => mem::transmute(create_device as Create),
             _ if NEXT_INSTANCE.load(Ordering::Relaxed) == 0 => None,
-            function => {
-                let next: GetProcAddr = mem::transmute(NEXT_INSTANCE.load(Ordering::Relaxed));
-                let next = next(instance, name);
-                if function != "vkGetPhysicalDeviceProperties" {
-                    return next;
-                }
-                NEXT_PROPERTIES.store(next? as usize, Ordering::Relaxed);
+            "vkGetPhysicalDeviceProperties" => {
+                NEXT_PROPERTIES.store(next_function(instance, name)? as usize, Ordering::Relaxed);
                 mem::transmute(properties as GetProperties)
             }
+            _ => next_function(instance, name),
         }
     }
 }
