@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wgrad::data::{self, Choice, Dataset, ImageSize};
+use wgrad::data::{self, Choice, DataSpec, Dataset, ImageSize};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 
@@ -26,10 +26,14 @@ pub struct DataOptions {
 }
 
 impl DataOptions {
+    /// What the options say.
+    pub fn spec(&self) -> DataSpec {
+        DataSpec { dataset: self.dataset.clone(), data_dir: self.data_dir.clone(), image_size: self.image_size }
+    }
+
     /// Opens the data set, and says what the user must know of it.
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        let opened = data::open(&self.dataset, self.data_dir.as_deref(), self.image_size);
-        let (dataset, notes) = opened.map_err(wgrad::Error::from)?;
+        let (dataset, notes) = data::open(&self.spec()).map_err(wgrad::Error::from)?;
         notes.iter().for_each(|line| note(line));
         Ok(dataset)
     }

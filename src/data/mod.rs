@@ -24,7 +24,7 @@ pub use error::DataError;
 pub use loader::{Batch, Loader};
 pub use places::Places;
 pub use sampler::Sampler;
-pub use select::{Choice, ImageSize, open};
+pub use select::{Choice, DataSpec, ImageSize, open};
 
 /// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,8 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// Training images.
     pub train: Arc<Split>,
+    /// Images that epochs are chosen by, where the set has some beside the test images.
+    pub validation: Option<Arc<Split>>,
     /// Test images.
     pub test: Arc<Split>,
 }
@@ -136,6 +138,7 @@ impl Dataset {
             image_shape: train.image_shape,
             class_names,
             train: Arc::new(train),
+            validation: None,
             test: Arc::new(test),
         }
     }

@@ -2,9 +2,11 @@
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     DataError, Dataset, Places,
@@ -12,8 +14,22 @@ use super::{
     folder, shapes,
 };
 
+/// Which data a run uses, and how they are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// The data set.
+    pub dataset: Choice,
+    /// The directory of the set's own files; the user's places are searched if there is none.
+    pub data_dir: Option<PathBuf>,
+    /// The size that the pictures of a directory are given, 32 x 32 if there is none; other sets have a size of their
+    /// own.
+    pub image_size: Option<ImageSize>,
+}
+
 /// The data sets a user can ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Choice {
     /// CIFAR-10 where it is found or can be fetched, `shapes` elsewhere.
     #[default]
@@ -54,8 +70,23 @@ impl FromStr for Choice {
     }
 }
 
+impl TryFrom<String> for Choice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Choice> for String {
+    fn from(choice: Choice) -> Self {
+        choice.to_string()
+    }
+}
+
 /// Height and width that pictures are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ImageSize(pub [usize; 2]);
 
 impl ImageSize {
@@ -87,21 +118,32 @@ impl FromStr for ImageSize {
     }
 }
 
+impl TryFrom<String> for ImageSize {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<ImageSize> for String {
+    fn from(size: ImageSize) -> Self {
+        size.to_string()
+    }
+}
+
 /// Opens the chosen set, looking for CIFAR in the user's places (see [`Places`]). Pictures of a directory get
-/// `image_size`, which is 32 x 32 if left out; other sets have a size of their own. The lines returned beside the set
+/// the size that `spec` asks for. The lines returned beside the set
 /// are what the user must know of it.
 ///
 /// # Errors
 ///
 /// As [`Places::find_or_fetch`] (for [`Choice::Auto`] only where the user named a directory, by `--data-dir` or
 /// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] for another size than the set's.
-pub fn open(
-    choice: &Choice,
-    data_dir: Option<&Path>,
-    image_size: Option<ImageSize>,
-) -> Result<(Dataset, Vec<String>), DataError> {
+pub fn open(spec: &DataSpec) -> Result<(Dataset, Vec<String>), DataError> {
+    let (data_dir, image_size) = (spec.data_dir.as_deref(), spec.image_size);
     let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
-    let (dataset, warning) = match choice {
+    let (dataset, warning) = match &spec.dataset {
         Choice::Auto => cifar10_or_shapes(&Places::new(&CIFAR10, data_dir))?,
         Choice::Cifar10 => (Places::new(&CIFAR10, data_dir).find_or_fetch()?, None),
         Choice::Cifar100 => (Places::new(&CIFAR100, data_dir).find_or_fetch()?, None),
