@@ -99,7 +99,7 @@ impl Predict {
         executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
 
         let bar = progress(pictures.len(), batch_size);
-        let decoder = Decoder::new(pictures.clone(), [h, w], (2 * batch_size).min(MOST_AHEAD / image))
+        let decoder = Decoder::new(pictures.clone(), [h, w, channels], (2 * batch_size).min(MOST_AHEAD / image))
             .map_err(wgrad::Error::from)?;
         let mut batch = Batch { pixels: Vec::new(), labels: vec![0; batch_size], len: 0 };
         let (mut paths, mut failed) = (Vec::new(), 0);

@@ -24,17 +24,17 @@ pub struct Decoder {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Pixels `[h, w, 3]`.
+/// Pixels `[h, w, c]`.
 type Decoded = Result<Vec<u8>, DataError>;
 
 impl Decoder {
-    /// Starts to decode `paths` to pixels `[h, w, 3]` of `size` `[h, w]` (see [`picture::read`]) on all cores, up to
-    /// about `ahead` pictures ahead of the caller.
+    /// Starts to decode `paths` to pixels of `shape` `[h, w, c]` (see [`picture::read`]) on all cores, up to about `ahead`
+    /// pictures ahead of the caller.
     ///
     /// # Errors
     ///
     /// [`DataError::Thread`] where the system refuses a thread.
-    pub fn new(paths: Arc<[PathBuf]>, size: [usize; 2], ahead: usize) -> Result<Self, DataError> {
+    pub fn new(paths: Arc<[PathBuf]>, shape: [usize; 3], ahead: usize) -> Result<Self, DataError> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(paths.len());
         let mut decoder = Self { paths: paths.clone(), next: 0, ready: Vec::new(), threads: Vec::new() };
         for first in 0..cores {
@@ -42,7 +42,7 @@ impl Decoder {
             let paths = Arc::clone(&paths);
             let decode = move || {
                 for path in paths.iter().skip(first).step_by(cores) {
-                    if send.send(picture::read(path, size)).is_err() {
+                    if send.send(picture::read(path, shape)).is_err() {
                         return;
                     }
                 }
@@ -99,19 +99,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let paths = pictures(dir.path(), 50, &[3, 49]);
         for ahead in [0, 1, 7, 100] {
-            let decoder = Decoder::new(paths.clone(), [1, 1], ahead).unwrap();
+            let decoder = Decoder::new(paths.clone(), [1, 1, 3], ahead).unwrap();
             let red: Vec<_> = decoder.map(|pixels| pixels.ok().map(|pixels| pixels[0])).collect();
             let expected: Vec<_> = (0..50).map(|i| (i != 3 && i != 49).then_some(i)).collect();
             assert_eq!(red, expected);
         }
-        assert_eq!(Decoder::new(Arc::new([]), [1, 1], 4).unwrap().count(), 0);
+        assert_eq!(Decoder::new(Arc::new([]), [1, 1, 3], 4).unwrap().count(), 0);
     }
 
     #[test]
     fn dropping_early_ends_the_threads() {
         let dir = tempfile::tempdir().unwrap();
         let paths = pictures(dir.path(), 50, &[]);
-        let mut decoder = Decoder::new(paths.clone(), [1, 1], 2).unwrap();
+        let mut decoder = Decoder::new(paths.clone(), [1, 1, 3], 2).unwrap();
         decoder.next();
         drop(decoder);
         assert_eq!(Arc::strong_count(&paths), 1, "a thread still runs");

@@ -156,7 +156,7 @@ fn decode(classes: Vec<Vec<PathBuf>>, size: [usize; 2]) -> Result<(Split, Vec<(u
     pixels.try_reserve_exact(usize::try_from(bytes).map_err(|_| no_memory())?).map_err(|_| no_memory())?;
     let (mut labels, mut broken) = (Vec::new(), Vec::new());
     let mut progress = Progress::new(paths.len() as u64, BAR, "pictures read:");
-    for (done, (label, decoded)) in (1..).zip(all_labels.iter().zip(Decoder::new(paths.into(), size, AHEAD)?)) {
+    for (done, (label, decoded)) in (1..).zip(all_labels.iter().zip(Decoder::new(paths.into(), [h, w, 3], AHEAD)?)) {
         match decoded {
             Ok(picture) => {
                 pixels.extend_from_slice(&picture);

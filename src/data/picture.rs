@@ -15,7 +15,7 @@ use super::DataError;
 use crate::{file, foreign_panic};
 
 /// Ends of the names of files that are taken for pictures, in lower case.
-pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+pub const EXTENSIONS: [&str; 9] = ["png", "jpg", "jpeg", "jfif", "bmp", "gif", "tif", "tiff", "webp"];
 /// Largest width and height of a picture.
 pub const MAX_SIDE: u32 = 16_384;
 /// Most scans of a JPEG; progressive ones have a dozen. Each visits every pixel, however short it is.
@@ -23,20 +23,28 @@ const MOST_SCANS: usize = 100;
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads the PNG or JPEG at `path` (its contents decide which it is) as pixels `[h, w, 3]` of `size` `[h, w]`: turned
-/// as its EXIF orientation says, over white where it is transparent, cut to the proportions of `size` about its centre,
-/// and resized. A picture that has the size already keeps its pixels.
+/// Reads the picture at `path` (its contents decide its format) as pixels of `shape` `[h, w, c]`: turned as its EXIF
+/// orientation says, cut to the proportions of `[h, w]` about its centre, and resized. A picture that has the size
+/// already keeps its pixels.
+///
+/// With 1 channel the pixels are grey, by the luma of ITU-R BT.601 (`0.299 R + 0.587 G + 0.114 B`); with 3 they are red,
+/// green and blue; both are laid over white where the picture is transparent. With 4 they are red, green, blue and alpha.
 ///
 /// # Errors
 ///
 /// [`DataError::Read`], also for one of more than [`MAX_BYTES`]; [`DataError::Picture`] for a file that is something
-/// else, is cut short, is larger than [`MAX_SIDE`], or has more than [`most_pixel_bytes`].
-pub fn read(path: &Path, size: [usize; 2]) -> Result<Vec<u8>, DataError> {
+/// else, is cut short, is larger than [`MAX_SIDE`], or has more than [`most_pixel_bytes`], and for other channels than
+/// 1, 3 or 4.
+pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
     let read_error = |source: io::Error| DataError::Read { path: path.into(), source };
     let broken = |reason: String| DataError::Picture { path: path.into(), reason };
+    let [h, w, channels] = shape;
+    if !matches!(channels, 1 | 3 | 4) {
+        return Err(broken(format!("it has 1, 3 or 4 channels, and {channels} were asked for")));
+    }
     let bytes = file::read(path, MAX_BYTES).map_err(read_error)?;
     // A library may panic at what it did not expect of a file.
-    match foreign_panic::catch(|| decode(&bytes, size)) {
+    match foreign_panic::catch(|| decode_channels(&bytes, [h, w], channels)) {
         Some(decoded) => decoded.map_err(|error| broken(reason(&error, bytes.len()))),
         None => Err(broken("it made its decoder panic, so it is damaged".into())),
     }
@@ -45,6 +53,19 @@ pub fn read(path: &Path, size: [usize; 2]) -> Result<Vec<u8>, DataError> {
 /// Most bytes of the pixels of a picture whose file has `file_len` bytes: a small file may say that it is a large picture.
 pub fn most_pixel_bytes(file_len: usize) -> u64 {
     (64 << 20) + 4 * file_len as u64
+}
+
+fn decode_channels(bytes: &[u8], size: [usize; 2], channels: usize) -> Result<Vec<u8>, ImageError> {
+    let rgb = decode(bytes, size)?;
+    let luma = |pixel: &[u8]| {
+        let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+        ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16) as u8
+    };
+    Ok(match channels {
+        1 => rgb.chunks_exact(3).map(luma).collect(),
+        4 => rgb.chunks_exact(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect(),
+        _ => rgb,
+    })
 }
 
 fn decode(bytes: &[u8], size: [usize; 2]) -> Result<Vec<u8>, ImageError> {
@@ -299,11 +320,11 @@ mod tests {
         let jpeg = noisy_jpeg();
         for whole in [png(coordinates(40, 30)), jpeg] {
             std::fs::write(file.path(), &whole).unwrap();
-            assert_eq!(read(file.path(), [8, 8]).unwrap().len(), 8 * 8 * 3);
+            assert_eq!(read(file.path(), [8, 8, 3]).unwrap().len(), 8 * 8 * 3);
             // The last 12 bytes of a PNG say no more than that it ends.
             for len in (0..whole.len() - 12).step_by(7) {
                 std::fs::write(file.path(), &whole[..len]).unwrap();
-                let error = read(file.path(), [8, 8]).unwrap_err();
+                let error = read(file.path(), [8, 8, 3]).unwrap_err();
                 assert!(matches!(error, DataError::Picture { .. }), "{len} of {}: {error}", whole.len());
                 assert!(!error.to_string().contains('\n'), "{error}");
             }
@@ -336,13 +357,13 @@ mod tests {
         let file = tempfile::NamedTempFile::with_suffix(".png").unwrap();
         for bytes in [&b""[..], b"GIF89a\x01\0\x01\0\0\0\0;", b"notes", b"\x89PNG\r\n\x1a\nnonsense", b"\xff\xd8\xff"] {
             std::fs::write(file.path(), bytes).unwrap();
-            let error = read(file.path(), [8, 8]).unwrap_err();
+            let error = read(file.path(), [8, 8, 3]).unwrap_err();
             assert!(matches!(error, DataError::Picture { .. }) && error.to_string().contains(".png"), "{error}");
         }
         // The contents decide, not the name.
         std::fs::write(file.path(), noisy_jpeg()).unwrap();
-        assert!(read(file.path(), [8, 8]).is_ok());
-        assert!(matches!(read(Path::new("no/such.png"), [8, 8]), Err(DataError::Read { .. })));
-        assert!(matches!(read(Path::new("src"), [8, 8]), Err(DataError::Read { .. })));
+        assert!(read(file.path(), [8, 8, 3]).is_ok());
+        assert!(matches!(read(Path::new("no/such.png"), [8, 8, 3]), Err(DataError::Read { .. })));
+        assert!(matches!(read(Path::new("src"), [8, 8, 3]), Err(DataError::Read { .. })));
     }
 }

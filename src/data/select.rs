@@ -1,10 +1,6 @@
 //! Choosing the data set a run trains on.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 

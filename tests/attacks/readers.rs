@@ -92,7 +92,7 @@ pub fn cifar_archive(folder: &Path, bytes: &[u8]) -> Result<(), String> {
 pub fn picture(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let path = folder.join("picture.png");
     write(&path, bytes);
-    let pixels = picture::read(&path, [8, 8]).map_err(message)?;
+    let pixels = picture::read(&path, [8, 8, 3]).map_err(message)?;
     assert_eq!(pixels.len(), 8 * 8 * 3);
     Ok(())
 }
