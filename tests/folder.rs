@@ -5,7 +5,7 @@ use std::path::Path;
 
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
-use wgrad::data::{DataError, Dataset, folder};
+use wgrad::data::{DataError, Dataset, FolderOptions, Opened, Split, folder, left_out::Reason};
 
 /// A directory with the named pictures, of one pixel each: its red is the place in `names`, from 1.
 fn tree(names: &[&str]) -> TempDir {
@@ -23,12 +23,29 @@ fn write(dir: &Path, name: &str, red: u8) {
     RgbImage::from_pixel(1, 1, Rgb([red, 0, 0])).save_with_format(path, image::ImageFormat::Png).unwrap();
 }
 
+/// A directory read as pictures of one pixel.
+fn load(dir: &Path) -> Result<Opened, DataError> {
+    folder::load(dir, FolderOptions { shape: [1, 1, 3], recursive: false, strict: false })
+}
+
+fn recursive(dir: &Path) -> Opened {
+    folder::load(dir, FolderOptions { shape: [1, 1, 3], recursive: true, strict: false }).unwrap()
+}
+
+fn strict(dir: &Path) -> Result<Opened, DataError> {
+    folder::load(dir, FolderOptions { shape: [1, 1, 3], recursive: false, strict: true })
+}
+
 fn reds(dataset: &Dataset) -> [Vec<u8>; 2] {
-    [&dataset.train, &dataset.test].map(|split| split.pixels().iter().copied().step_by(3).collect())
+    [&dataset.train, &dataset.test].map(|split| split_reds(split))
+}
+
+fn split_reds(split: &Split) -> Vec<u8> {
+    split.pixels().iter().copied().step_by(3).collect()
 }
 
 fn error(dir: &Path, parts: &[&str]) -> DataError {
-    let error = folder::load(dir, [1, 1]).unwrap_err();
+    let error = load(dir).unwrap_err();
     let message = error.to_string();
     assert!(!message.contains('\n'), "{message}");
     for part in parts {
@@ -39,49 +56,173 @@ fn error(dir: &Path, parts: &[&str]) -> DataError {
 
 #[test]
 fn splits_in_directories_of_their_own() {
-    for test in ["test", "val"] {
-        let names = ["train/b/1.png", "train/b/2.JPG", "train/a/3.jpeg", "train/c/4.png", "other/d/5.png"];
-        let tests = [format!("{test}/c/6.png"), format!("{test}/a/7.png"), format!("{test}/c/8.png")];
-        let names: Vec<_> = names.into_iter().chain(tests.iter().map(String::as_str)).collect();
+    let names =
+        [("train", "test"), ("train", "val"), ("training", "testing"), ("Train", "VALID"), ("TRAINING", "validation")];
+    for (train, test) in names {
+        let names = ["b/1.png", "b/2.JPG", "a/3.jpeg", "c/4.png", "d/5.png"].map(|name| format!("{train}/{name}"));
+        let tests = ["c/6.png", "a/7.png", "c/8.png"].map(|name| format!("{test}/{name}"));
+        let names: Vec<_> = names.iter().chain(&tests).map(String::as_str).collect();
         let dir = tree(&names);
-        // None of these is a picture of the set.
-        write(dir.path(), "train/a/.hidden.png", 90);
-        write(dir.path(), "train/.hidden/1.png", 91);
-        write(dir.path(), "train/a/below/1.png", 92);
-        write(dir.path(), "train/1.png", 93);
-        fs::write(dir.path().join("train/a/notes.txt"), b"notes").unwrap();
         fs::create_dir(dir.path().join(test).join("unknown but empty")).unwrap();
-        #[cfg(unix)]
-        std::os::unix::fs::symlink("3.jpeg", dir.path().join("train/a/link.png")).unwrap();
+        fs::write(dir.path().join("README.txt"), b"notes").unwrap();
+        fs::write(dir.path().join(train).join("labels.csv"), b"notes").unwrap();
 
-        let (dataset, notes) = folder::load(dir.path(), [1, 1]).unwrap();
-        assert_eq!(notes, [""; 0]);
+        let Opened { dataset, notes, left_out } = load(dir.path()).unwrap();
+        assert!(left_out.is_empty(), "{left_out}");
         assert_eq!((dataset.name.as_str(), dataset.origin.as_str()), ("folder", dir.path().to_str().unwrap()));
-        assert_eq!(dataset.class_names, ["a", "b", "c"]);
+        assert_eq!(dataset.class_names, ["a", "b", "c", "d"]);
         // The first of each class, then the second.
-        assert_eq!(reds(&dataset), [vec![3, 1, 4, 2], vec![7, 6, 8]]);
-        assert_eq!(dataset.train.labels(), [0, 1, 2, 1]);
+        assert_eq!(reds(&dataset), [vec![3, 1, 4, 5, 2], vec![7, 6, 8]]);
+        assert_eq!(dataset.train.labels(), [0, 1, 2, 3, 1]);
         assert_eq!(dataset.test.labels(), [0, 2, 2]);
         assert_eq!(dataset.image_shape, [1, 1, 3]);
+        assert!(dataset.validation.is_none());
+        let judges = notes.iter().any(|note| note.contains(&format!("{test} both choose")));
+        assert_eq!(judges, test != "test" && test != "testing", "{notes:?}");
+        assert!(notes.iter().any(|note| note.contains("no test pictures of `b`, `d`")), "{notes:?}");
+        assert!(strict(dir.path()).is_ok());
     }
-    let dir = tree(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/b/1.png"]);
-    let (dataset, notes) = folder::load(dir.path(), [1, 1]).unwrap();
-    assert_eq!(dataset.test.labels(), [0]);
-    assert!(notes.len() == 1 && notes[0].contains("val is not used"), "{notes:?}");
+}
+
+#[test]
+fn a_directory_for_validation_beside_one_for_testing_is_the_validation_set() {
+    for validation in ["val", "valid", "validation", "Validation"] {
+        let names = ["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png"];
+        let dir = tree(&names);
+        let before = load(dir.path()).unwrap().dataset;
+        write(dir.path(), &format!("{validation}/b/5.png"), 5);
+        let Opened { dataset, notes, left_out } = load(dir.path()).unwrap();
+        assert_eq!(reds(&dataset), [[1, 2], [3, 4]]);
+        let split = dataset.validation.as_ref().unwrap();
+        assert_eq!((split_reds(split), split.labels()), (vec![5], &[1][..]));
+        assert!(notes.len() == 1 && notes[0].contains("no validation pictures of `a`"), "{notes:?}");
+        assert!(left_out.is_empty(), "{left_out}");
+        // They are data of the run too.
+        assert_ne!(dataset.checksum, before.checksum);
+    }
+    let dir = tree(&["train/a/1.png", "train/b/2.png", "val/a/3.png", "valid/b/4.png"]);
+    assert!(matches!(
+        error(dir.path(), &["val and ", "valid are names of the same split"]),
+        DataError::SameSplit { .. }
+    ));
+}
+
+/// Whatever is in a tree is read, or counted.
+#[test]
+fn what_is_left_out_is_counted_by_reason() {
+    let names =
+        ["train/a/1.png", "train/b/2.png", "train/b/no ending", "train/b/3.txt", "test/a/4.png", "test/b/5.png"];
+    let dir = tree(&names);
+    let ordinary = load(dir.path()).unwrap();
+    assert!(ordinary.left_out.is_empty() && ordinary.notes.is_empty(), "{ordinary:?}");
+    assert_eq!(reds(&ordinary.dataset)[0], [1, 2, 4, 3]);
+
+    write(dir.path(), "train/a/part/6.png", 6);
+    write(dir.path(), "test/a/part/deep/7.png", 7);
+    write(dir.path(), "train/8.png", 8);
+    write(dir.path(), "9.png", 9);
+    write(dir.path(), "train/a/.hidden.png", 10);
+    write(dir.path(), "other/d/11.png", 11);
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    fs::write(dir.path().join("train/a/notes.txt"), b"notes").unwrap();
+    fs::write(dir.path().join("test/b/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    // Its ending lies.
+    fs::write(dir.path().join("train/b/2.jpg"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    fs::write(dir.path().join("train/b/3.jpg"), b"broken").unwrap();
+    let expected = [
+        (Reason::Subdirectory, 2),
+        (Reason::Classless, 2),
+        (Reason::NoSplit, 1),
+        (Reason::Hidden, 1),
+        (Reason::Heic, 2),
+        (Reason::NotPicture, 1),
+        (Reason::Broken, 1),
+    ];
+    let Opened { dataset, notes, left_out } = load(dir.path()).unwrap();
+    for (reason, count) in expected {
+        assert_eq!(left_out.count(reason), count, "{reason:?}: {left_out}");
+    }
+    let summary = left_out.to_string();
+    assert!(!summary.contains('\n') && summary.contains("2 in sub-directories") && summary.contains("heif-convert"));
+    assert!(notes.len() == 1 && notes[0].contains("3.jpg"), "{notes:?}");
+    // What could be read before is read as before.
+    assert_eq!(dataset.checksum, ordinary.dataset.checksum);
+    let error = strict(dir.path()).unwrap_err();
+    assert!(
+        matches!(error, DataError::LeftOut { .. }) && error.to_string().contains("2 in sub-directories"),
+        "{error}"
+    );
+
+    let Opened { dataset, left_out, .. } = recursive(dir.path());
+    assert_eq!(left_out.count(Reason::Subdirectory), 0);
+    assert_eq!(reds(&dataset), [vec![1, 6, 2, 4, 3], vec![5, 6, 7]]);
+}
+
+#[test]
+fn a_broken_picture_alone_is_enough_for_strict() {
+    let dir = tree(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]);
+    fs::write(dir.path().join("train/a/0.png"), b"broken").unwrap();
+    let error = strict(dir.path()).unwrap_err();
+    assert!(matches!(error, DataError::LeftOut { .. }) && error.to_string().contains("0.png"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_pictures_classes_and_splits_are_followed() {
+    use std::os::unix::fs::symlink;
+
+    let dir = tree(&["all/a/1.png", "all/a/2.png", "all/b/3.png"]);
+    let ordinary = tree(&["train/a/1.png", "train/a/2.png", "train/b/3.png"]);
+    for (i, class) in ["a", "b"].into_iter().enumerate() {
+        fs::create_dir_all(ordinary.path().join("test").join(class)).unwrap();
+        fs::copy(dir.path().join("all/a/1.png"), ordinary.path().join(format!("test/{class}/{i}.png"))).unwrap();
+    }
+    let linked = tempfile::tempdir().unwrap();
+    symlink(dir.path().join("all"), linked.path().join("train")).unwrap();
+    fs::create_dir_all(linked.path().join("test/a")).unwrap();
+    symlink(dir.path().join("all/a/1.png"), linked.path().join("test/a/0.png")).unwrap();
+    let far = tree(&["1.png"]);
+    symlink(far.path(), linked.path().join("test/b")).unwrap();
+
+    let read = load(linked.path()).unwrap();
+    assert!(read.left_out.is_empty() && read.notes.is_empty(), "{read:?}");
+    assert_eq!(read.dataset.checksum, load(ordinary.path()).unwrap().dataset.checksum);
+
+    symlink("..", linked.path().join("test/a/loop")).unwrap();
+    symlink("nowhere", linked.path().join("test/a/dead.png")).unwrap();
+    for opened in [load(linked.path()).unwrap(), recursive(linked.path())] {
+        assert_eq!([Reason::Loop, Reason::DeadLink].map(|reason| opened.left_out.count(reason)), [1, 1]);
+        assert_eq!(opened.dataset.checksum, read.dataset.checksum);
+    }
+}
+
+#[test]
+fn classes_too_small_for_a_test_picture_are_named() {
+    let names: Vec<_> =
+        "abcdefghijkl".chars().flat_map(|class| (0..4).map(move |i| format!("{class}/{i}.png"))).collect();
+    let big: Vec<_> = (0..5).map(|i| format!("x/{i}.png")).collect();
+    let dir = tree(&names.iter().chain(&big).map(String::as_str).collect::<Vec<_>>());
+    let notes = load(dir.path()).unwrap().notes;
+    let warning = notes.iter().find(|note| note.starts_with("WARNING")).unwrap();
+    for part in ["`a`, `b`, ", "`j` and 2 more classes", "fewer than five"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    assert!(!warning.contains("`x`"), "{warning}");
 }
 
 #[test]
 fn without_a_test_directory_every_fifth_picture_is_for_testing() {
     let names: Vec<_> = (0..11).map(|i| format!("train/{i:02}.png")).chain(["cat/x.png".into()]).collect();
     let dir = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let (dataset, notes) = folder::load(dir.path(), [1, 1]).unwrap();
+    let Opened { dataset, notes, .. } = load(dir.path()).unwrap();
     assert_eq!(dataset.class_names, ["cat", "train"]);
     assert_eq!(reds(&dataset), [vec![12, 1, 2, 3, 4, 6, 7, 8, 9, 11], vec![5, 10]]);
     assert_eq!(dataset.train.labels()[..3], [0, 1, 1]);
     assert_eq!(dataset.test.labels(), [1, 1]);
-    assert!(notes.len() == 1 && notes[0].contains("every fifth"), "{notes:?}");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("every fifth") && notes[1].contains("no test pictures of `cat`"), "{notes:?}");
     // Nothing depends on the order in which threads or the system list and decode.
-    assert_eq!(folder::load(dir.path(), [1, 1]).unwrap().0.checksum, dataset.checksum);
+    assert_eq!(load(dir.path()).unwrap().dataset.checksum, dataset.checksum);
 }
 
 #[test]
@@ -90,7 +231,8 @@ fn pictures_get_the_size() {
     RgbImage::from_fn(20, 10, |x, _| Rgb([if x < 10 { 0 } else { 200 }, 0, 0]))
         .save(dir.path().join("test/a/0.png"))
         .unwrap();
-    let (dataset, _) = folder::load(dir.path(), [6, 8]).unwrap();
+    let options = FolderOptions { shape: [6, 8, 3], recursive: false, strict: false };
+    let dataset = folder::load(dir.path(), options).unwrap().dataset;
     assert_eq!(dataset.image_shape, [6, 8, 3]);
     assert_eq!((dataset.train.len(), dataset.test.len()), (2, 2));
     let image = dataset.test.image(0).unwrap();
@@ -103,10 +245,11 @@ fn broken_pictures_are_left_out_and_named() {
     let dir = tree(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]);
     fs::write(dir.path().join("train/a/0.png"), b"broken").unwrap();
     fs::write(dir.path().join("test/a/2.jpg"), b"").unwrap();
-    let (dataset, notes) = folder::load(dir.path(), [1, 1]).unwrap();
+    let Opened { dataset, notes, left_out } = load(dir.path()).unwrap();
     assert_eq!(reds(&dataset), [[2, 1], [3, 4]]);
-    assert_eq!(notes.len(), 3, "{notes:?}");
-    assert!(notes[0].contains("0.png") && notes[1].contains("2.jpg") && notes[2].contains("2 of 6"), "{notes:?}");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("0.png") && notes[1].contains("2.jpg"), "{notes:?}");
+    assert!(left_out.to_string().starts_with("2 pictures that cannot be decoded (such as "), "{left_out}");
 
     fs::write(dir.path().join("train/a/1.png"), b"broken").unwrap();
     error(dir.path(), &["class `a`", "0.png"]);
@@ -126,23 +269,42 @@ fn trees_without_a_meaning_are_errors() {
     fs::create_dir(dir.path().join("c")).unwrap();
     assert!(matches!(error(dir.path(), &["c holds no pictures"]), DataError::NoPictures { .. }));
     let dir = tree(&["train/a/1.png", "train/b/1.png"]);
-    assert!(matches!(error(dir.path(), &["`test`"]), DataError::NoTestPictures { .. }));
+    assert!(matches!(error(dir.path(), &["`test` or `val`"]), DataError::NoTestDirectory { .. }));
     fs::create_dir_all(dir.path().join("test/a")).unwrap();
-    assert!(matches!(error(dir.path(), &["test holds no pictures"]), DataError::NoPictures { .. }));
+    assert!(matches!(error(dir.path(), &["test holds no pictures: "]), DataError::NoPictures { .. }));
+    // A test set that no directory sorts into classes.
+    write(dir.path(), "test/1.png", 1);
+    error(dir.path(), &["test holds no pictures (left out: 1 outside the directories of the classes"]);
     write(dir.path(), "test/z/1.png", 1);
     assert!(matches!(error(dir.path(), &["z is no class", "train"]), DataError::UnknownClass { .. }));
+    for split in ["test", "Valid"] {
+        let dir = tree(&[&format!("{split}/a/1.png"), &format!("{split}/b/1.png"), "x/1.png"]);
+        let error = error(dir.path(), &["no training pictures", "`train` beside", split]);
+        assert!(matches!(error, DataError::NoTrainPictures { .. }));
+    }
+    let dir = tree(&["a/part/1.png", "a/part/2.png", "b/1.png"]);
+    error(dir.path(), &["a holds no pictures (left out: 2 in sub-directories"]);
+}
+
+#[test]
+fn splits_without_classes_are_taken_for_classes_but_not_silently() {
+    let names: Vec<_> = (0..5).flat_map(|i| ["train", "test"].map(|split| format!("{split}/{i}.png"))).collect();
+    let dir = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let Opened { dataset, notes, .. } = load(dir.path()).unwrap();
+    assert_eq!(dataset.class_names, ["test", "train"]);
+    assert!(notes[0].starts_with("WARNING: the classes are `test`, `train`"), "{notes:?}");
 }
 
 #[test]
 fn more_memory_than_there_is_is_an_error() {
     let dir = tree(&["train/a/1.png", "train/b/1.png", "test/a/1.png"]);
-    let huge = folder::load(dir.path(), [usize::MAX / 2, 4096]).unwrap_err();
+    let options = FolderOptions { shape: [usize::MAX / 2, 4096, 3], recursive: false, strict: false };
+    let huge = folder::load(dir.path(), options).unwrap_err();
     assert!(matches!(huge, DataError::Memory { .. }), "{huge}");
 }
 
 #[test]
 fn labels_have_two_bytes_in_the_checksum_only_where_they_need_them() {
-    use wgrad::data::Split;
     let set = |classes: usize, label: u16| {
         let split = || Split::new([1, 1, 1], vec![0], vec![label]);
         Dataset::new("x", "", (0..classes).map(|class| class.to_string()), split(), split()).checksum

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wgrad::data::{self, Choice, DataSpec, Dataset, ImageSize};
+use wgrad::data::{self, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 
@@ -23,19 +23,61 @@ pub struct DataOptions {
     /// Height and width that the pictures of a folder are given; 32 if left out
     #[arg(long, value_name = "N|HxW")]
     image_size: Option<ImageSize>,
+    /// Take the pictures in sub-directories of a class's directory too
+    #[arg(long)]
+    recursive: bool,
+    /// Stop where anything in a folder of pictures would be left out, such as a broken picture or another format
+    #[arg(long)]
+    strict: bool,
 }
 
 impl DataOptions {
     /// What the options say.
     pub fn spec(&self) -> DataSpec {
-        DataSpec { dataset: self.dataset.clone(), data_dir: self.data_dir.clone(), image_size: self.image_size }
+        DataSpec {
+            dataset: self.dataset.clone(),
+            data_dir: self.data_dir.clone(),
+            image_size: self.image_size,
+            recursive: self.recursive,
+            strict: self.strict,
+        }
     }
 
     /// Opens the data set, and says what the user must know of it.
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        let (dataset, notes) = data::open(&self.spec()).map_err(wgrad::Error::from)?;
-        notes.iter().for_each(|line| note(line));
-        Ok(dataset)
+        let opened = data::open(&self.spec()).map_err(with_remedy)?;
+        opened.notes.iter().for_each(|line| note(line));
+        note_left_out(&opened.left_out);
+        Ok(opened.dataset)
+    }
+}
+
+/// Says in one line what was left out, if anything was.
+pub fn note_left_out(left_out: &LeftOut) {
+    if !left_out.is_empty() {
+        note(&with_recursive(format!("WARNING: left out: {left_out}"), left_out));
+    }
+}
+
+/// The error, with the options that help.
+pub fn with_remedy(error: DataError) -> anyhow::Error {
+    let message = error.to_string();
+    let message = match &error {
+        DataError::LeftOut { left_out, .. } => {
+            with_recursive(message, left_out) + "; remove or convert the rest, or run without --strict"
+        }
+        DataError::NoPictures { left_out, .. } | DataError::NoTestPictures { left_out, .. } => {
+            with_recursive(message, left_out)
+        }
+        _ => message,
+    };
+    anyhow::Error::new(wgrad::Error::from(error)).context(message)
+}
+
+fn with_recursive(message: String, left_out: &LeftOut) -> String {
+    match left_out.count(Reason::Subdirectory) {
+        0 => message,
+        _ => message + "; --recursive takes those in sub-directories",
     }
 }
 
@@ -132,11 +174,14 @@ pub fn adapter_line(info: &wgpu::AdapterInfo) -> String {
 
 /// The line that says what is trained or evaluated on.
 pub fn dataset_line(dataset: &Dataset) -> String {
-    let [train, test] = [&dataset.train, &dataset.test].map(|split| units::count(split.len() as u64));
+    let images = |split: &Split| units::count(split.len() as u64);
+    let validation = dataset.validation.as_ref();
+    let validation = validation.map_or(String::new(), |split| format!(", {} validation", images(split)));
+    let [train, test] = [&dataset.train, &dataset.test].map(|split| images(split));
     let [h, w, _] = dataset.image_shape;
     let classes = units::count(dataset.class_names.len() as u64);
     format!(
-        "Data set: {} ({}), {train} training and {test} test images of {h} x {w} in {classes} classes",
+        "Data set: {} ({}), {train} training{validation} and {test} test images of {h} x {w} in {classes} classes",
         dataset.name, dataset.origin
     )
 }

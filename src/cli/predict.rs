@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use wgrad::data::{
-    Batch, DataError, Decoder,
+    Batch, DataError, Decoder, LeftOut,
     cifar::{CIFAR10, CIFAR100},
     listing::Listing,
 };
@@ -21,7 +21,7 @@ use wgrad::model::Sequential;
 use wgrad::train::Predictions;
 
 use super::model_options::WeightsModel;
-use super::options::{BatchSize, DeviceOptions};
+use super::options::{BatchSize, DeviceOptions, note_left_out, with_remedy};
 use super::{note, printable, units};
 
 /// Longest file of class names, in bytes.
@@ -55,6 +55,9 @@ pub struct Predict {
     batch_size: BatchSize,
     #[command(flatten)]
     device: DeviceOptions,
+    /// Stop where anything in a directory would be left out
+    #[arg(long)]
+    strict: bool,
     /// Print a JSON object on a line for each picture
     #[arg(long)]
     json: bool,
@@ -79,7 +82,7 @@ impl Predict {
         if self.top_k == 0 {
             bail!("--top-k is 0; give 1 or more classes");
         }
-        let pictures: Arc<[PathBuf]> = pictures(&self.paths)?.into();
+        let pictures: Arc<[PathBuf]> = pictures(&self.paths, self.strict)?.into();
         let mut weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
         let model =
             self.model.complete(&mut weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
@@ -186,19 +189,24 @@ impl Predict {
 }
 
 /// The files that `paths` name, and those in the directories that they name.
-fn pictures(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut pictures = Vec::new();
+fn pictures(paths: &[PathBuf], strict: bool) -> anyhow::Result<Vec<PathBuf>> {
+    let (mut pictures, mut left_out) = (Vec::new(), LeftOut::default());
     for path in paths {
         if path.is_dir() {
-            let below = Listing::below(path).map_err(wgrad::Error::from)?;
-            if below.is_empty() {
-                return Err(wgrad::Error::from(DataError::NoPictures { path: path.clone() }).into());
+            let below = Listing::below(path).map_err(with_remedy)?;
+            if below.pictures.is_empty() {
+                return Err(with_remedy(DataError::NoPictures { path: path.clone(), left_out: below.left_out }));
             }
-            pictures.extend(below);
+            pictures.extend(below.pictures);
+            left_out.extend(below.left_out);
         } else {
             pictures.push(path.clone());
         }
     }
+    if strict && !left_out.is_empty() {
+        return Err(with_remedy(DataError::LeftOut { path: paths[0].clone(), left_out }));
+    }
+    note_left_out(&left_out);
     Ok(pictures)
 }
 

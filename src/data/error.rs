@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::Cifar;
+use super::{Cifar, LeftOut};
 
 /// A data set could not be found, fetched or read.
 ///
@@ -183,11 +183,21 @@ pub enum DataError {
         /// The directory looked for.
         path: PathBuf,
     },
-    /// A directory holds no pictures.
-    #[error("{} holds no pictures: put .png, .jpg or .jpeg files there, or remove it", path.display())]
+    /// A directory holds no pictures that are read.
+    #[error("{} holds no pictures{}: put files such as .png or .jpg there, or remove it", path.display(), but(left_out))]
     NoPictures {
         /// The directory.
         path: PathBuf,
+        /// What it holds instead.
+        left_out: LeftOut,
+    },
+    /// Something was left out, and that is not allowed.
+    #[error("not all of {} can be read; left out: {left_out}", path.display())]
+    LeftOut {
+        /// The data set's directory.
+        path: PathBuf,
+        /// What was left out.
+        left_out: LeftOut,
     },
     /// A directory does not hold two to 65,536 directories of pictures.
     #[error(
@@ -219,14 +229,44 @@ pub enum DataError {
         /// The directory of all training pictures.
         train: PathBuf,
     },
-    /// There are no pictures to test on.
+    /// No class has enough pictures for one of them to be for testing.
     #[error(
-        "no test pictures for {}: add a directory `test`, or five pictures to a class, every fifth of which is for testing",
-        path.display()
+        "no test pictures for {}{}: put five pictures or more into a class, because every fifth is for testing, or move them into directories `train` and `test`",
+        path.display(), but(left_out)
     )]
     NoTestPictures {
         /// The data set's directory.
         path: PathBuf,
+        /// What was left out of its classes.
+        left_out: LeftOut,
+    },
+    /// There is a directory for training, and none for testing or validation.
+    #[error(
+        "no test pictures for {}: add a directory `test` or `val` beside `train`, with a directory for each class",
+        path.display()
+    )]
+    NoTestDirectory {
+        /// The data set's directory.
+        path: PathBuf,
+    },
+    /// There is a directory for testing or validation, and none for training.
+    #[error(
+        "no training pictures for {}: add a directory `train` beside {}, with a directory for each class",
+        path.display(), found.display()
+    )]
+    NoTrainPictures {
+        /// The data set's directory.
+        path: PathBuf,
+        /// The directory of another split.
+        found: PathBuf,
+    },
+    /// Two directories of the same split.
+    #[error("{} and {} are names of the same split: put their pictures into one directory", first.display(), second.display())]
+    SameSplit {
+        /// One directory.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
     },
     /// Pictures of a size that memory can't hold.
     #[error(
@@ -266,4 +306,8 @@ pub enum DataError {
     /// A thread that gathers batches or decodes pictures could not be started.
     #[error("cannot start a thread to load data: {0}; end other programs and try again")]
     Thread(#[source] io::Error),
+}
+
+fn but(left_out: &LeftOut) -> String {
+    if left_out.is_empty() { String::new() } else { format!(" (left out: {left_out})") }
 }

@@ -5,6 +5,7 @@ pub mod decoder;
 pub mod download;
 pub mod error;
 pub mod folder;
+pub mod left_out;
 pub mod listing;
 pub mod loader;
 pub mod picture;
@@ -21,10 +22,12 @@ use sha2::{Digest, Sha256};
 pub use cifar::Cifar;
 pub use decoder::Decoder;
 pub use error::DataError;
+pub use folder::FolderOptions;
+pub use left_out::LeftOut;
 pub use loader::{Batch, Loader};
 pub use places::Places;
 pub use sampler::Sampler;
-pub use select::{Choice, DataSpec, ImageSize, open};
+pub use select::{Choice, DataSpec, ImageSize, Opened, open};
 
 /// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +101,9 @@ pub struct Dataset {
     pub name: String,
     /// The directory it was read from, or `generated`.
     pub origin: String,
-    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels. A label is one byte, or
-    /// two, the lower one first, where there are more than 256 classes.
+    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels, then those of a validation
+    /// set that the data came with. A label is one byte, or two, the lower one first, where there are more than 256
+    /// classes.
     pub checksum: String,
     /// Shape of an image, `[h, w, c]`.
     pub image_shape: [usize; 3],
@@ -123,18 +127,10 @@ impl Dataset {
         test: Split,
     ) -> Self {
         let class_names: Vec<String> = class_names.into_iter().map(Into::into).collect();
-        let mut sha = Sha256::new();
-        for split in [&train, &test] {
-            sha.update(&split.pixels);
-            let width = if class_names.len() <= 256 { 1 } else { 2 };
-            let labels: Vec<u8> =
-                split.labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(width)).collect();
-            sha.update(labels);
-        }
         Self {
             name: name.into(),
             origin: origin.into(),
-            checksum: hex(&sha.finalize()),
+            checksum: checksum(&[&train, &test], class_names.len()),
             image_shape: train.image_shape,
             class_names,
             train: Arc::new(train),
@@ -142,6 +138,24 @@ impl Dataset {
             test: Arc::new(test),
         }
     }
+
+    /// The set with the validation images that it came with.
+    pub fn with_validation(self, validation: Split) -> Self {
+        let checksum = checksum(&[&self.train, &self.test, &validation], self.class_names.len());
+        Self { checksum, validation: Some(Arc::new(validation)), ..self }
+    }
+}
+
+fn checksum(splits: &[&Split], classes: usize) -> String {
+    let width = if classes <= 256 { 1 } else { 2 };
+    let mut sha = Sha256::new();
+    for split in splits {
+        sha.update(&split.pixels);
+        let labels: Vec<u8> =
+            split.labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(width)).collect();
+        sha.update(labels);
+    }
+    hex(&sha.finalize())
 }
 
 fn hex(digest: &[u8]) -> String {

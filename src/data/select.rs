@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataError, Dataset, Places,
+    DataError, Dataset, FolderOptions, LeftOut, Places,
     cifar::{CIFAR10, CIFAR100},
     folder, shapes,
 };
@@ -21,6 +21,23 @@ pub struct DataSpec {
     /// The size that the pictures of a directory are given, 32 x 32 if there is none; other sets have a size of their
     /// own.
     pub image_size: Option<ImageSize>,
+    /// Whether pictures in sub-directories of a class's directory belong to it.
+    #[serde(default)]
+    pub recursive: bool,
+    /// Whether it is an error to leave anything in a directory of pictures out.
+    #[serde(default)]
+    pub strict: bool,
+}
+
+/// A data set, and what the user must know of it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The data set.
+    pub dataset: Dataset,
+    /// A line for each thing to know.
+    pub notes: Vec<String>,
+    /// What is not in the set although its directory has it.
+    pub left_out: LeftOut,
 }
 
 /// The data sets a user can ask for.
@@ -129,14 +146,13 @@ impl From<ImageSize> for String {
 }
 
 /// Opens the chosen set, looking for CIFAR in the user's places (see [`Places`]). Pictures of a directory get
-/// the size that `spec` asks for. The lines returned beside the set
-/// are what the user must know of it.
+/// the size that `spec` asks for.
 ///
 /// # Errors
 ///
 /// As [`Places::find_or_fetch`] (for [`Choice::Auto`] only where the user named a directory, by `--data-dir` or
 /// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] for another size than the set's.
-pub fn open(spec: &DataSpec) -> Result<(Dataset, Vec<String>), DataError> {
+pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
     let (data_dir, image_size) = (spec.data_dir.as_deref(), spec.image_size);
     let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
     let (dataset, warning) = match &spec.dataset {
@@ -145,9 +161,11 @@ pub fn open(spec: &DataSpec) -> Result<(Dataset, Vec<String>), DataError> {
         Choice::Cifar100 => (Places::new(&CIFAR100, data_dir).find_or_fetch()?, None),
         Choice::Shapes => (all_shapes(), unused("shapes set, which is generated")),
         Choice::Folder(dir) => {
-            let (dataset, mut notes) = folder::load(dir, image_size.unwrap_or_default().0)?;
-            notes.extend(unused("pictures of a folder"));
-            return Ok((dataset, notes));
+            let [h, w] = image_size.unwrap_or_default().0;
+            let options = FolderOptions { shape: [h, w, 3], recursive: spec.recursive, strict: spec.strict };
+            let mut opened = folder::load(dir, options)?;
+            opened.notes.extend(unused("pictures of a folder"));
+            return Ok(opened);
         }
     };
     let [h, w, _] = dataset.image_shape;
@@ -155,7 +173,7 @@ pub fn open(spec: &DataSpec) -> Result<(Dataset, Vec<String>), DataError> {
         Some(asked) if asked != ImageSize([h, w]) => {
             Err(DataError::FixedSize { asked, name: dataset.name, size: [h, w] })
         }
-        _ => Ok((dataset, warning.into_iter().collect())),
+        _ => Ok(Opened { dataset, notes: warning.into_iter().collect(), left_out: LeftOut::default() }),
     }
 }
 

@@ -159,7 +159,7 @@ fn pipes_devices_and_links() {
     use std::os::unix::fs::symlink;
     use std::process::Command;
 
-    use wgrad::data::{DataError, listing::Listing, picture};
+    use wgrad::data::{DataError, left_out::Reason, listing::Listing, picture};
     use wgrad::exchange::Weights;
     use wgrad::train::TuningCache;
 
@@ -169,7 +169,10 @@ fn pipes_devices_and_links() {
     symlink("/dev/zero", path("endless.png")).unwrap();
     symlink("../neighbour", path("outside.png")).unwrap();
     symlink(&folder.inner, path("loop")).unwrap();
-    assert!(Listing::below(&folder.inner).unwrap().is_empty());
+    let listing = Listing::below(&folder.inner).unwrap();
+    assert_eq!(listing.pictures, [path("outside.png")]);
+    assert_eq!([Reason::NotFile, Reason::Loop].map(|reason| listing.left_out.count(reason)), [2, 1]);
+    assert!(matches!(picture::read(&path("outside.png"), [8, 8]), Err(DataError::Picture { .. })));
     for name in ["pipe.png", "endless.png"] {
         assert!(matches!(picture::read(&path(name), [8, 8, 3]), Err(DataError::Read { .. })), "{name}");
         assert!(Weights::import(&path(name)).is_err() && Weights::read(&path(name)).is_err(), "{name}");
