@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wgrad::data::{self, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
+use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 
@@ -23,6 +23,10 @@ pub struct DataOptions {
     /// Height and width that the pictures of a folder are given; 32 if left out
     #[arg(long, value_name = "N|HxW")]
     image_size: Option<ImageSize>,
+    /// Channels that the pictures of a folder are given: 1 for grey, 3 for red, green and blue (if left out), 4 for these
+    /// and alpha
+    #[arg(long, value_name = "1|3|4")]
+    channels: Option<Channels>,
     /// Take the pictures in sub-directories of a class's directory too
     #[arg(long)]
     recursive: bool,
@@ -38,6 +42,7 @@ impl DataOptions {
             dataset: self.dataset.clone(),
             data_dir: self.data_dir.clone(),
             image_size: self.image_size,
+            channels: self.channels,
             recursive: self.recursive,
             strict: self.strict,
         }
@@ -178,10 +183,15 @@ pub fn dataset_line(dataset: &Dataset) -> String {
     let validation = dataset.validation.as_ref();
     let validation = validation.map_or(String::new(), |split| format!(", {} validation", images(split)));
     let [train, test] = [&dataset.train, &dataset.test].map(|split| images(split));
-    let [h, w, _] = dataset.image_shape;
+    let [h, w, channels] = dataset.image_shape;
+    let channels = match channels {
+        1 => " (grey)",
+        4 => " (with alpha)",
+        _ => "",
+    };
     let classes = units::count(dataset.class_names.len() as u64);
     format!(
-        "Data set: {} ({}), {train} training{validation} and {test} test images of {h} x {w} in {classes} classes",
+        "Data set: {} ({}), {train} training{validation} and {test} test images of {h} x {w}{channels} in {classes} classes",
         dataset.name, dataset.origin
     )
 }

@@ -88,8 +88,10 @@ impl Predict {
             self.model.complete(&mut weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
         let class_names = self.class_names(&weights, &model)?;
         let [h, w, channels] = model.input();
-        if channels != 3 {
-            bail!("the network is for images of {channels} channels, but pictures have 3; name one for 3 with --model");
+        if ![1, 3, 4].contains(&channels) {
+            bail!(
+                "the network is for images of {channels} channels, but pictures can be read with 1, 3 or 4 channels only"
+            );
         }
         let image = h * w * channels;
         if batch_size.checked_mul(image).is_none_or(|bytes| bytes > MOST_AHEAD) {
@@ -119,7 +121,7 @@ impl Predict {
             }
             if paths.len() == batch_size || i + 1 == pictures.len() {
                 batch.len = paths.len();
-                batch.pixels.resize(batch_size * h * w * 3, 0);
+                batch.pixels.resize(batch_size * image, 0);
                 let lines = self.predict(&mut executor, &batch, &paths, &class_names)?;
                 bar.suspend(|| io::stdout().write_all(printable(&lines).as_bytes()))?;
                 batch.pixels.clear();

@@ -291,6 +291,16 @@ pub enum DataError {
         /// Height and width of its images.
         size: [usize; 2],
     },
+    /// Channels for a set whose images have others.
+    #[error("--channels is {asked}, but the images of {name} have {channels}; leave it out")]
+    FixedChannels {
+        /// The channels asked for.
+        asked: usize,
+        /// The set.
+        name: String,
+        /// Channels of its images.
+        channels: usize,
+    },
     /// A batch was asked for that the split cannot give.
     #[error(
         "cannot make batches of {batch_size} from {len} images in an order that names image {index}: pass a batch size of 1 or more and an order within the split"

@@ -27,7 +27,7 @@ pub use left_out::LeftOut;
 pub use loader::{Batch, Loader};
 pub use places::Places;
 pub use sampler::Sampler;
-pub use select::{Choice, DataSpec, ImageSize, Opened, open};
+pub use select::{Channels, Choice, DataSpec, ImageSize, Opened, open};
 
 /// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

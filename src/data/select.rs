@@ -21,6 +21,10 @@ pub struct DataSpec {
     /// The size that the pictures of a directory are given, 32 x 32 if there is none; other sets have a size of their
     /// own.
     pub image_size: Option<ImageSize>,
+    /// The channels that the pictures of a directory are given, 3 if there is none; other sets have channels of their
+    /// own.
+    #[serde(default)]
+    pub channels: Option<Channels>,
     /// Whether pictures in sub-directories of a class's directory belong to it.
     #[serde(default)]
     pub recursive: bool,
@@ -145,13 +149,64 @@ impl From<ImageSize> for String {
     }
 }
 
+/// Channels that pictures are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Channels {
+    /// One, by luma.
+    Grey,
+    /// Red, green and blue.
+    #[default]
+    Rgb,
+    /// Red, green, blue and alpha.
+    Rgba,
+}
+
+impl Channels {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        u8::from(self).into()
+    }
+}
+
+impl TryFrom<u8> for Channels {
+    type Error = String;
+
+    fn try_from(count: u8) -> Result<Self, String> {
+        [Self::Grey, Self::Rgb, Self::Rgba]
+            .into_iter()
+            .find(|channels| u8::from(*channels) == count)
+            .ok_or_else(|| "give 1 for grey, 3 for red, green and blue, or 4 for these and alpha".into())
+    }
+}
+
+impl From<Channels> for u8 {
+    fn from(channels: Channels) -> Self {
+        match channels {
+            Channels::Grey => 1,
+            Channels::Rgb => 3,
+            Channels::Rgba => 4,
+        }
+    }
+}
+
+impl FromStr for Channels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Not a number: as wrong as one that is none of the three.
+        Self::try_from(text.parse::<u8>().unwrap_or(0))
+    }
+}
+
 /// Opens the chosen set, looking for CIFAR in the user's places (see [`Places`]). Pictures of a directory get
 /// the size that `spec` asks for.
 ///
 /// # Errors
 ///
 /// As [`Places::find_or_fetch`] (for [`Choice::Auto`] only where the user named a directory, by `--data-dir` or
-/// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] for another size than the set's.
+/// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] and
+/// [`DataError::FixedChannels`] for others than the set's.
 pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
     let (data_dir, image_size) = (spec.data_dir.as_deref(), spec.image_size);
     let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
@@ -162,19 +217,21 @@ pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
         Choice::Shapes => (all_shapes(), unused("shapes set, which is generated")),
         Choice::Folder(dir) => {
             let [h, w] = image_size.unwrap_or_default().0;
-            let options = FolderOptions { shape: [h, w, 3], recursive: spec.recursive, strict: spec.strict };
+            let channels = spec.channels.unwrap_or_default().count();
+            let options = FolderOptions { shape: [h, w, channels], recursive: spec.recursive, strict: spec.strict };
             let mut opened = folder::load(dir, options)?;
             opened.notes.extend(unused("pictures of a folder"));
             return Ok(opened);
         }
     };
-    let [h, w, _] = dataset.image_shape;
-    match image_size {
-        Some(asked) if asked != ImageSize([h, w]) => {
-            Err(DataError::FixedSize { asked, name: dataset.name, size: [h, w] })
-        }
-        _ => Ok(Opened { dataset, notes: warning.into_iter().collect(), left_out: LeftOut::default() }),
+    let [h, w, channels] = dataset.image_shape;
+    if let Some(asked) = image_size.filter(|asked| *asked != ImageSize([h, w])) {
+        return Err(DataError::FixedSize { asked, name: dataset.name, size: [h, w] });
     }
+    if let Some(asked) = spec.channels.filter(|asked| asked.count() != channels) {
+        return Err(DataError::FixedChannels { asked: asked.count(), name: dataset.name, channels });
+    }
+    Ok(Opened { dataset, notes: warning.into_iter().collect(), left_out: LeftOut::default() })
 }
 
 /// CIFAR-10, or `shapes` and a warning where the user named no directory and it is neither found nor fetched.
@@ -211,6 +268,21 @@ mod tests {
             let error = text.parse::<Choice>().unwrap_err();
             assert!(error.contains("folder:"), "{error}");
         }
+    }
+
+    #[test]
+    fn channels_are_one_three_or_four() {
+        for (text, count) in [("1", 1), ("3", 3), ("4", 4)] {
+            let channels: Channels = text.parse().unwrap();
+            assert_eq!((channels.count(), serde_json::to_string(&channels).unwrap()), (count, text.into()));
+            assert_eq!(serde_json::from_str::<Channels>(text).unwrap(), channels);
+        }
+        for text in ["", "0", "2", "5", "-1", "256", "grey"] {
+            assert!(text.parse::<Channels>().unwrap_err().contains("1 for grey"), "{text}");
+        }
+        // What an older wgrad wrote.
+        let spec: DataSpec = serde_json::from_str(r#"{"dataset":"shapes","data_dir":null,"image_size":null}"#).unwrap();
+        assert_eq!(spec, DataSpec { dataset: Choice::Shapes, ..DataSpec::default() });
     }
 
     #[test]
