@@ -234,8 +234,8 @@ fn wrong_values_are_refused_and_the_right_ones_named() {
         ("--weight-decay nan", ["--weight-decay is NaN", "0 or more"]),
         ("--label-smoothing 1", ["--label-smoothing is 1", "less than 1"]),
         ("--early-stopping 0", ["--early-stopping is 0", "1 or more"]),
-        ("--lr-schedule cosine@10", ["warms up for 10 epochs", "--epochs is 10"]),
-        ("--lr-schedule one-cycle:1e-4", ["rises to 0.0001", "--learning-rate of 0.001"]),
+        ("--lr-schedule cosine@10", ["--lr-schedule warms up for 10 epochs", "the run has 10"]),
+        ("--lr-schedule one-cycle:1e-4", ["--lr-schedule rises to 0.0001", "learning rate 0.001"]),
         ("--augment crop:32", ["--augment: crop of 32 pixels", "images of 32 x 32 pixels"]),
         ("--augment flip,cutout:99999999", ["--augment: cutout of 99999999 pixels", "give fewer"]),
     ] {

@@ -41,8 +41,12 @@ impl Parts {
         bytes
     }
 
-    fn options(&mut self) -> &mut Value {
-        &mut self.metadata["settings"]["options"]
+    fn spec(&mut self) -> &mut Value {
+        &mut self.metadata["run"]["spec"]
+    }
+
+    fn execution(&mut self) -> &mut Value {
+        &mut self.metadata["run"]["execution"]
     }
 }
 
@@ -110,7 +114,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
             Box::new(|parts| parts.metadata["position"]["history"][0]["epoch"] = 7.into()),
             "row 1 of its history is of epoch 7",
         ),
-        (Box::new(|parts| parts.metadata["version"] = 2.into()), "its version is 2, but this wgrad reads 1"),
+        (Box::new(|parts| parts.metadata["version"] = 3.into()), "version 3, but this wgrad reads version 2"),
     ];
     for (change, words) in changes {
         assert_eq!(fails(&mut run.resume(change), &["can't be used", words]), 7);
@@ -126,19 +130,23 @@ fn places_in_training_that_there_are_none_of_are_refused() {
 #[test]
 fn settings_and_networks_that_there_are_none_of_are_refused() {
     let run = Run::new();
-    let unusable = "can't be used: its options are none";
-    let changes: [(Change, &str, u8); 12] = [
-        (Box::new(|parts| parts.metadata["settings"] = json!([])), "its settings can't be read", 7),
-        (Box::new(|parts| parts.options()["batch-size"] = "many".into()), unusable, 7),
-        (Box::new(|parts| parts.options()["help"] = Value::Null), unusable, 7),
-        (Box::new(|parts| parts.options()["no-such"] = "1".into()), unusable, 7),
-        (Box::new(|parts| parts.options()["batch-size"] = "4294967295".into()), "--batch-size", 4),
-        (Box::new(|parts| parts.options()["adapter"] = "\n\u{1b}[2J".into()), "no adapter", 4),
-        (Box::new(|parts| parts.metadata["settings"]["model"] = "input = 3".into()), "input", 3),
+    let changes: [(Change, &str, u8); 17] = [
+        (Box::new(|parts| parts.metadata["run"] = json!([])), "can't be used", 7),
+        (Box::new(|parts| parts.spec()["batch_size"] = "many".into()), "invalid type", 7),
+        (Box::new(|parts| parts.spec()["no_such"] = "1".into()), "unknown field `no_such`", 7),
+        (Box::new(|parts| parts.execution()["out"] = "elsewhere".into()), "unknown field `out`", 7),
+        (Box::new(|parts| parts.execution()["backend"] = "cuda".into()), "`cuda` is no backend", 7),
+        (Box::new(|parts| parts.execution()["steps_per_submit"] = 256.into()), "256", 7),
+        (Box::new(|parts| parts.spec()["batch_size"] = 0.into()), "--batch-size is 0", 1),
+        (Box::new(|parts| parts.spec()["learning_rate"] = (-1).into()), "--learning-rate is -1", 1),
+        (Box::new(|parts| parts.spec()["limit"] = u64::MAX.into()), "--limit is 18446744073709551615", 1),
+        (Box::new(|parts| parts.spec()["batch_size"] = 4_294_967_295_u64.into()), "the largest that fits", 4),
+        (Box::new(|parts| parts.execution()["adapter"] = "\n\u{1b}[2J".into()), "no adapter", 4),
+        (Box::new(|parts| parts.metadata["run"]["network"] = "input = 3".into()), "input", 3),
         (
             Box::new(|parts| {
-                let model = parts.metadata["settings"]["model"].as_str().unwrap().replace("units = 10", "units = 9");
-                parts.metadata["settings"]["model"] = model.into();
+                let model = parts.metadata["run"]["network"].as_str().unwrap().replace("units = 10", "units = 9");
+                parts.metadata["run"]["network"] = model.into();
             }),
             "dense",
             3,
@@ -178,7 +186,7 @@ fn odd_numbers_do_no_harm() {
         for number in [f64::MAX, -f64::MAX, f64::MIN_POSITIVE] {
             let mut command = run.resume(|parts| {
                 parts.metadata["position"]["history"][0][name] = number.into();
-                parts.options().as_object_mut().unwrap().remove("no-report");
+                parts.execution()["report"] = true.into();
             });
             succeeds(&mut command);
         }
@@ -194,11 +202,7 @@ fn nothing_is_written_where_a_checkpoint_says() {
     let run = Run::new();
     let outside = run.place.path().join("outside");
     let place: Value = outside.to_str().unwrap().into();
-    let output = succeeds(&mut run.resume(|parts| {
-        for name in ["out", "tensorboard", "resume"] {
-            parts.options()[name] = place.clone();
-        }
-    }));
+    let output = succeeds(&mut run.resume(|parts| parts.metadata["run"]["tensorboard"] = place));
     assert!(stderr(&output).contains("--tensorboard"), "{}", stderr(&output));
     assert!(!outside.exists());
     let own = run.place.path().join("own");

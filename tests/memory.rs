@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use serde_json::Value;
 use wgrad::Error;
 use wgrad::data::shapes;
 use wgrad::exec::{Executor, Options};
@@ -12,7 +11,7 @@ use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
 use wgrad::train::{
     CheckpointInterval, Checkpoints, EarlyStopping, Ending, EpochWeights, HistoryRow, KeptWeights, Monitor, Observer,
-    OutputDir, Trainer, predict_split,
+    OutputDir, RunRecord, Trainer, predict_split,
 };
 
 mod command;
@@ -45,7 +44,7 @@ fn no_epoch_but_the_first_creates_anything_on_the_device() {
     let mut count = Count(Vec::new());
     let stop = AtomicBool::new(false);
     let trainer = Trainer::new(&mut executor, &dataset, 0, &stop)
-        .checkpoints(Checkpoints::new(&out, CheckpointInterval::Steps(7), Value::Null))
+        .checkpoints(Checkpoints::new(&out, CheckpointInterval::Steps(7), RunRecord::default()))
         .observe(&mut weights)
         .observe(&mut early_stopping)
         .observe(&mut count);

@@ -148,14 +148,14 @@ fn reproduce_runs_each_experiment_once() {
         command
     };
     let first = stdout(&succeeds(&mut reproduce()));
-    assert_eq!(first.matches("run 1 of 1: wgrad train").count(), 3);
+    assert_eq!(first.matches(", run 1 of 1, with seed 0: ").count(), 3);
     let parameters = |experiment: &str| {
         let weights = weights(&out.path().join("run_0").join(experiment));
         weights.tensors.iter().map(|tensor| tensor.values.len()).sum::<usize>()
     };
     assert_eq!(["baseline", "attempt_1", "attempt_2"].map(parameters), [122_570, 122_570, 125_268]);
     let again = stdout(&succeeds(&mut reproduce()));
-    assert!(!again.contains("wgrad train"), "{again}");
+    assert!(!again.contains("run 1 of 1"), "{again}");
     for output in [&first, &again] {
         let rows: Vec<&str> = output.lines().filter(|line| line.trim_start().starts_with("wgrad  ")).collect();
         // Every image is black and of label 0.
@@ -165,5 +165,8 @@ fn reproduce_runs_each_experiment_once() {
         assert!(out.path().join(file).exists(), "{file}");
     }
     // With other settings the runs there are another's.
-    fails(reproduce().arg("--kernel").arg("direct"), &["baseline was made by", "another --out"]);
+    fails(
+        reproduce().arg("--kernel").arg("direct"),
+        &["--kernel direct: ", "baseline was made without --kernel", "another --out"],
+    );
 }

@@ -2,32 +2,32 @@
 
 use wgrad::data::Dataset;
 use wgrad::model::Sequential;
-use wgrad::train::{EarlyStopping, EpochWeights, KeptWeights, OutputDir, Trainer, TrainingConfig};
+use wgrad::train::{EarlyStopping, EpochWeights, KeptWeights, OutputDir, RunSpec, Trainer};
 
 use super::say;
 
 /// The observers that a run's settings ask for.
 pub struct Callbacks<'a> {
-    config: &'a TrainingConfig,
+    spec: &'a RunSpec,
     early_stopping: Option<EarlyStopping>,
     epoch_weights: Option<EpochWeights<'a>>,
 }
 
 impl<'a> Callbacks<'a> {
-    /// Those of `config`, for a training of `model` on `dataset` whose files go into `out`.
-    pub fn new(config: &'a TrainingConfig, out: &'a OutputDir, model: &Sequential, dataset: &Dataset) -> Self {
-        let (choice, monitor) = (config.kept_weights, config.monitor);
+    /// Those of `spec`, for a training of `model` on `dataset` whose files go into `out`.
+    pub fn new(spec: &'a RunSpec, out: &'a OutputDir, model: &Sequential, dataset: &Dataset) -> Self {
+        let (choice, monitor) = (spec.keep_weights, spec.monitor);
         let epoch_weights = || EpochWeights::new(choice, monitor, out, model, &dataset.class_names);
         Self {
-            config,
-            early_stopping: config.early_stopping.map(|patience| EarlyStopping::new(monitor, patience)),
+            spec,
+            early_stopping: spec.early_stopping.map(|patience| EarlyStopping::new(monitor, patience)),
             epoch_weights: (choice != KeptWeights::None).then(epoch_weights),
         }
     }
 
     /// Adds them to a trainer.
     pub fn observe<'t>(&'t mut self, mut trainer: Trainer<'t>) -> Trainer<'t> {
-        trainer = trainer.schedule(self.config.learning_rate_schedule);
+        trainer = trainer.schedule(self.spec.schedule());
         if let Some(early_stopping) = &mut self.early_stopping {
             trainer = trainer.observe(early_stopping);
         }
@@ -48,7 +48,7 @@ impl<'a> Callbacks<'a> {
             }
         }
         if let Some(epoch) = self.epoch_weights.as_ref().and_then(EpochWeights::best_epoch) {
-            say(&format!("best.safetensors has the weights of epoch {epoch}, the best by {}", self.config.monitor));
+            say(&format!("best.safetensors has the weights of epoch {epoch}, the best by {}", self.spec.monitor));
         }
     }
 }

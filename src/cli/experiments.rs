@@ -10,11 +10,13 @@ pub struct Experiment {
     /// Directory of its run.
     pub directory: &'static str,
     /// Passes over the training images, with a fresh optimizer.
-    pub epochs: u32,
+    pub epochs: usize,
     /// Directory of the run whose weights it starts from; initial ones if none.
     pub starts_from: Option<&'static str>,
-    /// Option, name and text of its model file, where it needs one.
-    pub model: Option<(&'static str, &'static str, &'static str)>,
+    /// Name and text of its model file; the tutorial's network, or that of the weights, if none.
+    pub model: Option<(&'static str, &'static str)>,
+    /// Name and text of the model file of layers that it puts on top.
+    pub append: Option<(&'static str, &'static str)>,
     /// Whether it is what the report's text describes, rather than what its notebook ran.
     pub as_written: bool,
     /// Loss and accuracy on the test set, as the report has them.
@@ -36,6 +38,7 @@ pub const ALL: [Experiment; 5] = [
         epochs: 10,
         starts_from: None,
         model: None,
+        append: None,
         as_written: false,
         report: [0.8555, 0.7113],
     },
@@ -46,6 +49,7 @@ pub const ALL: [Experiment; 5] = [
         epochs: 15,
         starts_from: Some("baseline"),
         model: None,
+        append: None,
         as_written: false,
         report: [1.4312, 0.7018],
     },
@@ -56,7 +60,8 @@ pub const ALL: [Experiment; 5] = [
         directory: "attempt_2",
         epochs: 7,
         starts_from: Some("attempt_1"),
-        model: Some(("--append", "attempt_2_layers.toml", model_file!("attempt_2_layers.toml"))),
+        model: None,
+        append: Some(("attempt_2_layers.toml", model_file!("attempt_2_layers.toml"))),
         as_written: false,
         report: [1.9476, 0.6944],
     },
@@ -67,6 +72,7 @@ pub const ALL: [Experiment; 5] = [
         epochs: 15,
         starts_from: None,
         model: None,
+        append: None,
         as_written: true,
         report: [1.4312, 0.7018],
     },
@@ -77,7 +83,8 @@ pub const ALL: [Experiment; 5] = [
         directory: "attempt_2_as_written",
         epochs: 7,
         starts_from: None,
-        model: Some(("--model", "tutorial_128.toml", model_file!("tutorial_128.toml"))),
+        model: Some(("tutorial_128.toml", model_file!("tutorial_128.toml"))),
+        append: None,
         as_written: true,
         report: [1.9476, 0.6944],
     },

@@ -27,7 +27,7 @@ mod tuning;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use wgrad::report::units;
 
 use exit_code::INTERRUPTED;
@@ -70,10 +70,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
     // wgpu and naga report to wgrad as errors; what they log besides is about the driver.
     let filter = "warn,wgpu=error,wgpu_core=error,wgpu_hal=off,naga=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
-    let matches = Cli::command().get_matches();
-    match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
-        // What was given counts where a run goes on.
-        Command::Train(_) => train::run(matches.subcommand_matches("train").unwrap_or(&matches)),
+    match Cli::parse().command {
+        Command::Train(train) => train.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
         Command::Reproduce(reproduce) => reproduce.run(),

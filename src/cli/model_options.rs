@@ -9,8 +9,9 @@ use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
 use wgrad::file;
 use wgrad::model::{ModelError, NamedTensor, Sequential};
+use wgrad::train::{RunRecord, RunSpec};
 
-use super::resume::RunSettings;
+use super::options::update_some;
 
 /// Which network.
 #[derive(Debug, Args)]
@@ -23,8 +24,7 @@ pub struct ModelOptions {
 impl ModelOptions {
     /// The network for images `[h, w, c]` of `classes`.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
-        let Some(path) = &self.model else { return Ok(Sequential::tutorial(input, classes)) };
-        Sequential::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
+        open_model(self.model.as_deref(), input, classes)
     }
 
     /// The network that `weights` belong to: as the file tells, else as the options do.
@@ -38,6 +38,12 @@ impl ModelOptions {
             _ => self.open(dataset.image_shape, classes),
         }
     }
+}
+
+/// The network of a model file, or of TensorFlow's tutorial, for images `[h, w, c]` of `classes`.
+fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
+    let Some(path) = path else { return Ok(Sequential::tutorial(input, classes)) };
+    Sequential::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
 }
 
 /// Which network weights belong to, where no data set tells the shape of an image: 32 x 32 colours, if the model file
@@ -94,36 +100,47 @@ pub struct Start {
 }
 
 impl StartOptions {
+    /// Changes in `spec` what the options say.
+    pub fn update(&self, spec: &mut RunSpec) {
+        update_some(&mut spec.model, self.model.model.clone());
+        update_some(&mut spec.from, self.from.clone());
+        update_some(&mut spec.append, self.append.clone());
+        if !self.freeze.is_empty() {
+            spec.freeze.clone_from(&self.freeze);
+        }
+    }
+
     /// Reads the files that the options name, for images `[h, w, c]` of `classes`.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Start> {
-        let weights = self.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
-        let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
-            Some(model) if self.model.model.is_none() => model.clone(),
-            _ => self.model.open(input, classes)?,
-        };
-        let layers = model.layers().count();
-        if let Some(path) = &self.append {
-            model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
-        }
-        model.check_data(input, classes).map_err(wgrad::Error::from)?;
-        let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
-        let model = model.freeze(&self.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
-        let weights = weights.map(|weights| weights.tensors).unwrap_or_default();
-        Ok(Start { model, from: self.from.clone(), weights, appended })
+        let mut spec = RunSpec::default();
+        self.update(&mut spec);
+        Start::open(&spec, input, classes)
     }
 }
 
 impl Start {
-    /// The network of a run that goes on: its weights are in the checkpoint.
-    pub fn resumed(settings: &RunSettings) -> anyhow::Result<Self> {
-        let model = Sequential::from_toml(&settings.model, None).map_err(wgrad::Error::from)?;
-        let from = settings.from.as_ref().map(PathBuf::from);
-        Ok(Self { model, from, weights: Vec::new(), appended: Vec::new() })
+    /// Reads the files that `spec` names, for images `[h, w, c]` of `classes`.
+    pub fn open(spec: &RunSpec, input: [usize; 3], classes: usize) -> anyhow::Result<Self> {
+        let weights = spec.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
+        let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
+            Some(model) if spec.model.is_none() => model.clone(),
+            _ => open_model(spec.model.as_deref(), input, classes)?,
+        };
+        let layers = model.layers().count();
+        if let Some(path) = &spec.append {
+            model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
+        }
+        model.check_data(input, classes).map_err(wgrad::Error::from)?;
+        let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
+        let model = model.freeze(&spec.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
+        let weights = weights.map(|weights| weights.tensors).unwrap_or_default();
+        Ok(Self { model, from: spec.from.clone(), weights, appended })
     }
 
-    /// The file of the weights that it starts from.
-    pub fn from(&self) -> Option<String> {
-        self.from.as_ref().map(|path| path.display().to_string())
+    /// The network of a run that goes on: its weights are in the checkpoint.
+    pub fn resumed(record: &RunRecord) -> anyhow::Result<Self> {
+        let model = Sequential::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
+        Ok(Self { model, from: None, weights: Vec::new(), appended: Vec::new() })
     }
 
     /// Gives the network the weights that it starts from.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
+use wgrad::train::{Execution, RunSpec};
 
 use super::{note, units};
 
@@ -14,9 +15,9 @@ use super::{note, units};
 #[derive(Debug, Args)]
 pub struct DataOptions {
     /// The data set; `auto` is CIFAR-10 where it is found or can be downloaded, else the generated shapes, and
-    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with .png, .jpg and .jpeg files in each
-    #[arg(long, default_value_t, value_name = "auto|cifar10|cifar100|shapes|folder:DIR")]
-    dataset: Choice,
+    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with .png, .jpg and .jpeg files in each [default: auto]
+    #[arg(long, value_name = "auto|cifar10|cifar100|shapes|folder:DIR")]
+    dataset: Option<Choice>,
     /// Directory of CIFAR's binary files
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -36,25 +37,30 @@ pub struct DataOptions {
 }
 
 impl DataOptions {
-    /// What the options say.
-    pub fn spec(&self) -> DataSpec {
-        DataSpec {
-            dataset: self.dataset.clone(),
-            data_dir: self.data_dir.clone(),
-            image_size: self.image_size,
-            channels: self.channels,
-            recursive: self.recursive,
-            strict: self.strict,
-        }
+    /// Changes in `spec` what the options say.
+    pub fn update(&self, spec: &mut DataSpec) {
+        update(&mut spec.dataset, self.dataset.clone());
+        update_some(&mut spec.data_dir, self.data_dir.clone());
+        update_some(&mut spec.image_size, self.image_size);
+        update_some(&mut spec.channels, self.channels);
+        spec.recursive |= self.recursive;
+        spec.strict |= self.strict;
     }
 
     /// Opens the data set, and says what the user must know of it.
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        let opened = data::open(&self.spec()).map_err(with_remedy)?;
-        opened.notes.iter().for_each(|line| note(line));
-        note_left_out(&opened.left_out);
-        Ok(opened.dataset)
+        let mut spec = DataSpec::default();
+        self.update(&mut spec);
+        open_data(&spec)
     }
+}
+
+/// Opens the data set of `spec`, and says what the user must know of it.
+pub fn open_data(spec: &DataSpec) -> anyhow::Result<Dataset> {
+    let opened = data::open(spec).map_err(with_remedy)?;
+    opened.notes.iter().for_each(|line| note(line));
+    note_left_out(&opened.left_out);
+    Ok(opened.dataset)
 }
 
 /// Says in one line what was left out, if anything was.
@@ -86,6 +92,20 @@ fn with_recursive(message: String, left_out: &LeftOut) -> String {
     }
 }
 
+/// Sets a setting to what was given, if it was.
+pub fn update<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+/// [`update`] for a setting that may have no value.
+pub fn update_some<T>(setting: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *setting = given;
+    }
+}
+
 /// Which device to compute on, and how.
 #[derive(Debug, Args)]
 pub struct DeviceOptions {
@@ -106,31 +126,31 @@ impl DeviceOptions {
         AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.map(Into::into), ..Default::default() }
     }
 
-    /// Opens the adapter.
-    pub fn open(&self) -> anyhow::Result<Gpu> {
-        let gpu = Gpu::open_blocking(&self.choice()).map_err(wgrad::Error::from)?;
-        if gpu.is_software() && self.adapter.is_none() {
-            note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
-        }
-        Ok(gpu)
+    /// Changes in `spec` and `execution` what the options say.
+    pub fn update(&self, spec: &mut RunSpec, execution: &mut Execution) {
+        update_some(&mut execution.adapter, self.adapter.clone());
+        update_some(&mut execution.backend, self.backend.map(Into::into));
+        update_some(&mut spec.kernel, self.kernel);
     }
 
-    /// Calls `option` with the name and value of each that was given.
-    pub fn spell_out(&self, option: &mut impl FnMut(&str, String)) {
-        let backend = self.backend.and_then(|backend| backend.to_possible_value());
-        let backend = backend.map(|value| value.get_name().to_owned());
-        let kernel = self.kernel.map(|kernel| kernel.to_string());
-        for (name, value) in [("--adapter", self.adapter.clone()), ("--backend", backend), ("--kernel", kernel)] {
-            if let Some(value) = value {
-                option(name, value);
-            }
-        }
+    /// Opens the adapter.
+    pub fn open(&self) -> anyhow::Result<Gpu> {
+        open_adapter(&self.choice())
     }
 
     /// The micro-kernel asked for.
     pub fn micro_kernel(&self) -> Option<MicroKernel> {
         self.kernel
     }
+}
+
+/// Opens an adapter, and says so where it is the CPU and the user did not choose it.
+pub fn open_adapter(choice: &AdapterChoice) -> anyhow::Result<Gpu> {
+    let gpu = Gpu::open_blocking(choice).map_err(wgrad::Error::from)?;
+    if gpu.is_software() && choice.adapter.is_none() {
+        note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
+    }
+    Ok(gpu)
 }
 
 /// Interfaces to drivers.

@@ -5,19 +5,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
-use clap::{Args, Command};
+use clap::Args;
 use serde::{Deserialize, Serialize};
+use wgrad::data::{Choice, DataSpec};
 use wgrad::file;
 use wgrad::report::{to_html, to_markdown};
-use wgrad::train::{Checkpoints, Ending, History, OutputDir};
+use wgrad::train::{Checkpoints, Ending, Execution, History, OutputDir, RunSpec};
 
 use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
-use super::reproduction_report::{KerasRuns, ReproductionReport, Run};
-use super::train::{self, Train};
+use super::reproduction_report::{KerasRuns, ReproductionReport, Run as Measured};
+use super::resume::{Resumed, words};
+use super::train::Run;
 use super::{INTERRUPTED, note, say};
 
-/// Says by which command a directory's run was made, once it is whole.
+/// Says which run a directory has, once it is whole.
+const RUN: &str = "run.json";
+
+/// What earlier versions of wgrad wrote in its place.
 const COMMAND: &str = "command.json";
 
 /// Longest file of a run that is read, in bytes.
@@ -49,9 +54,11 @@ pub struct Reproduce {
     out: PathBuf,
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
+/// What `run.json` holds.
+#[derive(Serialize, Deserialize)]
 struct Made {
-    command: Vec<String>,
+    spec: RunSpec,
+    execution: Execution,
 }
 
 impl Reproduce {
@@ -60,22 +67,23 @@ impl Reproduce {
         let keras: KerasRuns = serde_json::from_str(KERAS)?;
         let experiments: Vec<&Experiment> = ALL.iter().filter(|e| self.as_written || !e.as_written).collect();
         let out = OutputDir::create(&self.out, 1 << 19)?;
-        let files = experiments.iter().filter_map(|e| e.model.map(|(_, name, text)| (name, text.as_bytes())));
+        let files = experiments.iter().flat_map(|e| [e.model, e.append]).flatten();
+        let files = files.map(|(name, text)| (name, text.as_bytes()));
         out.write(&files.collect::<Vec<_>>())?;
-        let mut measured: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
+        let mut measured: BTreeMap<&str, Vec<Measured>> = BTreeMap::new();
         for run in 0..self.runs {
             for experiment in &experiments {
                 let directory = self.directory(run, experiment.directory);
-                let command = self.command(run, experiment);
-                if !is_made_by(&directory, &command)? {
-                    let (name, words) = (experiment.name, command.join(" "));
-                    say(&format!("\n{name}, run {} of {}: wgrad {words}", run + 1, self.runs));
-                    if train(&command, &directory)? == Ending::Interrupted {
+                let made = self.run_of(run, experiment);
+                if !made.is_in(&directory)? {
+                    let (name, description) = (experiment.name, experiment.description);
+                    say(&format!("\n{name}, run {} of {}, with seed {run}: {description}", run + 1, self.runs));
+                    let json = serde_json::to_string_pretty(&made)?;
+                    if made.train(&directory)? == Ending::Interrupted {
                         note("interrupted; the same command goes on from here");
                         return Ok(INTERRUPTED.into());
                     }
-                    let made = serde_json::to_string_pretty(&Made { command })?;
-                    OutputDir::create(&directory, made.len())?.write(&[(COMMAND, made.as_bytes())])?;
+                    OutputDir::create(&directory, json.len())?.write(&[(RUN, json.as_bytes())])?;
                 }
                 measured.entry(experiment.name).or_default().push(finished(&directory)?);
             }
@@ -99,61 +107,65 @@ impl Reproduce {
         self.out.join(format!("run_{run}")).join(experiment)
     }
 
-    /// The arguments of `wgrad` that an experiment is.
-    fn command(&self, run: u8, experiment: &Experiment) -> Vec<String> {
-        let path = |path: &Path| path.display().to_string();
-        let mut command = vec!["train".to_owned()];
-        let mut option = |name: &str, value: String| command.extend([name.to_owned(), value]);
-        option("--dataset", "cifar10".into());
-        option("--epochs", experiment.epochs.to_string());
-        option("--seed", run.to_string());
-        if let Some(before) = experiment.starts_from {
-            option("--from", path(&self.directory(run, before).join("weights.safetensors")));
-        }
-        if let Some((name, file, _)) = experiment.model {
-            option(name, path(&self.out.join(file)));
-        }
-        if let Some(directory) = &self.data_dir {
-            option("--data-dir", path(directory));
-        }
-        if let Some(limit) = self.limit {
-            option("--limit", limit.to_string());
-        }
-        self.device.spell_out(&mut option);
-        option("--out", path(&self.directory(run, experiment.directory)));
-        command
+    /// The run of an experiment.
+    fn run_of(&self, run: u8, experiment: &Experiment) -> Made {
+        let file = |(name, _): (&str, &str)| self.out.join(name);
+        let mut made = Made { spec: RunSpec::default(), execution: Execution::default() };
+        self.device.update(&mut made.spec, &mut made.execution);
+        made.spec = RunSpec {
+            data: DataSpec { dataset: Choice::Cifar10, data_dir: self.data_dir.clone(), ..DataSpec::default() },
+            epochs: experiment.epochs,
+            seed: run.into(),
+            from: experiment.starts_from.map(|before| self.directory(run, before).join("weights.safetensors")),
+            model: experiment.model.map(file),
+            append: experiment.append.map(file),
+            limit: self.limit,
+            ..made.spec
+        };
+        made
     }
 }
 
-/// Runs a command of `wgrad train`, or goes on with it where it was stopped.
-fn train(command: &[String], directory: &Path) -> anyhow::Result<Ending> {
-    let mut words = command.to_vec();
-    if Checkpoints::newest(directory).is_ok_and(|(checkpoint, _)| checkpoint.is_some()) {
-        words.extend(["--resume".to_owned(), directory.display().to_string()]);
+impl Made {
+    /// Trains it in `directory`, or resumes it there if it was stopped.
+    fn train(self, directory: &Path) -> anyhow::Result<Ending> {
+        let Self { spec, execution } = self;
+        let begun = Checkpoints::newest(directory).is_ok_and(|(checkpoint, _)| checkpoint.is_some());
+        let resumed = begun.then(|| Resumed::open(directory)).transpose()?;
+        if let Some(resumed) = &resumed {
+            resumed.check(&spec)?;
+        }
+        Run { spec, execution, out: directory.into(), tensorboard: None, overwrite: false, resumed }.train()
     }
-    train::train(&Train::augment_args(Command::new("train")).try_get_matches_from(words)?)
+
+    /// Whether `directory` has all of this run.
+    fn is_in(&self, directory: &Path) -> anyhow::Result<bool> {
+        let place = directory.display();
+        if directory.join(COMMAND).exists() {
+            bail!("{place} was made by an earlier version of wgrad; delete it, or name another --out");
+        }
+        let path = directory.join(RUN);
+        let Ok(text) = file::read_text(&path, MOST_BYTES) else { return Ok(false) };
+        let found: Self = serde_json::from_str(&text)
+            .map_err(|error| anyhow!("{}: {error}; delete it to run again", path.display()))?;
+        if let Some(difference) = found.spec.differences(&self.spec)?.first() {
+            let (given, begun) = words(difference);
+            bail!("{given}: {place} was made {begun}; delete it, or name another --out");
+        }
+        if found.execution != self.execution {
+            bail!("{place} was made on another adapter; delete it, or name another --out");
+        }
+        Ok(true)
+    }
 }
 
-/// Whether the directory holds the whole run of a command.
-fn is_made_by(directory: &Path, command: &[String]) -> anyhow::Result<bool> {
-    let path = directory.join(COMMAND);
-    let Ok(text) = file::read_text(&path, MOST_BYTES) else { return Ok(false) };
-    let Made { command: found } =
-        serde_json::from_str(&text).map_err(|error| anyhow!("{}: {error}; delete it to run again", path.display()))?;
-    if found != command {
-        let found = found.join(" ");
-        bail!("{} was made by `wgrad {found}`; delete it, or name another --out", directory.display());
-    }
-    Ok(true)
-}
-
-fn finished(directory: &Path) -> anyhow::Result<Run> {
+fn finished(directory: &Path) -> anyhow::Result<Measured> {
     let path = directory.join("history.json");
     let wrong = |error: String| anyhow!("{}: {error}; delete {} to run again", path.display(), directory.display());
     let text = file::read_text(&path, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
     let History { epochs, evaluation, .. } = History::from_json(&text).map_err(wrong)?;
     let evaluation = evaluation.ok_or_else(|| wrong("the run is not finished".into()))?;
-    Ok(Run {
+    Ok(Measured {
         train_accuracy: epochs.iter().map(|row| row.accuracy).collect(),
         test_accuracy: evaluation.accuracy,
         test_loss: evaluation.loss,

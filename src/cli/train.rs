@@ -5,24 +5,27 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
-use clap::{ArgMatches, Args, FromArgMatches};
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
-use wgrad::exec::{Executor, Options};
+use wgrad::exec::Executor;
 use wgrad::model::Sequential;
 use wgrad::train::{
-    Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, History, LearningRateSchedule, OutputDir, Phase,
-    Progress, RunConfig, TensorBoard, Timeline, TrainError, Trainer, evaluate, evaluation_line,
+    Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, Execution, History, LearningRateSchedule,
+    OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, Timeline, TrainError, Trainer,
+    TuningSource, evaluate, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions};
-use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
+use super::options::{
+    DataOptions, DeviceOptions, adapter_line, dataset_line, open_adapter, open_data, update, update_some,
+};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
-use super::resume::{Resumed, RunSettings};
+use super::resume::{Resumed, option};
 use super::training_options::TrainingOptions;
 use super::tuning;
 use super::{INTERRUPTED, note, say, units};
@@ -39,16 +42,17 @@ const CHECKPOINTS_IN_WEIGHTS: usize = 12;
 pub struct Train {
     #[command(flatten)]
     start: StartOptions,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10)]
-    epochs: u32,
-    #[command(flatten)]
-    batch_size: BatchSize,
+    /// Passes over the training images [default: 10]
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Images of a minibatch [default: 32]
+    #[arg(long, value_name = "IMAGES")]
+    batch_size: Option<u32>,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Chooses the initial weights and the order of the images
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Chooses the initial weights and the order of the images [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
     #[command(flatten)]
     data: DataOptions,
     /// Train on the first images only; the test set stays whole
@@ -60,22 +64,23 @@ pub struct Train {
     #[arg(long, conflicts_with = "tuning")]
     tune: bool,
     /// Measured choices: `auto` are those of an earlier `wgrad tune` on this adapter, `none` leaves all to a rule, and
-    /// the config.json of a run repeats it
-    #[arg(long, value_name = "auto|none|FILE", default_value = "auto")]
-    tuning: String,
+    /// the config.json of a run repeats it [default: auto]
+    #[arg(long, value_name = "auto|none|FILE")]
+    tuning: Option<TuningSource>,
     /// Training steps submitted together, 1 to 8; as many as a tenth of a second holds if left out
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=8))]
     steps_per_submit: Option<u8>,
     /// Directory for weights, history and settings; those of an earlier run there are replaced, if it was finished
-    #[arg(long, value_name = "DIR", default_value = "runs/latest")]
-    out: PathBuf,
-    /// Go on with the run in this directory, with its options; `--epochs`, `--out` and others that don't change what is
+    /// [default: runs/latest]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Resume the run in this directory with its options; `--epochs`, `--out` and others that don't change what is
     /// computed may be given anew
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Steps, or seconds, after which everything that --resume needs is written: 500, or 60s
-    #[arg(long, value_name = "STEPS|SECONDSs", default_value_t)]
-    checkpoint_every: CheckpointInterval,
+    /// Steps, or seconds, after which everything that --resume needs is written: 500, or 60s [default: 60s]
+    #[arg(long, value_name = "STEPS|SECONDSs")]
+    checkpoint_every: Option<CheckpointInterval>,
     /// Begin anew where --out has a run that was stopped
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
@@ -90,47 +95,96 @@ pub struct Train {
     tensorboard: Option<PathBuf>,
 }
 
-/// Trains as the options of a command say.
-pub fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    Ok(match train(matches)? {
-        Ending::Interrupted => INTERRUPTED.into(),
-        Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
-    })
-}
-
-/// As [`run`]; says how it ended.
-pub fn train(matches: &ArgMatches) -> anyhow::Result<Ending> {
-    let Some(directory) = matches.get_one::<PathBuf>("resume") else {
-        return Train::from_arg_matches(matches)?.train(matches, None);
-    };
-    let (resumed, matches) = Resumed::open(directory, matches)?;
-    Train::from_arg_matches(&matches)?.train(&matches, Some(resumed))
-}
-
 impl Train {
+    /// Trains as the options say.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(match self.described()?.train()? {
+            Ending::Interrupted => INTERRUPTED.into(),
+            Ending::Finished | Ending::Enough => ExitCode::SUCCESS,
+        })
+    }
+
+    /// The run that the options describe.
+    fn described(self) -> anyhow::Result<Run> {
+        let Some(directory) = &self.resume else {
+            let (mut spec, mut execution) = (RunSpec::default(), Execution::default());
+            self.update(&mut spec, &mut execution);
+            let out = self.out.unwrap_or_else(|| "runs/latest".into());
+            let (tensorboard, overwrite) = (self.tensorboard, self.overwrite);
+            return Ok(Run { spec, execution, out, tensorboard, overwrite, resumed: None });
+        };
+        let resumed = Resumed::open(directory)?;
+        let RunRecord { mut spec, mut execution, tensorboard, .. } = resumed.record().clone();
+        self.update(&mut spec, &mut execution);
+        resumed.check(&spec)?;
+        if let (Some(place), None) = (tensorboard, &self.tensorboard) {
+            note(&format!("TensorBoard's files are not continued; add --tensorboard {place} to continue them"));
+        }
+        let out = self.out.unwrap_or_else(|| directory.clone());
+        Ok(Run { spec, execution, out, tensorboard: self.tensorboard, overwrite: false, resumed: Some(resumed) })
+    }
+
+    /// Changes in `spec` and `execution` what the options say.
+    fn update(&self, spec: &mut RunSpec, execution: &mut Execution) {
+        self.start.update(spec);
+        self.training.update(spec);
+        self.data.update(&mut spec.data);
+        self.device.update(spec, execution);
+        update(&mut spec.epochs, self.epochs.map(|epochs| epochs as usize));
+        update(&mut spec.batch_size, self.batch_size.map(|images| images as usize));
+        update(&mut spec.seed, self.seed);
+        update_some(&mut spec.limit, self.limit);
+        update(&mut spec.tuning, self.tuning.clone());
+        update_some(&mut execution.steps_per_submit, self.steps_per_submit);
+        update(&mut execution.checkpoint_every, self.checkpoint_every);
+        spec.tune |= self.tune;
+        execution.profile |= self.profile;
+        execution.report &= !self.no_report;
+    }
+}
+
+/// A run to be trained.
+#[derive(Debug)]
+pub struct Run {
+    /// What is computed.
+    pub spec: RunSpec,
+    /// How.
+    pub execution: Execution,
+    /// The directory of its results.
+    pub out: PathBuf,
+    /// The directory of TensorBoard's files, if there are to be any.
+    pub tensorboard: Option<PathBuf>,
+    /// Whether it replaces a run in `out` that was stopped.
+    pub overwrite: bool,
+    /// Where it was stopped, if it is resumed.
+    pub resumed: Option<Resumed>,
+}
+
+impl Run {
     /// Trains, evaluates and writes the files.
-    fn train(self, matches: &ArgMatches, resumed: Option<Resumed>) -> anyhow::Result<Ending> {
-        let batch_size = self.check()?;
-        let dataset = self.limited(self.data.open()?)?;
-        self.training.check_images(dataset.image_shape)?;
-        let gpu = Arc::new(self.device.open()?);
+    pub fn train(self) -> anyhow::Result<Ending> {
+        let Self { spec, execution, resumed, .. } = self;
+        spec.check().map_err(|error| anyhow!("{} {}", option(error.field), error.problem))?;
+        let dataset = limited(open_data(&spec.data)?, spec.limit)?;
+        spec.build().check(dataset.image_shape).map_err(|error| anyhow!("--augment: {error}"))?;
+        let gpu = Arc::new(open_adapter(&execution.adapter())?);
         let start = match &resumed {
             Some(resumed) => {
                 resumed.check_data(&dataset)?;
                 resumed.compare(&gpu);
-                Start::resumed(&resumed.settings)?
+                Start::resumed(resumed.record())?
             }
-            None => self.start.open(dataset.image_shape, dataset.class_names.len())?,
+            None => Start::open(&spec, dataset.image_shape, dataset.class_names.len())?,
         };
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
-        let weight_files = 1 + self.training.keep_weights.files() + CHECKPOINTS_IN_WEIGHTS;
-        let epochs = self.epochs as usize;
+        let weight_files = 1 + spec.keep_weights.files() + CHECKPOINTS_IN_WEIGHTS;
+        let epochs = spec.epochs;
         let room = weight_files * weight_bytes
             + ROOM_FOR_TEXT
-            + if self.profile { ROOM_FOR_PROFILE } else { 0 }
-            + if self.no_report { 0 } else { room_for_report(&dataset, epochs) };
+            + if execution.profile { ROOM_FOR_PROFILE } else { 0 }
+            + if execution.report { room_for_report(&dataset, epochs) } else { 0 };
         let out = OutputDir::create(&self.out, room)?;
         if resumed.is_none() && !self.overwrite {
             no_unfinished_run(&self.out)?;
@@ -139,34 +193,36 @@ impl Train {
         say(&dataset_line(&dataset));
         say(&layer_table(&layers));
 
-        let mut options = Options {
-            batch_size,
-            seed: self.seed,
-            adam: self.training.adam(),
-            micro_kernel: self.device.micro_kernel(),
-            build: self.training.build(),
-            ..Options::default()
-        };
+        let mut options = spec.options();
         options.build.tuning = match &resumed {
-            Some(resumed) => tuning::of_run(&resumed.settings.products, &gpu),
-            None if self.tune => tuning::measure(&gpu, &model, &options)?,
-            None => tuning::load(&self.tuning, &gpu, &model, &options)?,
+            Some(resumed) => tuning::of_run(&resumed.record().products, &gpu),
+            None if spec.tune => tuning::measure(&gpu, &model, &options)?,
+            None => tuning::load(&spec.tuning, &gpu, &model, &options)?,
         };
         let stop = stop_on_signals()?;
-        let timeline = self.profile.then(|| Timeline::watch(&gpu));
+        let timeline = execution.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
-        let training = self.training.config(start.from());
         start.load(&mut executor)?;
-        let config = RunConfig::new(epochs, training, (&model, &executor), &dataset, self.limit);
-        let config = config.map_err(wgrad::Error::from)?;
+        let config = RunConfig::new(&spec, &model, &executor, &dataset).map_err(wgrad::Error::from)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
         let mut history = History::new(&dataset.name);
-        let schedule = config.training.learning_rate_schedule;
-        let mut progress = Progress::new().learning_rate(schedule != LearningRateSchedule::Constant);
-        let mut callbacks = Callbacks::new(&config.training, &out, &model, &dataset);
+        let mut progress = Progress::new().learning_rate(spec.lr_schedule != LearningRateSchedule::Constant);
+        let mut callbacks = Callbacks::new(&spec, &out, &model, &dataset);
         let mut tensorboard = self.tensorboard.as_deref().map(TensorBoard::create).transpose()?;
-        let settings = RunSettings::new(&config, matches).to_value()?;
+        let record = RunRecord {
+            spec: spec.clone(),
+            execution: execution.clone(),
+            tensorboard: match (&self.tensorboard, &resumed) {
+                (Some(path), _) => Some(path.display().to_string()),
+                (None, resumed) => resumed.as_ref().and_then(|resumed| resumed.record().tensorboard.clone()),
+            },
+            network: config.model.clone(),
+            products: config.products.clone(),
+            data_checksum: dataset.checksum.clone(),
+            adapter: config.adapter.clone(),
+            wgrad: config.wgrad.into(),
+        };
         match &resumed {
             Some(resumed) => {
                 let position = &resumed.checkpoint.position;
@@ -175,9 +231,9 @@ impl Train {
             }
             None => Checkpoints::delete(&out)?,
         }
-        let mut trainer = Trainer::new(&mut executor, &dataset, self.seed, stop)
-            .steps_per_submit(self.steps_per_submit.map(usize::from))
-            .checkpoints(Checkpoints::new(&out, self.checkpoint_every, settings))
+        let mut trainer = Trainer::new(&mut executor, &dataset, spec.seed, stop)
+            .steps_per_submit(execution.steps_per_submit.map(usize::from))
+            .checkpoints(Checkpoints::new(&out, execution.checkpoint_every, record))
             .observe(&mut progress)
             .observe(&mut history)
             .time(timeline.as_deref());
@@ -202,35 +258,23 @@ impl Train {
         write_files(&out, &mut executor, &model, &dataset, &history, &config)?;
         report(&out, &dataset, &history, epochs);
         let finished = Finished { history: &history, config: &config, layers: &layers, dataset: &dataset };
-        finished.write((!self.no_report).then_some(&out), tensorboard.as_mut(), &mut executor, stop)?;
+        finished.write(execution.report.then_some(&out), tensorboard.as_mut(), &mut executor, stop)?;
         // After the files, because it goes on to change the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
             write_profile(&out, &executor, &timeline)?;
         }
         Ok(ending)
     }
+}
 
-    /// The batch size, once all numbers make sense.
-    fn check(&self) -> anyhow::Result<usize> {
-        if self.epochs == 0 {
-            bail!("--epochs is 0; give 1 or more");
-        }
-        if self.limit == Some(0) {
-            bail!("--limit is 0; give 1 or more images, or leave it out to train on all");
-        }
-        self.training.check(self.epochs as usize)?;
-        self.batch_size.get()
+/// The set, with no more training images than asked for.
+fn limited(dataset: Dataset, limit: Option<usize>) -> anyhow::Result<Dataset> {
+    let Some(limit) = limit else { return Ok(dataset) };
+    let images = dataset.train.len();
+    if limit > images {
+        bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
     }
-
-    /// The set, with no more training images than asked for.
-    fn limited(&self, dataset: Dataset) -> anyhow::Result<Dataset> {
-        let Some(limit) = self.limit else { return Ok(dataset) };
-        let images = dataset.train.len();
-        if limit > images {
-            bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
-        }
-        Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
-    }
+    Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
 }
 
 /// How to go on, where the run itself could.

@@ -1,7 +1,7 @@
 //! Measured choices: where they come from, and how they are made.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use wgrad::file;
 use wgrad::gpu::Gpu;
 use wgrad::graph::{Mode, ProductChoice, Tuning};
 use wgrad::model::Sequential;
-use wgrad::train::TuningCache;
+use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
@@ -83,12 +83,12 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow:
     Ok(tuning)
 }
 
-/// The choices that `--tuning` asks for: those of the user's cache, none, or those that a run recorded.
-pub fn load(source: &str, gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
+/// The choices of a source: those of the user's cache, none, or those that a run recorded.
+pub fn load(source: &TuningSource, gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
     match source {
-        "none" => Ok(Tuning::default()),
-        "auto" => Ok(from_cache(gpu, model, options)),
-        path => from_run(&PathBuf::from(path), gpu),
+        TuningSource::None => Ok(Tuning::default()),
+        TuningSource::Auto => Ok(from_cache(gpu, model, options)),
+        TuningSource::Run(path) => from_run(path, gpu),
     }
 }
 

@@ -9,27 +9,26 @@ use super::{
     cifar::{CIFAR10, CIFAR100},
     folder, shapes,
 };
+use crate::file;
 
 /// Which data a run uses, and how they are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct DataSpec {
     /// The data set.
     pub dataset: Choice,
     /// The directory of the set's own files; the user's places are searched if there is none.
+    #[serde(serialize_with = "file::serialize_path")]
     pub data_dir: Option<PathBuf>,
     /// The size that the pictures of a directory are given, 32 x 32 if there is none; other sets have a size of their
     /// own.
     pub image_size: Option<ImageSize>,
     /// The channels that the pictures of a directory are given, 3 if there is none; other sets have channels of their
     /// own.
-    #[serde(default)]
     pub channels: Option<Channels>,
     /// Whether pictures in sub-directories of a class's directory belong to it.
-    #[serde(default)]
     pub recursive: bool,
     /// Whether it is an error to leave anything in a directory of pictures out.
-    #[serde(default)]
     pub strict: bool,
 }
 

@@ -1,7 +1,6 @@
 //! Bytes to floats: the first dispatch of every step.
 
-use serde::{Deserialize, Serialize};
-
+use super::Augmentation;
 use crate::graph::{Access, DispatchBuilder, Graph, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
@@ -13,17 +12,6 @@ pub const MINIBATCH_HEADER: usize = 8;
 /// Words of the header that random numbers are made from.
 const UPDATE: usize = 4;
 const SEED: usize = 5;
-
-/// How training images are changed, anew in each step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Augmentation {
-    /// Left to right, every second image.
-    pub flip: bool,
-    /// Most pixels that an image is moved by, up or down and left or right; what it leaves is black.
-    pub crop: usize,
-    /// Side of a black square on each image, in pixels.
-    pub cutout: usize,
-}
 
 /// `x = byte / 255` of a staged minibatch: [`MINIBATCH_HEADER`] words, `n` labels, then the pixels as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

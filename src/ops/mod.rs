@@ -2,6 +2,7 @@
 
 mod activation;
 mod add;
+mod augmentation;
 mod average_pool2d;
 mod conv2d;
 mod conv2d_max_pool2d;
@@ -18,6 +19,7 @@ mod softmax_cross_entropy;
 
 pub use activation::{Activation, Smooth};
 pub use add::Add;
+pub use augmentation::Augmentation;
 pub use average_pool2d::AveragePool2d;
 pub use conv2d::{Conv2d, Padding};
 pub use conv2d_max_pool2d::Conv2dMaxPool2d;
@@ -25,7 +27,7 @@ pub use dense::Dense;
 pub use dense_softmax_cross_entropy::DenseSoftmaxCrossEntropy;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
-pub use ingest::{Augmentation, Ingest, MINIBATCH_HEADER};
+pub use ingest::{Ingest, MINIBATCH_HEADER};
 pub use max_pool2d::MaxPool2d;
 pub use pool2d::Pool2d;
 pub use relu::Relu;

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Position;
+use super::{Position, RunRecord};
 use crate::exchange::header_len;
 use crate::exec::TrainingState;
 use crate::model::NamedTensor;
@@ -17,7 +16,7 @@ use crate::model::NamedTensor;
 const METADATA: &str = "wgrad";
 
 /// Changes when older programs could no longer read the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Name and bytes of the checksum: the format stores the type of the smallest alignment last, so it ends the file.
 const CHECKSUM: &str = "sha256";
@@ -38,8 +37,8 @@ const KEPT: &str = "kept/";
 /// the rest as JSON in the metadata, and the SHA-256 of everything before as the last 32 bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// What the training was begun with, for whom it may concern.
-    pub settings: Value,
+    /// What the run was begun with.
+    pub run: RunRecord,
     /// How far it has come.
     pub position: Position,
     /// Parameters and optimizer.
@@ -49,11 +48,40 @@ pub struct Checkpoint {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Metadata<'a> {
     version: u32,
     updates: u64,
     position: Cow<'a, Position>,
-    settings: Cow<'a, Value>,
+    run: Cow<'a, RunRecord>,
+}
+
+/// What the metadata of every version have.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: u32,
+    /// Version 1: the options of its run as words of a command line.
+    #[serde(default)]
+    settings: Option<OldSettings>,
+}
+
+#[derive(Deserialize)]
+struct OldSettings {
+    #[serde(default)]
+    wgrad: String,
+}
+
+/// Makes sure that the metadata are of this version.
+fn check_version(text: &str) -> Result<(), String> {
+    let AnyVersion { version, settings } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if version == VERSION {
+        return Ok(());
+    }
+    let maker = settings.map(|settings| settings.wgrad).filter(|maker| !maker.is_empty());
+    let maker = maker.map_or("another wgrad".into(), |maker| format!("wgrad {maker}"));
+    Err(format!(
+        "its format has version {version}, but this wgrad reads version {VERSION}; finish the run with {maker}"
+    ))
 }
 
 struct Data<'a> {
@@ -86,7 +114,7 @@ impl Checkpoint {
     /// # Errors
     /// The reason, where a tensor's shape and elements don't agree.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let Self { settings, position, state, kept } = self;
+        let Self { run, position, state, kept } = self;
         let mut tensors = Vec::new();
         for (start, group) in [
             (PARAMETER, &state.parameters),
@@ -106,7 +134,7 @@ impl Checkpoint {
             version: VERSION,
             updates: state.updates,
             position: Cow::Borrowed(position),
-            settings: Cow::Borrowed(settings),
+            run: Cow::Borrowed(run),
         };
         let metadata = serde_json::to_string(&metadata).map_err(|error| error.to_string())?;
         let metadata = HashMap::from([(METADATA.to_owned(), metadata)]);
@@ -135,15 +163,12 @@ impl Checkpoint {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
         let text = text.ok_or("it has no metadata of wgrad")?;
-        let Metadata { version, updates, position, settings } =
-            serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if version != VERSION {
-            return Err(format!("its version is {version}, but this wgrad reads {VERSION}"));
-        }
-        let (position, settings) = (position.into_owned(), settings.into_owned());
+        check_version(text)?;
+        let Metadata { updates, position, run, .. } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let (position, run) = (position.into_owned(), run.into_owned());
         position.check()?;
         let state = TrainingState { updates, ..TrainingState::default() };
-        let mut checkpoint = Self { settings, position, state, kept: Vec::new() };
+        let mut checkpoint = Self { run, position, state, kept: Vec::new() };
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         for (name, view) in file.iter() {
             let state = &mut checkpoint.state;
@@ -176,7 +201,7 @@ impl Checkpoint {
 mod tests {
     use super::*;
     use crate::exec::StepMetrics;
-    use crate::train::{HistoryRow, Measured};
+    use crate::train::{HistoryRow, Measured, RunSpec};
 
     fn checkpoint() -> Checkpoint {
         let tensors = |first: f32| {
@@ -189,7 +214,11 @@ mod tests {
         measured.add(&[StepMetrics { length: 3, correct: 1, top5_correct: 2, loss: 1.0 / 7.0 }]).unwrap();
         let row = HistoryRow { epoch: 1, loss: 0.1 + 0.2, val_loss: 1.0 / 3.0, seconds: 1e-7, ..HistoryRow::default() };
         Checkpoint {
-            settings: serde_json::json!({ "options": { "epochs": "3" } }),
+            run: RunRecord {
+                spec: RunSpec { learning_rate: 0.1 + 0.2, ..RunSpec::default() },
+                network: "input = [1, 1, 1]".into(),
+                ..RunRecord::default()
+            },
             position: Position { step: 1, measured, seconds: std::f64::consts::PI, ..Position::after(vec![row]) },
             state: TrainingState {
                 updates: u64::MAX - 1,
@@ -208,6 +237,7 @@ mod tests {
         let read = Checkpoint::from_bytes(&bytes).unwrap();
         assert_eq!(read.to_bytes().unwrap(), bytes);
         assert_eq!(read.position, checkpoint().position);
+        assert_eq!(read.run, checkpoint().run);
         assert_eq!(read.state.updates, u64::MAX - 1);
         assert_eq!(read.kept[0], checkpoint().kept[0]);
     }

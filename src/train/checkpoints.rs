@@ -5,9 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde_json::Value;
-
-use super::{Checkpoint, CheckpointInterval, OutputDir, TrainError};
+use super::{Checkpoint, CheckpointInterval, OutputDir, RunRecord, TrainError};
 use crate::file;
 
 /// What the files' names start and end with; the updates done are between.
@@ -20,21 +18,21 @@ const END: &str = ".safetensors";
 pub struct Checkpoints<'a> {
     out: &'a OutputDir,
     interval: CheckpointInterval,
-    settings: Value,
+    run: RunRecord,
     before: Option<PathBuf>,
     written: Instant,
     steps: usize,
 }
 
 impl<'a> Checkpoints<'a> {
-    /// Writes one into `out` whenever `interval` has passed; each holds `settings`.
-    pub fn new(out: &'a OutputDir, interval: CheckpointInterval, settings: Value) -> Self {
-        Self { out, interval, settings, before: None, written: Instant::now(), steps: 0 }
+    /// Writes one into `out` whenever `interval` has passed; each holds `run`.
+    pub fn new(out: &'a OutputDir, interval: CheckpointInterval, run: RunRecord) -> Self {
+        Self { out, interval, run, before: None, written: Instant::now(), steps: 0 }
     }
 
-    /// The settings that each holds.
-    pub fn settings(&self) -> &Value {
-        &self.settings
+    /// The run that each belongs to.
+    pub fn run(&self) -> &RunRecord {
+        &self.run
     }
 
     /// Counts a step, and tells whether a checkpoint should follow it.

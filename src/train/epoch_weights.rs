@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::monitor::Best;
 use super::{HistoryRow, Monitor, Observer, OutputDir};
@@ -21,7 +21,7 @@ const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 
 /// Which epochs' weights are kept while training goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptWeights {
     /// Those of the best epoch, in best.safetensors

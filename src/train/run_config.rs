@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeptWeights, LearningRateSchedule, Monitor};
+use super::{KeptWeights, LearningRateSchedule, Monitor, RunSpec, as_text};
 use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
@@ -37,9 +37,17 @@ pub struct RunConfig {
     pub label_smoothing: f64,
     /// What training does to its images.
     pub augmentation: Augmentation,
-    /// What is done between the steps.
-    #[serde(flatten)]
-    pub training: TrainingConfig,
+    /// How the learning rate changes.
+    #[serde(with = "as_text")]
+    pub learning_rate_schedule: LearningRateSchedule,
+    /// Epochs without gain that end training; all epochs are trained if none.
+    pub early_stopping: Option<usize>,
+    /// The figure that should gain.
+    pub monitor: Monitor,
+    /// The weights that are kept while training goes on.
+    pub kept_weights: KeptWeights,
+    /// The file of the weights that training starts from; initial weights are drawn if none.
+    pub from: Option<String>,
     /// The network as a model file.
     pub model: String,
     /// The loop of the matrix products.
@@ -52,26 +60,6 @@ pub struct RunConfig {
     pub dataset: DatasetConfig,
     /// The adapter.
     pub adapter: AdapterConfig,
-}
-
-/// What a run does between its steps.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrainingConfig {
-    /// How the learning rate changes, as `--lr-schedule` takes it.
-    #[serde(serialize_with = "as_text")]
-    pub learning_rate_schedule: LearningRateSchedule,
-    /// Epochs without gain that end training; all are trained if none.
-    pub early_stopping: Option<usize>,
-    /// The figure that should gain.
-    pub monitor: Monitor,
-    /// The weights that are kept meanwhile.
-    pub kept_weights: KeptWeights,
-    /// The file of the weights that training starts from; drawn if none.
-    pub from: Option<String>,
-}
-
-fn as_text<S: serde::Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
 }
 
 /// The data of a run.
@@ -94,7 +82,7 @@ pub struct DatasetConfig {
 }
 
 /// The adapter of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AdapterConfig {
     /// Its name.
     pub name: String,
@@ -107,21 +95,15 @@ pub struct AdapterConfig {
 }
 
 impl RunConfig {
-    /// What `executor` with `model`, and `dataset`, cut to `limit` training images, are.
+    /// The run that `spec` describes, which came to `model`, `executor` and `dataset`.
     ///
     /// # Errors
-    /// None that this type is known to cause.
-    pub fn new(
-        epochs: usize,
-        training: TrainingConfig,
-        (model, executor): (&Sequential, &Executor),
-        dataset: &Dataset,
-        limit: Option<usize>,
-    ) -> Result<Self, ModelError> {
+    /// A network that no model file can describe.
+    pub fn new(spec: &RunSpec, model: &Sequential, executor: &Executor, dataset: &Dataset) -> Result<Self, ModelError> {
         let options = executor.options();
         Ok(Self {
             wgrad: env!("CARGO_PKG_VERSION"),
-            epochs,
+            epochs: spec.epochs,
             batch_size: options.batch_size,
             seed: options.seed,
             optimizer: "adam",
@@ -132,7 +114,11 @@ impl RunConfig {
             weight_decay: options.adam.weight_decay,
             label_smoothing: options.build.label_smoothing,
             augmentation: options.build.augmentation,
-            training,
+            learning_rate_schedule: spec.schedule(),
+            early_stopping: spec.early_stopping,
+            monitor: spec.monitor,
+            kept_weights: spec.keep_weights,
+            from: spec.from.as_ref().map(|path| path.display().to_string()),
             model: model.to_toml()?,
             kernel: executor.graph().target().micro_kernel.to_string(),
             products: executor.products(),
@@ -142,7 +128,7 @@ impl RunConfig {
                 origin: dataset.origin.clone(),
                 checksum: dataset.checksum.clone(),
                 image_shape: dataset.image_shape,
-                limit,
+                limit: spec.limit,
                 train_images: dataset.train.len(),
                 test_images: dataset.test.len(),
             },

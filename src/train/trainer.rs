@@ -267,7 +267,7 @@ impl<'a> Trainer<'a> {
         // The last update may have spoiled them, which the next loss will tell.
         if values.all(|value| value.is_finite()) {
             checkpoints.write(&Checkpoint {
-                settings: checkpoints.settings().clone(),
+                run: checkpoints.run().clone(),
                 position: self.position.clone(),
                 state,
                 kept: self.observers.iter().flat_map(|observer| observer.kept()).collect(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wgrad::exec::TrainingState;
 use wgrad::model::NamedTensor;
-use wgrad::train::{Checkpoint, History, HistoryRow, Position};
+use wgrad::train::{Checkpoint, History, HistoryRow, Position, RunRecord};
 
 use crate::safetensors_files::header;
 
@@ -17,7 +17,7 @@ fn row(epoch: usize) -> HistoryRow {
 fn whole() -> Checkpoint {
     let tensors = || vec![NamedTensor { name: "dense/bias".into(), shape: vec![2], values: vec![0.5, -0.5] }];
     Checkpoint {
-        settings: json!({ "options": { "epochs": "3" } }),
+        run: RunRecord::default(),
         position: Position::after(vec![row(1), row(2)]),
         state: TrainingState { updates: 8, parameters: tensors(), first_moments: tensors(), second_moments: tensors() },
         kept: tensors(),
@@ -46,7 +46,7 @@ pub fn checkpoints() -> Vec<(&'static str, Vec<u8>)> {
     let start = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
     let length = |len: u64| [&len.to_le_bytes()[..], &[b'{'; 64]].concat();
     let text = json!({
-        "version": 1, "updates": 0, "position": whole_position(), "settings": {}
+        "version": 2, "updates": 0, "position": whole_position(), "run": RunRecord::default()
     })
     .to_string();
     let tensor = |name: &str, dtype: &str, shape: &str, offsets: &str| {
@@ -66,10 +66,19 @@ pub fn checkpoints() -> Vec<(&'static str, Vec<u8>)> {
         ("no_metadata.safetensors", header("{}", 0)),
         ("metadata_of_another_program.safetensors", header(r#"{"__metadata__":{"format":"pt"}}"#, 0)),
         ("metadata_nested_deeply.safetensors", with(&"[".repeat(9_000), "")),
-        ("settings_nested_deeply.safetensors", metadata(r#"{"epochs":"3"}"#, &"[".repeat(9_000))),
-        ("harmless_settings_of_anything.safetensors", metadata(r#"{"options":{"epochs":"3"}}"#, r#"["../..",1e300]"#)),
-        ("version_2.safetensors", metadata(r#""version":1"#, r#""version":2"#)),
-        ("version_twice.safetensors", metadata(r#""version":1"#, r#""version":1,"version":1"#)),
+        (
+            "settings_nested_deeply.safetensors",
+            metadata(r#""freeze":[]"#, &format!(r#""freeze":{}"#, "[".repeat(9_000))),
+        ),
+        ("settings_of_anything.safetensors", metadata(r#""spec":{"#, r#""spec":["../..",1e300],"other":{"#)),
+        ("a_place_to_write_to.safetensors", metadata(r#""execution":{"#, r#""execution":{"out":"../..","#)),
+        ("another_place_to_write_to.safetensors", metadata(r#""spec":{"#, r#""spec":{"resume":"../..","#)),
+        ("epochs_that_are_negative.safetensors", metadata(r#""epochs":10"#, r#""epochs":-1"#)),
+        ("rate_that_overflows.safetensors", metadata(r#""learning_rate":0.001"#, r#""learning_rate":1e999"#)),
+        ("schedule_of_nothing.safetensors", metadata(r#""lr_schedule":"constant""#, r#""lr_schedule":"step:0.5@0""#)),
+        ("version_1.safetensors", metadata(r#""version":2"#, r#""version":1"#)),
+        ("version_3.safetensors", metadata(r#""version":2"#, r#""version":3"#)),
+        ("version_twice.safetensors", metadata(r#""version":2"#, r#""version":2,"version":2"#)),
         ("updates_that_overflow.safetensors", metadata(r#""updates":8"#, r#""updates":18446744073709551616"#)),
         ("updates_that_are_negative.safetensors", metadata(r#""updates":8"#, r#""updates":-1"#)),
         ("epoch_0.safetensors", metadata(r#""epoch":3"#, r#""epoch":0"#)),

@@ -1,0 +1,30 @@
+//! What a run was begun with.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AdapterConfig, Execution, RunSpec};
+use crate::graph::Tuning;
+
+/// What a checkpoint holds of its run: the settings, and what they came to when the run was begun, so that it can be
+/// resumed without the files that they name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// What is computed.
+    pub spec: RunSpec,
+    /// How.
+    pub execution: Execution,
+    /// The directory of TensorBoard's files, if there are any. It is only told to the user: nothing is written to a
+    /// place that a checkpoint names.
+    pub tensorboard: Option<String>,
+    /// The network, as a model file.
+    pub network: String,
+    /// How each matrix product is computed.
+    pub products: Tuning,
+    /// SHA-256 of the data.
+    pub data_checksum: String,
+    /// The adapter that the run was begun on.
+    pub adapter: AdapterConfig,
+    /// The version of wgrad that began it.
+    pub wgrad: String,
+}
