@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::exchange::ExchangeError;
 use crate::gpu::GpuError;
 use crate::graph::PlanError;
+use crate::minibatch::MinibatchError;
 use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -33,6 +34,9 @@ pub enum Error {
         /// Most images that fit; 0 if one is too many.
         largest: usize,
     },
+    /// Labels or pixels that do not fit the network.
+    #[error(transparent)]
+    Minibatch(#[from] MinibatchError),
     /// Weights that don't fit the network.
     #[error("weights: {0}")]
     Weights(String),

@@ -49,7 +49,7 @@
 //! optim                 one file an optimizer
 //! ops                   one file an operation
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
-//! kernel, shape, file, error, foreign_panic
+//! kernel, shape, minibatch, file, error, foreign_panic
 //! ```
 //!
 //! Shaders stand under `shaders/`, as WGSL files that are appended to each other: how an operand is read (`access/`),
@@ -64,6 +64,7 @@ pub mod foreign_panic;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+pub mod minibatch;
 pub mod model;
 pub mod ops;
 pub mod optim;

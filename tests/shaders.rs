@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, Home, Mode, Target};
+use wgrad::graph::{Access, Dispatch, Graph, Mode, Target};
 use wgrad::kernel::{MicroKernel, Storage};
+use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
-use wgrad::ops::{Augmentation, Conv2d, MINIBATCH_HEADER, Padding};
+use wgrad::ops::{Augmentation, Conv2d, Padding};
 use wgrad::optim::Adam;
 
 /// Networks that use each operation with aligned and odd channels.
@@ -61,7 +62,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let z = graph.conv2d("z", geometry, y, w);
     let dz = graph.input("dz", geometry.input);
     // A loss of logits that no dense layer makes.
-    let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + 3], Home::Minibatch);
+    let minibatch = graph.minibatch(Minibatch::new(3, [0; 3]));
     let logits = graph.input("logits", [3, 5]);
     graph.softmax_cross_entropy(logits, minibatch, 0.1);
     all.extend(graph.record_forward(Mode::Train));
@@ -197,4 +198,40 @@ fn every_file_is_used() {
         }
     }
     assert!(files > 20);
+}
+
+/// The record of a step has the same fields at the same offsets in Rust and in WGSL.
+#[test]
+fn a_step_is_the_same_to_the_host_and_to_shaders() {
+    macro_rules! fields {
+        ($($field:ident)*) => {
+            [$((stringify!($field).to_owned(), std::mem::offset_of!(Step, $field) as u32)),*]
+        };
+    }
+    let host = fields!(number images update loss_scale seed rate decay);
+    let module = naga::front::wgsl::parse_str(include_str!("../shaders/step.wgsl")).unwrap();
+    let structure = |name: &str| {
+        let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));
+        match &found.unwrap().1.inner {
+            TypeInner::Struct { members, span } => {
+                let member = |member: &naga::StructMember| (member.name.clone().unwrap(), member.offset);
+                (members.iter().map(member).collect::<Vec<_>>(), *span as usize)
+            }
+            other => panic!("{name} is {other:?}"),
+        }
+    };
+    assert_eq!(structure("Step"), (host.to_vec(), size_of::<Step>()));
+    let (members, _) = structure("Minibatch");
+    assert_eq!(members, [("step".to_owned(), 0), ("data".to_owned(), size_of::<Step>() as u32)]);
+    assert_eq!(Minibatch::new(0, [0; 3]).words() * 4, size_of::<Step>());
+}
+
+/// Labels and pixels are read in one file only, so that no other shader has a layout of its own.
+#[test]
+fn only_one_shader_knows_the_layout_of_a_minibatch() {
+    let files: Vec<_> = MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|d| d.kernel.source).collect();
+    let knows =
+        |text: &str| text.contains("minibatch.data") || text.contains("minibatch[") || text.contains(" minibatch:");
+    let found: BTreeSet<&str> = files.iter().filter(|file| knows(file.text)).map(|file| file.path).collect();
+    assert_eq!(found, BTreeSet::from(["step"]));
 }

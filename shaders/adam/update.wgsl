@@ -1,9 +1,8 @@
-// Kingma & Ba 2015 as Keras writes it: w -= alpha m / (sqrt(v) + epsilon), where the host gives
-// alpha = rate sqrt(1 - beta2^t) / (1 - beta1^t) with the minibatch. Before that w -= decay w, where decay is the rate
-// times the weight decay (AdamW, Loshchilov & Hutter 2019). One dispatch for all parameters.
+// Kingma & Ba 2015 as Keras writes it: w -= rate m / (sqrt(v) + epsilon), where the step's rate is the learning rate
+// times sqrt(1 - beta2^t) / (1 - beta1^t). Before that w -= decay w, where the step's decay is the learning rate times
+// the weight decay (AdamW, Loshchilov & Hutter 2019). One dispatch updates all parameters.
 // a = gradients, which may be in parts. d says where those are, for each BLOCK floats of the weights:
 // (first part / BLOCK, number of parts, floats from part to part / 4, 0). Weights without a part stay as they are.
-@group(0) @binding(1) var<storage, read> minibatch: array<u32>; // alpha is word 2, decay word 3
 override COUNT: u32;
 override BLOCK: u32;
 // 1 - beta, taken by the host in f64: as f32, 1 - 0.999 is off by 1.3e-5.
@@ -41,8 +40,8 @@ fn main(
         var state = read_state(i);
         state.m += (dw - state.m) * NEW1;
         state.v += (dw * dw - state.v) * NEW2;
-        state.w -= bitcast<f32>(minibatch[3]) * state.w;
-        state.w -= bitcast<f32>(minibatch[2]) * state.m / (sqrt(state.v) + EPSILON);
+        state.w -= minibatch.step.decay * state.w;
+        state.w -= minibatch.step.rate * state.m / (sqrt(state.v) + EPSILON);
         write_state(i, state);
     }
 }

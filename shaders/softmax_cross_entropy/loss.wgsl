@@ -1,22 +1,22 @@
 // loss = mean over the rows of logsumexp(logits) - dot(target, logits); dlogits = (softmax(logits) - target) / rows.
 // target = (1 - SMOOTHING) onehot(label) + SMOOTHING / CLASSES.
-// One workgroup takes the whole batch, so that the sums have one order. Rows past the minibatch's length count nothing
-// and get a gradient of zero. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
+// One workgroup takes the whole batch, so that the sums have one order. Rows of images that do not count add nothing
+// and get a gradient of zero. A label that is no class makes the loss NaN, whatever else it changes. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
 // their gradient goes further, another file says.
-@group(0) @binding(6) var<storage, read> minibatch: array<u32>; // [step, length, ...], labels from word LABELS
 @group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, top 5, length
 override ROWS: u32;
 override CLASSES: u32;
 override STRIDE: u32;
-override LABELS: u32;
 override SLOTS: u32;
 override SMOOTHING: f32;
 
 const LOWEST = -3.4028234e38;
 const TOP = vec2(1u, 5u);
+const NOT_A_NUMBER = 0x7fc00000u;
 
 var<workgroup> losses: array<f32, 64>;
 var<workgroup> corrects: array<vec2<u32>, 64>;
+var<workgroup> without_class: array<u32, 64>;
 
 // Four logits from class j on, the lowest float past the last.
 fn logits_of(row: u32, j: u32) -> vec4<f32> {
@@ -25,13 +25,14 @@ fn logits_of(row: u32, j: u32) -> vec4<f32> {
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) invocation: u32) {
-    let step = minibatch[0];
-    let length = minibatch[1];
+    let length = minibatch.step.images;
     var loss = 0.0;
     // Rows whose label is the first class, and among the first five.
     var correct = vec2<u32>();
+    var wrong = 0u;
     for (var row = invocation; row < ROWS; row += 64u) {
-        let label = select(0u, minibatch[LABELS + row], row < length);
+        let label = label_of(row, CLASSES);
+        wrong += u32(has_no_class(row, CLASSES));
         begin_row(row);
         let of_label = logits_of(row, label / 4u * 4u)[label % 4u];
         var largest = LOWEST;
@@ -61,7 +62,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             correct += vec2<u32>(vec2(before.x + before.y + before.z + before.w) < TOP);
         }
         if (GRADIENT) {
-            let scale = select(0.0, 1.0 / f32(length), row < length);
+            let scale = select(0.0, minibatch.step.loss_scale, row < length);
             for (var j = 0u; j < CLASSES; j += 4u) {
                 let softmax = exp(logits_of(row, j) - largest) / sum;
                 let onehot = vec4<f32>(vec4(j) + vec4(0u, 1u, 2u, 3u) == vec4(label));
@@ -73,12 +74,15 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
     }
     losses[invocation] = loss;
     corrects[invocation] = correct;
+    without_class[invocation] = wrong;
     workgroupBarrier();
     if (invocation == 0u) {
         for (var i = 1u; i < 64u; i++) {
             loss += losses[i];
             correct += corrects[i];
+            wrong += without_class[i];
         }
-        metrics[step % SLOTS] = vec4(bitcast<u32>(loss), correct, length);
+        let bits = select(bitcast<u32>(loss), NOT_A_NUMBER, wrong > 0u);
+        metrics[minibatch.step.number % SLOTS] = vec4(bits, correct, length);
     }
 }

@@ -68,7 +68,8 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow:
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let products = gpu.block_on(tune(gpu, model, options.batch_size, options.target(gpu)?, &clock, &mut on_candidate));
+    let (target, checks) = (options.target(gpu)?, options.checks);
+    let products = gpu.block_on(tune(gpu, model, options.batch_size, target, checks, &clock, &mut on_candidate));
     bar.finish_and_clear();
     let products = products?;
     say(&table(&products));

@@ -12,8 +12,8 @@ use crate::data::Batch;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
+use crate::minibatch::{Minibatch, Step};
 use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
-use crate::ops::MINIBATCH_HEADER;
 use crate::optim::Adam;
 
 /// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
@@ -77,6 +77,8 @@ pub struct Executor {
     graph: Graph,
     train: Plan,
     infer: Plan,
+    minibatch: Minibatch,
+    classes: usize,
     logits: TensorId,
     program: Program,
     staging: StagingRing,
@@ -102,7 +104,7 @@ impl Executor {
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
-        let Schedules { graph, train, infer, minibatch, logits, blocks, .. } =
+        let Schedules { graph, train, infer, minibatch, classes, logits, blocks, .. } =
             plan_within_limits(options.batch_size, |batch_size| {
                 let schedules = Schedules::new(model, batch_size, &options, target)?;
                 schedules.footprint.check(&limits, left)?;
@@ -111,12 +113,14 @@ impl Executor {
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
         program.write(&graph, &train, blocks.0, &blocks.1);
         let executor = Self {
-            staging: StagingRing::new(gpu.clone(), STAGED, graph.tensor(minibatch).bytes()),
+            staging: StagingRing::new(gpu.clone(), STAGED, minibatch.words() as u64 * 4),
             readback: ReadbackRing::new(gpu.clone()),
             gpu,
             graph,
             train,
             infer,
+            minibatch,
+            classes,
             logits,
             program,
             updates: 0,
@@ -199,10 +203,12 @@ impl Executor {
     /// flight.
     ///
     /// # Errors
-    /// What the device reports.
+    /// [`Error::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
+    /// on. What the device reports.
     pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.step(batch, TRAIN, self.updates + 1).await?;
         self.updates += 1;
-        self.step(batch, TRAIN).await
+        Ok(())
     }
 
     /// Encodes an evaluation step, as [`Executor::train_step`] does a training step.
@@ -210,7 +216,7 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.step(batch, INFER).await
+        self.step(batch, INFER, self.updates).await
     }
 
     /// Logits `[len, classes]` of a minibatch; waits for them.
@@ -225,21 +231,19 @@ impl Executor {
         Ok(logits)
     }
 
-    async fn step(&mut self, batch: &Batch, plan: usize) -> Result<(), Error> {
+    async fn step(&mut self, batch: &Batch, plan: usize, update: u64) -> Result<(), Error> {
         let Options { adam, seed, .. } = &self.options;
-        let header: [u32; MINIBATCH_HEADER] = [
+        let step = Step {
             // It only chooses a slot, so wrapping does no harm.
-            self.readback.begin_step() as u32,
-            batch.len as u32,
-            adam.alpha(self.updates).to_bits(),
-            adam.decay().to_bits(),
-            self.updates as u32,
-            *seed as u32,
-            (*seed >> 32) as u32,
-            0,
-        ];
-        let parts = [bytemuck::cast_slice(&header), bytemuck::cast_slice(&batch.labels), &batch.pixels[..]];
-        let staged = self.staging.fill(&parts).await?;
+            number: self.readback.encoded() as u32,
+            update: update as u32,
+            rate: adam.alpha(update),
+            decay: adam.decay(),
+            ..Step::over(u32::try_from(batch.len).unwrap_or(u32::MAX)).seeded(*seed)
+        };
+        let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
+        let staged = self.staging.fill(&pieces).await?;
+        self.readback.count_step();
         let minibatch = self.program.buffer(BufferKey::Minibatch)?;
         let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());

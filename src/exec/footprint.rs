@@ -39,7 +39,7 @@ impl Footprint {
         for plan in plans {
             for (id, tensor) in graph.tensors() {
                 let key = plan.buffer(graph, id);
-                let own = matches!(tensor.home, Home::Input | Home::Minibatch | Home::Metrics);
+                let own = matches!(tensor.home, Home::Input | Home::Minibatch(_) | Home::Metrics);
                 if own || matches!(key, BufferKey::Slot(_)) {
                     footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id));
                 }

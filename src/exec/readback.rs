@@ -66,10 +66,14 @@ impl ReadbackRing {
         self.slots.iter().map(|slot| slot.buffer.size()).sum()
     }
 
-    /// Counts a step, and returns its number: it chooses the slot of its metrics.
-    pub fn begin_step(&mut self) -> u64 {
+    /// Steps encoded so far; as the number of the next one, it chooses the slot of its metrics.
+    pub fn encoded(&self) -> u64 {
+        self.encoded
+    }
+
+    /// Counts a step that is encoded.
+    pub fn count_step(&mut self) {
         self.encoded += 1;
-        self.encoded - 1
     }
 
     /// Whether the steps encoded so far should be followed by a copy of the metrics.

@@ -5,6 +5,7 @@ use super::executor::STAGED;
 use super::footprint::Footprint;
 use crate::Error;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
+use crate::minibatch::Minibatch;
 use crate::model::{Built, Sequential};
 
 /// The schedules of a training and an evaluation step of one network.
@@ -13,7 +14,9 @@ pub(super) struct Schedules {
     pub graph: Graph,
     pub train: Plan,
     pub infer: Plan,
-    pub minibatch: TensorId,
+    pub minibatch: Minibatch,
+    /// Labels are below this.
+    pub classes: usize,
     pub logits: TensorId,
     /// The optimizer's table of gradients, which the host writes before the first step.
     pub blocks: (TensorId, Vec<f32>),
@@ -26,7 +29,8 @@ impl Schedules {
     /// # Errors
     /// A network that can't be built or planned.
     pub fn new(model: &Sequential, batch_size: usize, options: &Options, target: Target) -> Result<Self, Error> {
-        let Built { mut graph, minibatch, logits, .. } = model.build_with(batch_size, target, options.build.clone())?;
+        let built = model.build_with(batch_size, target, options.build.clone())?;
+        let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).0);
         let (update, blocks) = options.adam.record(&mut graph, minibatch);
@@ -36,7 +40,8 @@ impl Schedules {
         let infer = Plan::new(&graph, dispatches, &[logits])?;
         let mut footprint = Footprint::new(&graph, &[&train, &infer]);
         footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
-        Ok(Self { graph, train, infer, minibatch, logits, blocks, footprint })
+        let minibatch = Minibatch::new(batch_size, model.input());
+        Ok(Self { graph, train, infer, minibatch, classes, logits, blocks, footprint })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Access, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
+use crate::minibatch::{Minibatch, MinibatchError, Step};
 use crate::model::{BuildOptions, Sequential, glorot_uniform};
 
 /// Least gain, as part of the rule's time, for which a choice is worth departing from the rule.
@@ -47,12 +48,13 @@ pub async fn tune(
     model: &Sequential,
     batch_size: usize,
     target: Target,
+    checks: RuntimeChecks,
     clock: &dyn Fn() -> Duration,
     on_candidate: OnCandidate<'_>,
 ) -> Result<Vec<TunedProduct>, Error> {
     let mut profiler = Profiler::new(gpu.clone(), clock).await?;
     profiler.set_seconds(SECONDS);
-    let rule = Candidate::new(gpu, model, batch_size, target, Tuning::default())?;
+    let rule = Candidate::new(gpu, model, batch_size, target, Tuning::default(), checks)?;
     let reference = rule.run_in_order(gpu).await?;
     let candidates = rule.others(gpu);
     on_candidate(0, candidates.len() + 1);
@@ -61,7 +63,7 @@ pub async fn tune(
         .collect();
     for (i, tuning) in candidates.iter().enumerate() {
         on_candidate(i + 1, candidates.len() + 1);
-        let candidate = Candidate::new(gpu, model, batch_size, target, tuning.clone())?;
+        let candidate = Candidate::new(gpu, model, batch_size, target, tuning.clone(), checks)?;
         let right = candidate.check(gpu, &reference).await?;
         for (key, choice, time) in candidate.measure(&profiler).await? {
             let Some(product) = products.iter_mut().find(|product| product.key == key) else { continue };
@@ -93,6 +95,7 @@ impl Candidate {
         batch_size: usize,
         target: Target,
         tuning: Tuning,
+        checks: RuntimeChecks,
     ) -> Result<Self, Error> {
         let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
         let mut graph = built.graph;
@@ -102,22 +105,13 @@ impl Candidate {
             dispatches.iter().flat_map(|d| d.bindings.iter().map(|binding| binding.tensor)).collect();
         let keep: Vec<TensorId> = bound.into_iter().collect();
         let plan = Plan::new(&graph, dispatches, &keep)?;
-        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
         for (place, parameter) in graph.parameters().iter().enumerate() {
             let mut values = glorot_uniform(0, place as u64, &parameter.kernel_shape);
             values.resize(parameter.len(), 0.0);
             program.write(&graph, &plan, parameter.weights, &parameter.pad(&values));
         }
-        // A full minibatch whose labels are all 0 and whose pixels are of every value.
-        let words = graph.tensor(built.minibatch).shape.elements();
-        let header = 4 + batch_size;
-        let minibatch: Vec<u32> = (0..words as u32)
-            .map(|i| match i as usize {
-                1 => batch_size as u32,
-                place if place < header => 0,
-                _ => i.wrapping_mul(2_654_435_761),
-            })
-            .collect();
+        let minibatch = full_minibatch(model, batch_size, built.classes)?;
         program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch));
         Ok(Self { graph, plan, program })
     }
@@ -236,6 +230,14 @@ impl Candidate {
     }
 }
 
+/// A minibatch whose images all count: labels go through the classes, and pixels have every value.
+fn full_minibatch(model: &Sequential, batch_size: usize, classes: usize) -> Result<Vec<u32>, MinibatchError> {
+    let minibatch = Minibatch::new(batch_size, model.input());
+    let labels: Vec<u32> = (0..batch_size).map(|image| (image % classes.max(1)) as u32).collect();
+    let pixels: Vec<u8> = (0..minibatch.pixels() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    minibatch.encode(&Step::over(batch_size as u32), &labels, &pixels, classes)
+}
+
 /// Largest difference as part of the largest element; infinite where lengths differ or a value is NaN.
 fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() != expected.len() {
@@ -256,7 +258,60 @@ fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::largest_error;
+    use super::*;
+    use crate::gpu::AdapterChoice;
+    use crate::graph::Home;
+    use crate::ops::METRIC_SLOTS;
+
+    /// The values of every tensor that a product binds, by name, and the slot of the metrics that the step writes.
+    fn values(gpu: &Arc<Gpu>, candidate: &Candidate) -> (Vec<(String, Vec<u32>)>, Vec<u32>) {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+        let values = gpu.block_on(candidate.run_in_order(gpu)).unwrap();
+        let mut values: Vec<_> = values.into_iter().map(|(name, values)| (name, bits(values))).collect();
+        values.sort_unstable();
+        let (metrics, _) = candidate.graph.tensors().find(|(_, tensor)| tensor.home == Home::Metrics).unwrap();
+        let metrics = candidate.program.read(&candidate.graph, &candidate.plan, metrics);
+        let metrics = bits(gpu.block_on(metrics).unwrap());
+        assert_eq!(metrics.len(), METRIC_SLOTS * 4);
+        (values, metrics[..4].to_vec())
+    }
+
+    /// What is measured reads nothing but what was written for it: runtime checks change no bit of any candidate's
+    /// results, and the loss, which is NaN for a label that is no class, is that of the whole minibatch.
+    #[test]
+    fn runtime_checks_change_no_result_of_any_candidate() {
+        let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+        let target = crate::exec::Options::default().target(&gpu).unwrap();
+        let model = Sequential::new([9, 8, 3]).conv2d(6, 3).relu().max_pool2d(2).conv2d(5, 2).flatten().dense(7);
+        let candidate =
+            |tuning: &Tuning, checks| Candidate::new(&gpu, &model, 6, target, tuning.clone(), checks).unwrap();
+        let others = candidate(&Tuning::default(), RuntimeChecks::On).others(&gpu);
+        assert!(!others.is_empty());
+        for tuning in std::iter::once(Tuning::default()).chain(others) {
+            let [off, on] =
+                [RuntimeChecks::Off, RuntimeChecks::On].map(|checks| values(&gpu, &candidate(&tuning, checks)));
+            let [loss, _, _, images] = off.1[..] else { panic!("{:?}", off.1) };
+            assert!(f32::from_bits(loss).is_finite() && images == 6, "{:?}", off.1);
+            if gpu.is_software() {
+                assert!(off == on, "checks change a result with {tuning:?}");
+            }
+        }
+    }
+
+    /// The whole of it, with checks and without, finds no candidate wrong.
+    #[test]
+    fn no_candidate_is_wrong_with_or_without_runtime_checks() {
+        let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+        let target = crate::exec::Options::default().target(&gpu).unwrap();
+        let model = Sequential::new([8, 8, 3]).conv2d(4, 3).flatten().dense(3);
+        let start = std::time::Instant::now();
+        let clock = move || start.elapsed();
+        for checks in [RuntimeChecks::Off, RuntimeChecks::On] {
+            let mut on_candidate = |_, _| {};
+            let products = gpu.block_on(tune(&gpu, &model, 2, target, checks, &clock, &mut on_candidate)).unwrap();
+            assert!(products.len() >= 2 && products.iter().all(|product| product.wrong.is_empty()), "{products:?}");
+        }
+    }
 
     #[test]
     fn a_wrong_result_is_far_off() {

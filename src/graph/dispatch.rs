@@ -6,6 +6,9 @@ use super::{Graph, Home, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
+/// Where `shaders/step.wgsl` binds the minibatch.
+const MINIBATCH_BINDING: u32 = 6;
+
 /// A tensor at a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -253,6 +256,15 @@ impl DispatchBuilder<'_, '_> {
         let storage = self.storage(tensor);
         self.dispatch.bindings.push(Binding { index, tensor, access, storage });
         self
+    }
+
+    /// Binds the minibatch, which the shader reads through the functions of `shaders/step.wgsl`.
+    pub fn minibatch(self, tensor: TensorId) -> Self {
+        let images = match self.recorder.graph.tensor(tensor).home {
+            Home::Minibatch(minibatch) => minibatch.images(),
+            _ => 0,
+        };
+        self.shared(wgsl!("step")).size("BATCH", images).bind(MINIBATCH_BINDING, tensor, Access::Read)
     }
 
     /// Appends a file that makes the kernel what it is.

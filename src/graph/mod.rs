@@ -20,6 +20,7 @@ pub use tuning::{Product, ProductChoice, Tuning};
 
 pub use crate::kernel::Access;
 use crate::kernel::{MicroKernel, Storage};
+use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// Floats to which the start of a parameter is aligned: WebGPU's 256 bytes for the offset of a binding.
@@ -257,7 +258,7 @@ impl Graph {
     /// What a tensor lives in.
     pub fn storage(&self, id: TensorId) -> Storage {
         match self.tensor(self.root(id)).home {
-            Home::Minibatch | Home::Metrics => Storage::Buffers,
+            Home::Minibatch(_) | Home::Metrics => Storage::Buffers,
             _ => self.target.storage,
         }
     }
@@ -271,6 +272,11 @@ impl Graph {
     /// A tensor that the host writes before a run, in a buffer of its own.
     pub fn input(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.add_tensor(name, shape, Home::Input)
+    }
+
+    /// The minibatch, which the host writes before each step.
+    pub fn minibatch(&mut self, minibatch: Minibatch) -> TensorId {
+        self.add_tensor("minibatch", [minibatch.words()], Home::Minibatch(minibatch))
     }
 
     /// Adds a trainable kernel, with a bias if asked, and its gradient.

@@ -107,7 +107,7 @@ impl Plan {
         match graph.tensor(root).home {
             Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| BufferKey::Slot(*slot)),
             Home::Arena(arena, _) => BufferKey::Arena(arena),
-            Home::Minibatch => BufferKey::Minibatch,
+            Home::Minibatch(_) => BufferKey::Minibatch,
             Home::Metrics => BufferKey::Metrics,
             Home::Input | Home::View(_) => BufferKey::Own(root),
         }

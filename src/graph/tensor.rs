@@ -1,5 +1,6 @@
 //! Tensors and where they live.
 
+use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// A tensor of one graph.
@@ -36,7 +37,7 @@ pub enum Home {
     /// The elements of another tensor under another shape.
     View(TensorId),
     /// The minibatch on the device, as the staging ring copied it.
-    Minibatch,
+    Minibatch(Minibatch),
     /// The ring of per-step metrics.
     Metrics,
 }

@@ -2,7 +2,8 @@
 
 use super::sequential::Entry;
 use super::{Activation, Layer, ModelError, Sequential};
-use crate::graph::{Graph, Home, Target, TensorId, Tuning};
+use crate::graph::{Graph, Target, TensorId, Tuning};
+use crate::minibatch::Minibatch;
 use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Pool2d, Smooth};
 use crate::shape::Shape;
 
@@ -41,8 +42,10 @@ impl BuildOptions {
 pub struct Built {
     /// The graph.
     pub graph: Graph,
-    /// The staged minibatch.
+    /// The minibatch, as [`Graph::minibatch`] adds it.
     pub minibatch: TensorId,
+    /// Labels are below this.
+    pub classes: usize,
     /// `[n, classes]`
     pub logits: TensorId,
     /// The loss.
@@ -74,15 +77,15 @@ impl Sequential {
         let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
         graph.set_tuning(tuning);
         let [h, w, c] = self.input;
-        let words = Ingest::words([batch, h, w, c]);
-        let minibatch = graph.add_tensor("minibatch", [words], Home::Minibatch);
+        let minibatch = graph.minibatch(Minibatch::new(batch, self.input));
         let mut x = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch);
         let mut i = 0;
         while i < names.len() {
             let entries = &self.entries[i..];
             if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing) {
                 self.freeze_in(&mut graph, &names);
-                return Ok(Built { graph, minibatch, logits, loss });
+                let classes = graph.tensor(logits).shape.columns();
+                return Ok(Built { graph, minibatch, classes, logits, loss });
             }
             match fuse(&mut graph, &names[i..], entries, x) {
                 Some((output, layers)) => {
@@ -101,7 +104,7 @@ impl Sequential {
         }
         self.freeze_in(&mut graph, &names);
         let loss = graph.softmax_cross_entropy(x, minibatch, smoothing);
-        Ok(Built { graph, minibatch, logits: x, loss })
+        Ok(Built { graph, minibatch, classes: output.columns(), logits: x, loss })
     }
 
     fn freeze_in(&self, graph: &mut Graph, names: &[String]) {

@@ -1,8 +1,7 @@
 //! Dropout (Srivastava et al. 2014), scaled in training as Keras does.
 
-use crate::graph::{Access, Graph, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
-use crate::ops::ingest::random_words;
 use crate::shape::Shape;
 
 /// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes.
@@ -32,8 +31,12 @@ impl Dropout {
     fn record(&self, recorder: &mut Recorder, from: TensorId, minibatch: TensorId, to: TensorId) {
         let rate = if recorder.mode() == Mode::Train { self.rate } else { 0.0 };
         let name = recorder.graph().tensor(to).name.clone();
-        let dispatch = recorder.dispatch(name).a(from).c(to).bind(1, minibatch, Access::Read);
-        random_words(dispatch)
+        recorder
+            .dispatch(name)
+            .a(from)
+            .c(to)
+            .minibatch(minibatch)
+            .shared(wgsl!("random"))
             .source(wgsl!("dropout"))
             // Of 2^32.
             .constant("DROPPED", (rate * 2.0_f64.powi(32)).floor())

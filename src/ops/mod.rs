@@ -27,7 +27,7 @@ pub use dense::Dense;
 pub use dense_softmax_cross_entropy::DenseSoftmaxCrossEntropy;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
-pub use ingest::{Ingest, MINIBATCH_HEADER};
+pub use ingest::Ingest;
 pub use max_pool2d::MaxPool2d;
 pub use pool2d::Pool2d;
 pub use relu::Relu;

@@ -2,7 +2,6 @@
 
 use crate::graph::{Access, DispatchBuilder, Graph, Home, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
-use crate::ops::ingest::MINIBATCH_HEADER;
 use crate::shape::Shape;
 
 /// Steps whose metrics the device keeps until the host reads them.
@@ -11,9 +10,9 @@ pub const METRIC_SLOTS: usize = 64;
 /// Mean over the minibatch of `logsumexp(logits) - dot(target, logits)`, where the target is 1 at the label; with label
 /// smoothing (Szegedy et al. 2016) `1 - smoothing` there, and `smoothing / classes` added everywhere.
 ///
-/// Each run writes four words into the slot `step % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
-/// many rows have their largest logit at the label, how many have it among the five largest, the minibatch's length. Of
-/// equal logits the first counts as the largest.
+/// Each run writes four words into the slot `number % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
+/// many rows have their largest logit at the label, how many have it among the five largest, the number of images. Of
+/// equal logits the first counts as the largest. A label that is no class makes the loss NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     /// `[n, classes]`
@@ -51,13 +50,12 @@ impl SoftmaxCrossEntropy {
             None => dispatch.shared(wgsl!("softmax_cross_entropy/no_gradient")),
         };
         dispatch
-            .bind(6, minibatch, Access::Read)
+            .minibatch(minibatch)
             .bind(7, metrics, Access::ReadWrite)
             .source(wgsl!("softmax_cross_entropy/loss"))
             .size("ROWS", rows)
             .size("CLASSES", classes)
             .size("STRIDE", classes.next_multiple_of(4))
-            .size("LABELS", MINIBATCH_HEADER)
             .size("SLOTS", METRIC_SLOTS)
             .constant("SMOOTHING", self.smoothing)
             .cost(rows * classes * 8 + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)

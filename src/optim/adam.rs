@@ -60,7 +60,7 @@ impl Adam {
         let mut dispatch = recorder
             .dispatch("adam")
             .a(dw)
-            .bind(1, minibatch, Access::Read)
+            .minibatch(minibatch)
             .bind(2, w, Access::ReadWrite)
             .d(Some(table))
             .bind(4, m, Access::ReadWrite)

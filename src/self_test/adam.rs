@@ -7,9 +7,10 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Home, Mode, Plan, TensorId};
+use crate::graph::{Graph, Mode, Plan, TensorId};
 use crate::kernel::MicroKernel;
-use crate::ops::{Conv2d, MINIBATCH_HEADER, Padding};
+use crate::minibatch::{Minibatch, Step};
+use crate::ops::{Conv2d, Padding};
 use crate::optim::Adam;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -25,6 +26,17 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
+/// A minibatch that has nothing but its step.
+fn empty() -> Minibatch {
+    Minibatch::new(1, [0; 3])
+}
+
+/// The minibatch of update `t`, counted from 1, as the words of floats.
+fn minibatch(adam: Adam, t: u64) -> Result<Vec<f32>, Error> {
+    let step = Step { rate: adam.alpha(t), decay: adam.decay(), ..Step::over(1) };
+    Ok(bytemuck::cast_vec(empty().encode(&step, &[0], &[], 1)?))
+}
+
 /// Adam of a graph's parameters, ready to run.
 struct Update {
     adam: Adam,
@@ -35,7 +47,7 @@ struct Update {
 
 impl Update {
     fn new(gpu: &Arc<Gpu>, graph: &mut Graph, adam: Adam, checks: RuntimeChecks) -> Result<Self, Error> {
-        let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+        let minibatch = graph.minibatch(empty());
         let (dispatches, (blocks, block_values)) = adam.record(graph, minibatch);
         let plan = Plan::new(graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
@@ -44,10 +56,10 @@ impl Update {
     }
 
     /// Runs step `t`, counted from 1.
-    fn run(&self, graph: &Graph, t: u64) {
-        let header = [0, 0, self.adam.alpha(t).to_bits(), self.adam.decay().to_bits()];
-        self.program.write(graph, &self.plan, self.minibatch, bytemuck::cast_slice(&header));
+    fn run(&self, graph: &Graph, t: u64) -> Result<(), Error> {
+        self.program.write(graph, &self.plan, self.minibatch, &minibatch(self.adam, t)?);
         self.program.run(0);
+        Ok(())
     }
 }
 
@@ -70,7 +82,7 @@ fn five_steps(
         program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
         for t in 1..=5 {
             program.write(&graph, plan, parameter.gradient, &parameter.pad(&gradient(t)));
-            update.run(&graph, t as u64);
+            update.run(&graph, t as u64)?;
         }
         let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
         Ok(vec![parameter.unpad(&rows).iter().zip(&start).map(|(w, s)| w - s).collect()])
@@ -108,7 +120,7 @@ fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<
         program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
         program.write(&graph, plan, parameter.gradient, &[gradient; 270]);
     }
-    update.run(&graph, 1);
+    update.run(&graph, 1)?;
     let mut wrong = Vec::new();
     for parameter in graph.parameters() {
         let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
@@ -135,7 +147,7 @@ type Updated = [Vec<f32>; 2];
 /// The number of parts of each kernel's gradient, and what becomes of it where the optimizer adds them up.
 fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
     let mut graph = graph(micro_kernel, 5);
-    let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+    let tensor = graph.minibatch(empty());
     let w = KERNELS.map(|kernel| graph.add_parameter("layer", kernel.to_vec(), true));
     let geometry = |size, kernel: [usize; 4]| Conv2d {
         input: [4, size, size, kernel[2]],
@@ -153,7 +165,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[(y, dy)], &[]).0);
     let adam = Adam::default();
-    let (update, (blocks, block_values)) = adam.record(&mut graph, minibatch);
+    let (update, (blocks, block_values)) = adam.record(&mut graph, tensor);
     dispatches.extend(update);
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
@@ -172,7 +184,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
             program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts]);
         }
     }
-    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&[0, 0, adam.alpha(1).to_bits(), 0]));
+    program.write(&graph, &plan, tensor, &minibatch(adam, 1)?);
     program.run(0);
     let parts = graph.parameters().iter().map(|parameter| graph.gradient_parts(parameter.gradient).1).collect();
     let mut read = Vec::new();
@@ -197,7 +209,7 @@ fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
         program.write(&graph, plan, parameter.weights, &parameter.pad(&start(parameter.len())));
         program.write(&graph, plan, parameter.gradient, gradient);
     }
-    update.run(&graph, 1);
+    update.run(&graph, 1)?;
     let mut wrong = Vec::new();
     if !(parts[0] > 1 && parts[1] == 1 && parts[2] > 1) {
         wrong.push(format!("the gradients are in {parts:?} parts, expected several, one, several"));

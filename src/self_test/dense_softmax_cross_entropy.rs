@@ -11,9 +11,10 @@ use super::{Case, Comparison, dense};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Home, Mode, Plan};
+use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
-use crate::ops::{Dense, METRIC_SLOTS, MINIBATCH_HEADER};
+use crate::minibatch::Minibatch;
+use crate::ops::{Dense, METRIC_SLOTS};
 
 pub(super) fn cases() -> Vec<Case> {
     // Few, since drivers unroll the loops over classes and features, and take long to compile.
@@ -87,7 +88,7 @@ impl LastLayer {
         let Dense { input: [n, features], units: classes, .. } = self.dense;
         let [x, w] = self.inputs();
         let mut graph = graph(micro_kernel, 5);
-        let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + n], Home::Minibatch);
+        let minibatch = graph.minibatch(Minibatch::new(n, [0; 3]));
         let [a, b] = [0, 1].map(|_| graph.input("half", [n, features]));
         let mut input = graph.add("x", a, b);
         if self.relu {
@@ -110,17 +111,15 @@ impl LastLayer {
         program.write(&graph, &train, parameter.weights, &parameter.pad(&w));
         let (gradient, _) = graph.gradient_parts(parameter.gradient);
         program.write(&graph, &train, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()]);
-        let step = |step: u32| {
-            let mut words = vec![step, self.length as u32];
-            words.resize(MINIBATCH_HEADER, 0);
-            words.extend(&expected.rows.labels);
-            program.write(&graph, &train, minibatch, bytemuck::cast_slice(&words));
+        let step = |number| -> Result<(), Error> {
+            program.write(&graph, &train, minibatch, &expected.rows.minibatch(number)?);
+            Ok(())
         };
-        step(METRIC_SLOTS as u32 + 1);
+        step(METRIC_SLOTS as u32 + 1)?;
         program.run(0);
         let dx = gpu.block_on(program.read(&graph, &train, gradients[&a]))?;
         let dw = gpu.block_on(program.read_gradient(&graph, &train, parameter))?;
-        step(2);
+        step(2)?;
         program.run(1);
         let found = gpu.block_on(program.read(&graph, &infer, y))?;
         let metrics = gpu.block_on(program.read(&graph, &infer, metrics))?;

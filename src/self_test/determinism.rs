@@ -9,8 +9,9 @@ use crate::exec::{Executor, Options, Program};
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Mode, Plan};
 use crate::kernel::MicroKernel;
+use crate::minibatch::{Minibatch, Step};
 use crate::model::{BuildOptions, Sequential};
-use crate::ops::{Augmentation, MINIBATCH_HEADER, Padding};
+use crate::ops::{Augmentation, Padding};
 
 const BATCH: usize = 16;
 
@@ -88,11 +89,9 @@ fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compa
         weights = rest;
     }
     for batch in minibatches(1) {
-        let mut words = vec![0, BATCH as u32];
-        words.resize(MINIBATCH_HEADER, 0);
-        words.extend(&batch.labels);
-        let quads = batch.pixels.chunks_exact(4);
-        words.extend(quads.map(|quad| u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]])));
+        let minibatch = Minibatch::new(BATCH, model().input());
+        let step = Step::over(BATCH as u32);
+        let words = minibatch.encode(&step, &batch.labels, &batch.pixels, built.classes)?;
         program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&words));
     }
     let first = gradients(gpu, &program, &graph)?;

@@ -7,9 +7,9 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Home, Mode, Plan};
+use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
-use crate::ops::MINIBATCH_HEADER;
+use crate::minibatch::{Minibatch, Step};
 
 const LIMIT: f64 = 1e-6;
 
@@ -36,7 +36,7 @@ fn run(
     drawn: Drawn,
 ) -> Result<Dropped, Error> {
     let mut graph = graph(micro_kernel, 1);
-    let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER], Home::Minibatch);
+    let minibatch = graph.minibatch(Minibatch::new(1, [0; 3]));
     let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape));
     let x = graph.add("x", a, b);
     let y = graph.dropout("y", rate, x, minibatch);
@@ -55,8 +55,9 @@ fn run(
     program.write(&graph, &plan, a, &values);
     program.write(&graph, &plan, b, &vec![0.0; values.len()]);
     program.write(&graph, &plan, dy, &vec![1.0; values.len()]);
-    let header = [0, 1, 0, 0, drawn.update, drawn.seed as u32, (drawn.seed >> 32) as u32, 0];
-    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&header));
+    let step = Step { update: drawn.update, ..Step::over(1).seeded(drawn.seed) };
+    let words = Minibatch::new(1, [0; 3]).encode(&step, &[0], &[], 1)?;
+    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
     program.run(0);
     let read = |tensor| gpu.block_on(program.read(&graph, &plan, tensor));
     let dx = keep.get(2).map_or(Ok(Vec::new()), |dx| read(*dx))?;

@@ -8,9 +8,10 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Home, Mode, Plan};
+use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
-use crate::ops::{Augmentation, Ingest, MINIBATCH_HEADER};
+use crate::minibatch::{Minibatch, Step};
+use crate::ops::{Augmentation, Ingest};
 
 pub(super) fn cases() -> Vec<Case> {
     let shapes = [[1, 1, 1, 1], [2, 3, 3, 3], [1, 5, 7, 3], [3, 4, 4, 1], [2, 16, 16, 3]];
@@ -31,18 +32,16 @@ fn bytes_over_255(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) 
     let bytes: Vec<u8> = (0..shape.iter().product::<usize>()).map(|i| (i * 73 + 9) as u8).collect();
     let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
         let mut graph = graph(micro_kernel, 1);
-        let minibatch = graph.add_tensor("minibatch", [Ingest::words(shape)], Home::Minibatch);
+        let [n, h, w, c] = shape;
+        let layout = Minibatch::new(n, [h, w, c]);
+        let minibatch = graph.minibatch(layout);
         let x = graph.ingest(Ingest { output: shape, augmentation: Augmentation::default() }, minibatch);
         let y = graph.add("y", x, x);
         let dispatches = graph.record_forward(Mode::Infer);
         let plan = Plan::new(&graph, dispatches, &[y])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
-        let mut words = vec![u32::MAX; MINIBATCH_HEADER + shape[0]];
-        for quad in bytes.chunks(4) {
-            let mut word = [255; 4];
-            word[..quad.len()].copy_from_slice(quad);
-            words.push(u32::from_le_bytes(word));
-        }
+        // Labels of all ones next to the pixels, and no image that counts but the first.
+        let words = layout.encode(&Step::over(1), &vec![u32::MAX; n], &bytes, usize::MAX)?;
         program.fill_slots(f32::NAN);
         program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
         program.run(0);
@@ -70,16 +69,16 @@ fn augmented(
 ) -> Result<Result<Vec<Vec<Place>>, String>, Error> {
     let shape = [IMAGES, H, W, 3];
     let mut graph = graph(micro_kernel, 1);
-    let minibatch = graph.add_tensor("minibatch", [Ingest::words(shape)], Home::Minibatch);
+    let layout = Minibatch::new(IMAGES, [H, W, 3]);
+    let minibatch = graph.minibatch(layout);
     let x = graph.ingest(Ingest { output: shape, augmentation }, minibatch);
     let dispatches = graph.record_forward(mode);
     let plan = Plan::new(&graph, dispatches, &[x])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
-    let mut words = vec![0, IMAGES as u32, 0, 0, update, 3, 0, 0];
-    words.resize(MINIBATCH_HEADER + IMAGES, 0);
     let pixels: Vec<u8> =
         (0..IMAGES * H * W).flat_map(|pixel| [pixel / W % H + 1, pixel % W + 1, 77].map(|byte| byte as u8)).collect();
-    words.extend(pixels.chunks(4).map(|quad| u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]])));
+    let step = Step { update, ..Step::over(IMAGES as u32).seeded(3) };
+    let words = layout.encode(&step, &[0; IMAGES], &pixels, 1)?;
     program.fill_slots(f32::NAN);
     program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
     program.run(0);

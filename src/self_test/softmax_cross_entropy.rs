@@ -7,9 +7,10 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Home, Mode, Plan};
+use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
-use crate::ops::{METRIC_SLOTS, MINIBATCH_HEADER};
+use crate::minibatch::{Minibatch, Step};
+use crate::ops::METRIC_SLOTS;
 
 const LIMIT: f64 = 1e-5;
 
@@ -63,6 +64,13 @@ impl Rows {
         Expected { loss, correct, gradient }
     }
 
+    /// The minibatch of a step, as the words of floats; a label may be any.
+    pub(super) fn minibatch(&self, number: u32) -> Result<Vec<f32>, Error> {
+        let step = Step { number, ..Step::over(self.length as u32) };
+        let minibatch = Minibatch::new(self.labels.len(), [0; 3]);
+        Ok(bytemuck::cast_vec(minibatch.encode(&step, &self.labels, &[], usize::MAX)?))
+    }
+
     /// The slot of the metrics (loss, correct, correct among five, rows), and the gradient if trained.
     fn run(
         &self,
@@ -72,10 +80,10 @@ impl Rows {
         mode: Mode,
     ) -> Result<([f32; 4], Vec<f32>), Error> {
         // Past the last slot, to which the metrics wrap around.
-        let step = METRIC_SLOTS + 6;
+        let number = METRIC_SLOTS + 6;
         let n = self.labels.len();
         let mut graph = graph(micro_kernel, 1);
-        let minibatch = graph.add_tensor("minibatch", [MINIBATCH_HEADER + n], Home::Minibatch);
+        let minibatch = graph.minibatch(Minibatch::new(n, [0; 3]));
         let [a, b] = [0, 1].map(|_| graph.input("half", [n, self.classes]));
         let x = graph.add("logits", a, b);
         let loss = graph.softmax_cross_entropy(x, minibatch, self.smoothing);
@@ -89,15 +97,12 @@ impl Rows {
         let plan = Plan::new(&graph, dispatches, &keep)?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
         program.fill_slots(f32::NAN);
-        let mut words = vec![step as u32, self.length as u32];
-        words.resize(MINIBATCH_HEADER, 0);
-        words.extend(&self.labels);
-        program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
+        program.write(&graph, &plan, minibatch, &self.minibatch(number as u32)?);
         program.write(&graph, &plan, a, &self.logits);
         program.write(&graph, &plan, b, &vec![0.0; self.logits.len()]);
         program.run(0);
         let metrics = gpu.block_on(program.read(&graph, &plan, loss))?;
-        let slot = step % METRIC_SLOTS * 4;
+        let slot = number % METRIC_SLOTS * 4;
         let slot = [0, 1, 2, 3].map(|i| metrics[slot + i]);
         let gradient = match keep.first() {
             Some(gradient) => gpu.block_on(program.read(&graph, &plan, *gradient))?,
@@ -161,6 +166,7 @@ pub(super) fn cases() -> Vec<Case> {
             cases.push(Case::new(name, move |gpu, micro_kernel| rows.compare(gpu, micro_kernel)));
         }
     }
+    cases.push(Case::new("a label that is no class", a_label_that_is_no_class));
     cases.push(Case::new("gradient is that of central differences", gradient_is_that_of_central_differences));
     cases
 }
@@ -188,6 +194,31 @@ fn gradient_is_that_of_central_differences(
         central_differences(&widened(&rows.logits), |logits| rows.expected(logits).loss / rows.length as f64);
     let (_, found) = rows.run(gpu, micro_kernel, RuntimeChecks::default(), Mode::Train)?;
     Ok(vec![Comparison::close("gradient", "dlogits", &found, &gradient, LIMIT)])
+}
+
+/// Whatever the host writes, a label indexes nothing beyond the classes: the loss is NaN, and the gradients of the rows
+/// with a class stay what they are.
+fn a_label_that_is_no_class(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    let logits: Vec<f32> = distinct(5 * 7, 4);
+    let right = Rows::new(logits.clone(), 7, 5, 0.0);
+    let (_, expected) = right.run(gpu, micro_kernel, RuntimeChecks::On, Mode::Train)?;
+    let mut comparisons = Vec::new();
+    for wrong in [7, 8, 1 << 20, u32::MAX] {
+        let mut rows = Rows::new(logits.clone(), 7, 5, 0.0);
+        rows.labels[2] = wrong;
+        for checks in [RuntimeChecks::Off, RuntimeChecks::On] {
+            for mode in [Mode::Train, Mode::Infer] {
+                let ([loss, .., length], gradient) = rows.run(gpu, micro_kernel, checks, mode)?;
+                let says = || format!("label {wrong}: the loss is {loss} over {} rows", length.to_bits());
+                comparisons.push(Comparison::exact((!loss.is_nan() || length.to_bits() != 5).then(says)));
+                if mode == Mode::Train {
+                    let others = |rows: &[f32]| [&rows[..14], &rows[21..]].concat();
+                    comparisons.push(Comparison::same_bits("other rows", &others(&gradient), &others(&expected)));
+                }
+            }
+        }
+    }
+    Ok(comparisons)
 }
 
 #[cfg(test)]
