@@ -29,7 +29,7 @@ bench: driver
 
 # Needs cargo-fuzz and a nightly toolchain. What a target allocates at once is bounded as docs/untrusted-files.md says.
 SECONDS ?= 600
-TARGETS ?= cifar_batch cifar_archive picture safetensors npz keras model_file tuning_cache checkpoint history
+TARGETS ?= cifar_batch cifar_archive idx picture safetensors npz keras model_file tuning_cache checkpoint history
 fuzz:
 	for target in $(TARGETS); do \
 		mkdir -p fuzz/corpus/$$target && \

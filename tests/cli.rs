@@ -53,7 +53,7 @@ fn broken_data_is_an_error_that_names_the_file() {
     named(Path::new("/no/such/place"), &["no directory /no/such/place", "--data-dir"]);
 
     let dir = black_cifar10();
-    let (name, bytes) = CIFAR10.files().nth(2).unwrap();
+    let (name, bytes) = CIFAR10.files()[2];
     let path = dir.path().join(name);
     let file = File::options().write(true).open(&path).unwrap();
     file.set_len(bytes - 1).unwrap();
@@ -65,8 +65,8 @@ fn broken_data_is_an_error_that_names_the_file() {
     named(dir.path(), &[name, "label 11", "record 0"]);
 
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(CIFAR10.archive), b"not an archive").unwrap();
-    named(dir.path(), &[CIFAR10.archive, "14 bytes", "fetch it again"]);
+    fs::write(dir.path().join(CIFAR10.archives[0].name), b"not an archive").unwrap();
+    named(dir.path(), &[CIFAR10.archives[0].name, "14 bytes", "fetch it again"]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_data_file_that_is_cut_while_it_is_read_is_an_error() {
     // Reading takes a tenth of a second, in which this process may not have had its turn.
     for _ in 0..20 {
         let dir = black_cifar10();
-        let (name, _) = CIFAR10.files().nth(4).unwrap();
+        let (name, _) = CIFAR10.files()[4];
         let path = dir.path().join(name).canonicalize().unwrap();
         let mut command = wgrad(&format!("train {ADAPTER} --epochs 1 --data-dir"));
         let command = command.arg(dir.path()).arg("--out").arg(out.path().join("out"));

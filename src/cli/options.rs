@@ -15,10 +15,10 @@ use super::{note, units};
 #[derive(Debug, Args)]
 pub struct DataOptions {
     /// The data set; `auto` is CIFAR-10 where it is found or can be downloaded, else the generated shapes, and
-    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with .png, .jpg and .jpeg files in each [default: auto]
-    #[arg(long, value_name = "auto|cifar10|cifar100|shapes|folder:DIR")]
+    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with pictures in each [default: auto]
+    #[arg(long, value_name = "auto|cifar10|cifar100|mnist|fashion-mnist|shapes|folder:DIR")]
     dataset: Option<Choice>,
-    /// Directory of CIFAR's binary files
+    /// Directory of the set's files, or of the archives that they are published in
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Height and width that the pictures of a folder are given; 32 if left out

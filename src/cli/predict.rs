@@ -9,11 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use wgrad::data::{
-    Batch, DataError, Decoder, LeftOut,
-    cifar::{CIFAR10, CIFAR100},
-    listing::Listing,
-};
+use wgrad::data::{Batch, DataError, Decoder, LeftOut, listing::Listing, published::PUBLISHED};
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::file;
@@ -46,7 +42,7 @@ pub struct Predict {
     #[command(flatten)]
     model: WeightsModel,
     /// Names of the classes: those of a data set, or a file with one on each line; those in the weights file if left out
-    #[arg(long, value_name = "cifar10|cifar100|FILE")]
+    #[arg(long, value_name = "cifar10|cifar100|mnist|fashion-mnist|FILE")]
     classes: Option<String>,
     /// Most probable classes printed of each picture
     #[arg(long, value_name = "CLASSES", default_value_t = 5)]
@@ -213,10 +209,12 @@ fn pictures(paths: &[PathBuf], strict: bool) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
-    if let Some(set) = [CIFAR10, CIFAR100].into_iter().find(|set| set.name == source) {
+    if let Some(set) = PUBLISHED.into_iter().find(|set| set.name == source) {
         return Ok(set.class_names.iter().map(|&name| name.into()).collect());
     }
-    let hint = || format!("--classes {source}: give cifar10, cifar100, or a file with a name on each line");
+    let hint = || {
+        format!("--classes {source}: give cifar10, cifar100, mnist, fashion-mnist, or a file with a name on each line")
+    };
     let text = file::read_text(Path::new(source), MOST_NAMES).with_context(hint)?;
     let names: Vec<String> =
         text.lines().map(|line| line.trim().into()).filter(|line: &String| !line.is_empty()).collect();

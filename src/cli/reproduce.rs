@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use wgrad::data::{Choice, DataSpec};
+use wgrad::data::{Choice, DataSpec, cifar::CIFAR10};
 use wgrad::file;
 use wgrad::report::{to_html, to_markdown};
 use wgrad::train::{Checkpoints, Ending, Execution, History, OutputDir, RunSpec};
@@ -113,7 +113,11 @@ impl Reproduce {
         let mut made = Made { spec: RunSpec::default(), execution: Execution::default() };
         self.device.update(&mut made.spec, &mut made.execution);
         made.spec = RunSpec {
-            data: DataSpec { dataset: Choice::Cifar10, data_dir: self.data_dir.clone(), ..DataSpec::default() },
+            data: DataSpec {
+                dataset: Choice::Published(&CIFAR10),
+                data_dir: self.data_dir.clone(),
+                ..DataSpec::default()
+            },
             epochs: experiment.epochs,
             seed: run.into(),
             from: experiment.starts_from.map(|before| self.directory(run, before).join("weights.safetensors")),

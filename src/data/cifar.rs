@@ -1,79 +1,71 @@
 //! CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their official binary layout.
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read},
-    path::Path,
-};
+use std::{borrow::Cow, io::Read, path::Path};
 
-use super::{DataError, Dataset, Split};
-use crate::file;
+use super::{
+    DataError, Split,
+    published::{Archive, Format, PublishedSet, read_error},
+};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
-/// A set of `[32, 32, 3]` images in files of records: label bytes, then a red, a green and a blue plane.
+/// Files of records: label bytes, then the red, the green and the blue plane of a `[32, 32, 3]` image.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Cifar {
-    /// What `--dataset` calls it.
-    pub name: &'static str,
-    /// Its name in print.
-    pub title: &'static str,
-    /// The environment variable that may name its directory.
-    pub variable: &'static str,
-    /// Name of the official archive, which lies below <https://www.cs.toronto.edu/~kriz/>.
-    pub archive: &'static str,
-    /// Length of the archive in bytes.
-    pub archive_bytes: u64,
-    /// MD5 of the archive, in lower-case hex.
-    pub archive_md5: &'static str,
-    /// The directory inside the archive.
-    pub directory: &'static str,
+pub struct CifarFiles {
     /// Files of training images and the number of records in each.
     pub train: &'static [(&'static str, usize)],
     /// Files of test images and the number of records in each.
     pub test: &'static [(&'static str, usize)],
     /// Label bytes of a record, the last of which is the class.
     pub label_bytes: usize,
-    /// The classes, in label order.
-    pub class_names: &'static [&'static str],
 }
 
 /// Ten classes; 50,000 training and 10,000 test images. Names as in the archive's `batches.meta.txt`, MD5 as on
 /// <https://www.cs.toronto.edu/~kriz/cifar.html>.
-pub const CIFAR10: Cifar = Cifar {
+pub const CIFAR10: PublishedSet = PublishedSet {
     name: "cifar10",
     title: "CIFAR-10",
     variable: "CIFAR10_DIR",
-    archive: "cifar-10-binary.tar.gz",
-    archive_bytes: 170_052_171,
-    archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
-    directory: "cifar-10-batches-bin",
-    train: &[
-        ("data_batch_1.bin", 10_000),
-        ("data_batch_2.bin", 10_000),
-        ("data_batch_3.bin", 10_000),
-        ("data_batch_4.bin", 10_000),
-        ("data_batch_5.bin", 10_000),
-    ],
-    test: &[("test_batch.bin", 10_000)],
-    label_bytes: 1,
+    directory: Some("cifar-10-batches-bin"),
+    archives: &[Archive {
+        name: "cifar-10-binary.tar.gz",
+        url: Cow::Borrowed("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
+        bytes: 170_052_171,
+        md5: Cow::Borrowed("c32a1d4ab5d03f1284b67883e8d87530"),
+    }],
+    format: Format::Cifar(CifarFiles {
+        train: &[
+            ("data_batch_1.bin", 10_000),
+            ("data_batch_2.bin", 10_000),
+            ("data_batch_3.bin", 10_000),
+            ("data_batch_4.bin", 10_000),
+            ("data_batch_5.bin", 10_000),
+        ],
+        test: &[("test_batch.bin", 10_000)],
+        label_bytes: 1,
+    }),
     class_names: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
 };
 
 /// A hundred classes, the fine ones; 50,000 training and 10,000 test images. Names as in the archive's
 /// `fine_label_names.txt`, MD5 as on <https://www.cs.toronto.edu/~kriz/cifar.html>.
-pub const CIFAR100: Cifar = Cifar {
+pub const CIFAR100: PublishedSet = PublishedSet {
     name: "cifar100",
     title: "CIFAR-100",
     variable: "CIFAR100_DIR",
-    archive: "cifar-100-binary.tar.gz",
-    archive_bytes: 168_513_733,
-    archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
-    directory: "cifar-100-binary",
-    train: &[("train.bin", 50_000)],
-    test: &[("test.bin", 10_000)],
-    label_bytes: 2,
+    directory: Some("cifar-100-binary"),
+    archives: &[Archive {
+        name: "cifar-100-binary.tar.gz",
+        url: Cow::Borrowed("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"),
+        bytes: 168_513_733,
+        md5: Cow::Borrowed("03b5dce01913d631647c71ecec9e9cb8"),
+    }],
+    format: Format::Cifar(CifarFiles {
+        train: &[("train.bin", 50_000)],
+        test: &[("test.bin", 10_000)],
+        label_bytes: 2,
+    }),
     #[rustfmt::skip]
     class_names: &[
         "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
@@ -89,61 +81,40 @@ pub const CIFAR100: Cifar = Cifar {
     ],
 };
 
-impl Cifar {
-    /// The files, training first, and the length of each in bytes.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let record = self.record_bytes() as u64;
-        self.train.iter().chain(self.test).map(move |&(name, records)| (name, records as u64 * record))
-    }
-
+impl CifarFiles {
     /// Bytes of a record.
     pub fn record_bytes(&self) -> usize {
         self.label_bytes + 3 * PLANE
     }
 
-    /// Reads the files from `dir`, or from the archive's directory inside it.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::MissingDirectory`], [`DataError::MissingFile`], [`DataError::Truncated`],
-    /// [`DataError::WrongSize`], [`DataError::BadLabel`] or [`DataError::Read`], each naming the path.
-    pub fn load(&'static self, dir: &Path) -> Result<Dataset, DataError> {
-        if !dir.is_dir() {
-            return Err(DataError::MissingDirectory { path: dir.into(), set: self });
-        }
-        let inner = dir.join(self.directory);
-        let first = self.files().next().map(|(name, _)| dir.join(name));
-        let root = if inner.is_dir() && !first.is_some_and(|file| file.exists()) { &inner } else { dir };
-        let (train, test) = (self.read_split(root, self.train)?, self.read_split(root, self.test)?);
-        Ok(Dataset::new(self.name, &root.display().to_string(), self.class_names.iter().copied(), train, test))
+    pub(super) fn lengths(&self) -> Vec<(&'static str, u64)> {
+        let bytes = |&(name, records): &(&'static str, usize)| (name, (records * self.record_bytes()) as u64);
+        self.train.iter().chain(self.test).map(bytes).collect()
     }
 
-    fn read_split(&'static self, dir: &Path, files: &[(&str, usize)]) -> Result<Split, DataError> {
+    pub(super) fn read(&self, set: &'static PublishedSet, dir: &Path) -> Result<[Split; 2], DataError> {
+        Ok([self.read_split(set, dir, self.train)?, self.read_split(set, dir, self.test)?])
+    }
+
+    fn read_split(&self, set: &'static PublishedSet, dir: &Path, files: &[(&str, usize)]) -> Result<Split, DataError> {
         let mut opened = Vec::new();
         for &(name, records) in files {
             let path = dir.join(name);
-            let file = self.open(&path, (records * self.record_bytes()) as u64)?;
-            opened.push((path, file, records));
+            let expected = (records * self.record_bytes()) as u64;
+            opened.push((set.open(&path, expected)?, path, records, expected));
         }
         // Only now that the files are known to be as long.
         let images = files.iter().map(|(_, records)| records).sum();
         let mut pixels = Vec::with_capacity(images * 3 * PLANE);
         let mut labels = Vec::with_capacity(images);
         let mut bytes = vec![0; self.record_bytes()];
-        for (path, mut file, records) in opened {
+        for (mut file, path, records, expected) in opened {
             for record in 0..records {
-                file.read_exact(&mut bytes).map_err(|source| match (source.kind(), file.get_ref().metadata()) {
-                    // Cut since it was opened.
-                    (io::ErrorKind::UnexpectedEof, Ok(now)) => {
-                        let expected = (records * self.record_bytes()) as u64;
-                        DataError::Truncated { path: path.clone(), expected, actual: now.len() }
-                    }
-                    _ => DataError::Read { path: path.clone(), source },
-                })?;
+                file.read_exact(&mut bytes).map_err(|source| read_error(&path, &file, expected, source))?;
                 let (label, planes) = bytes.split_at(self.label_bytes);
                 let value = label.last().copied().unwrap_or(0);
-                if usize::from(value) >= self.class_names.len() {
-                    return Err(DataError::BadLabel { path, record, value, set: self });
+                if usize::from(value) >= set.class_names.len() {
+                    return Err(DataError::BadLabel { path, record, value, set });
                 }
                 labels.push(value.into());
                 let (red, rest) = planes.split_at(PLANE);
@@ -154,19 +125,5 @@ impl Cifar {
             }
         }
         Ok(Split::new([SIDE, SIDE, 3], pixels, labels))
-    }
-
-    /// Opens a file that must have `expected` bytes.
-    fn open(&'static self, path: &Path, expected: u64) -> Result<BufReader<File>, DataError> {
-        let read_error = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => DataError::MissingFile { path: path.into(), set: self },
-            _ => DataError::Read { path: path.into(), source },
-        };
-        let file = file::open(path).map_err(read_error)?;
-        match file.metadata().map_err(read_error)?.len() {
-            actual if actual < expected => Err(DataError::Truncated { path: path.into(), expected, actual }),
-            actual if actual > expected => Err(DataError::WrongSize { path: path.into(), expected, actual, set: self }),
-            _ => Ok(BufReader::with_capacity(1 << 16, file)),
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Fetching an archive of CIFAR and taking its files out, so that a directory holds only whole,
-//! checked files whatever interrupts the work.
+//! Fetching the archives of a published set and taking its files out, so that a directory holds only whole, checked
+//! files whatever interrupts the work.
 
 use std::{
     fs::{self, File},
@@ -13,7 +13,11 @@ use indicatif::HumanBytes;
 use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 
-use super::{Cifar, DataError, hex, progress::Progress};
+use super::{
+    DataError, hex,
+    progress::Progress,
+    published::{Archive, PublishedSet},
+};
 use crate::file;
 
 const BAR: &str = "{wide_bar} {bytes}/{total_bytes} {eta}";
@@ -23,32 +27,22 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where an archive of a set is and what it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Archive {
-    /// The set whose files are in it.
-    pub set: &'static Cifar,
-    /// Address of the gzipped tar file.
-    pub url: String,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// Its MD5, in lower-case hex.
-    pub md5: String,
-}
-
 impl Archive {
-    /// The archive at the home of `set`.
-    pub fn official(set: &'static Cifar) -> Self {
-        Self {
-            set,
-            url: format!("https://www.cs.toronto.edu/~kriz/{}", set.archive),
-            bytes: set.archive_bytes,
-            md5: set.archive_md5.into(),
+    /// The files of `set` that it holds, and the length of each in bytes.
+    pub fn files(&self, set: &PublishedSet) -> Vec<(&'static str, u64)> {
+        let mut files = set.files();
+        if !self.is_tar() {
+            files.retain(|(name, _)| self.name.strip_suffix(".gz") == Some(name));
         }
+        files
     }
 
-    /// Downloads the archive, checks it and unpacks it below `dir`, which is created if need be;
-    /// the archive itself is not kept.
+    fn is_tar(&self) -> bool {
+        self.name.ends_with(".tar.gz")
+    }
+
+    /// Downloads the archive, checks it and unpacks the files of `set` below `dir`, which is created if need be; the
+    /// archive itself is not kept.
     ///
     /// # Errors
     ///
@@ -56,22 +50,22 @@ impl Archive {
     /// [`DataError::Interrupted`] where it stops early, [`DataError::ArchiveLength`],
     /// [`DataError::ArchiveChecksum`] and [`DataError::ArchiveMember`] where what it sends is not
     /// the archive, [`DataError::Write`] where `dir` can't be written.
-    pub fn fetch(&self, dir: &Path) -> Result<(), DataError> {
+    pub fn fetch(&self, set: &'static PublishedSet, dir: &Path) -> Result<(), DataError> {
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
         // Without a name, it is gone whenever and however this process ends.
         let mut file = tempfile::tempfile_in(dir).map_err(|source| write_error(dir, source))?;
         self.download(&mut file, dir)?;
-        self.check_and_extract(&mut file, &self.url, dir)
+        self.check_and_extract(set, &mut file, &self.url, dir)
     }
 
-    /// Checks the archive at `path` and unpacks it below `dir`.
+    /// Checks the archive at `path` and unpacks the files of `set` below `dir`.
     ///
     /// # Errors
     ///
     /// As [`fetch`](Self::fetch), except for those of the network, and [`DataError::Read`].
-    pub fn unpack(&self, path: &Path, dir: &Path) -> Result<(), DataError> {
+    pub fn unpack(&self, set: &'static PublishedSet, path: &Path, dir: &Path) -> Result<(), DataError> {
         let mut file = file::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
-        self.check_and_extract(&mut file, &path.display().to_string(), dir)
+        self.check_and_extract(set, &mut file, &path.display().to_string(), dir)
     }
 
     fn download(&self, file: &mut File, dir: &Path) -> Result<(), DataError> {
@@ -81,16 +75,20 @@ impl Archive {
             .timeout_per_read(Some(READ_TIMEOUT))
             .build()
             .new_agent();
-        let response = agent.get(&self.url).call();
+        let response = agent.get(&*self.url).call();
         let mut body = response
-            .map_err(|source| DataError::Download { url: self.url.clone(), source: Box::new(source) })?
+            .map_err(|source| DataError::Download { url: self.url.to_string(), source: Box::new(source) })?
             .into_body();
         if let Some(actual) = body.content_length().filter(|&len| len != self.bytes) {
             return Err(self.length_error(&self.url, actual));
         }
 
-        let interrupted =
-            |received, source| DataError::Interrupted { url: self.url.clone(), expected: self.bytes, received, source };
+        let interrupted = |received, source| DataError::Interrupted {
+            url: self.url.to_string(),
+            expected: self.bytes,
+            received,
+            source,
+        };
         eprintln!("downloading {} ({})", self.url, HumanBytes(self.bytes));
         let mut progress = Progress::new(self.bytes, BAR, "downloaded");
         let mut received = 0;
@@ -116,7 +114,13 @@ impl Archive {
         Ok(())
     }
 
-    fn check_and_extract(&self, file: &mut File, origin: &str, dir: &Path) -> Result<(), DataError> {
+    fn check_and_extract(
+        &self,
+        set: &'static PublishedSet,
+        file: &mut File,
+        origin: &str,
+        dir: &Path,
+    ) -> Result<(), DataError> {
         let read_error = |source| DataError::Read { path: origin.into(), source };
         let actual = file.metadata().map_err(read_error)?.len();
         if actual != self.bytes {
@@ -124,63 +128,100 @@ impl Archive {
         }
         let actual = file.rewind().and_then(|()| md5_of(file)).map_err(read_error)?;
         if actual != self.md5 {
-            return Err(DataError::ArchiveChecksum { origin: origin.into(), expected: self.md5.clone(), actual });
+            return Err(DataError::ArchiveChecksum { origin: origin.into(), expected: self.md5.to_string(), actual });
         }
         file.rewind().map_err(read_error)?;
-        self.extract(file, origin, &dir.join(self.set.directory))
+        let dir = set.directory.map_or(dir.into(), |directory| dir.join(directory));
+        fs::create_dir_all(&dir).map_err(|source| write_error(&dir, source))?;
+        let unpacking = Unpacking { set, origin, dir: &dir };
+        if self.is_tar() { unpacking.tar(file, self.files(set)) } else { unpacking.single(file, self.files(set)) }
     }
 
-    /// Copies the files to `dir`, by name: no path in the archive is ever followed.
-    fn extract(&self, file: &mut File, origin: &str, dir: &Path) -> Result<(), DataError> {
-        let member_error = |member: &str, problem: String| DataError::ArchiveMember {
-            origin: origin.into(),
-            member: member.into(),
-            problem,
-            set: self.set,
-        };
-        let unreadable = |source: io::Error| {
-            let words = source.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-            member_error("contents", format!("unreadable: {words}"))
-        };
-        fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
-        if fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_symlink()) {
-            return Err(write_error(dir, io::Error::other("it is a symbolic link, and may lead anywhere")));
+    fn length_error(&self, origin: &str, actual: u64) -> DataError {
+        DataError::ArchiveLength { origin: origin.into(), expected: self.bytes, actual }
+    }
+}
+
+/// An archive of `set` from `origin` whose files go to `dir`.
+struct Unpacking<'a> {
+    set: &'static PublishedSet,
+    origin: &'a str,
+    dir: &'a Path,
+}
+
+impl Unpacking<'_> {
+    /// Copies the files out of a tar file, by name: no path in the archive is ever followed.
+    fn tar(&self, file: &mut File, mut missing: Vec<(&str, u64)>) -> Result<(), DataError> {
+        let unreadable = |source| self.unreadable("contents", &source);
+        if fs::symlink_metadata(self.dir).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(write_error(self.dir, io::Error::other("it is a symbolic link, and may lead anywhere")));
         }
-        let mut missing: Vec<_> = self.set.files().collect();
         // Room for the files, their headers and the small texts beside them.
         let room = missing.iter().map(|(_, bytes)| bytes).sum::<u64>() + (1 << 20);
         let plain = GzDecoder::new(file).take(room);
         let mut tar = tar::Archive::new(plain);
+        let directory = Path::new(self.set.directory.unwrap_or_default());
         // Raw: long names and extended headers, of no use for these files, are held in memory otherwise.
         for entry in tar.entries().map_err(unreadable)?.raw(true) {
             let mut entry = entry.map_err(unreadable)?;
             let path = entry.path().map_err(unreadable)?;
-            let directory = Path::new(self.set.directory);
             let Some(at) = missing.iter().position(|(name, _)| path == directory.join(name)) else {
                 continue;
             };
             let (name, bytes) = missing.swap_remove(at);
             if entry.size() != bytes {
                 let problem = format!("has {} bytes instead of {bytes}", entry.size());
-                return Err(member_error(name, problem));
+                return Err(self.member_error(name, problem));
             }
-            let target = dir.join(name);
-            let mut whole = NamedTempFile::new_in(dir).map_err(|source| write_error(dir, source))?;
-            let copied = io::copy(&mut entry, &mut whole).map_err(|source| write_error(&target, source))?;
-            if copied != bytes {
-                return Err(member_error(name, format!("ends after {copied} bytes")));
-            }
-            whole.persist(&target).map_err(|error| write_error(&target, error.error))?;
+            self.write(name, bytes, &mut entry)?;
             if missing.is_empty() {
                 return Ok(());
             }
         }
         let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-        Err(member_error(&names.join(", "), "missing".into()))
+        Err(self.member_error(&names.join(", "), "missing".into()))
     }
 
-    fn length_error(&self, origin: &str, actual: u64) -> DataError {
-        DataError::ArchiveLength { origin: origin.into(), expected: self.bytes, actual }
+    /// Writes the only file.
+    fn single(&self, file: &mut File, files: Vec<(&str, u64)>) -> Result<(), DataError> {
+        files.into_iter().try_for_each(|(name, bytes)| self.write(name, bytes, &mut GzDecoder::new(&mut *file)))
+    }
+
+    /// Writes a file that must have `bytes` bytes, whole or not at all.
+    fn write(&self, name: &str, bytes: u64, contents: &mut impl Read) -> Result<(), DataError> {
+        let target = self.dir.join(name);
+        let mut whole = NamedTempFile::new_in(self.dir).map_err(|source| write_error(self.dir, source))?;
+        let mut chunk = vec![0; 1 << 16];
+        // One byte more than there may be tells that there are too many.
+        let mut contents = contents.take(bytes + 1);
+        let mut copied = 0;
+        loop {
+            let len = match contents.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(len) => len,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(self.unreadable(name, &source)),
+            };
+            copied += len as u64;
+            if copied > bytes {
+                return Err(self.member_error(name, format!("has more than {bytes} bytes")));
+            }
+            whole.write_all(&chunk[..len]).map_err(|source| write_error(&target, source))?;
+        }
+        if copied < bytes {
+            return Err(self.member_error(name, format!("ends after {copied} of {bytes} bytes")));
+        }
+        whole.persist(&target).map_err(|error| write_error(&target, error.error))?;
+        Ok(())
+    }
+
+    fn unreadable(&self, member: &str, source: &io::Error) -> DataError {
+        let words = source.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        self.member_error(member, format!("cannot be read: {words}"))
+    }
+
+    fn member_error(&self, member: &str, problem: String) -> DataError {
+        DataError::ArchiveMember { origin: self.origin.into(), member: member.into(), problem, set: self.set }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{Cifar, LeftOut};
+use super::{LeftOut, PublishedSet};
 
 /// A data set could not be found, fetched or read.
 ///
@@ -19,18 +19,18 @@ pub enum DataError {
         /// The directory looked for.
         path: PathBuf,
         /// The set looked for.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
     },
     /// One of a set's files is not there.
     #[error(
-        "no file {}: put all binary files of {} (or {}) there, or name another directory with --data-dir or {}",
-        path.display(), set.title, set.archive, set.variable
+        "no file {}: put all files of {} (or {}) there, or name another directory with --data-dir or {}",
+        path.display(), set.title, set.archive_names(), set.variable
     )]
     MissingFile {
         /// The file looked for.
         path: PathBuf,
         /// The set looked for.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
     },
     /// A file ends early.
     #[error(
@@ -58,7 +58,20 @@ pub enum DataError {
         /// Bytes it has.
         actual: u64,
         /// The set it should be of.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
+    },
+    /// A file of the right length does not begin as its format says.
+    #[error(
+        "{} does not begin as an IDX file of {shape} bytes does: the file is damaged or not one of {}; delete it and download it again",
+        path.display(), set.title
+    )]
+    WrongHeader {
+        /// The file read.
+        path: PathBuf,
+        /// Sizes of the array that it should hold.
+        shape: String,
+        /// The set it should be of.
+        set: &'static PublishedSet,
     },
     /// A record's label byte is not a class of the set.
     #[error(
@@ -73,7 +86,7 @@ pub enum DataError {
         /// The label byte found.
         value: u8,
         /// The set it should be of.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
     },
     /// A file could not be read.
     #[error("cannot read {}: {source}; check that it is a readable file", path.display())]
@@ -147,13 +160,13 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
         /// The set it should be of.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
     },
     /// The set is in none of the usual places and could not be fetched.
     #[error("{} not found (looked in {looked}) and not fetched: {reason}", set.title)]
     NotFound {
         /// The set looked for.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
         /// The places looked at, for people.
         looked: String,
         /// Why the download, whose address it names, failed.
@@ -167,7 +180,7 @@ pub enum DataError {
     )]
     NoCacheDirectory {
         /// The set to download.
-        set: &'static Cifar,
+        set: &'static PublishedSet,
     },
     /// A picture can't be decoded, or would take too much memory.
     #[error("{} can't be used: {reason}; save it again as PNG or JPEG, or remove it", path.display())]

@@ -5,12 +5,14 @@ pub mod decoder;
 pub mod download;
 pub mod error;
 pub mod folder;
+pub mod idx;
 pub mod left_out;
 pub mod listing;
 pub mod loader;
 pub mod picture;
 pub mod places;
 mod progress;
+pub mod published;
 pub mod sampler;
 pub mod select;
 pub mod shapes;
@@ -19,13 +21,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use cifar::Cifar;
 pub use decoder::Decoder;
 pub use error::DataError;
 pub use folder::FolderOptions;
 pub use left_out::LeftOut;
 pub use loader::{Batch, Loader};
 pub use places::Places;
+pub use published::PublishedSet;
 pub use sampler::Sampler;
 pub use select::{Channels, Choice, DataSpec, ImageSize, Opened, open};
 

@@ -5,29 +5,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Cifar, DataError, Dataset, download::Archive};
+use super::{
+    DataError, Dataset,
+    published::{Archive, PublishedSet},
+};
 
 /// Where to look for a data set, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// The directory given by `--data-dir`.
+    /// The directory that the user named.
     pub data_dir: Option<PathBuf>,
     /// The directory given by the set's environment variable.
     pub env_dir: Option<PathBuf>,
     /// `wgrad/NAME` in the user's cache directory, to which downloads go.
     pub cache_dir: Option<PathBuf>,
     /// What to look for, and to download.
-    pub archive: Archive,
+    pub set: &'static PublishedSet,
 }
 
 impl Places {
-    /// The user's places, and the official archive of `set`.
-    pub fn new(set: &'static Cifar, data_dir: Option<&Path>) -> Self {
+    /// The user's places for `set`.
+    pub fn new(set: &'static PublishedSet, data_dir: Option<&Path>) -> Self {
         Self {
             data_dir: data_dir.map(Into::into),
             env_dir: env::var_os(set.variable).filter(|dir| !dir.is_empty()).map(Into::into),
             cache_dir: directories::BaseDirs::new().map(|dirs| dirs.cache_dir().join("wgrad").join(set.name)),
-            archive: Archive::official(set),
+            set,
         }
     }
 
@@ -37,44 +40,59 @@ impl Places {
     }
 
     /// Reads the set from the named directory, else from the cache, else downloads it there.
-    /// An archive in the directory looked at is unpacked there if the files are missing.
+    /// Archives in the directory looked at are unpacked there if their files are missing.
     ///
     /// # Errors
     ///
-    /// Those of [`Cifar::load`] and [`Archive::unpack`] for a named directory; otherwise
+    /// Those of [`PublishedSet::load`] and [`Archive::unpack`] for a named directory; otherwise
     /// [`DataError::NotFound`] or [`DataError::NoCacheDirectory`].
     pub fn find_or_fetch(&self) -> Result<Dataset, DataError> {
         if let Some(dir) = self.named() {
             return self.load_or_unpack(dir);
         }
-        let set = self.archive.set;
+        let set = self.set;
         let cache = self.cache_dir.as_deref();
         let cache = cache.ok_or(DataError::NoCacheDirectory { set })?;
+        let mut archives: Vec<&Archive> = set.archives.iter().collect();
         let cached = match self.load_or_unpack(cache) {
             Ok(dataset) => return Ok(dataset),
-            Err(DataError::MissingDirectory { .. } | DataError::MissingFile { .. }) => "not there".into(),
+            Err(DataError::MissingDirectory { .. }) => "not there".into(),
+            Err(DataError::MissingFile { .. }) => {
+                archives.retain(|archive| is_missing(set, archive, cache));
+                "not there".into()
+            }
             Err(error) => {
                 log::warn!("{error}");
                 error.to_string()
             }
         };
-        let fetched = self.archive.fetch(cache).and_then(|()| set.load(cache));
+        let fetched = archives.iter().try_for_each(|archive| archive.fetch(set, cache)).and_then(|()| set.load(cache));
         fetched.map_err(|reason| DataError::NotFound {
             set,
-            looked: format!("--data-dir: not given; {}: not set; {}: {cached}", set.variable, cache.display()),
+            looked: format!("{}: not set; {}: {cached}", set.variable, cache.display()),
             reason: Box::new(reason),
         })
     }
 
     fn load_or_unpack(&self, dir: &Path) -> Result<Dataset, DataError> {
-        let set = self.archive.set;
-        let archive = dir.join(set.archive);
+        let set = self.set;
         match set.load(dir) {
-            Err(DataError::MissingFile { .. }) if archive.is_file() => {
-                self.archive.unpack(&archive, dir)?;
+            Err(DataError::MissingFile { .. }) => {
+                for archive in set.archives {
+                    let path = dir.join(archive.name);
+                    if path.is_file() && is_missing(set, archive, dir) {
+                        archive.unpack(set, &path, dir)?;
+                    }
+                }
                 set.load(dir)
             }
             loaded => loaded,
         }
     }
+}
+
+/// Whether a file of `archive` is not where it is unpacked to below `dir`.
+fn is_missing(set: &PublishedSet, archive: &Archive, dir: &Path) -> bool {
+    let dir = set.directory.map_or(dir.into(), |directory| dir.join(directory));
+    archive.files(set).iter().any(|(name, _)| !dir.join(name).exists())
 }

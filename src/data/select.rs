@@ -5,9 +5,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataError, Dataset, FolderOptions, LeftOut, Places,
-    cifar::{CIFAR10, CIFAR100},
-    folder, shapes,
+    DataError, Dataset, FolderOptions, LeftOut, Places, PublishedSet, cifar::CIFAR10, folder, published::PUBLISHED,
+    shapes,
 };
 use crate::file;
 
@@ -50,10 +49,8 @@ pub enum Choice {
     /// CIFAR-10 where it is found or can be fetched, `shapes` elsewhere.
     #[default]
     Auto,
-    /// CIFAR-10 or an error.
-    Cifar10,
-    /// CIFAR-100 or an error.
-    Cifar100,
+    /// A published set, or an error.
+    Published(&'static PublishedSet),
     /// The generated `shapes`.
     Shapes,
     /// The pictures of a directory.
@@ -64,8 +61,7 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
-            Self::Cifar10 => f.write_str(CIFAR10.name),
-            Self::Cifar100 => f.write_str(CIFAR100.name),
+            Self::Published(set) => f.write_str(set.name),
             Self::Shapes => f.write_str("shapes"),
             Self::Folder(dir) => write!(f, "folder:{}", dir.display()),
         }
@@ -76,12 +72,12 @@ impl FromStr for Choice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let names = [Self::Auto, Self::Cifar10, Self::Cifar100, Self::Shapes];
+        let mut names = [Self::Auto, Self::Shapes].into_iter().chain(PUBLISHED.map(Self::Published));
         match text.strip_prefix("folder:") {
             Some("") => Err("name a directory after `folder:`".into()),
             Some(dir) => Ok(Self::Folder(dir.into())),
-            None => (names.into_iter().find(|choice| choice.to_string() == text))
-                .ok_or_else(|| "give auto, cifar10, cifar100, shapes or folder:DIR".into()),
+            None => (names.find(|choice| choice.to_string() == text))
+                .ok_or_else(|| "give auto, cifar10, cifar100, mnist, fashion-mnist, shapes or folder:DIR".into()),
         }
     }
 }
@@ -198,7 +194,7 @@ impl FromStr for Channels {
     }
 }
 
-/// Opens the chosen set, looking for CIFAR in the user's places (see [`Places`]). Pictures of a directory get
+/// Opens the chosen set, looking for a published one in the user's places (see [`Places`]). Pictures of a directory get
 /// the size that `spec` asks for.
 ///
 /// # Errors
@@ -211,8 +207,7 @@ pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
     let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
     let (dataset, warning) = match &spec.dataset {
         Choice::Auto => cifar10_or_shapes(&Places::new(&CIFAR10, data_dir))?,
-        Choice::Cifar10 => (Places::new(&CIFAR10, data_dir).find_or_fetch()?, None),
-        Choice::Cifar100 => (Places::new(&CIFAR100, data_dir).find_or_fetch()?, None),
+        Choice::Published(set) => (Places::new(set, data_dir).find_or_fetch()?, None),
         Choice::Shapes => (all_shapes(), unused("shapes set, which is generated")),
         Choice::Folder(dir) => {
             let [h, w] = image_size.unwrap_or_default().0;
@@ -260,7 +255,9 @@ mod tests {
 
     #[test]
     fn choices_are_read_as_they_are_written() {
-        for text in ["auto", "cifar10", "cifar100", "shapes", "folder:a/b c", "folder:folder:x"] {
+        for text in
+            ["auto", "cifar10", "cifar100", "mnist", "fashion-mnist", "shapes", "folder:a/b c", "folder:folder:x"]
+        {
             assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
         }
         for text in ["", "cifar", "Shapes", "folder", "folder:", "cifar10 "] {

@@ -4,19 +4,19 @@ use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::readers::TINY;
+use crate::readers::TINY_RECORD;
 
 fn records(labels: [u8; 2]) -> Vec<u8> {
-    let mut bytes = vec![0; 2 * TINY.record_bytes()];
+    let mut bytes = vec![0; 2 * TINY_RECORD];
     for (image, label) in labels.into_iter().enumerate() {
-        bytes[image * TINY.record_bytes()] = label;
+        bytes[image * TINY_RECORD] = label;
     }
     bytes
 }
 
 pub fn cifar_batches() -> Vec<(&'static str, Vec<u8>)> {
     let whole = records([0, 2]);
-    let record = TINY.record_bytes();
+    let record = TINY_RECORD;
     vec![
         ("valid.bin", whole.clone()),
         ("empty.bin", Vec::new()),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cifar_files::{cifar_archives, cifar_batches};
+use crate::idx_files::idx;
 use crate::keras_files::keras;
 use crate::model_files::{model_files, tuning_caches};
 use crate::npz_files::{npy_header, npy_version_2, npz};
@@ -21,6 +22,7 @@ pub fn files() -> Vec<File> {
     };
     add("cifar_batch", cifar_batches());
     add("cifar_archive", cifar_archives());
+    add("idx", idx());
     add("picture", pictures());
     add("safetensors", safetensors());
     add("npz", npz());

@@ -9,7 +9,10 @@ use md5::{Digest, Md5};
 use rawzip::path::EntryPath;
 use rawzip::{ZipArchive, ZipArchiveWriter};
 use sha2::Sha256;
-use wgrad::data::{Cifar, download::Archive, picture};
+use wgrad::data::cifar::CifarFiles;
+use wgrad::data::idx::IdxFiles;
+use wgrad::data::published::{Archive, Format};
+use wgrad::data::{DataError, PublishedSet, picture};
 use wgrad::exchange::Weights;
 use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
@@ -22,9 +25,10 @@ pub type Reader = fn(&Path, &[u8]) -> Result<(), String>;
 
 /// The kinds, and how each is read.
 #[allow(dead_code)]
-pub const READERS: [(&str, Reader); 10] = [
+pub const READERS: [(&str, Reader); 11] = [
     ("cifar_batch", cifar_batch),
     ("cifar_archive", cifar_archive),
+    ("idx", idx),
     ("picture", picture),
     ("safetensors", safetensors),
     ("npz", npz),
@@ -36,18 +40,29 @@ pub const READERS: [(&str, Reader); 10] = [
 ];
 
 /// A set of CIFAR's layout whose files have two images each.
-pub static TINY: Cifar = Cifar {
+pub static TINY: PublishedSet = PublishedSet {
     name: "tiny",
     title: "Tiny",
     variable: "TINY_DIR",
-    archive: "tiny.tar.gz",
-    archive_bytes: 0,
-    archive_md5: "",
-    directory: "tiny",
-    train: &[("train.bin", 2)],
-    test: &[("test.bin", 2)],
-    label_bytes: 1,
     class_names: &["cat", "dog", "owl"],
+    directory: Some("tiny"),
+    archives: &[],
+    format: Format::Cifar(CifarFiles { train: &[("train.bin", 2)], test: &[("test.bin", 2)], label_bytes: 1 }),
+};
+
+/// Bytes of a record of [`TINY`].
+#[allow(dead_code)]
+pub const TINY_RECORD: usize = 1 + 3 * 32 * 32;
+
+/// A set of MNIST's layout with two images of each kind.
+static TINY_IDX: PublishedSet = PublishedSet {
+    name: "tiny-idx",
+    title: "Tiny IDX",
+    variable: "TINY_IDX_DIR",
+    class_names: &["cat", "dog", "owl"],
+    directory: None,
+    archives: &[],
+    format: Format::Idx(IdxFiles { train: 2, test: 2 }),
 };
 
 const KERAS: &[u8] = include_bytes!("../fixtures/network.keras");
@@ -79,13 +94,36 @@ pub fn cifar_archive(folder: &Path, bytes: &[u8]) -> Result<(), String> {
         compressed = gzip.finish().unwrap();
         &compressed
     };
-    let path = folder.join(TINY.archive);
+    let read = unpack(&TINY, "tiny.tar.gz", folder, bytes).and_then(|()| TINY.load(folder)).map(drop);
+    let _ = fs::remove_dir_all(folder.join("tiny"));
+    read.map_err(message)
+}
+
+/// Unpacks an archive that has the right checksum.
+fn unpack(set: &'static PublishedSet, name: &'static str, folder: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let path = folder.join(name);
     write(&path, bytes);
-    let md5 = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let archive = Archive { set: &TINY, url: String::new(), bytes: bytes.len() as u64, md5 };
-    let unpacked = archive.unpack(&path, folder).and_then(|()| TINY.load(folder)).map(drop);
-    let _ = fs::remove_dir_all(folder.join(TINY.directory));
-    unpacked.map_err(message)
+    let md5: String = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let archive = Archive { name, url: "".into(), bytes: bytes.len() as u64, md5: md5.into() };
+    archive.unpack(set, &path, folder)
+}
+
+/// An IDX file: labels if it says that it has one dimension, else images; or an archive of images.
+pub fn idx(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    for (name, len) in TINY_IDX.files() {
+        let mut whole = match name.contains("labels") {
+            true => b"\0\0\x08\x01\0\0\0\x02".to_vec(),
+            false => b"\0\0\x08\x03\0\0\0\x02\0\0\0\x1c\0\0\0\x1c".to_vec(),
+        };
+        whole.resize(len as usize, 0);
+        write(&folder.join(name), &whole);
+    }
+    match bytes {
+        [0x1f, 0x8b, ..] => unpack(&TINY_IDX, "train-images-idx3-ubyte.gz", folder, bytes).map_err(message)?,
+        [_, _, _, 1, ..] => write(&folder.join("t10k-labels-idx1-ubyte"), bytes),
+        _ => write(&folder.join("train-images-idx3-ubyte"), bytes),
+    }
+    TINY_IDX.load(folder).map(drop).map_err(message)
 }
 
 /// A picture, as one of 8 x 8 pixels.

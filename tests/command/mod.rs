@@ -23,6 +23,8 @@ pub fn wgrad(arguments: &str) -> Command {
         .current_dir(empty)
         .env_remove("CIFAR10_DIR")
         .env_remove("CIFAR100_DIR")
+        .env_remove("MNIST_DIR")
+        .env_remove("FASHION_MNIST_DIR")
         .env_remove("RUST_LOG")
         .env("ALL_PROXY", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")
