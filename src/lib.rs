@@ -63,6 +63,7 @@ pub mod file;
 pub mod foreign_panic;
 pub mod gpu;
 pub mod graph;
+mod jpeg;
 pub mod kernel;
 pub mod minibatch;
 pub mod model;

@@ -183,7 +183,7 @@ pub enum DataError {
         set: &'static PublishedSet,
     },
     /// A picture can't be decoded, or would take too much memory.
-    #[error("{} can't be used: {reason}; save it again as PNG or JPEG, or remove it", path.display())]
+    #[error("{} can't be read: {reason}", path.display())]
     Picture {
         /// The file.
         path: PathBuf,

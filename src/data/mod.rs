@@ -1,5 +1,6 @@
 //! Image data: CIFAR from disk or network, directories of pictures, the generated `shapes` set, and batches of them.
 
+mod bmp;
 pub mod cifar;
 pub mod decoder;
 pub mod download;
@@ -9,10 +10,15 @@ pub mod idx;
 pub mod left_out;
 pub mod listing;
 pub mod loader;
+mod memory;
+mod orientation;
 pub mod picture;
+mod picture_fault;
+mod picture_formats;
 pub mod places;
 mod progress;
 pub mod published;
+mod resize;
 pub mod sampler;
 pub mod select;
 pub mod shapes;

@@ -1,0 +1,79 @@
+//! Why a picture can't be read, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+use super::picture::{MAX_SIDE, MOST_MEMORY, MOST_PIXELS};
+use crate::jpeg;
+
+/// Why a picture can't be read. It is shown as sentences that follow "it".
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fault {
+    /// Something is missing at its end.
+    EndsEarly,
+    /// It breaks the rules of its format.
+    Damaged(&'static str),
+    /// It is of a kind, told with its article, that is not read.
+    Unsupported(&'static str),
+    /// It is of a format that is not read, but that a program converts.
+    Convert { what: &'static str, with: &'static str },
+    /// It has too many pixels.
+    TooLarge([u64; 2]),
+    /// It takes too many bytes of memory.
+    Memory(u64),
+    /// Other channels were asked for than there are.
+    Channels(usize),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const AGAIN: &str = "save it again as PNG or JPEG, or remove it";
+        match self {
+            Self::EndsEarly => {
+                write!(f, "it ends early, so a part of the picture is missing; get it again, or remove it")
+            }
+            Self::Damaged(what) => write!(f, "it is damaged ({what}); get it again, or remove it"),
+            Self::Unsupported(what) => write!(f, "it is {what}, which wgrad does not read; {AGAIN}"),
+            Self::Convert { what, with } => {
+                write!(f, "it is {what}, which wgrad does not read; convert it with `{with}`, or remove it")
+            }
+            Self::TooLarge([h, w]) => write!(
+                f,
+                "it has {w} x {h} pixels, but a picture has at most {MAX_SIDE} on a side and {} million in all; \
+                 make it smaller, or remove it",
+                MOST_PIXELS / 1_000_000
+            ),
+            Self::Memory(bytes) => write!(
+                f,
+                "it takes {} MiB of memory to decode, but a picture may take at most {} MiB; {AGAIN}",
+                bytes >> 20,
+                MOST_MEMORY >> 20
+            ),
+            Self::Channels(channels) => write!(
+                f,
+                "a picture is read with 1, 3 or 4 channels, but {channels} were asked for; \
+                 use a network for 1, 3 or 4 channels"
+            ),
+        }
+    }
+}
+
+impl From<jpeg::Fault> for Fault {
+    fn from(fault: jpeg::Fault) -> Self {
+        match fault {
+            jpeg::Fault::EndsEarly => Self::EndsEarly,
+            jpeg::Fault::Damaged(what) => Self::Damaged(what),
+            jpeg::Fault::Unsupported(what) => Self::Unsupported(what),
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::EndsEarly
+        } else {
+            Self::Damaged("its data can't be unpacked")
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The formats of pictures, each as rows of 8-bit pixels.
+
+use std::io::Cursor;
+
+use super::bmp;
+use super::orientation::Orientation;
+use super::picture_fault::Fault;
+use crate::jpeg::Jpeg;
+
+/// Takes the rows of a picture, from the top down.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
+
+/// A picture whose header was read.
+pub(super) struct Source<'a> {
+    /// `[h, w]` as stored.
+    pub size: [usize; 2],
+    /// 1 for grey, 2 with alpha; 3 for red, green and blue, 4 with alpha.
+    pub channels: usize,
+    pub orientation: Orientation,
+    /// Bytes that decoding takes at most, besides the file's.
+    pub memory: u64,
+    /// Whether `rows` can give a half, a quarter and an eighth of the size.
+    pub reduces: bool,
+    /// Decodes the picture at one n-th of its size.
+    #[allow(clippy::type_complexity)]
+    pub rows: Box<dyn FnOnce(usize, Sink) -> Result<(), Fault> + 'a>,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the header of a picture, whose format its first bytes tell.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let brand = if bytes.get(4..8) == Some(b"ftyp") { bytes.get(8..12) } else { None };
+        match (bytes, brand) {
+            ([0x89, b'P', b'N', b'G', ..], _) => png(bytes),
+            ([0xff, 0xd8, ..], _) => jpeg(bytes),
+            ([b'G', b'I', b'F', b'8', ..], _) => gif(bytes),
+            ([b'B', b'M', ..], _) => bmp::open(bytes),
+            ([b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..], _) => tiff(bytes),
+            ([b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..], _) => webp(bytes),
+            (_, Some(b"avif" | b"avis")) => {
+                Err(Fault::Convert { what: "an AVIF picture", with: "avifdec PICTURE.avif PICTURE.png" })
+            }
+            (_, Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1")) => {
+                Err(Fault::Convert { what: "a HEIC picture", with: "heif-convert PICTURE.heic PICTURE.jpg" })
+            }
+            ([0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..], _) => {
+                Err(Fault::Convert { what: "a JPEG XL picture", with: "djxl PICTURE.jxl PICTURE.png" })
+            }
+            ([0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] | [0xff, 0x4f, 0xff, 0x51, ..], _) => Err(Fault::Convert {
+                what: "a JPEG 2000 picture",
+                with: "opj_decompress -i PICTURE.jp2 -o PICTURE.png",
+            }),
+            ([], _) => Err(Fault::EndsEarly),
+            _ => Err(Fault::Unsupported("none of PNG, JPEG, GIF, BMP, TIFF and WebP")),
+        }
+    }
+}
+
+/// Each value of `values` (16 bits in the machine's or, for PNG, the network's order) as 8 bits, rounded.
+fn eight_bits(values: &[u8], read: fn([u8; 2]) -> u16, to: &mut Vec<u8>) {
+    to.clear();
+    to.extend(values.chunks_exact(2).map(|pair| ((u32::from(read([pair[0], pair[1]])) + 128) / 257) as u8));
+}
+
+fn jpeg(bytes: &[u8]) -> Result<Source<'_>, Fault> {
+    let jpeg = Jpeg::new(bytes)?;
+    Ok(Source {
+        size: jpeg.size,
+        channels: jpeg.channels(),
+        orientation: jpeg.exif.map_or(Orientation::UPRIGHT, Orientation::of_exif),
+        memory: jpeg.memory(),
+        reduces: true,
+        rows: Box::new(|reduction, sink| jpeg.decode(reduction, sink)),
+    })
+}
+
+impl From<png::DecodingError> for Fault {
+    fn from(error: png::DecodingError) -> Self {
+        match error {
+            png::DecodingError::IoError(error) => error.into(),
+            png::DecodingError::LimitsExceeded => Self::Damaged("a part of it is too long"),
+            // The library keeps its kinds to itself, and shows some as its code has them.
+            error => {
+                let words = [
+                    ("CRC", "a checksum is wrong"),
+                    ("IDAT or f", "a part of its pixels is missing"),
+                    ("Corrupt deflate", "its pixels can't be unpacked"),
+                ];
+                let text = error.to_string();
+                let known = words.iter().find(|(start, _)| text.starts_with(start));
+                Self::Damaged(known.map_or("it breaks the rules of PNG", |(_, what)| what))
+            }
+        }
+    }
+}
+
+fn png(bytes: &[u8]) -> Result<Source<'_>, Fault> {
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: 64 << 20 });
+    decoder.set_transformations(png::Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let mut reader = decoder.read_info()?;
+    let info = reader.info();
+    let [height, width] = [info.height, info.width].map(|side| side as usize);
+    let orientation = info.exif_metadata.as_ref().map_or(Orientation::UPRIGHT, |exif| Orientation::of_exif(exif));
+    let is_interlaced = info.interlaced;
+    let (colour, depth) = reader.output_color_type();
+    let channels = colour.samples();
+    let is_deep = depth == png::BitDepth::Sixteen;
+    let stride = width * channels;
+    let rows = move |_: usize, sink: Sink| {
+        let mut narrow = Vec::new();
+        let mut whole = if is_interlaced { vec![0; height * stride] } else { Vec::new() };
+        while let Some(row) = reader.next_interlaced_row()? {
+            let mut values = row.data();
+            if is_deep {
+                eight_bits(values, u16::from_be_bytes, &mut narrow);
+                values = &narrow;
+            }
+            match row.interlace() {
+                png::InterlaceInfo::Adam7(info) => {
+                    png::expand_interlaced_row(&mut whole, stride, values, info, 8 * channels as u8);
+                }
+                png::InterlaceInfo::Null(_) => sink(values)?,
+            }
+        }
+        whole.chunks_exact(stride).try_for_each(sink)
+    };
+    let held = if is_interlaced { height * stride } else { 0 };
+    let memory = (1 << 20) + 24 * width as u64 + held as u64;
+    Ok(Source { size: [height, width], channels, orientation, memory, reduces: false, rows: Box::new(rows) })
+}
+
+impl From<gif::DecodingError> for Fault {
+    fn from(error: gif::DecodingError) -> Self {
+        match error {
+            gif::DecodingError::UnexpectedEof => Self::EndsEarly,
+            gif::DecodingError::Io(error) => error.into(),
+            _ => Self::Damaged("it breaks the rules of GIF"),
+        }
+    }
+}
+
+/// The first picture of a GIF.
+fn gif(bytes: &[u8]) -> Result<Source<'_>, Fault> {
+    let mut options = gif::DecodeOptions::new();
+    options.check_frame_consistency(true);
+    options.set_color_output(gif::ColorOutput::Indexed);
+    let mut decoder = options.read_info(Cursor::new(bytes))?;
+    let [height, width] = [decoder.height(), decoder.width()].map(usize::from);
+    let Some(frame) = decoder.next_frame_info()? else { return Err(Fault::Damaged("it has no picture")) };
+    let [top, left, h, w] = [frame.top, frame.left, frame.height, frame.width].map(usize::from);
+    let transparent = frame.transparent;
+    let palette = frame.palette.clone().or_else(|| decoder.global_palette().map(<[u8]>::to_vec));
+    let Some(palette) = palette else { return Err(Fault::Damaged("it has no palette")) };
+    let is_opaque = transparent.is_none() && [top, left, h, w] == [0, 0, height, width];
+    let channels = if is_opaque { 3 } else { 4 };
+    let rows = move |_: usize, sink: Sink| {
+        let mut indices = vec![0; decoder.buffer_size()];
+        decoder.read_into_buffer(&mut indices)?;
+        let mut row = vec![0; width * channels];
+        for y in 0..height {
+            row.fill(0);
+            if (top..top + h).contains(&y) {
+                let line = &indices[(y - top) * w..][..w];
+                for (to, &index) in row[left * channels..].chunks_exact_mut(channels).zip(line) {
+                    let colour = palette.get(3 * usize::from(index)..).and_then(|rest| rest.get(..3));
+                    // Browsers show what the palette does not have as black.
+                    to[..3].copy_from_slice(colour.unwrap_or(&[0; 3]));
+                    if let Some(alpha) = to.get_mut(3) {
+                        *alpha = if transparent == Some(index) { 0 } else { 255 };
+                    }
+                }
+            }
+            sink(&row)?;
+        }
+        Ok(())
+    };
+    let memory = (h * w + 8 * width + (1 << 20)) as u64;
+    let orientation = Orientation::UPRIGHT;
+    Ok(Source { size: [height, width], channels, orientation, memory, reduces: false, rows: Box::new(rows) })
+}
+
+impl From<image_webp::DecodingError> for Fault {
+    fn from(error: image_webp::DecodingError) -> Self {
+        match error {
+            image_webp::DecodingError::IoError(error) => error.into(),
+            image_webp::DecodingError::UnsupportedFeature(_) => Self::Unsupported("a WebP picture of a rare kind"),
+            _ => Self::Damaged("it breaks the rules of WebP"),
+        }
+    }
+}
+
+/// A WebP picture, the first if it is animated.
+fn webp(bytes: &[u8]) -> Result<Source<'_>, Fault> {
+    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes))?;
+    decoder.set_memory_limit(bytes.len());
+    let size = <[u32; 2]>::from(decoder.dimensions()).map(|side| side as usize);
+    let [width, height] = size;
+    let channels = if decoder.has_alpha() { 4 } else { 3 };
+    let exif = decoder.exif_metadata()?.unwrap_or_default();
+    let orientation = Orientation::of_exif(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif));
+    // Tenths of a byte to a pixel: its result, and what the library holds beside it.
+    let tenths = match (decoder.is_animated(), decoder.is_lossy(), channels) {
+        (true, _, _) => 190,
+        (_, true, 3) => 50,
+        (_, true, _) => 110,
+        (_, false, 3) => 75,
+        (_, false, _) => 45,
+    };
+    let rows = move |_: usize, sink: Sink| {
+        let mut pixels = vec![0; height * width * channels];
+        decoder.read_image(&mut pixels)?;
+        pixels.chunks_exact(width * channels).try_for_each(sink)
+    };
+    let memory = (1 << 20) + (height * width) as u64 * tenths / 10;
+    Ok(Source { size: [height, width], channels, orientation, memory, reduces: false, rows: Box::new(rows) })
+}
+
+impl From<tiff::TiffError> for Fault {
+    fn from(error: tiff::TiffError) -> Self {
+        match error {
+            tiff::TiffError::IoError(error) => error.into(),
+            tiff::TiffError::UnsupportedError(_) => Self::Unsupported("a TIFF of a rare kind"),
+            _ => Self::Damaged("it breaks the rules of TIFF"),
+        }
+    }
+}
+
+/// The first picture of a TIFF.
+fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
+    use tiff::{ColorType, decoder::Decoder, decoder::Limits, tags::Tag};
+
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = super::picture::MOST_MEMORY as usize;
+    limits.intermediate_buffer_size = super::picture::MOST_MEMORY as usize;
+    limits.ifd_value_size = bytes.len().max(1 << 10);
+    let mut decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits);
+    let (width, height) = decoder.dimensions()?;
+    let [height, width] = [height, width].map(|side| side as usize);
+    let mut number = |tag: Tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
+    let orientation = Orientation::numbered(number(Tag::Orientation).unwrap_or(1));
+    match (number(Tag::PhotometricInterpretation), number(Tag::Compression)) {
+        (Some(3), _) => return Err(Fault::Unsupported("a TIFF with a palette")),
+        (_, Some(6 | 7)) => return Err(Fault::Unsupported("a TIFF with JPEG's compression")),
+        (_, Some(2..=4)) => return Err(Fault::Unsupported("a TIFF with the compression of faxes")),
+        _ => {}
+    }
+    let (channels, depth, is_ink) = match decoder.colortype()? {
+        ColorType::Gray(depth) => (1, depth, false),
+        ColorType::GrayA(depth) | ColorType::Multiband { bit_depth: depth, num_samples: 2 } => (2, depth, false),
+        ColorType::RGB(depth) => (3, depth, false),
+        ColorType::RGBA(depth) => (4, depth, false),
+        ColorType::CMYK(depth) => (4, depth, true),
+        _ => return Err(Fault::Unsupported("a TIFF of other colours than grey, RGB and CMYK")),
+    };
+    let depth = usize::from(depth);
+    let layout = decoder.image_buffer_layout()?;
+    let is_usual = layout.sample_format == tiff::tags::SampleFormat::Uint && layout.planes == 1;
+    if !is_usual || !(matches!(depth, 8 | 16) || matches!((channels, depth), (1, 1 | 2 | 4))) {
+        return Err(Fault::Unsupported(
+            "a TIFF of other values than unsigned ones of 1 to 16 bits, or of several planes",
+        ));
+    }
+    let stride = (width * channels * depth).div_ceil(8);
+    let rows = move |_: usize, sink: Sink| {
+        let mut pixels = vec![0; layout.len];
+        decoder.read_image_bytes(&mut pixels)?;
+        let (mut values, mut colours) = (Vec::new(), Vec::new());
+        for row in pixels.chunks_exact(stride) {
+            match depth {
+                8 => values.splice(.., row.iter().copied()).for_each(drop),
+                16 => eight_bits(row, u16::from_ne_bytes, &mut values),
+                _ => {
+                    let most = (1 << depth) - 1;
+                    values.clear();
+                    values.extend((0..width).map(|x| {
+                        let bit = x * depth;
+                        (row[bit / 8] >> (8 - depth - bit % 8) & most) * (255 / most)
+                    }));
+                }
+            }
+            if !is_ink {
+                sink(&values)?;
+                continue;
+            }
+            colours.clear();
+            for pixel in values.chunks_exact(4) {
+                let white = |ink: u8| 255 - u32::from(ink);
+                colours.extend([0, 1, 2].map(|ink| ((white(pixel[ink]) * white(pixel[3]) + 127) / 255) as u8));
+            }
+            sink(&colours)?;
+        }
+        Ok(())
+    };
+    // The library unpacks strips and tiles that may be as long as the picture.
+    let memory = (1 << 20) + (height as u64) * (stride as u64) * 2;
+    let channels = if is_ink { 3 } else { channels };
+    Ok(Source { size: [height, width], channels, orientation, memory, reduces: false, rows: Box::new(rows) })
+}
