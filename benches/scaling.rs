@@ -16,7 +16,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde_json::{Value, json};
 use wgrad::data::{Batch, Dataset, shapes};
 use wgrad::exec::Executor;
-use wgrad::train::{History, Trainer};
+use wgrad::train::{History, Trainer, Validation};
 
 const BATCH_SIZES: [usize; 5] = [32, 64, 128, 256, 512];
 const DATASET_SIZES: [usize; 2] = [2_000, 8_000];
@@ -153,7 +153,7 @@ struct DatasetCost {
 
 impl DatasetCost {
     fn measure(&mut self) -> Result<(), wgrad::Error> {
-        let mut history = History::new(&self.dataset.name);
+        let mut history = History::new(&self.dataset.name, Validation::TestImages);
         Trainer::new(&mut self.executor, &self.dataset, 0, &AtomicBool::new(false))
             .steps_per_submit(Some(self.steps_per_submit))
             .observe(&mut history)

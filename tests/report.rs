@@ -14,7 +14,7 @@ use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
 use wgrad::report::{ConfusionMatrix, Curve, Report, comparison_plot};
-use wgrad::train::{Evaluation, History, HistoryRow, Predictions, evaluate, predict_split};
+use wgrad::train::{Evaluation, History, HistoryRow, Predictions, Validation, evaluate, predict_split};
 
 /// Loss, accuracy, validation loss and validation accuracy of the tutorial's network on CIFAR-10.
 const TUTORIAL: [[f64; 4]; 10] = [
@@ -42,7 +42,7 @@ struct Run {
 
 impl Run {
     fn new(dataset: Dataset, epochs: usize) -> Self {
-        let mut history = History::new(&dataset.name);
+        let mut history = History::new(&dataset.name, Validation::TestImages);
         for (i, &[loss, accuracy, val_loss, val_accuracy]) in TUTORIAL[..epochs].iter().enumerate() {
             let images_per_second = 1137.0 + 40.0 * (i as f64).sin();
             let seconds = dataset.train.len() as f64 / images_per_second;

@@ -10,7 +10,7 @@ use wgrad::data::shapes;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
-use wgrad::train::{History, HistoryRow, Observer, TensorBoard, Trainer};
+use wgrad::train::{History, HistoryRow, Observer, TensorBoard, Trainer, Validation};
 
 /// CRC-32C, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -141,7 +141,7 @@ fn the_files_hold_the_history_and_a_picture() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
     let model = Sequential::new([32, 32, 3]).max_pool2d(4).flatten().dense(10);
     let mut executor = Executor::new(gpu, &model, Options { batch_size: 16, ..Options::default() }).unwrap();
-    let (dataset, mut history) = (shapes::generate(64, 32), History::new("shapes"));
+    let (dataset, mut history) = (shapes::generate(64, 32), History::new("shapes", Validation::TestImages));
     let mut tensorboard = TensorBoard::create(folder.path()).unwrap();
     let mut reader = Reader(folder.path().into(), Vec::new());
     let stop = AtomicBool::new(false);

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use wgrad::data::Dataset;
+use wgrad::data::{DataError, Dataset};
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
 use wgrad::model::Sequential;
 use wgrad::train::{
     Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, Execution, History, LearningRateSchedule,
     OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, Timeline, TrainError, Trainer,
-    TuningSource, evaluate, evaluation_line,
+    TuningSource, Validation, evaluate, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
@@ -58,6 +58,10 @@ pub struct Train {
     /// Train on the first images only; the test set stays whole
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
+    /// Draw this share of the training images, after --limit and of each class alike, as validation images: epochs are
+    /// evaluated and chosen by them, and the test set is evaluated once, at the end
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    validation_split: Option<f64>,
     #[command(flatten)]
     device: DeviceOptions,
     /// Measure how to compute each matrix product before training, as `wgrad tune` does
@@ -134,6 +138,7 @@ impl Train {
         update(&mut spec.batch_size, self.batch_size.map(|images| images as usize));
         update(&mut spec.seed, self.seed);
         update_some(&mut spec.limit, self.limit);
+        update_some(&mut spec.validation_split, self.validation_split);
         update(&mut spec.tuning, self.tuning.clone());
         update_some(&mut execution.steps_per_submit, self.steps_per_submit);
         update(&mut execution.checkpoint_every, self.checkpoint_every);
@@ -165,7 +170,7 @@ impl Run {
     pub fn train(self) -> anyhow::Result<Ending> {
         let Self { spec, execution, resumed, .. } = self;
         spec.check().map_err(|error| anyhow!("{} {}", option(error.field), error.problem))?;
-        let dataset = limited(open_data(&spec.data)?, spec.limit)?;
+        let dataset = prepared(open_data(&spec.data)?, &spec)?;
         spec.build().check(dataset.image_shape).map_err(|error| anyhow!("--augment: {error}"))?;
         let gpu = Arc::new(open_adapter(&execution.adapter())?);
         let start = match &resumed {
@@ -206,7 +211,7 @@ impl Run {
         let config = RunConfig::new(&spec, &model, &executor, &dataset).map_err(wgrad::Error::from)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
-        let mut history = History::new(&dataset.name);
+        let mut history = History::new(&dataset.name, Validation::of(&spec, &dataset));
         let mut progress = Progress::new().learning_rate(spec.lr_schedule != LearningRateSchedule::Constant);
         let mut callbacks = Callbacks::new(&spec, &out, &model, &dataset);
         let mut tensorboard = self.tensorboard.as_deref().map(TensorBoard::create).transpose()?;
@@ -267,14 +272,22 @@ impl Run {
     }
 }
 
-/// The set, with no more training images than asked for.
-fn limited(dataset: Dataset, limit: Option<usize>) -> anyhow::Result<Dataset> {
-    let Some(limit) = limit else { return Ok(dataset) };
-    let images = dataset.train.len();
-    if limit > images {
-        bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
+/// The set, with no more training images than asked for, and then without those that are drawn for validation.
+fn prepared(mut dataset: Dataset, spec: &RunSpec) -> anyhow::Result<Dataset> {
+    if let Some(limit) = spec.limit {
+        let images = dataset.train.len();
+        if limit > images {
+            bail!("--limit is {limit}, but {} has {images} training images; leave it out to use all", dataset.name);
+        }
+        dataset.train = Arc::new(dataset.train.take(limit));
     }
-    Ok(Dataset { train: Arc::new(dataset.train.take(limit)), ..dataset })
+    match spec.validation_split {
+        Some(share) => dataset.hold_out(share, spec.seed).map_err(|error| match error {
+            DataError::HasValidation { .. } => anyhow!("{error}; leave out --validation-split"),
+            error => wgrad::Error::from(error).into(),
+        }),
+        None => Ok(dataset),
+    }
 }
 
 /// How to go on, where the run itself could.

@@ -314,6 +314,24 @@ pub enum DataError {
         /// Channels of its images.
         channels: usize,
     },
+    /// A share of validation images that is none.
+    #[error("the share of validation images is {0}; give a number between 0 and 1, such as 0.1")]
+    BadShare(f64),
+    /// Validation images were asked for where there are some.
+    #[error("{origin} has validation images of its own, so none can be drawn from its training images")]
+    HasValidation {
+        /// Where the set comes from.
+        origin: String,
+    },
+    /// A class that gives no validation image without losing all its training images.
+    #[error(
+        "class `{class}` has 1 training image, and a validation split needs 2 of each class; add pictures, use more of the \
+         training images, or leave the validation split out"
+    )]
+    TooFewToHoldOut {
+        /// The class.
+        class: String,
+    },
     /// A batch was asked for that the split cannot give.
     #[error(
         "cannot make batches of {batch_size} from {len} images in an order that names image {index}: pass a batch size of 1 or more and an order within the split"

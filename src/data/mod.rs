@@ -6,6 +6,7 @@ pub mod decoder;
 pub mod download;
 pub mod error;
 pub mod folder;
+mod hold_out;
 pub mod idx;
 pub mod left_out;
 pub mod listing;
@@ -119,7 +120,7 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// Training images.
     pub train: Arc<Split>,
-    /// Images that epochs are chosen by, where the set has some beside the test images.
+    /// Images that each epoch is evaluated on; the test images are if none.
     pub validation: Option<Arc<Split>>,
     /// Test images.
     pub test: Arc<Split>,
@@ -145,6 +146,11 @@ impl Dataset {
             validation: None,
             test: Arc::new(test),
         }
+    }
+
+    /// The images that epochs are evaluated on: the validation images, or the test images where the set has none.
+    pub fn validation_images(&self) -> &Arc<Split> {
+        self.validation.as_ref().unwrap_or(&self.test)
     }
 
     /// The set with the validation images that it came with.

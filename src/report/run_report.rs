@@ -73,12 +73,21 @@ impl Report<'_> {
     }
 
     fn data_line(&self) -> String {
-        let Dataset { name, origin, train, test, image_shape: [height, width, channels], class_names, .. } =
-            self.dataset;
+        let Dataset {
+            name, origin, train, validation, test, image_shape: [height, width, channels], class_names, ..
+        } = self.dataset;
         let [train, test] = [train, test].map(|split| units::count(split.len() as u64));
+        let validation = match validation {
+            Some(split) => format!(", {} validation", units::count(split.len() as u64)),
+            None => String::new(),
+        };
+        let judged = match self.history.validation.as_str() {
+            "" => String::new(),
+            images => format!(" Epochs were evaluated and chosen by {images}."),
+        };
         format!(
-            "Data set: {name} ({origin}), {train} training and {test} test images of {height} x {width} x {channels}, \
-             {} classes. Validation is on the test images.",
+            "Data set: {name} ({origin}), {train} training{validation} and {test} test images of {height} x {width} x \
+             {channels}, {} classes.{judged}",
             class_names.len()
         )
     }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluation, Observer};
+use super::{Evaluation, Observer, Validation};
 use crate::Error;
 use crate::exec::Executor;
 use crate::model::NamedTensor;
@@ -35,11 +35,11 @@ pub struct HistoryRow {
     pub accuracy: f64,
     /// Share of the training images whose class was among the five of the largest logits.
     pub top5_accuracy: f64,
-    /// Mean loss on the test images, after the epoch.
+    /// Mean loss on the validation images, after the epoch.
     pub val_loss: f64,
-    /// Share of the test images whose class was found.
+    /// Share of the validation images whose class was found.
     pub val_accuracy: f64,
-    /// Share of the test images whose class was among the five of the largest logits.
+    /// Share of the validation images whose class was among the five of the largest logits.
     pub val_top5_accuracy: f64,
     /// Learning rate of the epoch's last update.
     pub learning_rate: f64,
@@ -66,16 +66,19 @@ pub(super) fn check_rows(rows: &[HistoryRow]) -> Result<(), String> {
 pub struct History {
     /// Name of the data set.
     pub dataset: String,
+    /// What the validation images are, in words; empty in files of before it was written.
+    #[serde(default)]
+    pub validation: String,
     /// The rows, in order.
     pub epochs: Vec<HistoryRow>,
-    /// The evaluation after the last epoch; none where the run was interrupted.
+    /// The evaluation on the test images after the last epoch; none where the run was interrupted.
     pub evaluation: Option<Evaluation>,
 }
 
 impl History {
     /// A history with no rows.
-    pub fn new(dataset: &str) -> Self {
-        Self { dataset: dataset.into(), epochs: Vec::new(), evaluation: None }
+    pub fn new(dataset: &str, validation: Validation) -> Self {
+        Self { dataset: dataset.into(), validation: validation.to_string(), epochs: Vec::new(), evaluation: None }
     }
 
     /// Reads what [`Self::to_json`] has written.
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn both_files_hold_the_same_rows() {
-        let mut history = History::new("shapes");
+        let mut history = History::new("shapes", Validation::TestImages);
         let header = "epoch,loss,accuracy,top5_accuracy,val_loss,val_accuracy,val_top5_accuracy,learning_rate,\
                       gradient_norm,seconds,images_per_second\n";
         assert_eq!(history.to_csv().unwrap(), header.as_bytes());

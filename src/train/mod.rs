@@ -31,6 +31,7 @@ mod timeline;
 mod trace;
 mod trainer;
 mod tuning_cache;
+mod validation;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoint_interval::CheckpointInterval;
@@ -59,3 +60,4 @@ pub use timeline::{Inside, Timeline};
 pub use trace::trace_to_json;
 pub use trainer::{Ending, Trainer};
 pub use tuning_cache::TuningCache;
+pub use validation::Validation;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HistoryRow;
 
-/// What is watched on the test images.
+/// What is watched on the validation images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeptWeights, LearningRateSchedule, Monitor, RunSpec, as_text};
+use super::{KeptWeights, LearningRateSchedule, Monitor, RunSpec, Validation, as_text};
 use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
@@ -77,6 +77,10 @@ pub struct DatasetConfig {
     pub limit: Option<usize>,
     /// Training images.
     pub train_images: usize,
+    /// Validation images that are not test images; none if each epoch was evaluated on the test images.
+    pub validation_images: Option<usize>,
+    /// What the validation images are, in words.
+    pub validation: String,
     /// Test images.
     pub test_images: usize,
 }
@@ -130,6 +134,8 @@ impl RunConfig {
                 image_shape: dataset.image_shape,
                 limit: spec.limit,
                 train_images: dataset.train.len(),
+                validation_images: dataset.validation.as_ref().map(|split| split.len()),
+                validation: Validation::of(spec, dataset).to_string(),
                 test_images: dataset.test.len(),
             },
             adapter: AdapterConfig::new(executor.gpu().info()),

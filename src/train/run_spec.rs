@@ -27,6 +27,8 @@ pub struct RunSpec {
     pub data: DataSpec,
     /// Number of training images, taken from the first on; all if none.
     pub limit: Option<usize>,
+    /// Share of the training images, after the limit, that each epoch is evaluated on instead of being trained with.
+    pub validation_split: Option<f64>,
     /// The model file; the network of TensorFlow's tutorial if none.
     #[serde(serialize_with = "file::serialize_path")]
     pub model: Option<PathBuf>,
@@ -78,6 +80,7 @@ impl Default for RunSpec {
         Self {
             data: DataSpec::default(),
             limit: None,
+            validation_split: None,
             model: None,
             from: None,
             append: None,
@@ -153,6 +156,9 @@ impl RunSpec {
         }
         if self.limit == Some(0) {
             return wrong("limit", "is 0; give 1 or more images, or leave it out to train on all".into());
+        }
+        if let Some(share) = self.validation_split.filter(|share| !(*share > 0.0 && *share < 1.0)) {
+            return wrong("validation_split", format!("is {share}; give a number between 0 and 1, such as 0.1"));
         }
         if !(rate.is_finite() && rate > 0.0) {
             return wrong("learning_rate", format!("is {rate}; give a number above 0, such as 1e-3"));
@@ -297,6 +303,7 @@ mod tests {
         assert_eq!(check(|spec| spec.epochs = 0), "epochs");
         assert_eq!(check(|spec| spec.batch_size = 0), "batch_size");
         assert_eq!(check(|spec| spec.limit = Some(0)), "limit");
+        assert_eq!(check(|spec| spec.validation_split = Some(1.0)), "validation_split");
         assert_eq!(check(|spec| spec.learning_rate = f64::NAN), "learning_rate");
         assert_eq!(check(|spec| spec.weight_decay = -1.0), "weight_decay");
         assert_eq!(check(|spec| spec.label_smoothing = 1.0), "label_smoothing");

@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use super::event_file::{Datum, EventFile, Image};
 use super::{HistoryRow, Observer, TrainError};
 use crate::Error;
 use crate::exec::Executor;
+use crate::model::NamedTensor;
 
 /// Writes each epoch's figures to the directories `train` and `validation`, under the tags that Keras uses, so that
-/// TensorBoard draws both in one plot. Steps are epochs, counted from 1.
+/// TensorBoard draws both in one plot. Steps are epochs, counted from 1. Each start of a run writes files of its own; of
+/// all files in a directory, TensorBoard shows the newest.
 #[derive(Debug)]
 pub struct TensorBoard {
     train: EventFile,
@@ -39,12 +42,13 @@ impl TensorBoard {
     ) -> Result<(), TrainError> {
         let [width, height] = [width, height].map(|side| i32::try_from(side).unwrap_or(i32::MAX));
         let image = Image { height, width, colorspace: 3, encoded_image_string: png.to_vec() };
-        self.validation.write(epoch, vec![(tag, Datum::Image(image))])
+        self.validation.write(epoch, Duration::ZERO, vec![(tag, Datum::Image(image))])
     }
 }
 
-impl Observer for TensorBoard {
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+impl TensorBoard {
+    /// Adds the figures of an epoch that ended `ago`.
+    fn epoch(&mut self, row: &HistoryRow, ago: Duration) -> Result<(), TrainError> {
         let scalar = |value: f64| Datum::Scalar(value as f32);
         let train = vec![
             ("epoch_loss", scalar(row.loss)),
@@ -59,8 +63,30 @@ impl Observer for TensorBoard {
             ("epoch_accuracy", scalar(row.val_accuracy)),
             ("epoch_top5_accuracy", scalar(row.val_top5_accuracy)),
         ];
-        self.train.write(row.epoch, train)?;
-        self.validation.write(row.epoch, validation)?;
+        self.train.write(row.epoch, ago, train)?;
+        self.validation.write(row.epoch, ago, validation)
+    }
+}
+
+impl Observer for TensorBoard {
+    /// Writes the epochs before, so that the new files have the whole run, wherever the old ones are and whatever they
+    /// have. The times of these epochs are as if the run had not been stopped.
+    fn on_resume(
+        &mut self,
+        history: &[HistoryRow],
+        _kept: &[NamedTensor],
+        _executor: &Executor,
+    ) -> Result<ControlFlow<()>, Error> {
+        let mut seconds: f64 = history.iter().map(|row| row.seconds).sum();
+        for row in history {
+            seconds -= row.seconds;
+            self.epoch(row, Duration::try_from_secs_f64(seconds).unwrap_or_default())?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+        self.epoch(row, Duration::ZERO)?;
         Ok(ControlFlow::Continue(()))
     }
 }

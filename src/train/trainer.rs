@@ -121,8 +121,8 @@ impl<'a> Trainer<'a> {
         self.timeline.map(|timeline| timeline.enter(phase))
     }
 
-    /// Trains until `epochs` are done: each over all training images in an order of its own, then the evaluation of all
-    /// test images.
+    /// Trains until `epochs` are done: each over all training images in an order of its own, then the evaluation of the
+    /// validation images, which are the test images where the set has no others.
     ///
     /// # Errors
     /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
@@ -163,7 +163,7 @@ impl<'a> Trainer<'a> {
                 return Ok(Ending::Interrupted);
             }
             let inside = self.enter(Phase::Evaluation);
-            let evaluation = evaluate(self.executor, &self.dataset.test, self.stop)?;
+            let evaluation = evaluate(self.executor, self.dataset.validation_images(), self.stop)?;
             drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
             let Position { measured, gradient_norm, seconds, .. } = self.position;

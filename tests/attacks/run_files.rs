@@ -3,7 +3,7 @@
 use serde_json::json;
 use wgrad::exec::TrainingState;
 use wgrad::model::NamedTensor;
-use wgrad::train::{Checkpoint, History, HistoryRow, Position, RunRecord};
+use wgrad::train::{Checkpoint, History, HistoryRow, Position, RunRecord, Validation};
 
 use crate::safetensors_files::header;
 
@@ -109,7 +109,7 @@ fn whole_position() -> serde_json::Value {
 }
 
 pub fn histories() -> Vec<(&'static str, String)> {
-    let history = History { epochs: vec![row(1), row(2)], ..History::new("shapes") };
+    let history = History { epochs: vec![row(1), row(2)], ..History::new("shapes", Validation::TestImages) };
     let valid = history.to_json().unwrap();
     let change = |from: &str, to: &str| {
         assert!(valid.contains(from), "{from}: {valid}");
