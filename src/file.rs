@@ -1,4 +1,4 @@
-//! Files that anybody may have made: only regular ones are read, and none that is longer than its kind has a use for.
+//! Reads files that may come from anybody. Only regular files are read, and only up to a length that the caller allows.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,9 +9,9 @@ use serde::Serializer;
 /// Opens a regular file.
 ///
 /// # Errors
-/// What the system says; that it is something else, such as a pipe or a device, which may never end.
+/// The file does not open, or it is something else, such as a pipe or a device, which may never end.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Asked before it is opened: opening a pipe waits for its other end.
+    // This is checked before opening, because opening a pipe waits for its other end.
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -22,15 +22,15 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a regular file of at most `most` bytes; what is appended meanwhile is left out.
+/// Reads a regular file of at most `most` bytes. Bytes that another program appends meanwhile are left out.
 ///
 /// # Errors
-/// As [`open`], and that it is longer, or longer than there is memory.
+/// The errors of [`open`]; the file is longer than `most` or than the memory that is left; reading fails.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let len = file.metadata()?.len();
     if len > most {
-        let reason = format!("it has {len} bytes, more than the {most} that such a file may have");
+        let reason = format!("it has {len} bytes, but such a file may have {most} at most");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
     let mut bytes = Vec::new();
@@ -39,10 +39,10 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// [`read`] for a file of UTF-8.
+/// Reads a text file as [`read`] does.
 ///
 /// # Errors
-/// As [`read`], and that it is no text.
+/// The errors of [`read`], or the file is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
@@ -73,7 +73,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_never_ends_is_refused() {
+    fn files_that_never_end_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! Panics of libraries, where they are errors here.
+//! Turns panics of libraries into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,8 @@ thread_local! {
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a library's code returns; nothing if it panicked. What it left half-done must not be used.
+/// Runs code of a library and returns its result, or `None` if it panicked. After a panic the objects that the code was
+/// changing may be inconsistent and must not be used.
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Option<R> {
     let outer = EXPECTED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(code));
@@ -15,7 +16,8 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Option<R> {
     result.ok()
 }
 
-/// Whether a panic of this thread, now, becomes an error: a program's panic hook has nothing to say of it.
+/// Whether this thread is inside [`catch`], so that a panic becomes an error. A program's panic hook should then print
+/// nothing.
 pub fn is_expected() -> bool {
     EXPECTED.get()
 }
@@ -25,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_nothing_and_expected_only_inside() {
+    fn a_panic_gives_none_and_is_expected_only_inside() {
         assert!(!is_expected());
         assert_eq!(catch(is_expected), Some(true));
         assert_eq!(catch(|| catch(|| 1).map(|_| is_expected())), Some(Some(true)));

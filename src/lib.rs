@@ -1,7 +1,8 @@
 //! Trains convolutional networks on any GPU through WebGPU compute shaders, without CUDA.
 //!
-//! A network is described as layers in a row, built into a [`graph`] for one batch size, planned into a linear schedule
-//! of dispatches with their memory, and executed by an [`exec::Executor`] that keeps every tensor on the device.
+//! A network is a sequence of layers. It is built into a [`graph`] for one batch size. The graph is planned into a list of
+//! dispatches with a place in memory for each tensor. An [`exec::Executor`] runs that list and keeps every tensor on the
+//! device.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -37,23 +38,23 @@
 //! # }
 //! ```
 //!
-//! A module imports only what stands below it:
+//! A module only imports modules that stand below it in this list:
 //!
 //! ```text
 //! main.rs, cli          arguments, messages, exit code
-//! report  |  self_test  what a run left, as HTML, Markdown, plots and pictures  |  whether a device computes right
+//! report  |  self_test  reports of runs: HTML, Markdown, plots, pictures  |  checks that a device computes right
 //! train                 the loop and its observers: history, progress, schedules, checkpoints, files, timeline
-//! exec                  joins graph and device: program, staging ring, readback ring, profiler
-//! exchange              networks as files of other programs
+//! exec                  runs graphs on the device: program, staging ring, readback ring, profiler
+//! exchange              reads and writes the network files of other programs
 //! model   |  data       layers, initial weights  |  data sets, pictures, sampler, loader
-//! optim                 one file an optimizer
-//! ops                   one file an operation
+//! optim                 optimizers, one file each
+//! ops                   operations, one file each
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
 //! kernel, shape, minibatch, file, error, foreign_panic
 //! ```
 //!
-//! Shaders stand under `shaders/`, as WGSL files that are appended to each other: how an operand is read (`access/`),
-//! what an operation multiplies (`conv2d/`), and in which loop (`product/`).
+//! Shaders are in `shaders/`. Each is put together from WGSL files that say how an operand is read (`access/`), what an
+//! operation multiplies (such as `conv2d/`), and in which loop (`product/`).
 
 pub mod data;
 mod error;

@@ -42,6 +42,46 @@ fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
     }
 }
 
+/// There is nothing to install for a backend that the operating system does not have.
+#[test]
+fn a_backend_of_another_system_is_an_error_that_lists_those_of_this_one() {
+    let others = if cfg!(target_os = "macos") { ["vulkan", "dx12"] } else { ["metal", "dx12"] };
+    let others = if cfg!(windows) { &others[..1] } else { &others[..] };
+    let out = tempfile::tempdir().unwrap();
+    for backend in others {
+        for command in [
+            "train --dataset shapes",
+            "train --dataset shapes --adapter software",
+            "devices",
+            "devices --json",
+            "self-test",
+        ] {
+            let mut command = wgrad(&format!("{command} --backend {backend}"));
+            if command.get_args().next() == Some("train".as_ref()) {
+                command.arg("--out").arg(out.path());
+            }
+            let error = format!("error: this system has no `{backend}` backend; it has: ");
+            assert_eq!(fails(&mut command, &[&error]), 4);
+            assert!(!stderr(&command.output().unwrap()).contains("install"));
+        }
+    }
+    assert_eq!(entries(out.path()), 0);
+}
+
+/// The environment may hide a driver that is installed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_variable_that_hides_the_drivers_is_named() {
+    for command in ["devices", "train --dataset shapes", "self-test --adapter software", "devices --backend vulkan"] {
+        let mut command = wgrad(command);
+        command.env_remove("VK_DRIVER_FILES").env("VK_ICD_FILENAMES", "/no/such/driver.json");
+        assert_eq!(fails(&mut command, &["no usable adapter: none was found", "VK_ICD_FILENAMES is set"]), 4);
+    }
+    let mut command = wgrad("devices --json");
+    command.env_remove("VK_DRIVER_FILES").env("VK_ICD_FILENAMES", "/no/such/driver.json");
+    assert_eq!(stdout(&succeeds(&mut command)), "[]\n");
+}
+
 #[test]
 fn broken_data_is_an_error_that_names_the_file() {
     let named = |dir: &Path, parts: &[&str]| {

@@ -18,7 +18,7 @@ fn choices_are_measured_kept_and_repeated() {
     };
     let output = succeeds(&mut at_home(wgrad(&format!("tune {ADAPTER} --batch-size 4"))));
     let text = stdout(&output);
-    assert!(text.contains("forward of 4 x 32 x 32 x 3") && text.contains("Kept in "), "{text}");
+    assert!(text.contains("forward of 4 x 32 x 32 x 3") && text.contains("The choices are saved in "), "{text}");
     assert!(!text.contains("please report"), "{text}");
 
     let outs = [0, 1, 2].map(|_| TempDir::new().unwrap());

@@ -14,7 +14,7 @@ use super::units;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: wgrad devices --json")]
 pub struct Devices {
-    /// The interface to the driver; GL is listed only when asked for
+    /// The interface to the driver; adapters of GL are only listed with `--backend gl`
     #[arg(long, value_enum)]
     backend: Option<Backend>,
     /// Print the list as JSON
@@ -36,7 +36,7 @@ struct Line {
     subgroups: bool,
     updates_images: bool,
     timestamps: bool,
-    /// The loop of the matrix products chosen there; none where the adapter does not open.
+    /// The loop of the matrix products that the adapter runs; `None` if the adapter does not open.
     kernel: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Devices {
     /// Lists the adapters.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let backend = self.backend.map(Into::into);
-        let adapters = list_adapters(backend);
+        let adapters = list_adapters(backend).map_err(wgrad::Error::from)?;
         let lines: Vec<_> = adapters.into_iter().enumerate().map(|(i, report)| line(i, report, backend)).collect();
         let mut out = io::stdout();
         if self.json {
@@ -52,7 +52,9 @@ impl Devices {
             return Ok(ExitCode::SUCCESS);
         }
         if lines.is_empty() {
-            writeln!(out, "no adapter was found")?;
+            // Opening fails too, with the reason and what to do.
+            let choice = AdapterChoice { backend, ..Default::default() };
+            Gpu::open_blocking(&choice).map_err(wgrad::Error::from)?;
         }
         for line in lines {
             let lacks = lacks(&line);
@@ -64,7 +66,7 @@ impl Devices {
             writeln!(out, "   driver:          {driver} {driver_info}")?;
             writeln!(out, "   largest binding: {}", units::bytes(max_binding_bytes))?;
             writeln!(out, "   subgroups:       {}", if subgroups { "yes" } else { "no" })?;
-            writeln!(out, "   kernel:          {}", kernel.as_deref().unwrap_or("none: it can't be used"))?;
+            writeln!(out, "   kernel:          {}", kernel.as_deref().unwrap_or("none: the adapter can't be used"))?;
             for lack in lacks {
                 writeln!(out, "   lacks:           {lack}")?;
             }
@@ -73,18 +75,18 @@ impl Devices {
     }
 }
 
-/// What an adapter can't do, and what that costs.
+/// What an adapter can't do, and the consequence of each.
 fn lacks(line: &Line) -> Vec<&'static str> {
     let mut lacks = Vec::new();
     if !line.compute {
         lacks.push("compute shaders: wgrad can't use it");
     }
     if !line.timestamps {
-        lacks.push("timestamps: --profile times with the host's clock, and takes longer");
+        lacks.push("timestamps: --profile uses the host's clock and takes longer");
     }
-    // On a GPU no kernel uses them.
+    // The kernels for GPUs use neither.
     if line.kind == "software" && !(line.subgroups && line.updates_images) {
-        lacks.push("subgroups or images to update: matrix products take the loop `direct`, which is much slower");
+        lacks.push("subgroups or updates of images: matrix products run in the loop `direct`, which is much slower");
     }
     lacks
 }

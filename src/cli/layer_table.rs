@@ -4,10 +4,10 @@ use wgrad::model::LayerSummary;
 
 use super::units;
 
-/// Inner widths of the columns; those of longer cells are wider.
+/// Smallest inner widths of the columns. A longer cell widens its column.
 const WIDTHS: [usize; 3] = [33, 24, 15];
 
-/// Layers, output shapes and parameters, then the totals.
+/// Draws the table of layers, output shapes and parameters, and the totals below it.
 pub fn layer_table(layers: &[LayerSummary]) -> String {
     let cells = |layer: &LayerSummary| {
         let sizes: String = layer.output_shape.dims().iter().map(|size| format!(", {size}")).collect();

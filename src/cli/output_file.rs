@@ -1,17 +1,18 @@
-//! A file that is written whole or not at all.
+//! Writes a file completely or not at all.
 
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use wgrad::train::{OutputDir, TrainError};
 
-/// Writes `bytes` to `path`, in place of what stands there.
+/// Writes `bytes` to `path` and replaces a file that is there.
 pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if path.is_dir() {
-        bail!("{} is a directory; name a file to write", path.display());
+        bail!("{} is a directory; give the name of a file to write", path.display());
     }
     let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.with_context(|| format!("{} names no file to write", path.display()))?;
+    let name = name
+        .with_context(|| format!("{} is not the name of a file; give the name of a file to write", path.display()))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = OutputDir::shared(folder).and_then(|folder| folder.write(&[(name, bytes)]));
     written.map_err(|error| match error {

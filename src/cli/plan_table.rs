@@ -1,10 +1,11 @@
-//! A schedule as a table.
+//! The table of a schedule.
 
 use wgrad::graph::{Access, Binding, Graph, Plan};
 
 use super::units;
 
-/// Every step of a plan, with its grid, arithmetic, the bytes of what it binds, and its bindings; then the memory.
+/// Lists every dispatch of a plan with its kernel, grid, arithmetic, bytes of the tensors it binds, and bindings. The last
+/// line has the memory.
 pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let flops = plan.dispatches.iter().map(|dispatch| dispatch.kernel.flops).sum();
     let bytes = plan.dispatches.iter().map(|dispatch| dispatch.bytes(graph)).sum();

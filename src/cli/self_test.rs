@@ -27,14 +27,14 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub struct SelfTestCommand {
     #[command(flatten)]
     device: DeviceOptions,
-    /// Write every case with its errors and limits, the adapter, its driver and its limits as JSON, for a bug report:
-    /// to a file, or in place of the table
+    /// Write a JSON file for a bug report, with every case, its errors and limits, the adapter and its driver; without
+    /// FILE, print it instead of the table
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
 }
 
 impl SelfTestCommand {
-    /// Runs every check, and says which failed.
+    /// Runs every check and prints which ones failed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         self.run_checks(&checks()).map(ExitCode::from)
     }
@@ -71,7 +71,7 @@ impl SelfTestCommand {
     }
 }
 
-/// What to do where a check failed.
+/// What the user should do after a check failed.
 fn advice(json: Option<&Path>) -> String {
     let attach = match json {
         Some(path) => format!("attach {}", path.display()),
@@ -79,11 +79,11 @@ fn advice(json: Option<&Path>) -> String {
     };
     let issues = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
     format!(
-        "results of this adapter can't be trusted: update its driver, or choose another with --adapter; {attach} to a report at {issues}"
+        "do not trust the results of this adapter: update its driver, or choose another adapter with --adapter; please {attach} to a report at {issues}"
     )
 }
 
-/// A bar on a terminal, plain lines elsewhere; on standard error, since JSON may go to standard output.
+/// Progress on standard error, because JSON may go to standard output: a bar on a terminal, else plain lines.
 struct Progress {
     bar: Option<ProgressBar>,
     printed: Instant,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn json_takes_the_place_of_the_table_where_no_file_is_named() {
+    fn json_without_a_file_replaces_the_table() {
         assert_eq!(command("--json").json.as_deref(), Some(Path::new("-")));
         assert_eq!(command("--json f.json").json.as_deref(), Some(Path::new("f.json")));
         assert_eq!(command("").json, None);

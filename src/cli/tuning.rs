@@ -1,4 +1,4 @@
-//! Measured choices: where they come from, and how they are made.
+//! `wgrad tune`, and the measured choices that other commands load.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -21,10 +21,10 @@ use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, adapter_line};
 use super::{note, say};
 
-/// Longest config.json that is read, in bytes.
+/// Largest config.json that is read, in bytes.
 const MOST_CONFIG: u64 = 4 << 20;
 
-/// What is read of a run's config.json.
+/// The part of a run's config.json that is read.
 #[derive(Deserialize)]
 struct Recorded {
     products: Tuning,
@@ -43,7 +43,7 @@ pub struct Tune {
 }
 
 impl Tune {
-    /// Measures, prints the table and keeps the choices.
+    /// Measures, prints the table and saves the choices.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
         let gpu = Arc::new(self.device.open()?);
@@ -55,9 +55,9 @@ impl Tune {
     }
 }
 
-/// Measures the products of a training step, and keeps the choices in the user's cache.
+/// Measures the products of a training step, and saves the choices in the user's cache.
 pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
-    // Hidden where standard output is no terminal.
+    // It stays hidden if standard output is not a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
     if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} tuning") {
         bar.set_style(style.progress_chars("━━─"));
@@ -79,12 +79,12 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow:
     }
     if let Some(cache) = TuningCache::of_user() {
         cache.store(&key(gpu, model, options)?, &tuning).map_err(wgrad::Error::from)?;
-        say(&format!("Kept in {}; `--tuning none` trains without it.", cache.path().display()));
+        say(&format!("The choices are saved in {}; `--tuning none` trains without them.", cache.path().display()));
     }
     Ok(tuning)
 }
 
-/// The choices of a source: those of the user's cache, none, or those that a run recorded.
+/// The choices that `--tuning` asks for: those of the user's cache, none, or those that a run recorded in its config.json.
 pub fn load(source: &TuningSource, gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
     match source {
         TuningSource::None => Ok(Tuning::default()),
@@ -93,12 +93,12 @@ pub fn load(source: &TuningSource, gpu: &Gpu, model: &Sequential, options: &Opti
     }
 }
 
-/// The choices that a run was begun with, where they run on `gpu`.
+/// The choices that a run began with, or none if one of them cannot run on `gpu`.
 pub fn of_run(products: &Tuning, gpu: &Gpu) -> Tuning {
     if runs_on(gpu, products).is_ok() { products.clone() } else { Tuning::default() }
 }
 
-/// A cache that can't be used costs speed, not correctness, so it is no more than a warning.
+/// Loads from the user's cache. A cache that cannot be used costs speed, not correctness, so there is only a warning.
 fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
     let Some(cache) = TuningCache::of_user() else { return Tuning::default() };
     let found = key(gpu, model, options).and_then(|key| Ok(cache.load(&key).map_err(wgrad::Error::from)?));
@@ -132,7 +132,7 @@ fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What choices for a training step of `model` hold for.
+/// The key in the cache for the choices of a training step of `model`.
 fn key(gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<String> {
     let built = model.build(options.batch_size, options.target(gpu)?).map_err(wgrad::Error::from)?;
     let mut graph = built.graph;
@@ -154,7 +154,8 @@ fn table(products: &[TunedProduct]) -> String {
         let (key, rule_name) = (&product.key, name(rule.0));
         let _ = write!(text, "\n{key:<66} {rule_name:<26} {:>9.1}  {chosen:<26} {:>9.1}", rule.1, best.1);
         for wrong in &product.wrong {
-            let _ = write!(text, "\n  {} gives another result and was left out; please report it", name(*wrong));
+            let _ =
+                write!(text, "\n  {} computes a different result and was left out; please report this", name(*wrong));
         }
     }
     let sum = |time: fn(&TunedProduct) -> f64| products.iter().map(time).sum::<f64>();

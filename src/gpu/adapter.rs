@@ -1,19 +1,21 @@
-//! Which adapter to compute on.
+//! Adapters: what there is, and opening one.
 
+use super::adapter_search::{Search, select};
 use super::{Gpu, GpuError, host_memory};
 
-/// Environment variable that says which limits a device is opened with: `webgpu`, or the adapter's own if unset.
+/// Environment variable with the limits that a device is opened with: `webgpu` for WebGPU's default limits. If it is unset,
+/// the limits of the adapter are used.
 const LIMITS: &str = "WGRAD_LIMITS";
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
 pub struct AdapterChoice {
-    /// Part of a name, a number from the list, or `software`; the best there is if absent.
+    /// Part of a name, a number from [`list_adapters`], or `software`. Without it, the best adapter is taken.
     pub adapter: Option<String>,
-    /// `vulkan`, `metal`, `dx12` or `gl`; any if absent.
+    /// Vulkan, Metal, DX12 or GL. Without it, the adapters of all backends but GL are considered.
     pub backend: Option<wgpu::Backend>,
-    /// Open the device with WebGPU's default limits and no feature, whatever the adapter has; `WGRAD_LIMITS=webgpu` in
-    /// the environment does the same for all of a process.
+    /// Opens the device with WebGPU's default limits and without optional features, even if the adapter has more.
+    /// `WGRAD_LIMITS=webgpu` in the environment does the same for the whole process.
     pub default_limits: bool,
 }
 
@@ -24,23 +26,40 @@ pub struct AdapterReport {
     pub info: wgpu::AdapterInfo,
     /// Whether it runs compute shaders.
     pub compute: bool,
-    /// Largest storage binding in bytes.
+    /// Largest size of a storage binding in bytes.
     pub max_binding: u64,
     /// Whether shaders may use subgroups.
     pub subgroups: bool,
     /// Whether shaders may update an image of floats in place.
     pub updates_images: bool,
-    /// Whether the device takes the time itself.
+    /// Whether the device can record timestamps.
     pub timestamps: bool,
 }
 
-/// Lists the adapters, in the order that numbers refer to.
-pub fn list_adapters(backend: Option<wgpu::Backend>) -> Vec<AdapterReport> {
-    pollster::block_on(enumerate(backend, false)).iter().map(report).collect()
+/// Lists the adapters of one backend, or of all but GL. An adapter's place in the list is its number.
+///
+/// # Errors
+/// The backend does not exist on this system.
+pub fn list_adapters(backend: Option<wgpu::Backend>) -> Result<Vec<AdapterReport>, GpuError> {
+    check_backend(backend)?;
+    Ok(pollster::block_on(enumerate(backend, false)).iter().map(report).collect())
+}
+
+/// Fails where this build of wgrad, and so this operating system, does not have the backend.
+fn check_backend(backend: Option<wgpu::Backend>) -> Result<(), GpuError> {
+    let here = wgpu::Instance::enabled_backend_features();
+    match backend {
+        Some(backend) if !here.contains(backend.into()) => {
+            let here = wgpu::Backend::ALL.into_iter().filter(|backend| here.contains((*backend).into()));
+            let here = here.map(wgpu::Backend::to_str).collect::<Vec<_>>().join(", ");
+            Err(GpuError::NoBackend { backend: backend.to_string(), here })
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn enumerate(backend: Option<wgpu::Backend>, strict: bool) -> Vec<wgpu::Adapter> {
-    // GL has no storage textures and few limits; it is taken only when asked for.
+    // GL has no storage textures and low limits, and loading it looks for a display: only on request.
     let backends = backend.map_or(wgpu::Backends::PRIMARY, wgpu::Backends::from);
     let mut flags = wgpu::InstanceFlags::default();
     flags.set(wgpu::InstanceFlags::STRICT_WEBGPU_COMPLIANCE, strict);
@@ -80,18 +99,26 @@ fn wants_default_limits() -> Result<bool, GpuError> {
 }
 
 impl Gpu {
-    /// Opens the adapter of `choice`: without a wish, the first discrete GPU, else integrated, virtual, software.
+    /// Opens the adapter of `choice`. If it names none, the first discrete GPU is opened; if there is none, the first
+    /// integrated one, then a virtual one, then a software adapter.
     ///
     /// # Errors
-    /// No adapter, no match, or it does not open.
+    /// There is no such adapter or backend, the adapter does not open, `WGRAD_LIMITS` is something else than `webgpu`, or
+    /// the process may have too little address space for a driver.
     pub async fn open(choice: &AdapterChoice) -> Result<Self, GpuError> {
         if let Some(limit) = host_memory::low_limit() {
             return Err(GpuError::AddressSpace(limit));
         }
+        check_backend(choice.backend)?;
         let default_limits = choice.default_limits || wants_default_limits()?;
         let adapters = enumerate(choice.backend, default_limits).await;
         let reports: Vec<_> = adapters.iter().map(report).collect();
-        let index = select(&reports, choice.adapter.as_deref())?;
+        let wanted = choice.adapter.as_deref();
+        let Some(index) = select(&reports, wanted) else {
+            let search = Search { wanted, backend: choice.backend, default_limits, found: &reports };
+            let others: Vec<_> = enumerate(None, false).await.iter().map(report).collect();
+            return Err(search.failure(&others));
+        };
         let adapter = &adapters[index];
         let (limits, features) = if default_limits {
             (wgpu::Limits::default(), wgpu::Features::empty())
@@ -114,134 +141,11 @@ impl Gpu {
         Ok(Self::new(device, queue, info))
     }
 
-    /// [`Gpu::open`], waiting.
+    /// Does what [`Gpu::open`] does, and waits for it.
     ///
     /// # Errors
     /// As [`Gpu::open`].
     pub fn open_blocking(choice: &AdapterChoice) -> Result<Self, GpuError> {
         pollster::block_on(Self::open(choice))
-    }
-}
-
-fn select(reports: &[AdapterReport], wanted: Option<&str>) -> Result<usize, GpuError> {
-    let usable = |index: &usize| reports[*index].compute;
-    let found = match reports {
-        [] => "no adapter was found".to_owned(),
-        _ => names(reports),
-    };
-    if !(0..reports.len()).any(|index| usable(&index)) {
-        return Err(GpuError::NoAdapter { found, remedy: software_driver_hint() });
-    }
-    let is_software = |index: &usize| reports[*index].info.device_type == wgpu::DeviceType::Cpu;
-    let choice = match wanted {
-        None => (0..reports.len()).filter(usable).min_by_key(|index| rank(reports[*index].info.device_type)),
-        Some("software") => (0..reports.len()).filter(usable).find(is_software),
-        Some(wanted) => match wanted.parse::<usize>() {
-            Ok(index) => Some(index).filter(|index| *index < reports.len()).filter(usable),
-            Err(_) => (0..reports.len())
-                .filter(usable)
-                .find(|index| reports[*index].info.name.to_lowercase().contains(&wanted.to_lowercase())),
-        },
-    };
-    match (choice, wanted) {
-        (Some(index), _) => Ok(index),
-        (None, Some("software")) => Err(GpuError::NoAdapter { found, remedy: software_driver_hint() }),
-        (None, wanted) => Err(GpuError::UnknownAdapter { wanted: wanted.unwrap_or_default().into(), found }),
-    }
-}
-
-fn rank(kind: wgpu::DeviceType) -> u8 {
-    match kind {
-        wgpu::DeviceType::DiscreteGpu => 0,
-        wgpu::DeviceType::IntegratedGpu => 1,
-        wgpu::DeviceType::VirtualGpu => 2,
-        wgpu::DeviceType::Other => 3,
-        wgpu::DeviceType::Cpu => 4,
-    }
-}
-
-fn names(reports: &[AdapterReport]) -> String {
-    let name = |(index, report): (usize, &AdapterReport)| {
-        let unusable = if report.compute { "" } else { ", no compute shaders" };
-        format!("{index} `{}` ({:?}{unusable})", report.info.name, report.info.backend)
-    };
-    reports.iter().enumerate().map(name).collect::<Vec<_>>().join(", ")
-}
-
-/// How to get a software driver on this system.
-fn software_driver_hint() -> String {
-    let command = if cfg!(windows) {
-        "update Windows: its software adapter (WARP) comes with DirectX 12"
-    } else if cfg!(target_os = "macos") {
-        "update macOS: every Mac that runs 10.13 or later has Metal"
-    } else {
-        let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-        linux_command(&release)
-    };
-    format!("to compute on the CPU, {command}")
-}
-
-/// The command for the distribution that `/etc/os-release` names, itself or as what it is like.
-fn linux_command(release: &str) -> &'static str {
-    let is = |name: &str| release.lines().any(|line| line.starts_with("ID") && line.contains(name));
-    if is("debian") || is("ubuntu") {
-        "install the software driver: sudo apt-get install mesa-vulkan-drivers"
-    } else if is("fedora") || is("rhel") {
-        "install the software driver: sudo dnf install mesa-vulkan-drivers"
-    } else if is("arch") {
-        "install the software driver: sudo pacman -S vulkan-swrast vulkan-icd-loader"
-    } else {
-        "install Mesa's software driver: the package mesa-vulkan-drivers (Debian, Ubuntu, Fedora) or vulkan-swrast (Arch)"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn adapter(name: &str, device_type: wgpu::DeviceType, compute: bool) -> AdapterReport {
-        let mut info = wgpu::AdapterInfo::new(device_type, wgpu::Backend::Vulkan);
-        info.name = name.into();
-        AdapterReport { info, compute, max_binding: 0, subgroups: false, updates_images: false, timestamps: false }
-    }
-
-    #[test]
-    fn the_best_adapter_is_taken_unless_one_is_asked_for() {
-        let adapters = [
-            adapter("llvmpipe", wgpu::DeviceType::Cpu, true),
-            adapter("Old", wgpu::DeviceType::DiscreteGpu, false),
-            adapter("Iris Xe", wgpu::DeviceType::IntegratedGpu, true),
-            adapter("GeForce", wgpu::DeviceType::DiscreteGpu, true),
-        ];
-        for (wanted, index) in
-            [(None, 3), (Some("iris"), 2), (Some("software"), 0), (Some("0"), 0), (Some("2"), 2), (Some("GEFORCE"), 3)]
-        {
-            assert_eq!(select(&adapters, wanted), Ok(index), "{wanted:?}");
-        }
-        for wanted in ["Radeon", "9", "1", "old"] {
-            let error = select(&adapters, Some(wanted)).unwrap_err().to_string();
-            assert!(error.contains(wanted) && error.contains("2 `Iris Xe`") && error.contains("no compute"), "{error}");
-        }
-    }
-
-    #[test]
-    fn without_an_adapter_the_error_says_what_to_install() {
-        let only_old = [adapter("Old", wgpu::DeviceType::DiscreteGpu, false)];
-        for (adapters, found) in [(&[][..], "no adapter was found"), (&only_old[..], "`Old`")] {
-            for wanted in [None, Some("software"), Some("0")] {
-                let error = select(adapters, wanted).unwrap_err().to_string();
-                assert!(error.contains(found) && error.contains("to compute on the CPU"), "{error}");
-                assert!(!error.contains('\n'));
-            }
-        }
-        for (release, command) in [
-            ("ID=debian\n", "apt-get"),
-            ("NAME=Mint\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-get"),
-            ("ID=fedora\n", "dnf"),
-            ("ID=manjaro\nID_LIKE=arch\n", "pacman"),
-            ("", "vulkan-swrast (Arch)"),
-        ] {
-            assert!(linux_command(release).contains(command), "{release}");
-        }
     }
 }

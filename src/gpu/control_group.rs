@@ -1,18 +1,19 @@
-//! Memory that a container, or a job of a scheduler, may take: Linux's control groups, which `MemAvailable` knows
-//! nothing of. Their files: <https://docs.kernel.org/admin-guide/cgroup-v2.html#memory> and `cgroup-v1/memory.html`.
+//! Memory that a container or a job of a scheduler may take. Linux limits it by control groups, and `MemAvailable` does
+//! not include those limits. Their files are described in <https://docs.kernel.org/admin-guide/cgroup-v2.html#memory> and
+//! <https://docs.kernel.org/admin-guide/cgroup-v1/memory.html>.
 
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Where the systems of control groups are mounted.
+/// The directory in which control groups are mounted.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// A version of control groups: the directory of its groups below the root, and its files.
+/// One of the two versions of control groups: the directory of its groups below the root, and the names of its files.
 struct Version {
     directory: &'static str,
     limit: &'static str,
     usage: &'static str,
-    /// The line of `memory.stat` with what is given up before the limit is enforced.
+    /// Start of the line of `memory.stat` with the bytes that the kernel frees before it enforces the limit.
     reclaimable: &'static str,
 }
 
@@ -26,21 +27,21 @@ const FIRST: Version = Version {
 const SECOND: Version =
     Version { directory: "", limit: "memory.max", usage: "memory.current", reclaimable: "inactive_file " };
 
-/// Bytes left to this process within the limits of its groups; none where there are no limits.
+/// Bytes that this process may still take within the limits of its groups, or `None` if there are no limits.
 pub(super) fn left() -> Option<u64> {
     left_below(Path::new(ROOT), &read_to_string("/proc/self/cgroup").unwrap_or_default())
 }
 
 fn left_below(root: &Path, groups: &str) -> Option<u64> {
     let left = |line: &str| {
-        // Its number, its controllers, none of which are named in the second version, and its path.
+        // A line has the group's number, its controllers and its path. The second version names no controllers.
         let mut parts = line.splitn(3, ':').skip(1);
         let version = match parts.next()? {
             "" => SECOND,
             controllers if controllers.split(',').any(|name| name == "memory") => FIRST,
             _ => return None,
         };
-        // A group is within the limits of those above it. Where a container sees its own group only, that is the root.
+        // The limits of the groups above hold too. In a container that sees only its own group, that group is the root.
         let path = Path::new(parts.next()?.trim_start_matches('/'));
         path.ancestors().filter_map(|group| version.left(&root.join(version.directory).join(group))).min()
     };
@@ -50,7 +51,7 @@ fn left_below(root: &Path, groups: &str) -> Option<u64> {
 impl Version {
     fn left(&self, group: &Path) -> Option<u64> {
         let read = |name| read_to_string(group.join(name)).ok();
-        // In place of a number stands `max` where there is no limit.
+        // Without a limit the file has `max` instead of a number.
         let number = |name| read(name)?.trim().parse::<u64>().ok();
         let stat = read("memory.stat").unwrap_or_default();
         let reclaimable = stat.lines().find_map(|line| line.strip_prefix(self.reclaimable)?.parse::<u64>().ok());
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_group_above_counts() {
+    fn the_tightest_limit_of_all_groups_above_counts() {
         let root = tempfile::tempdir().unwrap();
         let place = |path: &str| root.path().join(path);
         group(&place("slice"), &SECOND, ["1000", "400", "100"]);

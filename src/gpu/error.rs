@@ -1,32 +1,40 @@
-//! What can go wrong with a device.
+//! Errors of adapters and devices.
 
 use thiserror::Error;
 
 /// Failure to find, open or use an adapter.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum GpuError {
-    /// Nothing to compute on.
+    /// A backend that this operating system does not have.
+    #[error("this system has no `{backend}` backend; it has: {here}")]
+    NoBackend {
+        /// Its name.
+        backend: String,
+        /// The names of those that there are, separated by commas.
+        here: String,
+    },
+    /// There is nothing to compute on.
     #[error("no usable adapter: {found}; {remedy}")]
     NoAdapter {
-        /// What was found.
+        /// What was found instead.
         found: String,
-        /// How to install a software driver here.
+        /// What the user can do.
         remedy: String,
     },
-    /// No adapter of that name or number.
-    #[error("no adapter matches `{wanted}`; there are: {found}")]
+    /// No adapter has that name or number.
+    #[error("no adapter matches `{wanted}`; {found}")]
     UnknownAdapter {
         /// What was asked for.
         wanted: String,
-        /// What there is.
+        /// Which adapters there are.
         found: String,
     },
-    /// Limits that can't be asked for.
-    #[error("WGRAD_LIMITS is `{0}`; set it to `webgpu`, or leave it out to use all that the adapter has")]
+    /// The environment asks for limits that do not exist.
+    #[error("WGRAD_LIMITS is `{0}`; set it to `webgpu`, or unset it to use all that the adapter has")]
     UnknownLimits(String),
-    /// Less address space than a driver takes.
+    /// The process may use less address space than a driver needs.
     #[error(
-        "this process may have {0} bytes of address space, less than a driver takes; raise `ulimit -v` to 2 GB or more"
+        "this process may use {0} bytes of address space, but a driver needs more; raise `ulimit -v` to 2 GB or more"
     )]
     AddressSpace(u64),
     /// The adapter refused to open.
@@ -37,24 +45,24 @@ pub enum GpuError {
         /// wgpu's words.
         reason: String,
     },
-    /// The device went away.
+    /// The device was lost.
     #[error("the device was lost: {0}; try again, with a smaller --batch-size or another --adapter")]
     Lost(String),
     /// The device has no memory left.
     #[error("the device is out of memory: {0}; use a smaller --batch-size")]
     OutOfMemory(String),
-    /// wgpu or the driver found fault with what was submitted.
+    /// wgpu or the driver rejected a command.
     #[error("the device reports an error: {0}; please report it with the output of `wgrad devices`")]
     Device(String),
-    /// A micro-kernel that this adapter can't run.
-    #[error("micro-kernel `{kernel}` can't run here: {reason}; leave --kernel out to get one that does")]
+    /// The adapter cannot run a micro-kernel.
+    #[error("micro-kernel `{kernel}` cannot run on this adapter: {reason}; leave --kernel out to get one that can")]
     MicroKernel {
         /// Its name.
         kernel: String,
         /// What is missing.
         reason: String,
     },
-    /// More than the adapter's limits allow.
+    /// A tensor or a dispatch needs more than the adapter's limits allow.
     #[error("`{what}` needs {needed} {unit}, but this adapter allows {limit} ({name}); use a smaller --batch-size")]
     TooLarge {
         /// The tensor or the dispatch.

@@ -1,20 +1,20 @@
-//! Memory of the host, which is a software adapter's own.
+//! Memory of the host. A software adapter keeps its tensors there.
 
 use super::control_group;
 
-/// Address space that Mesa's software driver takes with its threads and compiler; given less, it crashes.
+/// Address space in bytes that Mesa's software driver needs for its threads and compiler. With less, it crashes.
 const DRIVER: u64 = 1 << 30;
 
-/// Bytes that shaders take while they are compiled, and that the rest of a run takes on the host.
+/// Bytes that are left for compiling shaders and for all else that a run keeps on the host.
 const RESERVE: u64 = 192 << 20;
 
-/// A limit on the address space that is too low for any driver, in bytes.
+/// The limit on the address space of this process in bytes, if it is too low for a driver.
 pub(super) fn low_limit() -> Option<u64> {
     address_space(&read("/proc/self/limits")).filter(|limit| *limit < DRIVER)
 }
 
-/// Bytes that tensors may take: no more than the system has left, and no more than this process or its container may
-/// have. None where the system does not say.
+/// Bytes that tensors may take: the least of what the system has left and what this process and its container may still
+/// take. `None` if the system does not say.
 pub(super) fn left() -> Option<u64> {
     let [memory, limits, status] = ["/proc/meminfo", "/proc/self/limits", "/proc/self/status"].map(read);
     left_of(&memory, &limits, &status, control_group::left())
@@ -31,7 +31,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The soft limit, if there is one.
+/// The soft limit on the address space in bytes, from `/proc/self/limits`, if there is one.
 fn address_space(limits: &str) -> Option<u64> {
     value(limits, "Max address space")?.parse().ok()
 }
@@ -55,7 +55,7 @@ mod tests {
     const LIMITED: &str = "Max address space         1024000000           1024000000           bytes\n";
 
     #[test]
-    fn the_least_of_what_is_left_counts() {
+    fn the_smallest_remainder_counts() {
         assert_eq!(left_of(MEMORY, UNLIMITED, STATUS, None), Some(2_000_000 * 1024 - RESERVE));
         assert_eq!(left_of(MEMORY, LIMITED, STATUS, None), Some(1_024_000_000 - 800_000 * 1024 - RESERVE));
         assert_eq!(left_of(MEMORY, LIMITED, STATUS, Some(RESERVE + 7)), Some(7));

@@ -1,6 +1,7 @@
 //! The device: adapter choice, buffers, images, pipelines, waiting, times. The only wrapper around wgpu.
 
 mod adapter;
+mod adapter_search;
 mod control_group;
 mod device;
 mod error;

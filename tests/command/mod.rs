@@ -1,6 +1,6 @@
-//! The binary, as tests call it.
+//! Runs the binary in tests.
 
-// Each test file uses some of it.
+// Each test file uses only some of these functions.
 #![allow(dead_code)]
 
 use std::fs::{self, File};
@@ -11,10 +11,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wgrad::data::cifar::CIFAR10;
 
-/// The adapter of all tests: a software one gives the same bits every time, but macOS has none.
+/// The adapter of all tests. A software adapter gives the same bits every time, but macOS has none.
 pub const ADAPTER: &str = if cfg!(target_os = "macos") { "--adapter 0" } else { "--adapter software" };
 
-/// A command that knows of no CIFAR-10, and whose downloads fail at once.
+/// A command that finds no CIFAR-10, whose downloads fail at once, and that has no desktop.
 pub fn wgrad(arguments: &str) -> Command {
     let empty = env!("CARGO_TARGET_TMPDIR");
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
@@ -28,8 +28,9 @@ pub fn wgrad(arguments: &str) -> Command {
         .env_remove("RUST_LOG")
         .env("ALL_PROXY", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")
-        // Mesa complains of a missing one.
-        .env("XDG_RUNTIME_DIR", empty);
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("DISPLAY");
     command
 }
 
