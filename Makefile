@@ -1,10 +1,10 @@
-# make train, make test: any GPU, or Mesa's software driver where Linux has none.
-# Written for GNU make 3.81, which macOS still ships.
+# `make train` and `make test` run on any GPU. On a Linux without a driver they install Mesa's software driver.
+# This file must work with GNU make 3.81, which macOS still ships.
 
 UNAME    ?= $(shell uname -s)
 APT      ?= apt-get
 LINKER   ?= cc
-# Where the Vulkan loader looks for drivers.
+# The directories in which the Vulkan loader looks for drivers.
 ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d
 
 .PHONY: help train test lint bench fuzz soak driver
@@ -14,8 +14,8 @@ help:
 	@echo 'make test    run every test'
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
-	@echo 'make fuzz    fuzz every parser of files      SECONDS=600 for each'
-	@echo 'make soak    kill runs, go on with them, compare  MINUTES=30'
+	@echo 'make fuzz    fuzz every parser of files    SECONDS=600 for each'
+	@echo 'make soak    kill runs, resume, compare    MINUTES=30'
 	@echo 'make driver  install a software Vulkan driver where none is present'
 
 train: driver
@@ -27,7 +27,7 @@ test: driver
 bench: driver
 	cargo bench $(ARGS)
 
-# Needs cargo-fuzz and a nightly toolchain. What a target allocates at once is bounded as docs/untrusted-files.md says.
+# This needs cargo-fuzz and a nightly toolchain. docs/untrusted-files.md explains the limit of an allocation.
 SECONDS ?= 600
 TARGETS ?= cifar_batch cifar_archive idx picture safetensors npz keras model_file tuning_cache checkpoint history
 fuzz:
@@ -45,9 +45,8 @@ lint:
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
-# macOS and Windows bring their drivers. Files are looked for because vulkaninfo is
-# seldom installed. The packages of some GPUs bring a driver but no loader, and cargo
-# links with cc.
+# macOS and Windows have their drivers. On Linux this looks for the drivers' files, because vulkaninfo is seldom installed.
+# Packages for some GPUs have a driver but no loader, so the loader is checked too. cargo needs cc to link.
 driver:
 	@test "$(UNAME)" = Linux || exit 0; \
 	icd=; \

@@ -1,5 +1,6 @@
-//! Time of every step of the tutorial network's schedules, and of larger products, under the adapter's ceilings:
-//! `cargo bench --bench dispatch -- [batch size] [micro-kernel]`; without a batch size 32, 128 and 1024.
+//! Measures every dispatch of the tutorial network's schedules, and of larger products, and compares them with the
+//! adapter's ceilings: `cargo bench --bench dispatch -- [batch size] [micro-kernel]`. Without a batch size it measures 32,
+//! 128 and 1024.
 
 mod arguments;
 mod tutorial;

@@ -1,4 +1,4 @@
-//! How cost grows: images per second and memory of the tutorial network by batch size, and by size of the data set; a
+//! Measures images per second and memory of the tutorial network by batch size and by size of the data set, and writes a
 //! table, JSON and plots: `cargo bench --bench scaling -- [--rounds N] [--plots DIR]`.
 
 mod tutorial;
@@ -21,7 +21,7 @@ use wgrad::train::{History, Trainer, Validation};
 const BATCH_SIZES: [usize; 5] = [32, 64, 128, 256, 512];
 const DATASET_SIZES: [usize; 2] = [2_000, 8_000];
 
-/// Seconds of a measurement, and of a submission.
+/// Seconds that a measurement takes, and seconds of the work in one submission.
 const SECONDS: f64 = 1.5;
 const SUBMISSION_SECONDS: f64 = 0.1;
 
@@ -33,13 +33,13 @@ const PALE: RGBColor = RGBColor(222, 222, 222);
 
 #[derive(Parser)]
 struct Arguments {
-    /// Times that everything is measured, in turn
+    /// How often everything is measured, in turn
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Directory of the plots
+    /// Directory for the plots
     #[arg(long, default_value = "docs/plots")]
     plots: PathBuf,
-    /// What cargo adds
+    /// An option that cargo adds
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Steps of one kind, and the images per second of each round.
+/// Steps of training or of evaluation, and the images per second of each round.
 struct Steps {
     train: bool,
     count: usize,
@@ -85,7 +85,7 @@ struct Steps {
 }
 
 impl Steps {
-    /// As many as the time for a measurement holds.
+    /// Measures as many steps as fit into the time of a measurement.
     fn new(executor: &mut Executor, batch: &Batch, train: bool) -> Result<Self, wgrad::Error> {
         let mut steps = Self { train, count: 2, steps_per_submit: 1, rates: Vec::new() };
         let seconds = steps.run(executor, batch)?.min(steps.run(executor, batch)?) / 2.0;
@@ -95,7 +95,7 @@ impl Steps {
         Ok(steps)
     }
 
-    /// Seconds of all steps, until the metrics of the last are here.
+    /// Seconds from the first step until the metrics of the last one have arrived.
     fn run(&self, executor: &mut Executor, batch: &Batch) -> Result<f64, wgrad::Error> {
         let gpu = executor.gpu().clone();
         executor.set_steps_per_submit(self.steps_per_submit);
@@ -116,7 +116,7 @@ impl Steps {
 struct BatchCost {
     executor: Executor,
     batch: Batch,
-    /// Of training and of evaluation.
+    /// The steps of training and of evaluation.
     steps: [Steps; 2],
 }
 
@@ -143,7 +143,7 @@ impl BatchCost {
     }
 }
 
-/// Epochs through loader and trainer.
+/// Epochs that run through the loader and the trainer.
 struct DatasetCost {
     executor: Executor,
     dataset: Dataset,
@@ -163,7 +163,7 @@ impl DatasetCost {
     }
 }
 
-/// Median, least and most.
+/// The median, the least and the largest rate.
 fn spread(rates: &[f64]) -> [f64; 3] {
     let mut rates = rates.to_vec();
     rates.sort_by(f64::total_cmp);
@@ -171,14 +171,14 @@ fn spread(rates: &[f64]) -> [f64; 3] {
     [(rates[last / 2] + rates[rates.len() / 2]) / 2.0, rates[0], rates[last]]
 }
 
-/// Bytes of an image, and those without images, on the line through the smallest and the largest batch.
+/// The line through the memory of the smallest and the largest batch: bytes per image, and bytes without images.
 fn memory_line(batches: &[BatchCost]) -> [f64; 2] {
     let (first, last) = (&batches[0], &batches[batches.len() - 1]);
     let slope = (last.bytes() - first.bytes()) / (last.size() - first.size());
     [slope, first.bytes() - slope * first.size()]
 }
 
-/// Largest distance from that line, in percent of it.
+/// Largest distance of any batch size from that line, in percent.
 fn memory_deviation(batches: &[BatchCost]) -> f64 {
     let [slope, constant] = memory_line(batches);
     let deviation = |cost: &BatchCost| (cost.bytes() / (slope * cost.size() + constant) - 1.0).abs() * 100.0;
@@ -236,7 +236,7 @@ struct Axis<'a> {
     format: fn(&f64) -> String,
 }
 
-/// The axis of log2 of the batch size, with room for names on its right.
+/// The axis of the batch size in log2, with room for names on its right.
 const BATCH_AXIS: Axis<'static> = Axis { name: "batch size", range: 4.7..9.95, ticks: 6, format: power_of_two };
 
 fn power_of_two(exponent: &f64) -> String {
@@ -247,7 +247,7 @@ fn text(size: u32, colour: RGBColor, h_pos: HPos, v_pos: VPos) -> TextStyle<'sta
     ("sans-serif", size).into_font().color(&colour).pos(Pos::new(h_pos, v_pos))
 }
 
-/// A white sheet with a title and a caption; the rest is to be drawn on.
+/// Draws a white sheet with a title and a caption, and returns the rest of it.
 fn sheet<'a>(path: &'a Path, title: &str, caption: &str) -> Result<Area<'a>, Box<dyn Error>> {
     let root = SVGBackend::new(path, (760, 460)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -323,7 +323,7 @@ fn plot_datasets(path: &Path, caption: &str, datasets: &[DatasetCost]) -> Drawn 
     Ok(area.present()?)
 }
 
-/// A bar for each data set, as high as the median, with a stroke from the least to the most.
+/// Draws a bar for each data set, as high as the median, and a line from the least to the largest value.
 fn plot_bars(area: &Area, name: &str, bars: Vec<[f64; 3]>, digits: usize, colour: RGBColor) -> Drawn {
     let most = bars.iter().fold(0.0_f64, |most, &[.., max]| most.max(max));
     let sizes = |place: &f64| DATASET_SIZES[*place as usize].to_string();

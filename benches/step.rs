@@ -1,5 +1,5 @@
-//! Images per second of whole training and evaluation steps of the tutorial network, the host's part in them, and the
-//! time to the first step with and without the driver's cache of compiled shaders:
+//! Measures whole training and evaluation steps of the tutorial network in images per second, the host's time to encode
+//! them, and the time to the first step with and without the driver's cache of compiled shaders:
 //! `cargo bench --bench step -- [batch size] [micro-kernel]`.
 
 mod arguments;
@@ -16,10 +16,10 @@ use wgrad::exec::Executor;
 
 const SECONDS: f64 = 3.0;
 
-/// Steps that are encoded and not submitted.
+/// Number of steps that are encoded without being submitted.
 const ENCODED: usize = 200;
 
-/// Says that this process is to print the time to its first step.
+/// Argument that makes this process print the time to its first step.
 const FIRST_STEP: &str = "--first-step";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -82,7 +82,7 @@ fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Res
     Ok(start.elapsed().as_secs_f64() / f64::from(steps))
 }
 
-/// Median time to encode a schedule, without submitting it.
+/// Median seconds to encode a schedule without submitting it.
 fn encode_seconds(executor: &Executor, plan: usize) -> f64 {
     let mut seconds: Vec<f64> = (0..ENCODED)
         .map(|_| {
@@ -99,12 +99,12 @@ fn encode_seconds(executor: &Executor, plan: usize) -> f64 {
     seconds[ENCODED / 2]
 }
 
-/// Seconds that a new process takes from opening the adapter to the end of its first step, its driver caching in
-/// `cache`.
+/// Seconds that a new process takes from opening the adapter to the end of its first step. Its driver keeps compiled shaders
+/// in `cache`.
 fn first_step_elsewhere(cache: &Path, batch_size: usize, kernel: &str) -> Result<f64, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
         .args([FIRST_STEP, &batch_size.to_string(), kernel])
-        // Mesa's, NVIDIA's; a driver that knows neither is always warm.
+        // These variables are Mesa's and NVIDIA's. With another driver the cache is always warm.
         .env("MESA_SHADER_CACHE_DIR", cache)
         .env("__GL_SHADER_DISK_CACHE_PATH", cache)
         .output()?;

@@ -1,4 +1,4 @@
-//! The directory that a target's files lie in.
+//! The directory in which a target's files are written.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 #[path = "../tests/attacks/readers.rs"]
 mod readers;
 
-/// Reads `bytes` as a file of a kind, in a directory that must have no neighbours afterwards.
+/// Reads `bytes` as a file of a kind. The reader must not write anything outside the file's directory.
 pub fn read(kind: &str, bytes: &[u8]) {
     static FOLDER: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (outer, inner) = FOLDER.get_or_init(|| {

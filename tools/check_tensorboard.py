@@ -4,7 +4,7 @@
     pip install tensorboard pillow
     python tools/check_tensorboard.py RUN
 
-Exits with 1 where they differ.
+Exits with 1 if they differ.
 """
 
 import argparse

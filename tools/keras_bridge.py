@@ -1,11 +1,11 @@
-"""Carries trained networks between wgrad and Keras, and checks that they answer alike.
+"""Converts trained networks between wgrad and Keras, and checks that both give the same answers.
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy safetensors onnxruntime
     python tools/keras_bridge.py to-keras weights.safetensors network.keras
     python tools/keras_bridge.py from-keras network.keras weights.safetensors
     python tools/keras_bridge.py check weights.safetensors --wgrad target/release/wgrad
 
-The safetensors file says in its metadata which network its weights belong to.
+The metadata of the safetensors file has the network that its weights belong to.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 METADATA = "wgrad"
-# Largest error of a logit, relative to the largest logit.
+# Largest error of a logit that is accepted, relative to the largest logit.
 BOUND = 1e-4
 
-# wgrad's kind: Keras's class, its options, and those that Keras has besides, with the
-# only value that wgrad knows.
+# wgrad's kind of layer: Keras's class, the options that wgrad has too, and further options of
+# Keras with the only value that wgrad supports.
 CHANNELS = {"data_format": "channels_last"}
 VARIABLES = {
     "use_bias": True,
@@ -74,7 +74,7 @@ def build(text):
 
 
 def describe(model):
-    """The model file of a Keras model; stops where wgrad lacks something."""
+    """The model file of a Keras model. Exits with a message if wgrad lacks something."""
     if type(model) is not keras.Sequential:
         sys.exit(f"{model.name} is a {type(model).__name__}; wgrad has Sequential only")
     lines = [f"input = {list(model.input_shape[1:])}"]
@@ -84,13 +84,13 @@ def describe(model):
         if not layer.trainable:
             options["trainable"] = False
         lines.append("\n[[layers]]")
-        # JSON's words, numbers and lists are TOML's too.
+        # Words, numbers and lists are written in TOML as in JSON.
         lines.extend(f"{key} = {json.dumps(value)}" for key, value in options.items())
     return "\n".join(lines) + "\n"
 
 
 def options_of(layer, config):
-    """Kind and options of a layer, in wgrad's words."""
+    """Kind and options of a layer, by wgrad's names."""
 
     def refuse(reason):
         sys.exit(
@@ -125,7 +125,7 @@ def options_of(layer, config):
 
 
 def variables(model):
-    """Kernels and biases by wgrad's names."""
+    """Kernels and biases of a Keras model, by wgrad's names."""
     return {
         f"{layer.name}/{name}": variable
         for layer in model.layers
@@ -171,7 +171,7 @@ def from_keras(args):
 
 
 class Checker:
-    """Compares answers, and remembers whether all were alike."""
+    """Compares answers, and remembers whether all were equal within the limit."""
 
     def __init__(self, args, folder):
         self.args = args
@@ -182,7 +182,7 @@ class Checker:
         subprocess.run([self.args.wgrad, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
     def answers(self, weights, softmax):
-        """wgrad's, with the images [n, h, w, c] in 0..1 and the labels."""
+        """wgrad's answers, with the images [n, h, w, c] in 0..1 and the labels."""
         path = self.folder / "logits.npz"
         data = ["--dataset", self.args.dataset]
         if self.args.data_dir:
@@ -220,7 +220,7 @@ class Checker:
         print(f"{what:<44} {error:.1e}{'' if good else f'  ABOVE {BOUND:.0e}'}", flush=True)
 
     def same(self, what, found, wanted):
-        """Bit for bit."""
+        """Compares two arrays bit for bit."""
         good = found.keys() == wanted.keys() and all(
             found[name].dtype == np.float32 and np.array_equal(found[name], wanted[name])
             for name in wanted
@@ -250,7 +250,7 @@ def check(args):
             trained = {name: variable.numpy() for name, variable in variables(model).items()}
             checker.same("wgrad's weights: numpy.load", dict(file), trained)
 
-        # The other way round, with weights that Keras trained further.
+        # Now from Keras to wgrad, with weights that Keras trained further.
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not softmax)
         model.compile("adam", loss)
         model.fit(images, labels.astype(np.int64), batch_size=32, epochs=1, verbose=0)

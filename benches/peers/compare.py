@@ -1,16 +1,16 @@
-"""Times wgrad and its peers in turn, on one machine and the same files of CIFAR-10.
+"""Measures the speed of wgrad and its peers in turn, on one machine and the same files of CIFAR-10.
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy    # Keras
     pip install torch==2.15.0 numpy                           # PyTorch
     python benches/peers/compare.py --data-dir cifar-10-batches-bin --json compare.json
 
-Where the two don't fit into one environment, --keras-python and --pytorch-python name the
-Python of each. wgrad and Burn need Rust, and are built when missing; Burn takes minutes.
+If the two don't fit into one environment, --keras-python and --pytorch-python name the
+Python of each. wgrad and Burn need Rust and are built if they are missing. Burn takes minutes.
 
-A round runs every peer once, each in a process of its own that trains for two epochs and
-evaluates all test images (Burn on wgpu: fewer). Timed are the second epoch, from its first
-image to its last update, and the evaluation, both with what loads the data. The first epoch
-takes the compilation. A ratio above 1 means that wgrad is the faster one.
+A round runs every peer once. Each runs in a process of its own, trains for two epochs and
+evaluates all test images (Burn on wgpu fewer of them). The second epoch is timed, from its first
+image to its last update, and so is the evaluation; both include the loading of the data. The
+first epoch is not timed, because kernels are compiled in it. A ratio above 1 means that wgrad is faster.
 """
 
 import argparse
@@ -32,7 +32,7 @@ EXE = ".exe" if os.name == "nt" else ""
 BURN = HERE / "burn_cnn"
 PYTORCH = ["eager", "channels_last", "compile", "cuda_graph"]
 PEERS = ["keras", *(f"pytorch-{mode}" for mode in PYTORCH), "burn-wgpu", "burn-flex"]
-# Training images of an epoch: seconds each on two cores without a GPU.
+# Number of training images in an epoch, so that an epoch takes seconds on two cores without a GPU.
 LIMITS = {"burn-wgpu": 1_000}
 LIMIT = 10_000
 BURN_WGPU_TEST_LIMIT = 1_000
@@ -41,12 +41,12 @@ Command = list[str | pathlib.Path]
 
 
 class Failed(Exception):
-    """Why a peer could not be timed, in a line."""
+    """The reason why a peer could not be timed, in one line."""
 
 
 @dataclasses.dataclass
 class Run:
-    """What one process measured, and all that it said."""
+    """The figures that one process measured, and all that it printed."""
 
     train: float  # images a second
     test: float
@@ -77,7 +77,7 @@ def call(command: Command, timeout: float, cwd: pathlib.Path | None = None) -> s
         raise Failed(f"not done after {timeout:.0f} s") from None
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines()]
-        # Rust's hint about backtraces follows the reason.
+        # The last line is Rust's hint about backtraces, after the reason.
         lines = [line for line in lines if line and not line.startswith("note:")]
         raise Failed(lines[-1] if lines else f"exit status {done.returncode}")
     return done.stdout
@@ -111,7 +111,7 @@ def time_wgrad(binary: pathlib.Path, args: argparse.Namespace, limit: int) -> Ru
         call(command, args.timeout)
         history = json.loads((pathlib.Path(out) / "history.json").read_text())
         config = json.loads((pathlib.Path(out) / "config.json").read_text())
-    # As with the peers, the process that trained evaluates, so its kernels are compiled.
+    # As with the peers, the process that trained also evaluates, so its kernels are compiled already.
     evaluation = history["evaluation"]
     return Run(
         train=history["epochs"][1]["images_per_second"],
@@ -128,8 +128,8 @@ def time_peer(command: Command, args: argparse.Namespace, limit: int) -> Run:
 
 
 def whole(count: int, batch_size: int) -> int:
-    """As many images in whole minibatches: Burn on wgpu tunes its kernels anew for a remainder,
-    which takes minutes without a GPU."""
+    """The number of images in whole minibatches. Burn on wgpu would tune its kernels anew for a
+    smaller last one, which takes minutes without a GPU."""
     return max(count // batch_size, 1) * batch_size
 
 
@@ -147,7 +147,7 @@ def command_of(name: str, args: argparse.Namespace) -> Command:
 
 
 def peers_of(args: argparse.Namespace) -> list[Peer]:
-    """wgrad first, then the peers asked for; what must be built is built here, before any run."""
+    """wgrad and then the peers asked for. They are built here if necessary, before any run."""
 
     def limit(name: str) -> int:
         count = args.limit.get(name) or args.limit.get("") or LIMITS.get(name, LIMIT)
@@ -164,7 +164,7 @@ def peers_of(args: argparse.Namespace) -> list[Peer]:
     burn = [peer for peer in peers if peer.name.startswith("burn-")]
     if burn:
         try:
-            # Cargo sees for itself whether the binary is up to date.
+            # Cargo knows whether the binary is up to date.
             cargo_build(BURN, "burn_cnn", args.burn_features)
         except Failed as failure:
             for peer in burn:
@@ -174,7 +174,7 @@ def peers_of(args: argparse.Namespace) -> list[Peer]:
 
 def measure(peers: list[Peer], rounds: int) -> None:
     for number in range(rounds):
-        # Another one starts each round, so that a drift of the clock favours none.
+        # Each round starts with another peer, so that a drift of the clock favours none.
         first = number % len(peers)
         for peer in peers[first:] + peers[:first]:
             if peer.failure:
@@ -207,7 +207,7 @@ def summary(peer: Peer, wgrad: Peer, part: str) -> dict:
 
 
 def table(peers: list[Peer]) -> str:
-    """A line a peer, for training and for evaluation, and the reason where there is no figure."""
+    """A line for each peer, for training and for evaluation, or the reason why there is no figure."""
     timed = [peer for peer in peers if not peer.failure]
     width = max(len(peer.name) for peer in peers)
     lines = []

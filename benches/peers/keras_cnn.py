@@ -1,9 +1,9 @@
-"""Trains the CNN of TensorFlow's tutorial with Keras on CIFAR-10, to compare with.
+"""Trains the CNN of TensorFlow's tutorial with Keras on CIFAR-10, for comparison with wgrad.
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy
     python benches/peers/keras_cnn.py --data-dir cifar-10-batches-bin --epochs 10
 
-Unseeded on purpose: after keras.utils.set_random_seed, Keras 3 shuffles every epoch
+It sets no seed on purpose: after keras.utils.set_random_seed, Keras 3 shuffles every epoch
 into the same order, which costs test accuracy.
 """
 
@@ -107,7 +107,7 @@ def main():
         callbacks=[report],
     )
 
-    # One batch first, so that tracing is not timed.
+    # One batch runs first, so that tracing is not timed.
     model.evaluate(test_x[: args.batch_size], test_y[: args.batch_size], args.batch_size, verbose=0)
     start = time.perf_counter()
     loss, accuracy = model.evaluate(test_x, test_y, args.batch_size, verbose=0)

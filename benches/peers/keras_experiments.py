@@ -3,14 +3,14 @@
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy
     python benches/peers/keras_experiments.py --data-dir cifar-10-batches-bin --runs 3 --json keras_experiments.json
 
-As the notebook ran them: the model object is never rebuilt, and each `compile` makes a fresh optimizer.
+It runs them as the notebook did: the model object is never rebuilt, and each `compile` makes a fresh optimizer.
 
 baseline   the tutorial's network, 10 epochs
 attempt 1  the same weights, 15 epochs more
 attempt 2  Flatten, Dense(128), Dense(10) appended to its 10 logits, 7 epochs
 
-With --as-written also the attempts as the report's text describes them: from initial weights, 15 epochs, and 7
-epochs with a hidden layer of 128. Unseeded, as keras_cnn.py says why.
+With --as-written it also runs the attempts as the report's text describes them, from initial weights: 15 epochs, and
+7 epochs with a hidden layer of 128. It sets no seed, for the reason given in keras_cnn.py.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Trains the CNN of TensorFlow's tutorial with PyTorch on CIFAR-10, to compare with.
+"""Trains the CNN of TensorFlow's tutorial with PyTorch on CIFAR-10, for comparison with wgrad.
 
     pip install torch==2.15.0 numpy
     python benches/peers/pytorch_cnn.py --data-dir cifar-10-batches-bin --epochs 10
@@ -6,7 +6,7 @@
 Without CUDA, PyTorch's own index has a smaller package:
 pip install torch numpy --index-url https://download.pytorch.org/whl/cpu
 
-Unseeded, as keras_cnn.py is. Weights start as Keras draws them.
+It sets no seed, as keras_cnn.py does not. The initial weights are drawn as Keras draws them.
 """
 
 import argparse
@@ -44,7 +44,7 @@ class Data:
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         images = self.images[indices]
-        # The same shape in either case; only the strides differ.
+        # The shape is the same in both cases; only the strides differ.
         return images.permute(0, 3, 1, 2) if self.nhwc else images, self.labels[indices]
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
@@ -99,16 +99,16 @@ def test_step(model: nn.Module, data: Data) -> Step:
 
 
 def batch_sizes(data: Data, batch_size: int) -> set[int]:
-    """The sizes of whole minibatches and of the one that ends a pass."""
+    """The sizes of whole minibatches and of the last one of a pass."""
     return {min(batch_size, len(data)), len(data) % batch_size} - {0}
 
 
 def capture(step: Step, sizes: set[int]) -> Step:
-    """The step as CUDA graphs, one for each size. Runs it, so it changes the weights."""
+    """The step as CUDA graphs, one for each size. This runs the step, so it changes the weights."""
 
     def graph_of(size: int) -> tuple[torch.Tensor, torch.cuda.CUDAGraph]:
         indices = torch.zeros(size, dtype=torch.int64, device="cuda")
-        # Outside a graph first: libraries set themselves up, on a stream of no other use.
+        # It runs outside a graph first, on a stream of its own, so that libraries set themselves up.
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -131,7 +131,7 @@ def capture(step: Step, sizes: set[int]) -> Step:
 
 
 def run(step: Step, data: Data, order: torch.Tensor, batch_size: int, start: float) -> dict:
-    """A pass in this order. Reading the sums waits for the device."""
+    """Runs a pass in this order. Reading the sums waits for the device."""
     data.sums.zero_()
     for indices in order.split(batch_size):
         step(indices)
@@ -178,7 +178,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    # wgrad computes in float32 throughout.
+    # wgrad computes everything in float32.
     torch.backends.cuda.matmul.allow_tf32 = args.tf32
     torch.backends.cudnn.allow_tf32 = args.tf32
     torch.backends.cudnn.benchmark = True
@@ -194,7 +194,7 @@ def main() -> None:
     optimizer = torch.optim.Adam(
         model.parameters(), lr=1e-3, eps=1e-7, fused=True, capturable=args.mode == "cuda_graph"
     )
-    # Two sizes of minibatches occur, and a kernel for each beats one for any.
+    # There are two sizes of minibatches, and a kernel for each is faster than one for all sizes.
     forward = torch.compile(model, dynamic=False) if args.mode == "compile" else model
     step = train_step(forward, optimizer, train)
     evaluate = test_step(forward, test)
@@ -202,7 +202,7 @@ def main() -> None:
         weights = copy.deepcopy(model.state_dict())
         step = capture(step, batch_sizes(train, args.batch_size))
         evaluate = capture(evaluate, batch_sizes(test, args.batch_size))
-        # In place, since the graphs hold addresses.
+        # This must happen in place, because the graphs hold addresses.
         model.load_state_dict(weights)
         for state in optimizer.state.values():
             for value in state.values():
@@ -216,7 +216,7 @@ def main() -> None:
         note = "  (compiles too)" if epoch == 0 and args.mode == "compile" else ""
         report(f"epoch {epoch + 1:3}", epochs[-1], note)
 
-    # One minibatch of each size first, so that no compilation is timed.
+    # One minibatch of each size runs first, so that no compilation is timed.
     for size in batch_sizes(test, args.batch_size):
         evaluate(torch.arange(size, device=args.device))
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-//! What the benches share: the tutorial network after its first step, and where results go.
+//! What the benchmarks share: the tutorial network after its first step, and files of results.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::Sequential;
 
-/// Opens the best adapter.
+/// Opens the best adapter of this machine.
 pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
     Ok(Arc::new(Gpu::open_blocking(&AdapterChoice::default())?))
 }
 
-/// Trains one step.
+/// Trains one step of the tutorial network, and returns the executor with the minibatch.
 pub fn first_step(
     gpu: &Arc<Gpu>,
     batch_size: usize,
@@ -31,7 +31,7 @@ pub fn first_step(
     Ok((executor, batch))
 }
 
-/// Writes `results` to `target/bench`, with what they were measured on.
+/// Writes `results` to a file in `target/bench`, with the adapter and the driver.
 pub fn write_json(name: &str, gpu: &Gpu, results: Value) -> std::io::Result<()> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = target.parent().unwrap_or(target).join("bench");

@@ -3,8 +3,8 @@
 #[path = "../folder.rs"]
 mod folder;
 
-// A panic of the decoder is an error of that picture, for which libFuzzer's hook would end the process. One that is not
-// caught ends it all the same.
+// wgrad turns a panic of the decoder into an error of that picture, but libFuzzer's panic hook would end the process. So the
+// hook is replaced. A panic that is not caught still ends the process.
 libfuzzer_sys::fuzz_target!(
     init: std::panic::set_hook(Box::new(|_| {})),
     |bytes: &[u8]| folder::read("picture", bytes)

@@ -2,6 +2,8 @@
 
 mod callbacks;
 mod devices;
+#[cfg(test)]
+mod documentation;
 mod eval;
 mod exit_code;
 mod experiments;
