@@ -101,7 +101,8 @@ fn tract_answers_as_wgrad_does() {
             let batch = Batch { pixels, labels: vec![0; 3], len };
             let logits = gpu.block_on(executor.logits(&batch)).unwrap();
             assert_eq!(logits.len(), len * classes);
-            let wanted = if model.ends_in_softmax() { softmax(&logits, classes) } else { logits };
+            let wanted =
+                if model.final_activation() == Activation::Softmax { softmax(&logits, classes) } else { logits };
             let found = tract(&onnx, [len, h, w, c], &images);
             assert_eq!(found.len(), wanted.len());
             let largest = wanted.iter().fold(0.0_f32, |most, value| most.max(value.abs()));

@@ -72,6 +72,7 @@ fn pictures_get_the_classes_that_the_network_gives_their_pixels() {
     for ((line, name), logits) in json.iter().zip(&names).zip(logits(&split)) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["path"], dir.path().join(name).to_str().unwrap());
+        assert_eq!(line["answer"], "softmax");
         let top: Vec<_> = (line["top"].as_array().unwrap().iter())
             .map(|entry| (entry["class"].as_str().unwrap(), entry["probability"].as_f64().unwrap()))
             .collect();
@@ -130,7 +131,8 @@ fn wrong_arguments_are_errors() {
     for (arguments, parts) in [
         ("--top-k 0", ["--top-k is 0", "1 or more"]),
         ("--batch-size 0", ["--batch-size is 0", "1 or more"]),
-        ("--classes cifar100", ["100 classes", "the network has 10"]),
+        ("--classes cifar100 --ignore-class-names", ["100 classes", "the network has 10"]),
+        ("--classes cifar100", ["100 classes that the network does not have", "--ignore-class-names"]),
         ("--classes no-such-file", ["no-such-file", "cifar10, cifar100, or a file"]),
     ] {
         fails(&mut predict(arguments, &[&png]), &parts);
@@ -146,7 +148,7 @@ fn names_and_the_network_may_come_from_elsewhere() {
     RgbImage::new(40, 30).save(&png).unwrap();
     let file = dir.path().join("names.txt");
     fs::write(&file, (0..10).map(|i| format!("name {i}\n")).collect::<String>()).unwrap();
-    let line = lines(predict("--top-k 1", &[&png]).arg("--classes").arg(&file)).concat();
+    let line = lines(predict("--top-k 1 --ignore-class-names", &[&png]).arg("--classes").arg(&file)).concat();
     assert!(line.contains(": name "), "{line}");
 
     // Another program's weights, which say nothing of the network.

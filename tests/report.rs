@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wgrad::data::{Dataset, Split, shapes};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
-use wgrad::model::Sequential;
+use wgrad::model::{Answer, Sequential};
 use wgrad::report::{ConfusionMatrix, Curve, Report, comparison_plot};
 use wgrad::train::{Evaluation, History, HistoryRow, Predictions, Validation, evaluate, predict_split};
 
@@ -90,7 +90,7 @@ impl Run {
                     .map(|class| (random() * 2.0 + if class == likely { 2.0 + 6.0 * random() } else { 0.0 }) as f32),
             );
         }
-        let predictions = Predictions::new(classes, logits);
+        let predictions = Predictions::new(Answer::Softmax { classes }, logits);
         let [accuracy, top5_accuracy] = [1, 5].map(|k| top_accuracy(test, &predictions, k));
         let images = test.len() as u64;
         self.history.evaluation =

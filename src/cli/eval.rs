@@ -14,7 +14,9 @@ use wgrad::exchange::{Elements, Weights, write_npz};
 use wgrad::exec::{Executor, Options};
 use wgrad::train::{AdapterConfig, Evaluation, evaluate, evaluation_line, predict_split};
 
+use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
+use super::note;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::output_file::write_file;
 
@@ -33,11 +35,13 @@ pub struct Eval {
     batch_size: BatchSize,
     #[command(flatten)]
     data: DataOptions,
+    #[command(flatten)]
+    class_names: ClassNames,
     /// Evaluate on the first test images only
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
-    /// Write also the test images and what the network says about each, before any softmax: a NumPy archive of `images`
-    /// uint8 [n, h, w, c], `labels` uint16 [n] and `logits` float32 [n, classes]
+    /// Also write the test images and the network's outputs for them, before a final softmax or sigmoid: a NumPy archive
+    /// of `images` uint8 [n, h, w, c], `labels` uint16 [n] and `logits` float32 [n, outputs]
     #[arg(long, value_name = "FILE")]
     logits: Option<PathBuf>,
     #[command(flatten)]
@@ -52,6 +56,7 @@ struct Report<'a> {
     dataset: &'a str,
     origin: &'a str,
     adapter: AdapterConfig,
+    answer: &'a str,
     #[serde(flatten)]
     evaluation: Evaluation,
 }
@@ -62,15 +67,20 @@ impl Eval {
         let batch_size = self.batch_size.get()?;
         let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
         let dataset = self.limited(self.data.open()?)?;
+        let data_line = dataset_line(&dataset);
+        let (model, dataset, line) = self.model.of_weights(&weights, dataset, &self.class_names)?;
+        let answer = model.answer().map_err(wgrad::Error::from)?;
         let gpu = Arc::new(self.device.open()?);
         let mut out = io::stdout();
         if !self.json {
-            writeln!(out, "{}\n{}", adapter_line(gpu.info()), dataset_line(&dataset))?;
+            writeln!(out, "{}\n{data_line}\nProbabilities: {answer}", adapter_line(gpu.info()))?;
         }
-        let model = self.model.of_weights(&weights, &dataset)?;
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        if let Some(line) = line {
+            note(&line);
+        }
         let evaluation = evaluate(&mut executor, &dataset.test, &AtomicBool::new(false))?;
         let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
         if let Some(path) = &self.logits {
@@ -78,7 +88,8 @@ impl Eval {
         }
         if self.json {
             let adapter = AdapterConfig::new(executor.gpu().info());
-            let report = Report { dataset: &dataset.name, origin: &dataset.origin, adapter, evaluation };
+            let report =
+                Report { dataset: &dataset.name, origin: &dataset.origin, adapter, answer: answer.name(), evaluation };
             writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         } else {
             writeln!(out, "{}", evaluation_line(&evaluation, dataset.class_names.len()))?;
@@ -105,7 +116,7 @@ fn write_logits(path: &Path, executor: &mut Executor, split: &Arc<Split>) -> any
     let bytes = write_npz(&[
         ("images", &[n, h, w, c], Elements::U8(split.pixels())),
         ("labels", &[n], Elements::U16(split.labels())),
-        ("logits", &[n, predictions.classes()], Elements::F32(&logits)),
+        ("logits", &[n, predictions.answer().outputs()], Elements::F32(&logits)),
     ]);
     write_file(path, &bytes.map_err(wgrad::Error::from)?)
 }

@@ -1,6 +1,7 @@
 //! The commands, and the options that they share.
 
 mod callbacks;
+mod class_names;
 mod devices;
 #[cfg(test)]
 mod documentation;

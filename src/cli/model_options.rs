@@ -11,6 +11,7 @@ use wgrad::file;
 use wgrad::model::{ModelError, NamedTensor, Sequential};
 use wgrad::train::{RunRecord, RunSpec};
 
+use super::class_names::ClassNames;
 use super::options::update_some;
 
 /// Which network.
@@ -27,16 +28,28 @@ impl ModelOptions {
         open_model(self.model.as_deref(), input, classes)
     }
 
-    /// The network that `weights` belong to: as the file tells, else as the options do.
-    pub fn of_weights(&self, weights: &Weights, dataset: &Dataset) -> anyhow::Result<Sequential> {
-        let classes = dataset.class_names.len();
-        match &weights.model {
-            Some(model) if self.model.is_none() => {
-                model.check_data(dataset.image_shape, classes).map_err(wgrad::Error::from)?;
-                Ok(model.clone())
-            }
-            _ => self.open(dataset.image_shape, classes),
+    /// The network that `weights` belong to, which the weights file or else the options tell, and `dataset` with the
+    /// network's classes and what the user must know of them.
+    pub fn of_weights(
+        &self,
+        weights: &Weights,
+        dataset: Dataset,
+        class_names: &ClassNames,
+    ) -> anyhow::Result<(Sequential, Dataset, Option<String>)> {
+        let own = weights.model.as_ref().filter(|_| self.model.is_none());
+        if let Some(model) = own {
+            weights.class_names_of(model).map_err(wgrad::Error::from)?;
         }
+        let (dataset, line) = class_names.match_data(&weights.class_names, dataset)?;
+        let (image, classes) = (dataset.image_shape, dataset.class_names.len());
+        let model = match own {
+            Some(model) => {
+                model.check_data(image, classes).map_err(wgrad::Error::from)?;
+                model.clone()
+            }
+            None => self.open(image, classes)?,
+        };
+        Ok((model, dataset, line))
     }
 }
 
@@ -93,6 +106,9 @@ pub struct StartOptions {
 pub struct Start {
     /// The network.
     pub model: Sequential,
+    /// Names of the classes that the last layer has learnt, which are empty where the weights do not have any; nothing
+    /// where the last layer is new.
+    pub class_names: Option<Vec<String>>,
     from: Option<PathBuf>,
     weights: Vec<NamedTensor>,
     /// Layers that were put on top.
@@ -131,16 +147,22 @@ impl Start {
             model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
         }
         model.check_data(input, classes).map_err(wgrad::Error::from)?;
-        let appended = model.layers().skip(layers).map(|(name, _)| name).collect();
+        let appended: Vec<String> = model.layers().skip(layers).map(|(name, _)| name).collect();
+        let class_names = match &weights {
+            Some(weights) if appended.is_empty() => {
+                Some(weights.class_names_of(&model).map_err(wgrad::Error::from)?.to_vec())
+            }
+            _ => None,
+        };
         let model = model.freeze(&spec.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
         let weights = weights.map(|weights| weights.tensors).unwrap_or_default();
-        Ok(Self { model, from: spec.from.clone(), weights, appended })
+        Ok(Self { model, class_names, from: spec.from.clone(), weights, appended })
     }
 
     /// The network of a run that goes on: its weights are in the checkpoint.
     pub fn resumed(record: &RunRecord) -> anyhow::Result<Self> {
         let model = Sequential::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
-        Ok(Self { model, from: None, weights: Vec::new(), appended: Vec::new() })
+        Ok(Self { model, class_names: None, from: None, weights: Vec::new(), appended: Vec::new() })
     }
 
     /// Gives the network the weights that it starts from.

@@ -80,6 +80,7 @@ pub fn with_remedy(error: DataError) -> anyhow::Error {
         DataError::NoPictures { left_out, .. } | DataError::NoTestPictures { left_out, .. } => {
             with_recursive(message, left_out)
         }
+        DataError::ClassNames(_) => message + "; to match them by place all the same, give --ignore-class-names",
         _ => message,
     };
     anyhow::Error::new(wgrad::Error::from(error)).context(message)

@@ -13,9 +13,10 @@ use wgrad::data::{Batch, DataError, Decoder, LeftOut, listing::Listing, publishe
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::file;
-use wgrad::model::Sequential;
+use wgrad::model::{Answer, Sequential};
 use wgrad::train::Predictions;
 
+use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions, note_left_out, with_remedy};
 use super::{note, printable, units};
@@ -48,13 +49,16 @@ pub struct Predict {
     #[arg(long, value_name = "CLASSES", default_value_t = 5)]
     top_k: usize,
     #[command(flatten)]
+    matching: ClassNames,
+    #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
     device: DeviceOptions,
     /// Stop where anything in a directory would be left out
     #[arg(long)]
     strict: bool,
-    /// Print a JSON object on a line for each picture
+    /// Print a JSON object on a line for each picture. Its `answer` says what the probabilities are: `softmax` of all
+    /// classes, which sum to 1; `sigmoid` of each class by itself; or `binary`, one sigmoid for two classes
     #[arg(long)]
     json: bool,
 }
@@ -62,6 +66,7 @@ pub struct Predict {
 #[derive(Serialize)]
 struct Prediction<'a> {
     path: &'a str,
+    answer: &'a str,
     top: Vec<ClassProbability<'a>>,
 }
 
@@ -99,6 +104,9 @@ impl Predict {
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
 
+        if let (Some(line), false) = (answer_line(executor.answer(), &class_names), self.json) {
+            note(&line);
+        }
         let bar = progress(pictures.len(), batch_size);
         let decoder = Decoder::new(pictures.clone(), [h, w, channels], (2 * batch_size).min(MOST_AHEAD / image))
             .map_err(wgrad::Error::from)?;
@@ -136,9 +144,13 @@ impl Predict {
 
     /// Names of the classes of `model`: those asked for, else those in the weights file, else numbers.
     fn class_names(&self, weights: &Weights, model: &Sequential) -> anyhow::Result<Vec<String>> {
+        let own = match self.matching.ignore_class_names && self.classes.is_some() {
+            true => &[],
+            false => weights.class_names_of(model).map_err(wgrad::Error::from)?,
+        };
         let named = match &self.classes {
-            Some(source) => class_names(source)?,
-            None => weights.class_names.clone(),
+            Some(source) => self.matching.match_names(own, class_names(source)?)?,
+            None => own.to_vec(),
         };
         let classes = model.classes().map_err(wgrad::Error::from)?;
         match named.len() {
@@ -163,7 +175,7 @@ impl Predict {
             return Ok(lines);
         }
         let gpu = executor.gpu().clone();
-        let predictions = Predictions::new(class_names.len(), gpu.block_on(executor.logits(batch))?);
+        let predictions = Predictions::new(executor.answer(), gpu.block_on(executor.logits(batch))?);
         for (i, path) in paths.iter().enumerate() {
             let path = path.to_string_lossy();
             if !predictions.logits(i).iter().all(|logit| logit.is_finite()) {
@@ -174,10 +186,11 @@ impl Predict {
             let top = top.map(|class| (class_names[class].as_str(), probabilities[class]));
             if self.json {
                 let top = top.map(|(class, probability)| ClassProbability { class, probability }).collect();
-                lines += &serde_json::to_string(&Prediction { path: &path, top })?;
+                let answer = executor.answer().name();
+                lines += &serde_json::to_string(&Prediction { path: &path, answer, top })?;
             } else {
                 let top: Vec<_> =
-                    top.map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability)).collect();
+                    top.map(|(class, probability)| format!("{class} {:.2} %", 100.0 * probability)).collect();
                 lines += &format!("{path}: {}", top.join(", "));
             }
             lines.push('\n');
@@ -222,6 +235,20 @@ fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
         bail!("{}: it is empty", hint());
     }
     Ok(names)
+}
+
+/// Says what the percentages are, where they are not shares of one hundred.
+fn answer_line(answer: Answer, class_names: &[String]) -> Option<String> {
+    match (answer, class_names) {
+        (Answer::Binary, [first, second]) => Some(format!(
+            "the network has one output, whose sigmoid is the probability of {second}; {first} has the rest"
+        )),
+        (Answer::Sigmoid { .. }, _) => Some(
+            "the network ends in sigmoid: each class has a probability of its own, and they need not sum to 100 %"
+                .into(),
+        ),
+        _ => None,
+    }
 }
 
 /// A bar on standard error, where that is a terminal and there are more pictures than a batch.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use serde_json::Value;
-use wgrad::data::Dataset;
+use wgrad::data::{ClassMap, DataError, Dataset};
 use wgrad::gpu::Gpu;
 use wgrad::train::{AdapterConfig, Checkpoint, Checkpoints, Difference, RunRecord, RunSpec, TrainError};
 
@@ -63,6 +63,15 @@ impl Resumed {
             "{} is not the data that the run was begun with; name those with --dataset and --data-dir",
             dataset.origin
         )
+    }
+
+    /// Returns the data set with the classes that the network had when the run was begun.
+    pub fn with_its_classes(&self, dataset: Dataset) -> anyhow::Result<Dataset> {
+        let map = ClassMap::by_name(&self.record().class_names, &dataset.class_names).map_err(|error| {
+            let words = format!("{error}; give the classes the names that they had when the run was begun");
+            anyhow::Error::new(DataError::from(error)).context(words)
+        })?;
+        Ok(dataset.with_classes(&map))
     }
 
     /// Says where the bits will not be those of a run that was never stopped.

@@ -18,6 +18,7 @@ use wgrad::train::{
 };
 
 use super::callbacks::Callbacks;
+use super::class_names::ClassNames;
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions};
 use super::options::{
@@ -42,6 +43,8 @@ const CHECKPOINTS_IN_WEIGHTS: usize = 12;
 pub struct Train {
     #[command(flatten)]
     start: StartOptions,
+    #[command(flatten)]
+    class_names: ClassNames,
     /// Passes over the training images [default: 10]
     #[arg(long)]
     epochs: Option<u32>,
@@ -131,6 +134,7 @@ impl Train {
     /// Changes in `spec` and `execution` what the options say.
     fn update(&self, spec: &mut RunSpec, execution: &mut Execution) {
         self.start.update(spec);
+        spec.ignore_class_names |= self.class_names.ignore_class_names;
         self.training.update(spec);
         self.data.update(&mut spec.data);
         self.device.update(spec, execution);
@@ -181,6 +185,13 @@ impl Run {
             }
             None => Start::open(&spec, dataset.image_shape, dataset.class_names.len())?,
         };
+        let (dataset, line) = match (&start.class_names, &resumed) {
+            (_, Some(resumed)) => (resumed.with_its_classes(dataset)?, None),
+            (Some(names), None) => {
+                ClassNames { ignore_class_names: spec.ignore_class_names }.match_data(names, dataset)?
+            }
+            (None, None) => (dataset, None),
+        };
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
@@ -196,6 +207,9 @@ impl Run {
         }
         say(&adapter_line(gpu.info()));
         say(&dataset_line(&dataset));
+        if let Some(line) = line {
+            note(&line);
+        }
         say(&layer_table(&layers));
 
         let mut options = spec.options();
@@ -225,6 +239,7 @@ impl Run {
             network: config.model.clone(),
             products: config.products.clone(),
             data_checksum: dataset.checksum.clone(),
+            class_names: dataset.class_names.clone(),
             adapter: config.adapter.clone(),
             wgrad: config.wgrad.into(),
         };

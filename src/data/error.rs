@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{LeftOut, PublishedSet};
+use super::{ClassNameError, LeftOut, PublishedSet};
 
 /// A data set could not be found, fetched or read.
 ///
@@ -332,6 +332,9 @@ pub enum DataError {
         /// The class.
         class: String,
     },
+    /// Class names that are not those of the network.
+    #[error(transparent)]
+    ClassNames(#[from] ClassNameError),
     /// A batch was asked for that the split cannot give.
     #[error(
         "cannot make batches of {batch_size} from {len} images in an order that names image {index}: pass a batch size of 1 or more and an order within the split"

@@ -2,6 +2,7 @@
 
 mod bmp;
 pub mod cifar;
+pub mod class_map;
 pub mod decoder;
 pub mod download;
 pub mod error;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use class_map::{ClassMap, ClassNameError};
 pub use decoder::Decoder;
 pub use error::DataError;
 pub use folder::FolderOptions;

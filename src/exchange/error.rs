@@ -62,6 +62,14 @@ pub enum ExchangeError {
     /// The weights are not those of the network.
     #[error("the weights don't fit the network: {0}; name the model file that they belong to with --model")]
     Misfit(String),
+    /// The names of the classes are more or fewer than the classes.
+    #[error("the weights name {names} classes, but their network has {classes}; write the file again with its program")]
+    ClassNames {
+        /// Number of names.
+        names: usize,
+        /// Number of classes.
+        classes: usize,
+    },
     /// The file doesn't say which network its weights belong to.
     #[error("the weights don't say which network they belong to; name its model file with --model")]
     NoModel,

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = i32::MAX as usize;
 
 impl Weights {
     /// The network as an ONNX file of operator set 17. Its input `images` is `[N, h, w, c]`, pixels divided by 255; its
-    /// output is `logits` `[N, classes]`, or `probabilities` where the network ends in softmax. Names of the classes
+    /// output is `logits` `[N, classes]`, or `probabilities` where the network ends in softmax or sigmoid. Names of the classes
     /// are in the metadata as a JSON list, `class_names`.
     ///
     /// # Errors
@@ -37,7 +37,10 @@ impl Weights {
             network.layer(&name, layer, &shape, line.output_shape.dims(), &self.tensors);
             shape = line.output_shape.dims().to_vec();
         }
-        let output = if model.ends_in_softmax() { "probabilities" } else { "logits" };
+        let output = match model.final_activation() {
+            Activation::Softmax | Activation::Sigmoid => "probabilities",
+            _ => "logits",
+        };
         if let Some(node) = network.nodes.last_mut() {
             node.outputs = vec![output.into()];
         }

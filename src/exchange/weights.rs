@@ -50,6 +50,19 @@ impl Weights {
         self.misfit(model)?.map_or(Ok(()), |misfit| Err(ExchangeError::Misfit(misfit)))
     }
 
+    /// The names of the classes of `model`, which the weights are for; none if the file has no names.
+    ///
+    /// # Errors
+    /// [`ExchangeError::ClassNames`] where there are more or fewer names than classes, and what [`Sequential::classes`]
+    /// fails with.
+    pub fn class_names_of(&self, model: &Sequential) -> Result<&[String], ExchangeError> {
+        let (names, classes) = (self.class_names.len(), model.classes()?);
+        if names != 0 && names != classes {
+            return Err(ExchangeError::ClassNames { names, classes });
+        }
+        Ok(&self.class_names)
+    }
+
     /// In what the tensors differ from the parameters of `model`.
     pub(super) fn misfit(&self, model: &Sequential) -> Result<Option<String>, ModelError> {
         // The target has no part in parameters.

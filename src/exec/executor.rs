@@ -13,7 +13,7 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::model::{BuildOptions, NamedTensor, Sequential, glorot_uniform};
+use crate::model::{Answer, BuildOptions, NamedTensor, Sequential, glorot_uniform};
 use crate::optim::Adam;
 
 /// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
@@ -80,6 +80,7 @@ pub struct Executor {
     minibatch: Minibatch,
     classes: usize,
     logits: TensorId,
+    answer: Answer,
     program: Program,
     staging: StagingRing,
     readback: ReadbackRing,
@@ -122,6 +123,7 @@ impl Executor {
             minibatch,
             classes,
             logits,
+            answer: model.answer()?,
             program,
             updates: 0,
             options,
@@ -162,6 +164,11 @@ impl Executor {
             }
         }
         tuning
+    }
+
+    /// How the network's logits are to be read.
+    pub fn answer(&self) -> Answer {
+        self.answer
     }
 
     /// Images of a minibatch.

@@ -71,8 +71,10 @@ impl Sequential {
         }
         options.check(self.input)?;
         // Sizes are checked here, for layers that become one operation too.
-        self.summary()?;
+        let classes = self.answer()?.classes();
         let names = self.checked_names()?;
+        // The loss takes the values before a sigmoid at the end, as it does with softmax.
+        let network = self.to_logits();
         let mut graph = Graph::new(target);
         let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
         graph.set_tuning(tuning);
@@ -81,10 +83,9 @@ impl Sequential {
         let mut x = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch);
         let mut i = 0;
         while i < names.len() {
-            let entries = &self.entries[i..];
+            let entries = &network.entries[i..];
             if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing) {
                 self.freeze_in(&mut graph, &names);
-                let classes = graph.tensor(logits).shape.columns();
                 return Ok(Built { graph, minibatch, classes, logits, loss });
             }
             match fuse(&mut graph, &names[i..], entries, x) {
@@ -104,7 +105,7 @@ impl Sequential {
         }
         self.freeze_in(&mut graph, &names);
         let loss = graph.softmax_cross_entropy(x, minibatch, smoothing);
-        Ok(Built { graph, minibatch, classes: output.columns(), logits: x, loss })
+        Ok(Built { graph, minibatch, classes, logits: x, loss })
     }
 
     fn freeze_in(&self, graph: &mut Graph, names: &[String]) {

@@ -1,5 +1,6 @@
 //! Networks as descriptions: layers in a row, built into a graph for a batch size.
 
+mod answer;
 mod error;
 mod initializer;
 mod layer;
@@ -8,6 +9,7 @@ mod model_file;
 mod named_tensor;
 mod sequential;
 
+pub use answer::Answer;
 pub use error::ModelError;
 pub use initializer::glorot_uniform;
 pub(crate) use layer::is_layer_name;

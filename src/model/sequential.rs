@@ -192,21 +192,12 @@ impl Sequential {
         self.names().into_iter().zip(self.entries.iter().map(|entry| &entry.layer))
     }
 
-    /// Whether it ends in softmax, so that it answers with probabilities.
-    pub fn ends_in_softmax(&self) -> bool {
-        self.entries.last().is_some_and(|entry| entry.layer.activation() == Activation::Softmax)
-    }
-
-    /// Length of a row of its output.
+    /// Number of classes that it tells apart: 2 with one output, else that of its outputs.
     ///
     /// # Errors
     /// A layer that does not fit its input, or an output that is not a row.
     pub fn classes(&self) -> Result<usize, ModelError> {
-        let output = self.summary()?.last().map_or_else(|| self.input.into(), |line| line.output_shape.clone());
-        match output.dims() {
-            [classes] => Ok(*classes),
-            _ => Err(ModelError::Output(output)),
-        }
+        Ok(self.answer()?.classes())
     }
 
     /// Whether it takes images `[h, w, c]` and tells `classes` apart.

@@ -90,11 +90,13 @@ pub fn png(picture: &RgbImage) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Answer;
 
     #[test]
     fn the_surest_mistakes_come_first() {
         let split = Split::new([1, 1, 1], vec![0; 4], vec![0, 1, 0, 1]);
-        let predictions = Predictions::new(2, vec![0.0, 1.0, 0.0, 9.0, 0.0, 3.0, 2.0, 0.0]);
+        let predictions =
+            Predictions::new(Answer::Softmax { classes: 2 }, vec![0.0, 1.0, 0.0, 9.0, 0.0, 3.0, 2.0, 0.0]);
         let mistakes = confident_mistakes(&split, &predictions, 9);
         let found: Vec<_> = mistakes.iter().map(|m| (m.image, m.label, m.predicted)).collect();
         assert_eq!(found, [(2, 0, 1), (3, 1, 0), (0, 0, 1)]);

@@ -12,7 +12,7 @@ use super::mistakes::{COLUMNS, confident_mistakes, picture, png, sheet};
 use super::settings::settings_rows;
 use super::{ConfusionMatrix, Generalization, ReportError, to_html, to_markdown, units};
 use crate::data::Dataset;
-use crate::model::LayerSummary;
+use crate::model::{Answer, LayerSummary};
 use crate::train::{History, HistoryRow, Predictions};
 
 /// Pairs of classes, and pictures, that are shown.
@@ -162,6 +162,7 @@ impl Report<'_> {
         let test = &self.dataset.test;
         let matrix = ConfusionMatrix::of(test, predictions);
         blocks.push(Block::Heading("Test images".into()));
+        blocks.push(Block::Paragraph(answer_line(predictions.answer())));
         blocks.push(Block::Plots(vec![self.confusion_plot(&matrix)?]));
         if let confused @ [_, ..] = &matrix.confused(MOST_PAIRS)[..] {
             let share = |&(truth, _, count): &(usize, usize, u64)| percent(count as f64 / matrix.support(truth) as f64);
@@ -266,6 +267,20 @@ impl Report<'_> {
 fn plot(name: &str, plot: &LinePlot, caption: String) -> Result<Plot, ReportError> {
     let title = plot.title.clone();
     Ok(Plot { file: format!("plots/{name}.svg"), title, svg: plot.to_svg()?, caption, large: false })
+}
+
+/// How to read the figures below it.
+fn answer_line(answer: Answer) -> String {
+    let rule = match answer {
+        Answer::Softmax { .. } => "An image is counted for its most probable class.",
+        Answer::Sigmoid { .. } => {
+            "An image is counted for its most probable class; the probabilities of an image do not sum to 1."
+        }
+        Answer::Binary => {
+            "An image is counted for the second class if that probability is above 0.5, else for the first."
+        }
+    };
+    format!("Probabilities: {answer}. {rule}")
 }
 
 fn gap_line(last: &HistoryRow) -> String {

@@ -7,24 +7,26 @@ use super::evaluation::DEPTH;
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::exec::Executor;
+use crate::model::Answer;
 
-/// Logits of a split, in its order.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Logits of a split, in its order, and how they are to be read.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
-    classes: usize,
+    answer: Answer,
     logits: Vec<f32>,
 }
 
 impl Predictions {
-    /// Holds `logits` `[n, classes]`; a row that is cut short is left out.
-    pub fn new(classes: usize, mut logits: Vec<f32>) -> Self {
-        logits.truncate(logits.len() / classes.max(1) * classes);
-        Self { classes, logits }
+    /// Holds `logits` `[n, outputs]` of a network that answers as `answer` says; a row that is cut short is left out.
+    pub fn new(answer: Answer, mut logits: Vec<f32>) -> Self {
+        let outputs = answer.outputs();
+        logits.truncate(logits.len() / outputs.max(1) * outputs);
+        Self { answer, logits }
     }
 
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.logits.len() / self.classes.max(1)
+        self.logits.len() / self.answer.outputs().max(1)
     }
 
     /// Whether there are no images.
@@ -32,42 +34,40 @@ impl Predictions {
         self.len() == 0
     }
 
+    /// How the network answers.
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.answer.classes()
     }
 
-    /// Logits `[classes]` of image `i`; empty past the end.
+    /// Logits `[outputs]` of image `i`; empty past the end.
     pub fn logits(&self, i: usize) -> &[f32] {
-        self.logits.chunks_exact(self.classes.max(1)).nth(i).unwrap_or_default()
+        self.logits.chunks_exact(self.answer.outputs().max(1)).nth(i).unwrap_or_default()
     }
 
-    /// Probabilities `[classes]` of image `i`: the softmax of its logits; empty past the end.
+    /// Probabilities `[classes]` of image `i`; empty past the end.
     pub fn probabilities(&self, i: usize) -> Vec<f64> {
-        let logits = self.logits(i);
-        let most = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        let parts: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - most).exp()).collect();
-        let sum: f64 = parts.iter().sum();
-        parts.iter().map(|part| part / sum).collect()
+        self.answer.probabilities(self.logits(i))
     }
 
-    /// The class with the largest logit of image `i`, the first of equal ones; none past the end.
+    /// The most probable class of image `i`, the first of equal ones; none past the end.
     pub fn predicted(&self, i: usize) -> Option<usize> {
-        let logits = self.logits(i);
-        (0..logits.len()).reduce(|best, class| if logits[class] > logits[best] { class } else { best })
+        self.answer.predicted(self.logits(i))
     }
 
-    /// The `k` classes with the largest logits of image `i`, largest first.
+    /// The `k` most probable classes of image `i`, the most probable one first.
     pub fn top(&self, i: usize, k: usize) -> Vec<usize> {
-        let logits = self.logits(i);
-        let mut classes: Vec<usize> = (0..logits.len()).collect();
-        classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        let mut classes = self.answer.ranked(self.logits(i));
         classes.truncate(k);
         classes
     }
 }
 
-/// Logits of `split`, in order. Gives none where `stop` was set before the end.
+/// Computes the logits of `split`, in order. Gives none where `stop` was set before the end.
 ///
 /// # Errors
 /// What the loader or the device reports.
@@ -79,26 +79,28 @@ pub fn predict_split(
     let gpu = executor.gpu().clone();
     let order = (0..split.len() as u32).collect();
     let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
-    let (mut classes, mut logits) = (0, Vec::new());
+    let mut logits = Vec::new();
     while let Some(batch) = loader.next() {
-        let rows = gpu.block_on(executor.logits(&batch))?;
-        classes = rows.len() / batch.len.max(1);
-        logits.extend(rows);
+        logits.extend(gpu.block_on(executor.logits(&batch))?);
         loader.recycle(batch);
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
     }
-    Ok(Some(Predictions::new(classes, logits)))
+    Ok(Some(Predictions::new(executor.answer(), logits)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn softmax(classes: usize, logits: Vec<f32>) -> Predictions {
+        Predictions::new(Answer::Softmax { classes }, logits)
+    }
+
     #[test]
     fn rows_are_ranked_and_normalised() {
-        let predictions = Predictions::new(3, vec![1.0, 3.0, 2.0, 0.5, 0.5, -1.0, 9.0]);
+        let predictions = softmax(3, vec![1.0, 3.0, 2.0, 0.5, 0.5, -1.0, 9.0]);
         assert_eq!((predictions.len(), predictions.classes()), (2, 3));
         assert_eq!([0, 1, 2].map(|i| predictions.predicted(i)), [Some(1), Some(0), None]);
         assert_eq!(predictions.top(0, 2), [1, 2]);
@@ -112,24 +114,34 @@ mod tests {
 
     #[test]
     fn the_most_probable_come_first_and_of_equals_the_first() {
-        let predictions = Predictions::new(5, vec![1.0, 3.0, 1.0, -200.0, 2.0]);
+        let predictions = softmax(5, vec![1.0, 3.0, 1.0, -200.0, 2.0]);
         assert_eq!(predictions.top(0, 4), [1, 4, 0, 2]);
         let probabilities = predictions.probabilities(0);
         let sum = 1.0 + (-1.0_f64).exp() + 2.0 * (-2.0_f64).exp();
         assert!((probabilities[1] - 1.0 / sum).abs() < 1e-12 && probabilities[0] == probabilities[2]);
-        let all: f64 = Predictions::new(3, vec![700.0, -700.0, 699.0]).probabilities(0).iter().sum();
+        let all: f64 = softmax(3, vec![700.0, -700.0, 699.0]).probabilities(0).iter().sum();
         assert!((all - 1.0).abs() < 1e-12);
     }
 
     #[test]
     fn large_logits_do_not_overflow() {
-        let probabilities = Predictions::new(2, vec![1e30, -1e30]).probabilities(0);
+        let probabilities = softmax(2, vec![1e30, -1e30]).probabilities(0);
         assert_eq!(probabilities, [1.0, 0.0]);
     }
 
     #[test]
+    fn one_output_has_two_classes() {
+        let predictions = Predictions::new(Answer::Binary, vec![-2.0, 0.5]);
+        assert_eq!((predictions.len(), predictions.classes()), (2, 2));
+        assert_eq!([0, 1, 2].map(|i| predictions.predicted(i)), [Some(0), Some(1), None]);
+        assert_eq!([predictions.top(1, 9), predictions.top(1, 1)], [vec![1, 0], vec![1]]);
+        assert_eq!(predictions.logits(1), [0.5]);
+        assert_eq!(predictions.probabilities(0).len(), 2);
+    }
+
+    #[test]
     fn no_classes_are_no_images() {
-        let predictions = Predictions::new(0, vec![1.0]);
+        let predictions = softmax(0, vec![1.0]);
         assert!(predictions.is_empty() && predictions.probabilities(0).is_empty());
         assert_eq!(predictions.predicted(0), None);
     }

@@ -23,6 +23,8 @@ pub struct RunRecord {
     pub products: Tuning,
     /// SHA-256 of the data.
     pub data_checksum: String,
+    /// Names of the network's classes.
+    pub class_names: Vec<String>,
     /// The adapter that the run was begun on.
     pub adapter: AdapterConfig,
     /// The version of wgrad that began it.

@@ -38,6 +38,8 @@ pub struct RunSpec {
     /// The model file of the layers that are put on top of the network.
     #[serde(serialize_with = "file::serialize_path")]
     pub append: Option<PathBuf>,
+    /// Whether the classes of `from` and of the data are matched by place instead of by name.
+    pub ignore_class_names: bool,
     /// Names of the layers that are not trained.
     pub freeze: Vec<String>,
     /// Passes over the training images.
@@ -84,6 +86,7 @@ impl Default for RunSpec {
             model: None,
             from: None,
             append: None,
+            ignore_class_names: false,
             freeze: Vec::new(),
             epochs: 10,
             batch_size: 32,
