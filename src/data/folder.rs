@@ -155,9 +155,10 @@ impl Tree {
             }
             (Some(test), None) => {
                 let note = format!(
-                    "{} has no directory `test`: the pictures of {} both choose the best weights and test them",
-                    dir.display(),
-                    test.display()
+                    "Tests are on {}, because {} has no directory `test`; the same pictures choose the best weights, \
+                     unless others are drawn for validation",
+                    test.display(),
+                    dir.display()
                 );
                 (None, pictures_of(&test)?, vec![note])
             }
@@ -329,8 +330,8 @@ fn classes_without(name: &str, split: &Split, class_names: &[String], is_split: 
         count if count > MOST_NAMED => classes += &format!(" and {} more classes", count - MOST_NAMED),
         _ => {}
     }
-    let why = if is_split { "" } else { ", because every fifth is one and there are fewer than five" };
-    Some(format!("WARNING: there are no {name} pictures of {classes}{why}; results do not cover what has none"))
+    let why = if is_split { "" } else { " (every fifth picture of a class is one)" };
+    Some(format!("WARNING: there are no {name} pictures of {classes}{why}, so the results say nothing about them"))
 }
 
 fn all_broken(what: String, first: Option<&Broken>) -> DataError {
