@@ -97,12 +97,16 @@ fn resizing(picture: &Source, [h, w, c]: [usize; 3]) -> u64 {
     (picture.size[1] * 4 * 4 * 8 + 3 * h * w * c) as u64
 }
 
-fn decode(picture: Source, [h, w, c]: [usize; 3]) -> Result<Vec<u8>, Fault> {
+fn decode(picture: Source, shape: [usize; 3]) -> Result<Vec<u8>, Fault> {
+    let cut = Cut::new(picture.size, picture.orientation, [shape[0], shape[1]]);
+    let is_enough = |&reduction: &usize| (0..2).all(|axis| cut.len[axis] >= ENOUGH * reduction * cut.to[axis]);
+    let may_reduce = picture.reduces && picture.size[0] * picture.size[1] > REDUCED_ABOVE;
+    let reduction = [8, 4, 2].into_iter().find(|reduction| may_reduce && is_enough(reduction)).unwrap_or(1);
+    decode_reduced(picture, shape, &cut, reduction)
+}
+
+fn decode_reduced(picture: Source, [h, w, c]: [usize; 3], cut: &Cut, reduction: usize) -> Result<Vec<u8>, Fault> {
     let Source { size, channels, orientation, .. } = picture;
-    let cut = Cut::new(size, orientation, [h, w]);
-    let fits = |&reduction: &usize| (0..2).all(|axis| cut.len[axis] >= ENOUGH * reduction * cut.to[axis]);
-    let may_reduce = picture.reduces && size[0] * size[1] > REDUCED_ABOVE;
-    let reduction = [8, 4, 2].into_iter().find(|reduction| may_reduce && fits(reduction)).unwrap_or(1);
     let own = match (channels, c) {
         (1, _) | (_, 1) | (2, 3) => 1,
         (2 | 4, 4) => 4,
@@ -376,6 +380,87 @@ mod tests {
                 assert!(!error.to_string().contains('\n'), "{error}");
             }
         }
+    }
+
+    /// A photograph of a sort: gradients, edges, and noise.
+    fn photo(width: u32, height: u32) -> RgbImage {
+        let mut state = 1_u32;
+        RgbImage::from_fn(width, height, |x, y| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = state >> 28;
+            let edge = if (x * 3 + y) / 97 % 3 == 0 { 80 } else { 0 };
+            Rgb([x * 160 / width + edge, y * 160 / height + edge, 150 - x * 90 / width].map(|v| (v + noise) as u8))
+        })
+    }
+
+    fn jpeg(picture: &RgbImage, orientation: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 90);
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn reduced_pictures_are_close_to_whole_ones() {
+        for (size, shape, orientation) in
+            [([1003, 805], [25, 20, 3], 1), ([640, 905], [20, 28, 3], 6), ([811, 1205], [16, 16, 1], 3)]
+        {
+            let bytes = jpeg(&photo(size[0], size[1]), orientation);
+            let at = |reduction| {
+                let picture = open(&bytes).unwrap();
+                let cut = Cut::new(picture.size, picture.orientation, [shape[0], shape[1]]);
+                decode_reduced(picture, shape, &cut, reduction).unwrap()
+            };
+            let whole = at(1);
+            for reduction in [2, 4, 8] {
+                let differences: Vec<u8> = whole.iter().zip(at(reduction)).map(|(a, b)| a.abs_diff(b)).collect();
+                let most = differences.iter().max().unwrap();
+                let mean = differences.iter().map(|&value| f64::from(value)).sum::<f64>() / differences.len() as f64;
+                assert!(*most <= 5 && mean < 0.5, "{size:?} at 1/{reduction}: {most}, {mean}");
+            }
+        }
+    }
+
+    #[test]
+    fn orientations_turn_the_part_that_is_kept() {
+        let picture = photo(173, 120);
+        for orientation in 1..=8 {
+            let turned = DynamicImage::from(picture.clone());
+            let expected = {
+                let mut turned = turned;
+                turned.apply_orientation(image::metadata::Orientation::from_exif(orientation).unwrap());
+                decode(&png(turned), [30, 41]).unwrap()
+            };
+            let mut bytes = Vec::new();
+            let mut encoder = PngEncoder::new(&mut bytes);
+            encoder.set_exif_metadata(exif(orientation)).unwrap();
+            encoder.write_image(&picture, 173, 120, ExtendedColorType::Rgb8).unwrap();
+            let found = decode(&bytes, [30, 41]).unwrap();
+            let most = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            assert!(most <= 1, "{orientation}: {most}");
+        }
+    }
+
+    #[test]
+    fn channels_are_grey_colours_or_colours_and_alpha() {
+        let colours: ImageBuffer<Rgba<u8>, _> =
+            ImageBuffer::from_raw(3, 1, vec![255, 0, 0, 255, 10, 200, 30, 255, 0, 0, 255, 0]).unwrap();
+        let of = |bytes: &[u8], c| super::decode(open(bytes).unwrap(), [1, 3, c]).unwrap();
+        // 0.299 * 255 and 0.299 * 10 + 0.587 * 200 + 0.114 * 30; what is transparent is white.
+        assert_eq!(of(&png(colours.clone()), 1), [76, 124, 255]);
+        assert_eq!(of(&png(colours.clone()), 3), [255, 0, 0, 10, 200, 30, 255, 255, 255]);
+        assert_eq!(of(&png(colours.clone()), 4), colours.into_raw());
+        let grey = png(GrayImage::from_raw(3, 1, vec![0, 77, 255]).unwrap());
+        assert_eq!(of(&grey, 1), [0, 77, 255]);
+        assert_eq!(of(&grey, 4), [0, 0, 0, 255, 77, 77, 77, 255, 255, 255, 255, 255]);
+        let thin: ImageBuffer<LumaA<u8>, _> = ImageBuffer::from_raw(3, 1, vec![0, 0, 8, 255, 100, 51]).unwrap();
+        assert_eq!(of(&png(thin.clone()), 1), [255, 8, 224]);
+        assert_eq!(of(&png(thin), 4), [0, 0, 0, 0, 8, 8, 8, 255, 100, 100, 100, 51]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), grey).unwrap();
+        let error = read(file.path(), [1, 3, 2]).unwrap_err().to_string();
+        assert!(error.contains("1, 3 or 4 channels, but 2 were asked for"), "{error}");
     }
 
     #[test]
