@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use wgrad::data::Dataset;
 use wgrad::exec::Executor;
 use wgrad::model::LayerSummary;
-use wgrad::report::{ConfusionMatrix, Report, heat_picture, png};
+use wgrad::report::{ConfusionMatrix, Report, heat_picture};
 use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard, predict_split};
 
 use super::say;
@@ -61,9 +61,9 @@ impl Finished<'_> {
 
     fn write_picture(&self, tensorboard: &mut TensorBoard, predictions: &Predictions) -> anyhow::Result<()> {
         let picture = heat_picture(&ConfusionMatrix::of(&self.dataset.test, predictions));
-        let bytes = png(&picture).map_err(wgrad::Error::from)?;
+        let bytes = picture.to_png().map_err(wgrad::Error::from)?;
         let epoch = self.history.epochs.last().map_or(0, |row| row.epoch);
-        tensorboard.picture("confusion_matrix", epoch, &bytes, picture.dimensions().into())?;
+        tensorboard.picture("confusion_matrix", epoch, &bytes, picture.dimensions())?;
         Ok(())
     }
 }

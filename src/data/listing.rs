@@ -7,17 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use image::ImageFormat;
-
 use super::{
     DataError, LeftOut,
     left_out::Reason::{self, *},
     picture::EXTENSIONS,
+    picture_formats::Format,
 };
 
 /// Formats that a file may be in whatever its name is. The others have short signatures, or share theirs with formats
 /// that wgrad cannot read, such as the raw formats of cameras, which begin as TIFF does.
-const DISTINCT: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP];
+const DISTINCT: [Format; 4] = [Format::Png, Format::Jpeg, Format::Gif, Format::WebP];
 /// Ends of the names of files that a program copied before it changed them, or has not finished, in lower case.
 const COPIES: [&str; 8] = ["~", "_original", ".bak", ".orig", ".tmp", ".part", ".partial", ".crdownload"];
 /// Files that systems put beside pictures, in lower case.
@@ -175,17 +174,10 @@ impl Contents {
     }
 
     fn beginning_with(start: &[u8]) -> Self {
-        // ISO/IEC 14496-12: the first box of a file names its brand; ISO/IEC 23008-12 and AV1's specification have the names.
-        match (start.get(4..8), start.get(8..12)) {
-            (Some(b"ftyp"), Some(b"avif" | b"avis")) => return Self::Avif,
-            (
-                Some(b"ftyp"),
-                Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"mif1" | b"msf1"),
-            ) => return Self::Heic,
-            _ => {}
-        }
-        match image::guess_format(start) {
-            Ok(format) if DISTINCT.contains(&format) && is_read(format) => Self::Distinct,
+        match Format::of(start) {
+            Some(Format::Heic) => Self::Heic,
+            Some(Format::Avif) => Self::Avif,
+            Some(format) if DISTINCT.contains(&format) => Self::Distinct,
             _ => Self::Other,
         }
     }
@@ -193,11 +185,6 @@ impl Contents {
     fn is_distinct(self) -> bool {
         self == Self::Distinct
     }
-}
-
-/// Whether files in `format` are among those that [`super::picture::read`] knows.
-fn is_read(format: ImageFormat) -> bool {
-    EXTENSIONS.iter().any(|extension| ImageFormat::from_extension(extension) == Some(format))
 }
 
 /// Whether `dir` has a picture in it, by name.

@@ -26,32 +26,62 @@ pub(super) struct Source<'a> {
     pub rows: Box<dyn FnOnce(usize, Sink) -> Result<(), Fault> + 'a>,
 }
 
+/// What a file's first bytes say that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Png,
+    Jpeg,
+    Gif,
+    Bmp,
+    Tiff,
+    WebP,
+    Avif,
+    Heic,
+    JpegXl,
+    Jpeg2000,
+}
+
+impl Format {
+    /// The format of a file that begins with `start`, of which 16 bytes are enough.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        // ISO/IEC 14496-12: the first box names the brand. ISO/IEC 23008-12 and AV1's specification have the names.
+        let brand = if start.get(4..8) == Some(b"ftyp") { start.get(8..12) } else { None };
+        Some(match (start, brand) {
+            ([0x89, b'P', b'N', b'G', ..], _) => Self::Png,
+            ([0xff, 0xd8, 0xff, ..], _) => Self::Jpeg,
+            ([b'G', b'I', b'F', b'8', ..], _) => Self::Gif,
+            ([b'B', b'M', ..], _) => Self::Bmp,
+            ([b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..], _) => Self::Tiff,
+            ([b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..], _) => Self::WebP,
+            (_, Some(b"avif" | b"avis")) => Self::Avif,
+            (
+                _,
+                Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"mif1" | b"msf1"),
+            ) => Self::Heic,
+            ([0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..], _) => Self::JpegXl,
+            ([0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] | [0xff, 0x4f, 0xff, 0x51, ..], _) => Self::Jpeg2000,
+            _ => return None,
+        })
+    }
+}
+
 impl<'a> Source<'a> {
     /// Reads the header of a picture, whose format its first bytes tell.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let brand = if bytes.get(4..8) == Some(b"ftyp") { bytes.get(8..12) } else { None };
-        match (bytes, brand) {
-            ([0x89, b'P', b'N', b'G', ..], _) => png(bytes),
-            ([0xff, 0xd8, ..], _) => jpeg(bytes),
-            ([b'G', b'I', b'F', b'8', ..], _) => gif(bytes),
-            ([b'B', b'M', ..], _) => bmp::open(bytes),
-            ([b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..], _) => tiff(bytes),
-            ([b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..], _) => webp(bytes),
-            (_, Some(b"avif" | b"avis")) => {
-                Err(Fault::Convert { what: "an AVIF picture", with: "avifdec PICTURE.avif PICTURE.png" })
-            }
-            (_, Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1")) => {
-                Err(Fault::Convert { what: "a HEIC picture", with: "heif-convert PICTURE.heic PICTURE.jpg" })
-            }
-            ([0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..], _) => {
-                Err(Fault::Convert { what: "a JPEG XL picture", with: "djxl PICTURE.jxl PICTURE.png" })
-            }
-            ([0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] | [0xff, 0x4f, 0xff, 0x51, ..], _) => Err(Fault::Convert {
-                what: "a JPEG 2000 picture",
-                with: "opj_decompress -i PICTURE.jp2 -o PICTURE.png",
-            }),
-            ([], _) => Err(Fault::EndsEarly),
-            _ => Err(Fault::Unsupported("none of PNG, JPEG, GIF, BMP, TIFF and WebP")),
+        let convert = |what, with| Err(Fault::Convert { what, with });
+        match Format::of(bytes) {
+            Some(Format::Png) => png(bytes),
+            Some(Format::Jpeg) => jpeg(bytes),
+            Some(Format::Gif) => gif(bytes),
+            Some(Format::Bmp) => bmp::open(bytes),
+            Some(Format::Tiff) => tiff(bytes),
+            Some(Format::WebP) => webp(bytes),
+            Some(Format::Avif) => convert("an AVIF picture", "avifdec PICTURE.avif PICTURE.png"),
+            Some(Format::Heic) => convert("a HEIC picture", "heif-convert PICTURE.heic PICTURE.jpg"),
+            Some(Format::JpegXl) => convert("a JPEG XL picture", "djxl PICTURE.jxl PICTURE.png"),
+            Some(Format::Jpeg2000) => convert("a JPEG 2000 picture", "opj_decompress -i PICTURE.jp2 -o PICTURE.png"),
+            None if bytes.is_empty() => Err(Fault::EndsEarly),
+            None => Err(Fault::Unsupported("none of PNG, JPEG, GIF, BMP, TIFF and WebP")),
         }
     }
 }

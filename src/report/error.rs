@@ -13,5 +13,5 @@ pub enum ReportError {
     },
     /// A picture of pixels.
     #[error("cannot encode a picture of the report: {0}; please report it")]
-    Picture(#[from] image::ImageError),
+    Picture(#[from] png::EncodingError),
 }

@@ -1,12 +1,11 @@
 //! The confusion matrix as a picture.
 
-use image::{Rgb, RgbImage};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::palette::{BLUE, GREY, INK, ON_FIELD, ORANGE, PALE, PAPER, text, title};
-use super::{ConfusionMatrix, ReportError};
+use super::{ConfusionMatrix, Raster, ReportError};
 
 /// Cells on a side at most; more classes share cells.
 pub(super) const MOST_CELLS: usize = 100;
@@ -48,15 +47,15 @@ pub(super) fn joined_classes(matrix: &ConfusionMatrix) -> usize {
 }
 
 /// The cells alone, without names and numbers, about 400 pixels wide.
-pub fn heat_picture(matrix: &ConfusionMatrix) -> RgbImage {
+pub fn heat_picture(matrix: &ConfusionMatrix) -> Raster {
     let cells = matrix.joined(joined_classes(matrix));
     let size = (400 / cells.classes().max(1)).max(1) as u32;
     let side = size * cells.classes() as u32;
-    RgbImage::from_fn(side, side, |x, y| {
+    Raster::from_fn(side, side, |x, y| {
         let (row, column) = ((y / size) as usize, (x / size) as usize);
         let RGBColor(red, green, blue) = colour(row, column);
         let strength = strength(cells.count(row, column), cells.support(row));
-        Rgb([red, green, blue].map(|part| (255.0 - strength * (255.0 - f64::from(part))).round() as u8))
+        [red, green, blue].map(|part| (255.0 - strength * (255.0 - f64::from(part))).round() as u8)
     })
 }
 
@@ -211,13 +210,13 @@ mod tests {
     fn a_colour_is_full_where_all_of_a_class_is() {
         let matrix = ConfusionMatrix::new(2, [(0, 0), (1, 0), (1, 0), (1, 0), (1, 1)]);
         let picture = heat_picture(&matrix);
-        assert_eq!(picture.dimensions(), (400, 400));
-        assert_eq!(picture.get_pixel(10, 10), &Rgb([31, 95, 168]));
-        assert_eq!(picture.get_pixel(390, 10), &Rgb([255, 255, 255]));
-        let [wrong, right] = [(10, 390), (390, 390)].map(|(x, y)| picture.get_pixel(x, y).0);
+        assert_eq!(picture.dimensions(), [400, 400]);
+        assert_eq!(picture.pixel(10, 10), [31, 95, 168]);
+        assert_eq!(picture.pixel(390, 10), [255, 255, 255]);
+        let [wrong, right] = [(10, 390), (390, 390)].map(|(x, y)| picture.pixel(x, y));
         // sqrt(3/4) of orange, sqrt(1/4) of blue.
         assert_eq!((wrong, right), ([200, 109, 45], [143, 175, 212]));
-        assert_eq!(heat_picture(&ConfusionMatrix::default()).dimensions(), (0, 0));
+        assert_eq!(heat_picture(&ConfusionMatrix::default()).dimensions(), [0, 0]);
     }
 
     #[test]

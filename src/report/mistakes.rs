@@ -1,11 +1,6 @@
 //! The images that the network was surest of, and wrong about.
 
-use std::io::Cursor;
-
-use image::imageops::{self, FilterType};
-use image::{ImageFormat, Rgb, RgbImage};
-
-use super::ReportError;
+use super::Raster;
 use crate::data::Split;
 use crate::train::Predictions;
 
@@ -46,45 +41,35 @@ pub fn confident_mistakes(split: &Split, predictions: &Predictions, most: usize)
 
 /// Pixels `[h, w, c]` as a picture: grey if there is one channel, else red, green and blue are the first three. Larger
 /// pictures than 160 pixels on a side are made smaller.
-pub fn picture(pixels: &[u8], [height, width, channels]: [usize; 3]) -> RgbImage {
-    let mut picture = RgbImage::new(width as u32, height as u32);
-    for (pixel, values) in picture.pixels_mut().zip(pixels.chunks_exact(channels.max(1))) {
-        *pixel = Rgb(if let [red, green, blue, ..] = *values { [red, green, blue] } else { [values[0]; 3] });
-    }
-    let longest = picture.width().max(picture.height());
+pub fn picture(pixels: &[u8], [height, width, channels]: [usize; 3]) -> Raster {
+    let mut pixels = pixels.chunks_exact(channels.max(1));
+    let picture = Raster::from_fn(width as u32, height as u32, |_, _| match *pixels.next().unwrap_or_default() {
+        [red, green, blue, ..] => [red, green, blue],
+        [grey, ..] => [grey; 3],
+        [] => [0; 3],
+    });
+    let longest = width.max(height) as u32;
     if longest <= MOST_SIDE {
         return picture;
     }
-    let [width, height] = [picture.width(), picture.height()].map(|side| (side * MOST_SIDE / longest).max(1));
-    imageops::resize(&picture, width, height, FilterType::Triangle)
+    let [width, height] = picture.dimensions().map(|side| (side * MOST_SIDE / longest).max(1));
+    picture.reduced(width, height)
 }
 
 /// `pictures` in rows of five, each pixel enlarged to a square.
-pub fn sheet(pictures: &[RgbImage]) -> RgbImage {
-    let width = pictures.iter().map(RgbImage::width).max().unwrap_or(0);
-    let height = pictures.iter().map(RgbImage::height).max().unwrap_or(0);
+pub fn sheet(pictures: &[Raster]) -> Raster {
+    let most = |axis: usize| pictures.iter().map(|picture| picture.dimensions()[axis]).max().unwrap_or(0);
+    let [width, height] = [most(0), most(1)];
     let scale = (SIDE / width.max(height).max(1)).max(1);
     let [cell_width, cell_height] = [width, height].map(|side| side * scale + GAP);
     let rows = pictures.len().div_ceil(COLUMNS) as u32;
     let columns = pictures.len().min(COLUMNS) as u32;
-    let mut sheet = RgbImage::from_pixel(columns * cell_width + GAP, rows * cell_height + GAP, Rgb([255; 3]));
+    let mut sheet = Raster::from_fn(columns * cell_width + GAP, rows * cell_height + GAP, |_, _| [255; 3]);
     for (i, picture) in pictures.iter().enumerate() {
-        let enlarged =
-            imageops::resize(picture, picture.width() * scale, picture.height() * scale, FilterType::Nearest);
         let (x, y) = ((i % COLUMNS) as u32 * cell_width + GAP, (i / COLUMNS) as u32 * cell_height + GAP);
-        imageops::replace(&mut sheet, &enlarged, x.into(), y.into());
+        sheet.put(&picture.enlarged(scale), x, y);
     }
     sheet
-}
-
-/// The bytes of a PNG file.
-///
-/// # Errors
-/// [`ReportError::Picture`]
-pub fn png(picture: &RgbImage) -> Result<Vec<u8>, ReportError> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png)?;
-    Ok(bytes.into_inner())
 }
 
 #[cfg(test)]
@@ -107,13 +92,13 @@ mod tests {
     #[test]
     fn pictures_of_any_shape_are_drawn() {
         let grey = picture(&[0, 100, 200, 250, 5, 7], [2, 3, 1]);
-        assert_eq!(grey.dimensions(), (3, 2));
-        assert_eq!(grey.get_pixel(0, 1), &Rgb([250; 3]));
+        assert_eq!(grey.dimensions(), [3, 2]);
+        assert_eq!(grey.pixel(0, 1), [250; 3]);
         let colour = picture(&[1, 2, 3, 9, 4, 5, 6, 9], [1, 2, 4]);
-        assert_eq!(colour.get_pixel(1, 0), &Rgb([4, 5, 6]));
+        assert_eq!(colour.pixel(1, 0), [4, 5, 6]);
         let large = picture(&vec![77; 400 * 300 * 3], [300, 400, 3]);
-        assert_eq!(large.dimensions(), (160, 120));
-        assert_eq!(large.get_pixel(100, 100), &Rgb([77; 3]));
+        assert_eq!(large.dimensions(), [160, 120]);
+        assert_eq!(large.pixel(100, 100), [77; 3]);
     }
 
     #[test]
@@ -121,13 +106,13 @@ mod tests {
         let picture = picture(&[10, 20, 30, 40], [2, 2, 1]);
         let sheet = sheet(&vec![picture; 6]);
         // 48 times as large, five in the first row.
-        assert_eq!(sheet.dimensions(), (5 * 104 + 8, 2 * 104 + 8));
+        assert_eq!(sheet.dimensions(), [5 * 104 + 8, 2 * 104 + 8]);
         for (x, y, expected) in [(8, 8, 10), (55, 55, 10), (56, 55, 20), (103, 103, 40), (104, 103, 255), (8, 112, 10)]
         {
-            assert_eq!(sheet.get_pixel(x, y), &Rgb([expected; 3]), "{x} {y}");
+            assert_eq!(sheet.pixel(x, y), [expected; 3], "{x} {y}");
         }
-        assert_eq!(sheet.get_pixel(120, 120), &Rgb([255; 3]));
-        assert!(!png(&sheet).unwrap().is_empty());
-        assert!(png(&super::sheet(&[])).is_ok());
+        assert_eq!(sheet.pixel(120, 120), [255; 3]);
+        assert!(!sheet.to_png().unwrap().is_empty());
+        assert!(super::sheet(&[]).to_png().is_ok());
     }
 }

@@ -8,7 +8,7 @@ use super::curves::{
 use super::document::{Block, Document, Gallery, Picture, Plot, Table};
 use super::heat_map::{MOST_CELLS, MOST_NUMBERS, heat_map, joined_classes};
 use super::line_plot::LinePlot;
-use super::mistakes::{COLUMNS, confident_mistakes, picture, png, sheet};
+use super::mistakes::{COLUMNS, confident_mistakes, picture, sheet};
 use super::settings::settings_rows;
 use super::{ConfusionMatrix, Generalization, ReportError, to_html, to_markdown, units};
 use crate::data::Dataset;
@@ -186,7 +186,7 @@ impl Report<'_> {
         for mistake in &mistakes {
             let image = picture(test.image(mistake.image).unwrap_or_default(), test.image_shape());
             pictures.push(Picture {
-                png: png(&image)?,
+                png: image.to_png()?,
                 lines: vec![
                     self.class(mistake.predicted),
                     percent(mistake.confidence),
@@ -199,7 +199,7 @@ impl Report<'_> {
         blocks.push(Block::Gallery(Gallery {
             file: "mistakes.png".into(),
             title: "Most confident mistakes: what the network said, how sure it was, and what the image is".into(),
-            sheet: png(&sheet(&raster))?,
+            sheet: sheet(&raster).to_png()?,
             columns: COLUMNS,
             pictures,
         }));
