@@ -1,7 +1,7 @@
 //! Pictures that libjpeg-turbo's `cjpeg` makes in all ways that it has, against the pixels of its `djpeg`.
 //!
 //! `WGRAD_JPEGS` says how many (80 if it is not set). Without the programs (Debian's `libjpeg-turbo-progs`) nothing is
-//! tested, but in CI, where `CI` is set, that is an error.
+//! tested, which is an error in CI on Linux, where `CI` is set.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -114,7 +114,8 @@ fn pixels(pnm: &[u8]) -> &[u8] {
 /// Whether there is something to compare with.
 fn has_libjpeg() -> bool {
     let found = pipe("djpeg", &["-version".into()], b"").is_some();
-    assert!(found || std::env::var_os("CI").is_none(), "cjpeg and djpeg are missing; install libjpeg-turbo-progs");
+    let may_miss = !cfg!(target_os = "linux") || std::env::var_os("CI").is_none();
+    assert!(found || may_miss, "cjpeg and djpeg are missing; install libjpeg-turbo-progs");
     if !found {
         println!("not tested: cjpeg and djpeg are missing");
     }
