@@ -99,14 +99,14 @@ fn broken_data_is_an_error_that_names_the_file() {
     file.set_len(bytes - 1).unwrap();
     named(dir.path(), &[name, "truncated", "download it again"]);
     file.set_len(bytes + 1).unwrap();
-    named(dir.path(), &[name, "not a CIFAR-10 binary file"]);
+    named(dir.path(), &[name, "not a file of CIFAR-10"]);
     file.set_len(bytes).unwrap();
     (&file).write_all(&[11]).unwrap();
     named(dir.path(), &[name, "label 11", "record 0"]);
 
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(CIFAR10.archives[0].name), b"not an archive").unwrap();
-    named(dir.path(), &[CIFAR10.archives[0].name, "14 bytes", "fetch it again"]);
+    named(dir.path(), &[CIFAR10.archives[0].name, "14 bytes", "download it again"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn without_cifar10_auto_says_so_loudly() {
     command.env("XDG_CACHE_HOME", cache.path()).env("HOME", cache.path()).arg("--out").arg(out.path());
     let output = succeeds(&mut command);
     assert!(stderr(&output).contains("NOT on CIFAR-10"), "{}", stderr(&output));
-    assert!(stderr(&output).contains("download of https://"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("https://www.cs.toronto.edu"), "{}", stderr(&output));
     assert!(stdout(&output).contains("Data set: shapes (generated)"));
     assert!(stdout(&output).contains("Test set of shapes:"));
     assert_eq!(json(&out.path().join("config.json"))["dataset"]["name"], "shapes");

@@ -278,7 +278,7 @@ fn missing_directory() {
     for set in PUBLISHED {
         let error = set.load(Path::new("no/such/place")).unwrap_err();
         assert!(matches!(error, DataError::MissingDirectory { .. }));
-        says(&error, &["no/such/place", set.title, "--data-dir", set.variable]);
+        says(&error, &["no/such/place", set.title, "create it"]);
     }
 }
 
@@ -324,9 +324,9 @@ fn wrong_size() {
 fn label_past_the_classes() {
     let last_label = |set| (12 * record(set).0 + record(set).1 - 1) as u64;
     for (set, file, at, value, message) in [
-        (&TEN, "data_batch_2.bin", last_label(&TEN), 10, "label 10, above 9"),
-        (&HUNDRED, "train.bin", last_label(&HUNDRED), 100, "label 100, above 99"),
-        (&DIGITS, "train-labels-idx1-ubyte", 8 + 12, 10, "label 10, above 9"),
+        (&TEN, "data_batch_2.bin", last_label(&TEN), 10, "the label 10, which is above 9"),
+        (&HUNDRED, "train.bin", last_label(&HUNDRED), 100, "the label 100, which is above 99"),
+        (&DIGITS, "train-labels-idx1-ubyte", 8 + 12, 10, "the label 10, which is above 9"),
     ] {
         let dir = black_set(set);
         poke(&dir, file, at, &[value]);
@@ -475,7 +475,7 @@ fn archive_members_of_another_size_or_missing_are_refused() {
     let images = contents(&DIGITS, DIGITS.files()[0].1, 3);
     for (set, body, part) in [
         (&TEN, tar_of(&TEN, &members), short.as_str()),
-        (&HUNDRED, tar_of(&HUNDRED, &HUNDRED.files()[..1]), "test.bin missing"),
+        (&HUNDRED, tar_of(&HUNDRED, &HUNDRED.files()[..1]), "test.bin is missing"),
         (&DIGITS, gzip(&images[..images.len() - 1]), "train-images-idx3-ubyte ends after 39215 of 39216 bytes"),
         (&DIGITS, gzip(&[&images[..], &[0]].concat()), "train-images-idx3-ubyte has more than 39216 bytes"),
         (&DIGITS, images.clone(), "train-images-idx3-ubyte cannot be read"),

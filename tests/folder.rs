@@ -104,6 +104,10 @@ fn a_directory_for_validation_beside_one_for_testing_is_the_validation_set() {
         // They are data of the run too.
         assert_ne!(dataset.checksum, before.checksum);
     }
+    // An empty directory is none.
+    let dir = tree(&["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png"]);
+    fs::create_dir(dir.path().join("val")).unwrap();
+    assert!(load(dir.path()).unwrap().dataset.validation.is_none());
     let dir = tree(&["train/a/1.png", "train/b/2.png", "val/a/3.png", "valid/b/4.png"]);
     assert!(matches!(
         error(dir.path(), &["val and ", "valid are names of the same split"]),
@@ -267,20 +271,23 @@ fn broken_pictures_are_left_out_and_named() {
 fn trees_without_a_meaning_are_errors() {
     error(Path::new("no/such/place"), &["no/such/place"]);
     let dir = tree(&["1.png", "a/1.png"]);
-    assert!(matches!(error(dir.path(), &["1 classes"]), DataError::ClassCount { .. }));
+    assert!(matches!(error(dir.path(), &["1 directories of classes"]), DataError::ClassCount { .. }));
     let dir = tree(&["a/1.png", "a/2.png", "b/1.png"]);
-    assert!(matches!(error(dir.path(), &["five pictures"]), DataError::NoTestPictures { .. }));
+    assert!(matches!(error(dir.path(), &["no class has five"]), DataError::NoTestPictures { .. }));
     fs::create_dir(dir.path().join("c")).unwrap();
     assert!(matches!(error(dir.path(), &["c holds no pictures"]), DataError::NoPictures { .. }));
     let dir = tree(&["train/a/1.png", "train/b/1.png"]);
     assert!(matches!(error(dir.path(), &["`test` or `val`"]), DataError::NoTestDirectory { .. }));
     fs::create_dir_all(dir.path().join("test/a")).unwrap();
-    assert!(matches!(error(dir.path(), &["test holds no pictures: "]), DataError::NoPictures { .. }));
+    assert!(matches!(error(dir.path(), &["test holds no pictures; "]), DataError::NoPictures { .. }));
     // A test set that no directory sorts into classes.
     write(dir.path(), "test/1.png", 1);
     error(dir.path(), &["test holds no pictures (left out: 1 outside the directories of the classes"]);
     write(dir.path(), "test/z/1.png", 1);
-    assert!(matches!(error(dir.path(), &["z is no class", "train"]), DataError::UnknownClass { .. }));
+    assert!(matches!(
+        error(dir.path(), &["z is a class without training pictures", "train"]),
+        DataError::UnknownClass { .. }
+    ));
     for split in ["test", "Valid"] {
         let dir = tree(&[&format!("{split}/a/1.png"), &format!("{split}/b/1.png"), "x/1.png"]);
         let error = error(dir.path(), &["no training pictures", "`train` beside", split]);

@@ -122,9 +122,22 @@ fn folders_give_as_many_channels_as_asked_for() {
         let predict = format!("predict {ADAPTER} --weights {}/weights.safetensors", out.display());
         let lines = stdout(&succeeds(wgrad(&predict).arg(&data)));
         assert_eq!(lines.lines().count(), 20, "{lines}");
+        // The pictures get the network's size and channels.
+        let weights = format!("--weights {}/weights.safetensors", out.display());
+        let evaluation = succeeds(wgrad(&format!("eval {ADAPTER} {weights}")).args(["--dataset", &folder]));
+        assert!(stdout(&evaluation).contains("4 test images of 6 x 6"), "{}", stdout(&evaluation));
+        let mut command = wgrad(&format!("eval {ADAPTER} {weights} --image-size 7"));
+        let output = command.args(["--dataset", &folder]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let remedy = format!("give --image-size 6x6 --channels {channels}");
+        assert!(stderr(&output).contains(&remedy), "{}", stderr(&output));
+        let table = stdout(&succeeds(&mut wgrad(&format!("summary --from {}/weights.safetensors", out.display()))));
+        assert!(table.contains(&format!("(None, {})", 36 * channels)), "{table}");
     }
+    let table = stdout(&succeeds(&mut wgrad("summary --image-size 28 --channels 1")));
+    assert!(table.contains("(None, 26, 26, 32)") && table.contains(" 320 "), "{table}");
     fails(
         wgrad(&format!("train {ADAPTER} --dataset shapes --channels 1")).arg("--out").arg(work.path().join("x")),
-        &["--channels is 1", "shapes have 3"],
+        &["shapes have 3 channels", "leave out --channels"],
     );
 }

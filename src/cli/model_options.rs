@@ -44,13 +44,26 @@ impl ModelOptions {
         let (image, classes) = (dataset.image_shape, dataset.class_names.len());
         let model = match own {
             Some(model) => {
-                model.check_data(image, classes).map_err(wgrad::Error::from)?;
+                check_data(model, &dataset)?;
                 model.clone()
             }
             None => self.open(image, classes)?,
         };
         Ok((model, dataset, line))
     }
+}
+
+/// Makes sure that `model` is for the images and classes of `dataset`.
+pub fn check_data(model: &Sequential, dataset: &Dataset) -> anyhow::Result<()> {
+    let Err(error) = model.check_data(dataset.image_shape, dataset.class_names.len()) else { return Ok(()) };
+    let ([h, w, channels], message) = (model.input(), error.to_string());
+    let error = anyhow::Error::new(wgrad::Error::from(error));
+    let is_image = dataset.image_shape != [h, w, channels] && dataset.name == "folder";
+    Err(if is_image {
+        error.context(format!("{message}; give --image-size {h}x{w} --channels {channels}"))
+    } else {
+        error
+    })
 }
 
 /// The network of a model file, or of TensorFlow's tutorial, for images `[h, w, c]` of `classes`.
@@ -126,7 +139,7 @@ impl StartOptions {
         }
     }
 
-    /// Reads the files that the options name, for images `[h, w, c]` of `classes`.
+    /// Reads the files that the options name, for images `[h, w, c]` of `classes`, unless the files say for which ones.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Start> {
         let mut spec = RunSpec::default();
         self.update(&mut spec);
@@ -135,7 +148,7 @@ impl StartOptions {
 }
 
 impl Start {
-    /// Reads the files that `spec` names, for images `[h, w, c]` of `classes`.
+    /// Reads the files that `spec` names, for images `[h, w, c]` of `classes`, unless the files say for which ones.
     pub fn open(spec: &RunSpec, input: [usize; 3], classes: usize) -> anyhow::Result<Self> {
         let weights = spec.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
         let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
@@ -146,7 +159,6 @@ impl Start {
         if let Some(path) = &spec.append {
             model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
         }
-        model.check_data(input, classes).map_err(wgrad::Error::from)?;
         let appended: Vec<String> = model.layers().skip(layers).map(|(name, _)| name).collect();
         let class_names = match &weights {
             Some(weights) if appended.is_empty() => {

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
+use wgrad::model::Sequential;
 use wgrad::train::{Execution, RunSpec};
 
 use super::{note, units};
@@ -14,24 +15,23 @@ use super::{note, units};
 /// Which data to use.
 #[derive(Debug, Args)]
 pub struct DataOptions {
-    /// The data set; `auto` is CIFAR-10 where it is found or can be downloaded, else the generated shapes, and
-    /// `folder:DIR` is DIR/train/CLASS and DIR/test/CLASS, or DIR/CLASS, with pictures in each [default: auto]
+    /// The data set. `auto` is CIFAR-10 if it is found or can be downloaded, else the generated shapes. `folder:DIR` has
+    /// the pictures in DIR/train/CLASS and DIR/test/CLASS (and DIR/val/CLASS), or in DIR/CLASS [default: auto]
     #[arg(long, value_name = "auto|cifar10|cifar100|mnist|fashion-mnist|shapes|folder:DIR")]
     dataset: Option<Choice>,
     /// Directory of the set's files, or of the archives that they are published in
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Height and width that the pictures of a folder are given; 32 if left out
+    /// Height and width to which the pictures of a folder are brought; 32 if left out
     #[arg(long, value_name = "N|HxW")]
     image_size: Option<ImageSize>,
-    /// Channels that the pictures of a folder are given: 1 for grey, 3 for red, green and blue (if left out), 4 for these
-    /// and alpha
+    /// Channels of the pictures of a folder: 1 for grey, 3 for red, green and blue, 4 for these and alpha; 3 if left out
     #[arg(long, value_name = "1|3|4")]
     channels: Option<Channels>,
-    /// Take the pictures in sub-directories of a class's directory too
+    /// Take the pictures in sub-directories of a class for pictures of the class
     #[arg(long)]
     recursive: bool,
-    /// Stop where anything in a folder of pictures would be left out, such as a broken picture or another format
+    /// Stop before training if anything in a folder of pictures would be left out, such as a broken picture
     #[arg(long)]
     strict: bool,
 }
@@ -47,17 +47,53 @@ impl DataOptions {
         spec.strict |= self.strict;
     }
 
-    /// Opens the data set, and says what the user must know of it.
-    pub fn open(&self) -> anyhow::Result<Dataset> {
+    /// Opens the data set, and says what the user must know of it. Pictures of a folder get the size and the channels
+    /// that the network takes, if there is one and the options do not say otherwise.
+    pub fn open_for(&self, network: Option<&Sequential>) -> anyhow::Result<Dataset> {
         let mut spec = DataSpec::default();
+        if let (Some(Choice::Folder(_)), Some(network)) = (&self.dataset, network) {
+            let [h, w, channels] = network.input();
+            spec.image_size = Some(ImageSize([h, w]));
+            spec.channels = u8::try_from(channels).ok().and_then(|channels| channels.try_into().ok());
+        }
         self.update(&mut spec);
         open_data(&spec)
+    }
+}
+
+/// The images of a network, for commands that use none.
+#[derive(Debug, Args)]
+pub struct InputOptions {
+    /// Height and width of the network's images, if neither the model file nor the weights say them; 32 if left out
+    #[arg(long, value_name = "N|HxW")]
+    image_size: Option<ImageSize>,
+    /// Channels of the network's images, if neither the model file nor the weights say them; 3 if left out
+    #[arg(long, value_name = "1|3|4")]
+    channels: Option<Channels>,
+}
+
+impl InputOptions {
+    /// `[h, w, c]`
+    pub fn shape(&self) -> [usize; 3] {
+        let ImageSize([h, w]) = self.image_size.unwrap_or_default();
+        [h, w, self.channels.unwrap_or_default().count()]
     }
 }
 
 /// Opens the data set of `spec`, and says what the user must know of it.
 pub fn open_data(spec: &DataSpec) -> anyhow::Result<Dataset> {
     let opened = data::open(spec).map_err(with_remedy)?;
+    let has_files = matches!(spec.dataset, Choice::Auto | Choice::Published(_));
+    let is_folder = matches!(spec.dataset, Choice::Folder(_));
+    for (option, is_ignored) in [
+        ("--data-dir", spec.data_dir.is_some() && !has_files),
+        ("--recursive", spec.recursive && !is_folder),
+        ("--strict", spec.strict && !is_folder),
+    ] {
+        if is_ignored {
+            note(&format!("WARNING: {option} has no effect with --dataset {}", spec.dataset));
+        }
+    }
     opened.notes.iter().for_each(|line| note(line));
     note_left_out(&opened.left_out);
     Ok(opened.dataset)
@@ -74,12 +110,23 @@ pub fn note_left_out(left_out: &LeftOut) {
 pub fn with_remedy(error: DataError) -> anyhow::Error {
     let message = error.to_string();
     let message = match &error {
+        DataError::MissingDirectory { set, .. } | DataError::MissingFile { set, .. } => {
+            format!("{message}, or name another directory with --data-dir or {}", set.variable)
+        }
+        DataError::Write { .. } => message + ", or name another directory with --data-dir",
+        DataError::NotFound { .. } | DataError::NoCacheDirectory { .. } => {
+            message + "; if you have the files, name their directory with --data-dir"
+        }
         DataError::LeftOut { left_out, .. } => {
             with_recursive(message, left_out) + "; remove or convert the rest, or run without --strict"
         }
         DataError::NoPictures { left_out, .. } | DataError::NoTestPictures { left_out, .. } => {
             with_recursive(message, left_out)
         }
+        DataError::Memory { .. } => message + " (--image-size)",
+        DataError::FixedSize { .. } => message + "; leave out --image-size",
+        DataError::FixedChannels { .. } => message + "; leave out --channels",
+        DataError::HasValidation { .. } => message + "; leave out --validation-split",
         DataError::ClassNames(_) => message + "; to match them by place all the same, give --ignore-class-names",
         _ => message,
     };
@@ -145,7 +192,7 @@ impl DeviceOptions {
     }
 }
 
-/// Opens an adapter, and says so where it is the CPU and the user did not choose it.
+/// Opens an adapter. If it computes on the CPU and the user did not choose it, says so.
 pub fn open_adapter(choice: &AdapterChoice) -> anyhow::Result<Gpu> {
     let gpu = Gpu::open_blocking(choice).map_err(wgrad::Error::from)?;
     if gpu.is_software() && choice.adapter.is_none() {
@@ -192,13 +239,13 @@ impl BatchSize {
     }
 }
 
-/// The line that says what is computed on.
+/// The line that names the adapter.
 pub fn adapter_line(info: &wgpu::AdapterInfo) -> String {
     let driver = [&info.driver, &info.driver_info].map(String::as_str).join(" ");
     format!("Adapter: {}, {}, {}", info.name, info.backend, driver.trim())
 }
 
-/// The line that says what is trained or evaluated on.
+/// The line that names the data set.
 pub fn dataset_line(dataset: &Dataset) -> String {
     let images = |split: &Split| units::count(split.len() as u64);
     let validation = dataset.validation.as_ref();

@@ -33,8 +33,8 @@ const MOST_AHEAD: usize = 1 << 28;
     The exit code is 0 if all could be used, else 1.\n\n\
     Example: wgrad predict --weights runs/latest/weights.safetensors cat.jpg photos/")]
 pub struct Predict {
-    /// Pictures (PNG or JPEG), and directories of them, which are searched to the bottom in sorted order; hidden files
-    /// and symbolic links in them are left out
+    /// Pictures, and directories of them, which are searched to the bottom in sorted order; symbolic links are followed,
+    /// and hidden files are left out
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Weights that `wgrad train` wrote
@@ -54,7 +54,7 @@ pub struct Predict {
     batch_size: BatchSize,
     #[command(flatten)]
     device: DeviceOptions,
-    /// Stop where anything in a directory would be left out
+    /// Stop before the first picture if anything in a directory would be left out
     #[arg(long)]
     strict: bool,
     /// Print a JSON object on a line for each picture. Its `answer` says what the probabilities are: `softmax` of all

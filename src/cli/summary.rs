@@ -9,7 +9,7 @@ use wgrad::exec::{Executor, Options};
 
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
-use super::options::{BatchSize, DeviceOptions, adapter_line};
+use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
 use super::plan_table::plan_table;
 use super::units;
 
@@ -19,6 +19,8 @@ use super::units;
 pub struct Summary {
     #[command(flatten)]
     start: StartOptions,
+    #[command(flatten)]
+    input: InputOptions,
     /// Print also what the device does in a step of training and of evaluation
     #[arg(long)]
     plan: bool,
@@ -32,7 +34,7 @@ impl Summary {
     /// Prints the layers, and the plans if asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
-        let model = self.start.open([32, 32, 3], 10)?.model;
+        let model = self.start.open(self.input.shape(), 10)?.model;
         let mut out = io::stdout();
         writeln!(out, "{}", layer_table(&model.summary().map_err(wgrad::Error::from)?))?;
         if self.plan {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use wgrad::data::{DataError, Dataset};
+use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
 use wgrad::model::Sequential;
@@ -20,9 +20,9 @@ use wgrad::train::{
 use super::callbacks::Callbacks;
 use super::class_names::ClassNames;
 use super::layer_table::layer_table;
-use super::model_options::{Start, StartOptions};
+use super::model_options::{Start, StartOptions, check_data};
 use super::options::{
-    DataOptions, DeviceOptions, adapter_line, dataset_line, open_adapter, open_data, update, update_some,
+    DataOptions, DeviceOptions, adapter_line, dataset_line, open_adapter, open_data, update, update_some, with_remedy,
 };
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
@@ -183,7 +183,11 @@ impl Run {
                 resumed.compare(&gpu);
                 Start::resumed(resumed.record())?
             }
-            None => Start::open(&spec, dataset.image_shape, dataset.class_names.len())?,
+            None => {
+                let start = Start::open(&spec, dataset.image_shape, dataset.class_names.len())?;
+                check_data(&start.model, &dataset)?;
+                start
+            }
         };
         let (dataset, line) = match (&start.class_names, &resumed) {
             (_, Some(resumed)) => (resumed.with_its_classes(dataset)?, None),
@@ -297,10 +301,7 @@ fn prepared(mut dataset: Dataset, spec: &RunSpec) -> anyhow::Result<Dataset> {
         dataset.train = Arc::new(dataset.train.take(limit));
     }
     match spec.validation_split {
-        Some(share) => dataset.hold_out(share, spec.seed).map_err(|error| match error {
-            DataError::HasValidation { .. } => anyhow!("{error}; leave out --validation-split"),
-            error => wgrad::Error::from(error).into(),
-        }),
+        Some(share) => dataset.hold_out(share, spec.seed).map_err(with_remedy),
         None => Ok(dataset),
     }
 }

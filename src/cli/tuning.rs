@@ -18,7 +18,7 @@ use wgrad::model::Sequential;
 use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
-use super::options::{BatchSize, DeviceOptions, adapter_line};
+use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
 use super::{note, say};
 
 /// Largest config.json that is read, in bytes.
@@ -37,6 +37,8 @@ pub struct Tune {
     #[command(flatten)]
     model: ModelOptions,
     #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
     device: DeviceOptions,
@@ -48,7 +50,7 @@ impl Tune {
         let batch_size = self.batch_size.get()?;
         let gpu = Arc::new(self.device.open()?);
         say(&adapter_line(gpu.info()));
-        let model = self.model.open([32, 32, 3], 10)?;
+        let model = self.model.open(self.input.shape(), 10)?;
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         measure(&gpu, &model, &options)?;
         Ok(ExitCode::SUCCESS)

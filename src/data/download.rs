@@ -22,7 +22,7 @@ use crate::file;
 
 const BAR: &str = "{wide_bar} {bytes}/{total_bytes} {eta}";
 
-// An offline machine should learn so quickly; a slow line may take its time in total.
+// A machine without network should fail quickly, but a slow line may take as long as it needs in total.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl Archive {
     /// the archive, [`DataError::Write`] where `dir` can't be written.
     pub fn fetch(&self, set: &'static PublishedSet, dir: &Path) -> Result<(), DataError> {
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
-        // Without a name, it is gone whenever and however this process ends.
+        // The file has no name, so that it is gone when this process ends, however it ends.
         let mut file = tempfile::tempfile_in(dir).map_err(|source| write_error(dir, source))?;
         self.download(&mut file, dir)?;
         self.check_and_extract(set, &mut file, &self.url, dir)
@@ -161,7 +161,7 @@ impl Unpacking<'_> {
         let plain = GzDecoder::new(file).take(room);
         let mut tar = tar::Archive::new(plain);
         let directory = Path::new(self.set.directory.unwrap_or_default());
-        // Raw: long names and extended headers, of no use for these files, are held in memory otherwise.
+        // Raw, because the reader otherwise holds long names and extended headers in memory. These files have none.
         for entry in tar.entries().map_err(unreadable)?.raw(true) {
             let mut entry = entry.map_err(unreadable)?;
             let path = entry.path().map_err(unreadable)?;
@@ -179,7 +179,7 @@ impl Unpacking<'_> {
             }
         }
         let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-        Err(self.member_error(&names.join(", "), "missing".into()))
+        Err(self.member_error(&names.join(", "), "is missing".into()))
     }
 
     /// Writes the only file.

@@ -10,21 +10,18 @@ use super::{ClassNameError, LeftOut, PublishedSet};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The directory named for the data does not exist (or is not a directory).
-    #[error(
-        "no directory {}: create it with the binary files of {} in it, or name another with --data-dir or {}",
-        path.display(), set.title, set.variable
-    )]
+    /// The directory of a published set does not exist, or is not a directory.
+    #[error("there is no directory {}: create it, and put the files of {} into it", path.display(), set.title)]
     MissingDirectory {
         /// The directory looked for.
         path: PathBuf,
         /// The set looked for.
         set: &'static PublishedSet,
     },
-    /// One of a set's files is not there.
+    /// A file of a published set does not exist.
     #[error(
-        "no file {}: put all files of {} (or {}) there, or name another directory with --data-dir or {}",
-        path.display(), set.title, set.archive_names(), set.variable
+        "there is no file {}: put all files of {}, or {}, into the directory",
+        path.display(), set.title, set.archive_names()
     )]
     MissingFile {
         /// The file looked for.
@@ -32,9 +29,9 @@ pub enum DataError {
         /// The set looked for.
         set: &'static PublishedSet,
     },
-    /// A file ends early.
+    /// A file is shorter than its format says.
     #[error(
-        "{} is truncated: {actual} of {expected} bytes; delete it and copy or download it again",
+        "{} is truncated: it has {actual} of {expected} bytes; delete it, and copy or download it again",
         path.display()
     )]
     Truncated {
@@ -45,10 +42,10 @@ pub enum DataError {
         /// Bytes it has.
         actual: u64,
     },
-    /// A file is longer than the format allows.
+    /// A file is longer than its format says.
     #[error(
-        "{} has {actual} bytes instead of {expected}: it is not a {} binary file; use the binary version of the set",
-        path.display(), set.title
+        "{} has {actual} bytes instead of {expected}, so it is not a file of {}; download the set's files again ({})",
+        path.display(), set.title, set.archive_names()
     )]
     WrongSize {
         /// The file read.
@@ -62,7 +59,7 @@ pub enum DataError {
     },
     /// A file of the right length does not begin as its format says.
     #[error(
-        "{} does not begin as an IDX file of {shape} bytes does: the file is damaged or not one of {}; delete it and download it again",
+        "{} does not begin as an IDX file of {shape} bytes does, so it is damaged or not a file of {}; delete it, and download it again",
         path.display(), set.title
     )]
     WrongHeader {
@@ -73,9 +70,9 @@ pub enum DataError {
         /// The set it should be of.
         set: &'static PublishedSet,
     },
-    /// A record's label byte is not a class of the set.
+    /// A label is not that of a class of the set.
     #[error(
-        "{} record {record} has label {value}, above {}: the file is damaged or not {}; delete it and download it again",
+        "record {record} of {} has the label {value}, which is above {}, so the file is damaged or not one of {}; delete it, and download it again",
         path.display(), set.class_names.len() - 1, set.title
     )]
     BadLabel {
@@ -83,13 +80,13 @@ pub enum DataError {
         path: PathBuf,
         /// The record, counted from 0.
         record: usize,
-        /// The label byte found.
+        /// The label found.
         value: u8,
         /// The set it should be of.
         set: &'static PublishedSet,
     },
     /// A file could not be read.
-    #[error("cannot read {}: {source}; check that it is a readable file", path.display())]
+    #[error("{} cannot be read: {source}; check that it exists, and that you may read it", path.display())]
     Read {
         /// The file or directory.
         path: PathBuf,
@@ -97,10 +94,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file or directory could not be written.
-    #[error(
-        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --data-dir",
-        path.display()
-    )]
+    #[error("{} cannot be written: {source}; check its permissions, and the free space of its disk", path.display())]
     Write {
         /// The file or directory.
         path: PathBuf,
@@ -108,9 +102,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// The server could not be reached or refused.
-    #[error(
-        "download of {url} failed: {source}; check the network, or fetch it elsewhere and name its directory with --data-dir"
-    )]
+    #[error("{url} could not be downloaded: {source}; check the network, or download it by other means")]
     Download {
         /// The address asked for.
         url: String,
@@ -119,7 +111,7 @@ pub enum DataError {
         source: Box<ureq::Error>,
     },
     /// The connection broke, or stalled, before the whole archive had arrived.
-    #[error("download of {url} broke off after {received} of {expected} bytes: {source}; try again")]
+    #[error("the download of {url} broke off after {received} of {expected} bytes: {source}; try again")]
     Interrupted {
         /// The address asked for.
         url: String,
@@ -130,8 +122,10 @@ pub enum DataError {
         /// What the HTTP client said.
         source: io::Error,
     },
-    /// The archive has not the published length.
-    #[error("archive {origin} has {actual} bytes instead of {expected}: delete it if it is a file, and fetch it again")]
+    /// The archive does not have the published length.
+    #[error(
+        "the archive {origin} has {actual} bytes instead of {expected}; if it is a file, delete it; then download it again"
+    )]
     ArchiveLength {
         /// The archive's path or address.
         origin: String,
@@ -140,8 +134,10 @@ pub enum DataError {
         /// The length found (at least, for a download cut off for being too long).
         actual: u64,
     },
-    /// The archive has not the published checksum.
-    #[error("archive {origin} has MD5 {actual} instead of {expected}: delete it if it is a file, and fetch it again")]
+    /// The archive does not have the published checksum.
+    #[error(
+        "the archive {origin} has the MD5 {actual} instead of {expected}; if it is a file, delete it; then download it again"
+    )]
     ArchiveChecksum {
         /// The archive's path or address.
         origin: String,
@@ -151,7 +147,7 @@ pub enum DataError {
         actual: String,
     },
     /// A member of the archive is missing or has the wrong size.
-    #[error("archive {origin}: {member} {problem}; fetch the binary version of {}", set.title)]
+    #[error("in the archive {origin}, {member} {problem}; download {} again ({})", set.title, set.archive_names())]
     ArchiveMember {
         /// The archive's path or address.
         origin: String,
@@ -162,12 +158,12 @@ pub enum DataError {
         /// The set it should be of.
         set: &'static PublishedSet,
     },
-    /// The set is in none of the usual places and could not be fetched.
-    #[error("{} not found (looked in {looked}) and not fetched: {reason}", set.title)]
+    /// The set is in none of the usual places, and could not be downloaded.
+    #[error("{} was not found ({looked}), and could not be downloaded: {reason}", set.title)]
     NotFound {
         /// The set looked for.
         set: &'static PublishedSet,
-        /// The places looked at, for people.
+        /// The places that were searched, and what was there.
         looked: String,
         /// Why the download, whose address it names, failed.
         #[source]
@@ -175,8 +171,8 @@ pub enum DataError {
     },
     /// The system names no cache directory for this user.
     #[error(
-        "this user has no cache directory to download to: set HOME, or name a directory with --data-dir or {}",
-        set.variable
+        "the system names no cache directory to which {} could be downloaded; set HOME, or set {} to a directory",
+        set.title, set.variable
     )]
     NoCacheDirectory {
         /// The set to download.
@@ -191,13 +187,13 @@ pub enum DataError {
         reason: String,
     },
     /// A directory of pictures does not exist (or is not a directory).
-    #[error("no directory {}: name one that holds a directory of pictures for each class", path.display())]
+    #[error("there is no directory {}; name one that has a directory of pictures for each class", path.display())]
     NoFolder {
         /// The directory looked for.
         path: PathBuf,
     },
     /// A directory holds no pictures that are read.
-    #[error("{} holds no pictures{}: put files such as .png or .jpg there, or remove it", path.display(), but(left_out))]
+    #[error("{} holds no pictures{}; put pictures into it, or remove it", path.display(), but(left_out))]
     NoPictures {
         /// The directory.
         path: PathBuf,
@@ -205,7 +201,7 @@ pub enum DataError {
         left_out: LeftOut,
     },
     /// Something was left out, and that is not allowed.
-    #[error("not all of {} can be read; left out: {left_out}", path.display())]
+    #[error("{} has more than can be read; left out: {left_out}", path.display())]
     LeftOut {
         /// The data set's directory.
         path: PathBuf,
@@ -214,7 +210,7 @@ pub enum DataError {
     },
     /// A directory does not hold two to 65,536 directories of pictures.
     #[error(
-        "{} holds {found} classes, but a data set has 2 to 65536: give each class a directory of pictures of its own, named after it",
+        "{} has {found} directories of classes, but a data set has 2 to 65536 classes; give each class a directory of pictures, and name it after the class",
         path.display()
     )]
     ClassCount {
@@ -224,27 +220,27 @@ pub enum DataError {
         found: usize,
     },
     /// Every picture of a class in training, or of the test split, is broken.
-    #[error("none of the {what} can be used: {first}")]
+    #[error("none of the {what} can be decoded: {first}")]
     AllBroken {
         /// Which pictures.
         what: String,
         /// What is wrong with the first.
         first: String,
     },
-    /// A class of the test pictures that no training picture has.
+    /// A class of test or validation pictures that no training picture has.
     #[error(
-        "{} is no class of the training pictures in {}: add training pictures of it, or remove it",
+        "{} is a class without training pictures in {}; add some, or remove the class",
         path.display(), train.display()
     )]
     UnknownClass {
-        /// The class's directory of test pictures.
+        /// The directory of the class.
         path: PathBuf,
         /// The directory of all training pictures.
         train: PathBuf,
     },
     /// No class has enough pictures for one of them to be for testing.
     #[error(
-        "no test pictures for {}{}: put five pictures or more into a class, because every fifth is for testing, or move them into directories `train` and `test`",
+        "{} gives no test pictures{}: every fifth picture of a class is for testing, but no class has five; add pictures, or sort them into directories `train` and `test`",
         path.display(), but(left_out)
     )]
     NoTestPictures {
@@ -255,7 +251,7 @@ pub enum DataError {
     },
     /// There is a directory for training, and none for testing or validation.
     #[error(
-        "no test pictures for {}: add a directory `test` or `val` beside `train`, with a directory for each class",
+        "{} has no test pictures; add a directory `test` or `val` beside `train`, with a directory for each class",
         path.display()
     )]
     NoTestDirectory {
@@ -264,7 +260,7 @@ pub enum DataError {
     },
     /// There is a directory for testing or validation, and none for training.
     #[error(
-        "no training pictures for {}: add a directory `train` beside {}, with a directory for each class",
+        "{} has no training pictures; add a directory `train` beside {}, with a directory for each class",
         path.display(), found.display()
     )]
     NoTrainPictures {
@@ -274,7 +270,7 @@ pub enum DataError {
         found: PathBuf,
     },
     /// Two directories of the same split.
-    #[error("{} and {} are names of the same split: put their pictures into one directory", first.display(), second.display())]
+    #[error("{} and {} are names of the same split; put their pictures into one directory", first.display(), second.display())]
     SameSplit {
         /// One directory.
         first: PathBuf,
@@ -283,7 +279,7 @@ pub enum DataError {
     },
     /// Pictures of a size that memory can't hold.
     #[error(
-        "{pictures} pictures of {}x{} take {bytes} bytes, more than there is memory: use a smaller --image-size",
+        "{pictures} pictures of {} x {} pixels take {bytes} bytes, which is more memory than there is; use a smaller size",
         size[0], size[1]
     )]
     Memory {
@@ -295,7 +291,7 @@ pub enum DataError {
         bytes: u128,
     },
     /// An image size for a set whose images have another one.
-    #[error("--image-size is {asked}, but the images of {name} are {}x{}; leave it out", size[0], size[1])]
+    #[error("the images of {name} have {} x {} pixels, and cannot be given {asked}", size[0], size[1])]
     FixedSize {
         /// The size asked for.
         asked: super::ImageSize,
@@ -305,7 +301,7 @@ pub enum DataError {
         size: [usize; 2],
     },
     /// Channels for a set whose images have others.
-    #[error("--channels is {asked}, but the images of {name} have {channels}; leave it out")]
+    #[error("the images of {name} have {channels} channels, and cannot be given {asked}")]
     FixedChannels {
         /// The channels asked for.
         asked: usize,
@@ -337,7 +333,7 @@ pub enum DataError {
     ClassNames(#[from] ClassNameError),
     /// A batch was asked for that the split cannot give.
     #[error(
-        "cannot make batches of {batch_size} from {len} images in an order that names image {index}: pass a batch size of 1 or more and an order within the split"
+        "batches of {batch_size} cannot be made from {len} images in an order that names image {index}; pass a batch size of 1 or more, and an order within the split"
     )]
     BadOrder {
         /// Images per batch.
@@ -348,10 +344,11 @@ pub enum DataError {
         index: u32,
     },
     /// A thread that gathers batches or decodes pictures could not be started.
-    #[error("cannot start a thread to load data: {0}; end other programs and try again")]
+    #[error("the system gives no thread to load data with: {0}; end other programs, and try again")]
     Thread(#[source] io::Error),
 }
 
+/// What a directory holds instead of pictures.
 fn but(left_out: &LeftOut) -> String {
     if left_out.is_empty() { String::new() } else { format!(" (left out: {left_out})") }
 }

@@ -17,13 +17,13 @@ use super::{
 const TRAIN: &[&str] = &["train", "training"];
 const VALIDATION: &[&str] = &["val", "valid", "validation"];
 const TEST: &[&str] = &["test", "testing"];
-/// Where no directory is for testing, one picture of so many of each class is.
+/// If there is no directory for testing, one of so many pictures of each class is for testing.
 const TEST_SHARE: usize = 5;
-/// Most classes: labels have 16 bits.
+/// The most classes, because labels have 16 bits.
 const MAX_CLASSES: usize = 1 << 16;
-/// Pictures decoded ahead of being put into place.
+/// Pictures that are decoded ahead.
 const AHEAD: usize = 64;
-/// Most broken pictures, and most classes, that are named.
+/// The most broken pictures, and the most classes, that are named.
 const MOST_NAMED: usize = 10;
 
 const BAR: &str = "{pos}/{len} {bar:20.green} reading pictures {eta}";
@@ -42,8 +42,8 @@ pub struct FolderOptions {
 /// Reads the pictures of `dir` as a set of images. Its layout is one of
 ///
 /// - `dir/train/CLASS`, with `dir/val/CLASS`, `dir/test/CLASS` or both. Other names of these splits are `training`;
-///   `valid` and `validation`; `testing`, in upper or lower case. Where there is no directory for testing, the
-///   validation pictures are the test set.
+///   `valid` and `validation`; `testing`, in upper or lower case. If there is no directory for testing, the validation
+///   pictures are the test set.
 /// - `dir/CLASS`, where every fifth picture of each class is for testing.
 ///
 /// Classes are sorted by name. A split begins with the first picture of each class, then has the second of each, and so
@@ -52,8 +52,9 @@ pub struct FolderOptions {
 /// # Errors
 ///
 /// [`DataError::NoFolder`], [`DataError::ClassCount`], [`DataError::NoPictures`], [`DataError::UnknownClass`],
-/// [`DataError::SameSplit`], [`DataError::NoTrainPictures`], [`DataError::NoTestPictures`], [`DataError::AllBroken`],
-/// [`DataError::LeftOut`], [`DataError::Memory`], [`DataError::Read`] or [`DataError::Thread`].
+/// [`DataError::SameSplit`], [`DataError::NoTrainPictures`], [`DataError::NoTestPictures`],
+/// [`DataError::NoTestDirectory`], [`DataError::AllBroken`], [`DataError::LeftOut`], [`DataError::Memory`],
+/// [`DataError::Read`] or [`DataError::Thread`].
 pub fn load(dir: &Path, options: FolderOptions) -> Result<Opened, DataError> {
     if !dir.is_dir() {
         return Err(DataError::NoFolder { path: dir.into() });
@@ -151,7 +152,11 @@ impl Tree {
         let (validation, test, notes) = match (validation, test) {
             (None, None) => return Err(DataError::NoTestDirectory { path: dir.into() }),
             (validation, Some(test)) => {
-                (validation.as_ref().map(&mut pictures_of).transpose()?, pictures_of(&test)?, Vec::new())
+                let validation = match validation.as_ref().map(&mut pictures_of).transpose() {
+                    Err(DataError::NoPictures { left_out, .. }) if left_out.is_empty() => None,
+                    validation => validation?,
+                };
+                (validation, pictures_of(&test)?, Vec::new())
             }
             (Some(test), None) => {
                 let note = format!(

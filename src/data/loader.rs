@@ -1,4 +1,4 @@
-//! Batches gathered by a thread while the device works on earlier ones.
+//! Batches, which a thread gathers while the device works on earlier ones.
 
 use std::{
     sync::{
@@ -20,14 +20,14 @@ pub struct Batch {
     pub pixels: Vec<u8>,
     /// Labels `[batch_size]`; those from `len` on are zero.
     pub labels: Vec<u32>,
-    /// Images in the batch; below the batch size in the last batch only.
+    /// Images in the batch. Only the last batch may have fewer than the batch size.
     pub len: usize,
 }
 
 /// Yields the batches of one pass over a split; the last may be short.
 ///
-/// Hand each batch back through [`recycle`](Self::recycle) before taking the next and the pass
-/// uses at most `depth + 1` batches of memory.
+/// If each batch is handed back through [`recycle`](Self::recycle) before the next is taken, the pass uses the memory of
+/// at most `depth + 1` batches.
 #[derive(Debug)]
 pub struct Loader {
     ready: Option<Receiver<Batch>>,
@@ -64,11 +64,11 @@ impl Loader {
 
     /// Gives a batch's memory back for a later one.
     pub fn recycle(&self, batch: Batch) {
-        // The thread may have ended, and then nobody needs the memory.
+        // If the thread has ended, nobody needs the memory.
         let _ = self.used.send(batch);
     }
 
-    /// The next batch, none at the end, or [`Poll::Pending`] where it takes longer than `wait`.
+    /// The next batch, or none after the last one; [`Poll::Pending`] if it takes longer than `wait`.
     pub fn next_within(&mut self, wait: Duration) -> Poll<Option<Batch>> {
         match self.ready.as_ref().map(|ready| ready.recv_timeout(wait)) {
             Some(Ok(batch)) => Poll::Ready(Some(batch)),
@@ -77,7 +77,7 @@ impl Loader {
         }
     }
 
-    /// Number of batches allocated so far, as against recycled.
+    /// Number of batches allocated so far; recycled ones are not counted again.
     pub fn allocated(&self) -> usize {
         self.allocated.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Image data: CIFAR from disk or network, directories of pictures, the generated `shapes` set, and batches of them.
+//! Image data: published sets from disk or network, directories of pictures, the generated `shapes` set, and batches.
 
 mod bmp;
 pub mod cifar;
@@ -49,8 +49,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Holds `pixels` `[n, h, w, c]` of `image_shape` `[h, w, c]` and `labels` `[n]`; whichever
-    /// has more images than the other is cut to match.
+    /// Holds `pixels` `[n, h, w, c]` of `image_shape` `[h, w, c]` and `labels` `[n]`. If there are more images than labels
+    /// or the other way round, the rest is cut off.
     pub fn new(image_shape: [usize; 3], mut pixels: Vec<u8>, mut labels: Vec<u16>) -> Self {
         let image_len = image_shape.iter().product::<usize>();
         labels.truncate(pixels.len() / image_len.max(1));
@@ -88,13 +88,13 @@ impl Split {
         &self.labels
     }
 
-    /// Pixels `[h, w, c]` of image `i`, or none past the end.
+    /// Pixels `[h, w, c]` of image `i`; none if there are no more than `i` images.
     pub fn image(&self, i: usize) -> Option<&[u8]> {
         let start = i.checked_mul(self.image_len())?;
         self.pixels.get(start..start.checked_add(self.image_len())?)
     }
 
-    /// A copy of the first `limit` images (of all, where there are fewer).
+    /// A copy of the first `limit` images, or of all if there are fewer.
     pub fn take(&self, limit: usize) -> Self {
         let len = limit.min(self.len());
         Self {
@@ -108,7 +108,7 @@ impl Split {
 /// A data set with its training and test images.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// `cifar10`, `cifar100`, `shapes` or `folder`.
+    /// `cifar10`, `cifar100`, `mnist`, `fashion-mnist`, `shapes` or `folder`.
     pub name: String,
     /// The directory it was read from, or `generated`.
     pub origin: String,

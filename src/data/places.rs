@@ -34,7 +34,7 @@ impl Places {
         }
     }
 
-    /// The directory the user named, which is then the only one looked in.
+    /// The directory that the user named. If there is one, no other is searched.
     pub fn named(&self) -> Option<&Path> {
         self.data_dir.as_deref().or(self.env_dir.as_deref())
     }
@@ -56,20 +56,20 @@ impl Places {
         let mut archives: Vec<&Archive> = set.archives.iter().collect();
         let cached = match self.load_or_unpack(cache) {
             Ok(dataset) => return Ok(dataset),
-            Err(DataError::MissingDirectory { .. }) => "not there".into(),
+            Err(DataError::MissingDirectory { .. }) => "does not exist",
             Err(DataError::MissingFile { .. }) => {
                 archives.retain(|archive| is_missing(set, archive, cache));
-                "not there".into()
+                "does not have all its files"
             }
             Err(error) => {
                 log::warn!("{error}");
-                error.to_string()
+                "cannot be used"
             }
         };
         let fetched = archives.iter().try_for_each(|archive| archive.fetch(set, cache)).and_then(|()| set.load(cache));
         fetched.map_err(|reason| DataError::NotFound {
             set,
-            looked: format!("{}: not set; {}: {cached}", set.variable, cache.display()),
+            looked: format!("{} is not set; {} {cached}", set.variable, cache.display()),
             reason: Box::new(reason),
         })
     }

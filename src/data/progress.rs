@@ -1,13 +1,13 @@
-//! How far a data set is fetched or decoded.
+//! Shows how much of a data set is downloaded or decoded.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Time between two plain lines, at least.
+/// The shortest time between two plain lines.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// A bar where standard error is a terminal, elsewhere a line now and then.
+/// A bar if standard error is a terminal, otherwise a line every few seconds.
 pub(super) struct Progress {
     bar: ProgressBar,
     done: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A bar up to `total`, drawn after indicatif's `template`; `done` is what a plain line says of the part behind.
+    /// A bar up to `total`, drawn by indicatif's `template`; each plain line begins with `done`.
     pub fn new(total: u64, template: &str, done: &'static str) -> Self {
         let bar = ProgressBar::new(total);
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -25,6 +25,7 @@ impl Progress {
         Self { bar, done, tenths: 0, printed: Instant::now() }
     }
 
+    /// Shows that `position` of the total is done.
     pub fn at(&mut self, position: u64) {
         self.bar.set_position(position);
         let tenths = position * 10 / self.bar.length().unwrap_or(0).max(1);

@@ -20,14 +20,14 @@ impl Sampler {
         Self { len: u32::try_from(len).unwrap_or(u32::MAX), key }
     }
 
-    /// The order of `epoch`: a permutation of `0..len` that depends on nothing but the seed and
-    /// the epoch, so a run can resume at any epoch.
+    /// The order of `epoch`: a permutation of `0..len`. It depends only on the seed and the epoch, so that a run can be
+    /// resumed at any epoch.
     pub fn permutation(&self, epoch: u64) -> Vec<u32> {
         let mut rng = ChaCha8Rng::from_seed(self.key);
         rng.set_stream(epoch);
         let mut order: Vec<u32> = (0..self.len).collect();
-        // `rand` may change what its shuffle returns between releases, and a run's order must
-        // outlive those. Scaling 64 bits by at most 2^32 leaves a bias below 2^-32.
+        // Not the shuffle of `rand`: a release may change what it returns, but a run must be resumed in the same order.
+        // Scaling 64 bits by at most 2^32 leaves a bias below 2^-32.
         for i in (1..order.len()).rev() {
             let j = (u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64;
             order.swap(i, j as usize);

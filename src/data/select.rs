@@ -16,14 +16,12 @@ use crate::file;
 pub struct DataSpec {
     /// The data set.
     pub dataset: Choice,
-    /// The directory of the set's own files; the user's places are searched if there is none.
+    /// The directory of a published set's files; if this is none, the user's places are searched.
     #[serde(serialize_with = "file::serialize_path")]
     pub data_dir: Option<PathBuf>,
-    /// The size that the pictures of a directory are given, 32 x 32 if there is none; other sets have a size of their
-    /// own.
+    /// The size to which the pictures of a directory are brought; if this is none, 32 x 32. Other sets have a fixed size.
     pub image_size: Option<ImageSize>,
-    /// The channels that the pictures of a directory are given, 3 if there is none; other sets have channels of their
-    /// own.
+    /// The channels of the pictures of a directory; if this is none, 3. Other sets have fixed channels.
     pub channels: Option<Channels>,
     /// Whether pictures in sub-directories of a class's directory belong to it.
     pub recursive: bool,
@@ -36,9 +34,9 @@ pub struct DataSpec {
 pub struct Opened {
     /// The data set.
     pub dataset: Dataset,
-    /// A line for each thing to know.
+    /// One line for each thing.
     pub notes: Vec<String>,
-    /// What is not in the set although its directory has it.
+    /// What the set's directory has, but the set does not.
     pub left_out: LeftOut,
 }
 
@@ -46,7 +44,7 @@ pub struct Opened {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Choice {
-    /// CIFAR-10 where it is found or can be fetched, `shapes` elsewhere.
+    /// CIFAR-10 if it is found or can be downloaded, else `shapes`.
     #[default]
     Auto,
     /// A published set, or an error.
@@ -96,13 +94,13 @@ impl From<Choice> for String {
     }
 }
 
-/// Height and width that pictures are given.
+/// Height and width to which pictures are brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageSize(pub [usize; 2]);
 
 impl ImageSize {
-    /// Most pixels of a side.
+    /// The most pixels of a side.
     pub const MAX_SIDE: usize = 4096;
 }
 
@@ -144,7 +142,7 @@ impl From<ImageSize> for String {
     }
 }
 
-/// Channels that pictures are given.
+/// Channels of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Channels {
@@ -189,37 +187,33 @@ impl FromStr for Channels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // Not a number: as wrong as one that is none of the three.
+        // What is not a number gets the same message as a number of channels that there is not.
         Self::try_from(text.parse::<u8>().unwrap_or(0))
     }
 }
 
-/// Opens the chosen set, looking for a published one in the user's places (see [`Places`]). Pictures of a directory get
-/// the size that `spec` asks for.
+/// Opens the chosen set. A published one is looked for in the user's places, see [`Places`].
 ///
 /// # Errors
 ///
-/// As [`Places::find_or_fetch`] (for [`Choice::Auto`] only where the user named a directory, by `--data-dir` or
-/// `CIFAR10_DIR`) and [`folder::load`]; [`DataError::FixedSize`] and
-/// [`DataError::FixedChannels`] for others than the set's.
+/// As [`Places::find_or_fetch`] and [`folder::load`], but if CIFAR-10 is missing, [`Choice::Auto`] is an error only where
+/// the user named a directory. [`DataError::FixedSize`] and [`DataError::FixedChannels`] where the set has images of
+/// another size or other channels than `spec` asks for.
 pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
-    let (data_dir, image_size) = (spec.data_dir.as_deref(), spec.image_size);
-    let unused = |set: &str| data_dir.map(|_| format!("WARNING: --data-dir is not used for the {set}"));
+    let data_dir = spec.data_dir.as_deref();
     let (dataset, warning) = match &spec.dataset {
         Choice::Auto => cifar10_or_shapes(&Places::new(&CIFAR10, data_dir))?,
         Choice::Published(set) => (Places::new(set, data_dir).find_or_fetch()?, None),
-        Choice::Shapes => (all_shapes(), unused("shapes set, which is generated")),
+        Choice::Shapes => (all_shapes(), None),
         Choice::Folder(dir) => {
-            let [h, w] = image_size.unwrap_or_default().0;
+            let [h, w] = spec.image_size.unwrap_or_default().0;
             let channels = spec.channels.unwrap_or_default().count();
             let options = FolderOptions { shape: [h, w, channels], recursive: spec.recursive, strict: spec.strict };
-            let mut opened = folder::load(dir, options)?;
-            opened.notes.extend(unused("pictures of a folder"));
-            return Ok(opened);
+            return folder::load(dir, options);
         }
     };
     let [h, w, channels] = dataset.image_shape;
-    if let Some(asked) = image_size.filter(|asked| *asked != ImageSize([h, w])) {
+    if let Some(asked) = spec.image_size.filter(|asked| *asked != ImageSize([h, w])) {
         return Err(DataError::FixedSize { asked, name: dataset.name, size: [h, w] });
     }
     if let Some(asked) = spec.channels.filter(|asked| asked.count() != channels) {
@@ -228,18 +222,18 @@ pub fn open(spec: &DataSpec) -> Result<Opened, DataError> {
     Ok(Opened { dataset, notes: warning.into_iter().collect(), left_out: LeftOut::default() })
 }
 
-/// CIFAR-10, or `shapes` and a warning where the user named no directory and it is neither found nor fetched.
+/// CIFAR-10, or `shapes` and a warning if the user named no directory and CIFAR-10 can neither be found nor downloaded.
 ///
 /// # Errors
 ///
-/// As [`Places::find_or_fetch`], where the user named a directory.
+/// As [`Places::find_or_fetch`], if the user named a directory.
 pub fn cifar10_or_shapes(places: &Places) -> Result<(Dataset, Option<String>), DataError> {
     match places.find_or_fetch() {
         Ok(dataset) => Ok((dataset, None)),
         Err(error) if places.named().is_some() => Err(error),
         Err(error) => {
             let warning =
-                "WARNING: training on the generated shapes set, NOT on CIFAR-10; its accuracies are not CIFAR-10's";
+                "WARNING: training on the generated shapes, NOT on CIFAR-10; their accuracies say nothing about it";
             Ok((all_shapes(), Some(format!("{warning} ({error})"))))
         }
     }

@@ -86,7 +86,7 @@ impl Figure {
         // A single figure stays within the image; a pattern starts anywhere in its period.
         let shift = if class < 5 { SIDE as f32 / 2.0 - size } else { size };
         let centre = [dice.between(-shift, shift), dice.between(-shift, shift)];
-        // Stripes are told apart by direction, and a small turned square is a circle to any eye.
+        // Direction tells the kinds of stripes apart, and a small square that is turned looks like a circle.
         let tilt = dice.between(-0.25, 0.25);
         let turn = match class {
             2..=4 => dice.direction(),
@@ -164,8 +164,8 @@ impl Dice {
         }
     }
 
-    /// Two colours that differ enough to be seen through the noise; ink tends to be the lighter,
-    /// which leaves a linear model something to learn.
+    /// Two colours that differ enough to be seen through the noise. The ink tends to be the lighter one, so that a linear
+    /// model can learn something.
     fn colours(&mut self) -> ([f32; 3], [f32; 3]) {
         loop {
             let ink = [(); 3].map(|()| self.between(50.0, 245.0));
