@@ -67,9 +67,9 @@ pub enum GpuError {
     TooLarge {
         /// The tensor or the dispatch.
         what: String,
-        /// What it needs.
+        /// How much it needs.
         needed: u64,
-        /// Of what.
+        /// The unit of both numbers.
         unit: &'static str,
         /// The adapter's limit.
         limit: u64,
