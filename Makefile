@@ -27,14 +27,15 @@ test: driver
 bench: driver
 	cargo bench $(ARGS)
 
-# This needs cargo-fuzz and a nightly toolchain. docs/untrusted-files.md explains the limit of an allocation.
+# This needs cargo-fuzz and a nightly toolchain. docs/untrusted-files.md explains the limits of an allocation.
 SECONDS ?= 600
 TARGETS ?= cifar_batch cifar_archive idx picture safetensors npz keras model_file tuning_cache checkpoint history
 fuzz:
 	for target in $(TARGETS); do \
+		case $$target in picture) limit=2048;; *) limit=65;; esac; \
 		mkdir -p fuzz/corpus/$$target && \
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target tests/attacks/corpus/$$target -- -timeout=20 \
-			-max_total_time=$(SECONDS) -max_len=65536 -malloc_limit_mb=65 -rss_limit_mb=1024 $(ARGS) || exit 1; \
+			-max_total_time=$(SECONDS) -max_len=65536 -malloc_limit_mb=$$limit -rss_limit_mb=$$((limit + 1024)) $(ARGS) || exit 1; \
 	done
 
 soak: driver
