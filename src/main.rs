@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, even if a name in the message has control characters.
-            let message = cli::printable(&error.to_string()).replace('\n', " ");
+            let message = cli::printable(&cli::message(&error)).replace('\n', " ");
             let _ = writeln!(io::stderr(), "error: {message}");
             cli::exit_code(&error).into()
         }

@@ -124,7 +124,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
         position["step"] = json!(u64::MAX >> 3);
         position["measured"]["steps"] = position["step"].clone();
     };
-    assert_eq!(fails(&mut run.resume(too_far), &["of an epoch of 4"]), 7);
+    assert_eq!(fails(&mut run.resume(too_far), &["an epoch has 4"]), 7);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use wgrad::data::{Batch, shapes};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu, GpuError};
 use wgrad::model::Sequential;
-use wgrad::train::{HistoryRow, Measured, Observer, Trainer, evaluate, predict_split};
+use wgrad::train::{HistoryRow, Measured, Observer, Trainer, evaluate, evaluate_and_predict};
 use wgrad::{Error, train};
 
 /// Longer than anything here takes.
@@ -98,8 +98,8 @@ const USES: [(&str, Use); 8] = [
         gpu.block_on(executor.logits(&batch())).map(drop)
     }),
     ("evaluate", |executor| evaluate(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)),
-    ("predict_split", |executor| {
-        predict_split(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)
+    ("evaluate_and_predict", |executor| {
+        evaluate_and_predict(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)
     }),
 ];
 

@@ -11,7 +11,7 @@ use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
 use wgrad::train::{
     CheckpointInterval, Checkpoints, EarlyStopping, Ending, EpochWeights, HistoryRow, KeptWeights, Monitor, Observer,
-    OutputDir, RunRecord, Trainer, predict_split,
+    OutputDir, RunRecord, Trainer, evaluate_and_predict,
 };
 
 mod command;
@@ -49,7 +49,7 @@ fn no_epoch_but_the_first_creates_anything_on_the_device() {
         .observe(&mut early_stopping)
         .observe(&mut count);
     assert_eq!(trainer.fit(60).unwrap(), Ending::Enough);
-    predict_split(&mut executor, &dataset.test, &stop).unwrap();
+    evaluate_and_predict(&mut executor, &dataset.test, &stop).unwrap();
     assert!(count.0.len() >= 3, "{:?}", count.0);
     assert!(count.0.iter().all(|created| *created == before), "{before}: {:?}", count.0);
     assert_eq!(gpu.created(), before);

@@ -14,7 +14,7 @@ use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::{Answer, Sequential};
 use wgrad::report::{ConfusionMatrix, Curve, Report, comparison_plot};
-use wgrad::train::{Evaluation, History, HistoryRow, Predictions, Validation, evaluate, predict_split};
+use wgrad::train::{Evaluation, History, HistoryRow, Predictions, Validation, evaluate, evaluate_and_predict};
 
 /// Loss, accuracy, validation loss and validation accuracy of the tutorial's network on CIFAR-10.
 const TUTORIAL: [[f64; 4]; 10] = [
@@ -250,7 +250,8 @@ fn predictions_agree_with_the_evaluation() {
     let test = shapes::generate(0, 150).test;
     let stop = AtomicBool::new(false);
     let evaluation = evaluate(&mut executor, &test, &stop).unwrap().unwrap();
-    let predictions = predict_split(&mut executor, &test, &stop).unwrap().unwrap();
+    let (again, predictions) = evaluate_and_predict(&mut executor, &test, &stop).unwrap().unwrap();
+    assert_eq!(again, Evaluation { seconds: again.seconds, ..evaluation });
     assert_eq!((predictions.len(), predictions.classes()), (150, 10));
     let matrix = ConfusionMatrix::of(&test, &predictions);
     let right: u64 = (0..10).map(|class| matrix.count(class, class)).sum();
@@ -260,7 +261,7 @@ fn predictions_agree_with_the_evaluation() {
     let losses = (0..150).map(|i| -predictions.probabilities(i)[usize::from(test.labels()[i])].ln());
     assert!((losses.sum::<f64>() / 150.0 - evaluation.loss).abs() < 1e-5);
     stop.store(true, Ordering::Relaxed);
-    assert_eq!(predict_split(&mut executor, &test, &stop).unwrap(), None);
+    assert_eq!(evaluate_and_predict(&mut executor, &test, &stop).unwrap(), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! TensorBoard's event files, read back by a parser that shares no code with what wrote them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,11 @@ use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
 use wgrad::train::{History, HistoryRow, Observer, TensorBoard, Trainer, Validation};
+
+mod command;
+
+#[cfg(unix)]
+use command::*;
 
 /// CRC-32C, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -147,8 +153,8 @@ fn the_files_hold_the_history_and_a_picture() {
     let stop = AtomicBool::new(false);
     let trainer = Trainer::new(&mut executor, &dataset, 0, &stop);
     trainer.observe(&mut history).observe(&mut tensorboard).observe(&mut reader).fit(3).unwrap();
-    // The first record is the version.
-    assert_eq!(reader.1, [2, 3, 4]);
+    // The first records are the version and the start.
+    assert_eq!(reader.1, [3, 4, 5]);
     let png = b"\x89PNG stands in".repeat(99);
     tensorboard.picture("confusion_matrix", 3, &png, [300, 200]).unwrap();
 
@@ -205,5 +211,102 @@ fn the_checksum_is_crc_32c() {
 fn a_place_that_takes_no_files_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = TensorBoard::create(file.path()).unwrap_err().to_string();
-    assert!(error.contains("cannot write") && error.contains("--tensorboard"), "{error}");
+    assert!(error.contains("cannot write") && error.contains(&file.path().display().to_string()), "{error}");
+}
+
+/// What a reader has of a directory: the steps of each tag, with their values.
+type Series = BTreeMap<String, Vec<(u64, f32)>>;
+
+/// Events of all files of a directory, as TensorBoard takes them: in order of the files' names, and up to a record that
+/// is cut short.
+fn events(directory: &Path) -> Vec<Vec<u8>> {
+    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let whole = |bytes: &[u8]| {
+        let (mut len, mut rest) = (0, bytes);
+        while let Some(first) = rest.first_chunk::<8>() {
+            let record = 16 + u64::from_le_bytes(*first) as usize;
+            let Some(next) = rest.get(record..) else { break };
+            (len, rest) = (len + record, next);
+        }
+        records(&bytes[..len]).into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(|path| whole(&fs::read(path).unwrap())).collect()
+}
+
+fn add(series: &mut Series, event: &[u8], preempts: bool) {
+    let step = field(event, 2).map_or(0, Field::number);
+    let Some(summary) = field(event, 5) else { return };
+    for (_, value) in fields(summary.bytes()) {
+        let tag = String::from_utf8(field(value.bytes(), 1).unwrap().bytes().to_vec()).unwrap();
+        if let Some(Field::Float(scalar)) = field(value.bytes(), 2) {
+            let steps = series.entry(tag).or_default();
+            if preempts {
+                steps.retain(|(before, _)| *before < step);
+            }
+            steps.push((step, scalar));
+        }
+    }
+}
+
+/// As TensorBoard's EventAccumulator in Python: a start of a session purges what is at its step and behind.
+fn accumulated(directory: &Path) -> Series {
+    let mut series = Series::new();
+    for event in events(directory) {
+        let start = field(&event, 7).is_some_and(|log| field(log.bytes(), 1).map(Field::number) == Some(1));
+        if start {
+            let step = field(&event, 2).map_or(0, Field::number);
+            series.values_mut().for_each(|steps| steps.retain(|(before, _)| *before < step));
+        }
+        add(&mut series, &event, false);
+    }
+    series
+}
+
+/// As TensorBoard's data server in Rust: a step of a tag replaces those at it and behind.
+fn served(directory: &Path) -> Series {
+    let mut series = Series::new();
+    events(directory).iter().for_each(|event| add(&mut series, event, true));
+    series
+}
+
+/// Killed twice with epochs done since the last checkpoint, in the middle of a record even, and resumed: TensorBoard
+/// shows each epoch once, and all of them.
+#[cfg(unix)]
+#[test]
+fn a_resumed_run_has_each_epoch_once() {
+    let place = tempfile::tempdir().unwrap();
+    let [out, board, model] = ["out", "board", "model.toml"].map(|name| place.path().join(name));
+    let layers = "[[layers]]\ntype = \"max_pooling2d\"\npool_size = 8\n\n[[layers]]\ntype = \"flatten\"\n\n\
+                  [[layers]]\ntype = \"dense\"\nunits = \"classes\"\n";
+    fs::write(&model, layers).unwrap();
+    // The only checkpoints before the end are those of each start.
+    let mut command = train(&out, "--limit 64 --epochs 400 --no-report");
+    command.arg("--model").arg(&model);
+    for kill_in in ["Epoch 4/", "Epoch 3/"] {
+        let (mut child, _reader) = spawn_until(command.arg("--tensorboard").arg(&board), kill_in);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut files: Vec<_> = fs::read_dir(board.join("train")).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let mut bytes = fs::read(files.last().unwrap()).unwrap();
+        bytes.extend([120, 0, 0, 0, 0]);
+        fs::write(files.last().unwrap(), bytes).unwrap();
+        command = wgrad("train --resume");
+        command.arg(&out);
+    }
+    succeeds(command.args(["--epochs", "6", "--tensorboard"]).arg(&board));
+    let history = json(&out.join("history.json"));
+    let rows = history["epochs"].as_array().unwrap();
+    assert_eq!(rows.len(), 6);
+    let expected = |name: &str| -> Vec<(u64, f32)> {
+        rows.iter().map(|row| (row["epoch"].as_u64().unwrap(), row[name].as_f64().unwrap() as f32)).collect()
+    };
+    for read in [accumulated, served] {
+        let (training, validation) = (read(&board.join("train")), read(&board.join("validation")));
+        assert_eq!(training["epoch_loss"], expected("loss"));
+        assert_eq!(training["epoch_images_per_second"], expected("images_per_second"));
+        assert_eq!(validation["epoch_loss"], expected("val_loss"));
+        assert_eq!(validation["epoch_accuracy"], expected("val_accuracy"));
+    }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use wgrad::data::{Dataset, Split};
 use wgrad::exchange::{Elements, Weights, write_npz};
 use wgrad::exec::{Executor, Options};
-use wgrad::train::{AdapterConfig, Evaluation, evaluate, evaluation_line, predict_split};
+use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluation_line};
 
 use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
@@ -81,10 +81,12 @@ impl Eval {
         if let Some(line) = line {
             note(&line);
         }
-        let evaluation = evaluate(&mut executor, &dataset.test, &AtomicBool::new(false))?;
-        let Some(evaluation) = evaluation else { bail!("the evaluation was stopped; try again") };
-        if let Some(path) = &self.logits {
-            write_logits(path, &mut executor, &dataset.test)?;
+        let result = TestResult::of(&mut executor, &dataset.test, self.logits.is_some(), &AtomicBool::new(false))?;
+        let Some(TestResult { evaluation, predictions, .. }) = result else {
+            bail!("the evaluation was stopped; try again")
+        };
+        if let (Some(path), Some(predictions)) = (&self.logits, &predictions) {
+            write_logits(path, &dataset.test, predictions)?;
         }
         if self.json {
             let adapter = AdapterConfig::new(executor.gpu().info());
@@ -109,8 +111,7 @@ impl Eval {
 }
 
 /// Writes images, labels and logits of `split` as a NumPy archive.
-fn write_logits(path: &Path, executor: &mut Executor, split: &Arc<Split>) -> anyhow::Result<()> {
-    let Some(predictions) = predict_split(executor, split, &AtomicBool::new(false))? else { return Ok(()) };
+fn write_logits(path: &Path, split: &Split, predictions: &Predictions) -> anyhow::Result<()> {
     let (n, [h, w, c]) = (split.len(), split.image_shape());
     let logits: Vec<f32> = (0..n).flat_map(|i| predictions.logits(i).to_vec()).collect();
     let bytes = write_npz(&[

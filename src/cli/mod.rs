@@ -17,6 +17,7 @@ mod output_file;
 mod plan_table;
 mod predict;
 mod profile;
+mod remedy;
 mod report;
 mod reproduce;
 mod reproduction_report;
@@ -35,6 +36,7 @@ use wgrad::report::units;
 
 use exit_code::INTERRUPTED;
 pub use exit_code::of as exit_code;
+pub use remedy::message;
 
 /// Trains convolutional networks on any GPU through WebGPU.
 #[derive(Debug, Parser)]

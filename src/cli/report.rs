@@ -1,12 +1,9 @@
 //! The report that training leaves, and what TensorBoard gets at the end.
 
-use std::sync::atomic::AtomicBool;
-
 use wgrad::data::Dataset;
-use wgrad::exec::Executor;
 use wgrad::model::LayerSummary;
 use wgrad::report::{ConfusionMatrix, Report, heat_picture};
-use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard, predict_split};
+use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard};
 
 use super::say;
 
@@ -29,29 +26,20 @@ pub struct Finished<'a> {
     pub layers: &'a [LayerSummary],
     /// The data set.
     pub dataset: &'a Dataset,
+    /// What the network says about the test images; none where the run was interrupted.
+    pub predictions: Option<&'a Predictions>,
 }
 
 impl Finished<'_> {
     /// Writes the report to `out` and the confusion matrix to TensorBoard, where they are wanted.
-    pub fn write(
-        &self,
-        out: Option<&OutputDir>,
-        tensorboard: Option<&mut TensorBoard>,
-        executor: &mut Executor,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<()> {
-        let evaluated = self.history.evaluation.is_some();
-        let predictions = match evaluated && (out.is_some() || tensorboard.is_some()) {
-            true => predict_split(executor, &self.dataset.test, stop)?,
-            false => None,
-        };
-        if let (Some(tensorboard), Some(predictions)) = (tensorboard, &predictions) {
+    pub fn write(&self, out: Option<&OutputDir>, tensorboard: Option<&mut TensorBoard>) -> anyhow::Result<()> {
+        if let (Some(tensorboard), Some(predictions)) = (tensorboard, self.predictions) {
             self.write_picture(tensorboard, predictions)?;
         }
         let Some(out) = out else { return Ok(()) };
-        let Self { history, config, layers, dataset } = *self;
+        let Self { history, config, layers, dataset, predictions } = *self;
         let settings = serde_json::to_value(config)?;
-        let report = Report { history, settings: &settings, layers, dataset, predictions: predictions.as_ref() };
+        let report = Report { history, settings: &settings, layers, dataset, predictions };
         let files = report.files().map_err(wgrad::Error::from)?;
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
         out.write(&files)?;

@@ -13,8 +13,8 @@ use wgrad::exec::Executor;
 use wgrad::model::Sequential;
 use wgrad::train::{
     Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, Execution, History, LearningRateSchedule,
-    OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, Timeline, TrainError, Trainer,
-    TuningSource, Validation, evaluate, evaluation_line,
+    OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, TestResult, Timeline, TrainError, Trainer,
+    TuningSource, Validation, evaluation_line,
 };
 
 use super::callbacks::Callbacks;
@@ -255,11 +255,13 @@ impl Run {
             }
             None => Checkpoints::delete(&out)?,
         }
+        let (mut test_result, predicts) = (None, execution.report || self.tensorboard.is_some());
         let mut trainer = Trainer::new(&mut executor, &dataset, spec.seed, stop)
             .steps_per_submit(execution.steps_per_submit.map(usize::from))
             .checkpoints(Checkpoints::new(&out, execution.checkpoint_every, record))
             .observe(&mut progress)
             .observe(&mut history)
+            .test_result(&mut test_result, predicts)
             .time(timeline.as_deref());
         if let Some(tensorboard) = &mut tensorboard {
             trainer = trainer.observe(tensorboard);
@@ -271,18 +273,21 @@ impl Run {
         let mut ending = trainer.fit(epochs).inspect_err(|error| say_what_is_kept(&out, error))?;
         drop(progress);
         callbacks.report(ending == Ending::Interrupted);
-        if ending != Ending::Interrupted {
+        let mut result = test_result.filter(|result| result.is_of(&executor) && ending != Ending::Interrupted);
+        if result.is_none() && ending != Ending::Interrupted {
             let _inside = timeline.as_ref().map(|timeline| timeline.enter(Phase::Evaluation));
-            let evaluation = evaluate(&mut executor, &dataset.test, stop);
-            history.evaluation = evaluation.inspect_err(|error| say_what_is_kept(&out, error))?;
-            if history.evaluation.is_none() {
+            let found = TestResult::of(&mut executor, &dataset.test, predicts, stop);
+            result = found.inspect_err(|error| say_what_is_kept(&out, error))?;
+            if result.is_none() {
                 ending = Ending::Interrupted;
             }
         }
+        history.evaluation = result.as_ref().map(|result| result.evaluation);
         write_files(&out, &mut executor, &model, &dataset, &history, &config)?;
         report(&out, &dataset, &history, epochs);
-        let finished = Finished { history: &history, config: &config, layers: &layers, dataset: &dataset };
-        finished.write(execution.report.then_some(&out), tensorboard.as_mut(), &mut executor, stop)?;
+        let predictions = result.as_ref().and_then(|result| result.predictions.as_ref());
+        let finished = Finished { history: &history, config: &config, layers: &layers, dataset: &dataset, predictions };
+        finished.write(execution.report.then_some(&out), tensorboard.as_mut())?;
         // After the files, because it goes on to change the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
             write_profile(&out, &executor, &timeline)?;

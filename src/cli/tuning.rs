@@ -19,7 +19,7 @@ use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
-use super::{note, say};
+use super::{note, remedy, say};
 
 /// Largest config.json that is read, in bytes.
 const MOST_CONFIG: u64 = 4 << 20;
@@ -107,7 +107,7 @@ fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
     match found.and_then(|tuning| runs_on(gpu, &tuning).map(|()| tuning)) {
         Ok(tuning) => tuning,
         Err(error) => {
-            note(&format!("warning: {error:#}"));
+            note(&format!("warning: {error:#}{}", remedy::suffix(&error)));
             Tuning::default()
         }
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::footprint::plan_within_limits;
+use super::logits_ring::{Copy, LogitsRing};
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
 use super::schedules::Schedules;
 use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
-use crate::gpu::{Gpu, RuntimeChecks};
+use crate::gpu::{Gpu, GpuError, RuntimeChecks};
 use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
@@ -84,7 +85,12 @@ pub struct Executor {
     program: Program,
     staging: StagingRing,
     readback: ReadbackRing,
+    logits_ring: LogitsRing,
     options: Options,
+    /// The parameters, once they were read, until they change.
+    parameters: Option<Vec<NamedTensor>>,
+    /// How often the parameters were changed.
+    changes: u64,
     /// Training steps encoded so far.
     pub(super) updates: u64,
     /// Steps that wait to be submitted together.
@@ -113,9 +119,14 @@ impl Executor {
             })?;
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
         program.write(&graph, &train, blocks.0, &blocks.1);
+        let (memory, offset, bytes) = program.kept(&graph, &infer, logits);
+        let logits_bytes = memory.copied_bytes(offset, bytes);
         let executor = Self {
             staging: StagingRing::new(gpu.clone(), STAGED, minibatch.words() as u64 * 4),
             readback: ReadbackRing::new(gpu.clone()),
+            logits_ring: LogitsRing::new(gpu.clone(), logits_bytes, STAGED),
+            parameters: None,
+            changes: 0,
             gpu,
             graph,
             train,
@@ -203,7 +214,7 @@ impl Executor {
 
     /// Bytes that buffers and images take on the device, those included that minibatches and metrics pass through.
     pub fn device_bytes(&self) -> u64 {
-        self.program.bytes() + self.staging.bytes() + self.readback.bytes()
+        self.program.bytes() + self.staging.bytes() + self.readback.bytes() + self.logits_ring.bytes()
     }
 
     /// Encodes a training step, and submits it when there are enough of them; waits only while all staging slots are in
@@ -213,6 +224,7 @@ impl Executor {
     /// [`Error::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
     /// on. What the device reports.
     pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.forget_parameters();
         self.step(batch, TRAIN, self.updates + 1).await?;
         self.updates += 1;
         Ok(())
@@ -226,19 +238,62 @@ impl Executor {
         self.step(batch, INFER, self.updates).await
     }
 
+    /// Encodes an evaluation step whose logits [`Executor::arrived_logits`] returns.
+    ///
+    /// # Errors
+    /// As [`Executor::eval_step`].
+    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.logits_ring.is_full() {
+            self.submit().await?;
+        }
+        self.encode(batch, INFER, self.updates).await?;
+        let Some(buffer) = self.logits_ring.buffer().await? else {
+            return Err(GpuError::Device("no buffer is left for logits".into()).into());
+        };
+        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits);
+        let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
+        let start = memory.encode_copy(encoder, offset, bytes, &buffer);
+        let shape = &self.graph.tensor(self.logits).shape;
+        let (row, classes, images) = (shape.padded_columns(), shape.columns(), batch.len);
+        self.logits_ring.encoded(Copy { buffer, start, row, classes, images });
+        self.submit_if_due().await
+    }
+
+    /// Logits `[images, classes]` of [`Executor::eval_step_with_logits`] that have arrived since the last call, oldest
+    /// first; waits for nothing.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn arrived_logits(&mut self) -> Result<Vec<f32>, Error> {
+        self.gpu.poll();
+        Ok(self.logits_ring.arrived()?)
+    }
+
+    /// Logits `[images, classes]` of every step that were not returned yet, oldest first; waits for them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn all_logits(&mut self) -> Result<Vec<f32>, Error> {
+        self.submit().await?;
+        Ok(self.logits_ring.flush().await?)
+    }
+
     /// Logits `[len, classes]` of a minibatch; waits for them.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, Error> {
-        self.eval_step(batch).await?;
+        self.eval_step_with_logits(batch).await?;
         self.metrics().await?;
-        let mut logits = self.program.read(&self.graph, &self.infer, self.logits).await?;
-        logits.truncate(batch.len * self.graph.tensor(self.logits).shape.columns());
-        Ok(logits)
+        self.all_logits().await
     }
 
     async fn step(&mut self, batch: &Batch, plan: usize, update: u64) -> Result<(), Error> {
+        self.encode(batch, plan, update).await?;
+        self.submit_if_due().await
+    }
+
+    async fn encode(&mut self, batch: &Batch, plan: usize, update: u64) -> Result<(), Error> {
         let Options { adam, seed, .. } = &self.options;
         let step = Step {
             // It only chooses a slot, so wrapping does no harm.
@@ -256,10 +311,11 @@ impl Executor {
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
         self.program.encode(plan, encoder);
         self.waiting += 1;
-        if self.waiting >= self.steps_per_submit {
-            self.submit().await?;
-        }
         Ok(())
+    }
+
+    async fn submit_if_due(&mut self) -> Result<(), Error> {
+        if self.waiting >= self.steps_per_submit { self.submit().await } else { Ok(()) }
     }
 
     /// Submits the steps that wait for it.
@@ -275,6 +331,7 @@ impl Executor {
         }
         let submission = self.gpu.submit(encoder);
         self.staging.submitted(&submission);
+        self.logits_ring.submitted(&submission);
         if copies {
             self.readback.submitted(submission);
         }
@@ -314,13 +371,29 @@ impl Executor {
         Ok(steps)
     }
 
-    /// The parameters, in order of the layers.
+    /// The parameters, in order of the layers. They are read from the device once, until they change.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
         self.submit().await?;
-        Ok(named(self.program.read_arena(&self.graph, Arena::Weights).await?))
+        self.gpu.check()?;
+        if let Some(parameters) = &self.parameters {
+            return Ok(parameters.clone());
+        }
+        let parameters = named(self.program.read_arena(&self.graph, Arena::Weights).await?);
+        Ok(self.parameters.insert(parameters).clone())
+    }
+
+    /// How often the parameters may have been changed: equal numbers mean equal parameters.
+    pub fn parameter_changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// To be called before the parameters change.
+    pub(super) fn forget_parameters(&mut self) {
+        self.parameters = None;
+        self.changes += 1;
     }
 
     /// The gradients that the last training step made, named and shaped as the parameters; those of frozen layers are
@@ -337,8 +410,10 @@ impl Executor {
     ///
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
-    pub fn set_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        self.program.write_arena(&self.graph, Arena::Weights, &self.values(tensors)?);
+    pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), Error> {
+        let values = self.values(tensors)?;
+        self.forget_parameters();
+        self.program.write_arena(&self.graph, Arena::Weights, &values);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod ceiling;
 mod executor;
 mod footprint;
+mod logits_ring;
 mod profile;
 mod profiler;
 mod program;

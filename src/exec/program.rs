@@ -200,10 +200,15 @@ impl Program {
     /// # Errors
     /// What the device reports.
     pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
+        let (memory, offset, bytes) = self.kept(graph, plan, tensor);
+        let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
+        Ok(without_padding(&padded, &graph.tensor(tensor).shape))
+    }
+
+    /// Where a tensor that the plan kept is, its first byte there, and its bytes.
+    pub(super) fn kept(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> (&Memory, u64, u64) {
         let (memory, offset) = self.place(graph, plan, tensor);
-        let shape = &graph.tensor(tensor).shape;
-        let padded = memory.read(&self.gpu, &self.copy, offset, shape.padded_elements() as u64 * 4).await?;
-        Ok(without_padding(&padded, shape))
+        (memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4)
     }
 
     /// Reads the gradient of a parameter, the sum of its parts.

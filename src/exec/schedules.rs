@@ -3,6 +3,7 @@
 use super::Options;
 use super::executor::STAGED;
 use super::footprint::Footprint;
+use super::logits_ring::LogitsRing;
 use crate::Error;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
@@ -40,6 +41,8 @@ impl Schedules {
         let infer = Plan::new(&graph, dispatches, &[logits])?;
         let mut footprint = Footprint::new(&graph, &[&train, &infer]);
         footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
+        let bytes = graph.tensor(logits).bytes();
+        footprint.passages += LogitsRing::slots(bytes, STAGED) as u64 * bytes;
         let minibatch = Minibatch::new(batch_size, model.input());
         Ok(Self { graph, train, infer, minibatch, classes, logits, blocks, footprint })
     }

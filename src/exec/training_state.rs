@@ -25,10 +25,9 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn training_state(&mut self) -> Result<TrainingState, Error> {
-        self.submit().await?;
         Ok(TrainingState {
             updates: self.updates,
-            parameters: self.read_arena(Arena::Weights).await?,
+            parameters: self.parameters().await?,
             first_moments: self.read_arena(Arena::FirstMoment).await?,
             second_moments: self.read_arena(Arena::SecondMoment).await?,
         })
@@ -44,6 +43,7 @@ impl Executor {
             (Arena::FirstMoment, self.values(&state.first_moments)?),
             (Arena::SecondMoment, self.values(&state.second_moments)?),
         ];
+        self.forget_parameters();
         for (arena, values) in &arenas {
             self.program().write_arena(self.graph(), *arena, values);
         }

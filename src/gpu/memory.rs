@@ -134,27 +134,36 @@ impl Memory {
         }
     }
 
-    /// Copies `bytes` from byte `offset` on to the host, through `copy`.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn read(&self, gpu: &Gpu, copy: &HostCopy, offset: u64, bytes: u64) -> Result<Vec<f32>, GpuError> {
-        let mut encoder = gpu.encoder();
-        let (buffer, start) = match self {
+    /// Bytes of a buffer that [`Self::encode_copy`] needs.
+    pub fn copied_bytes(&self, offset: u64, bytes: u64) -> u64 {
+        match self {
+            Self::Buffer(_) => bytes,
+            // An image is copied by whole rows.
+            Self::Image(_) => ((offset + bytes).div_ceil(IMAGE_ROW) - offset / IMAGE_ROW) * IMAGE_ROW,
+        }
+    }
+
+    /// Encodes a copy of `bytes` from byte `offset` on to `buffer`. Returns the first byte of the copy there.
+    pub fn encode_copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        offset: u64,
+        bytes: u64,
+        buffer: &wgpu::Buffer,
+    ) -> u64 {
+        match self {
             Self::Buffer(source) => {
-                let buffer = copy.take(gpu, bytes);
-                encoder.copy_buffer_to_buffer(source, offset, &buffer, 0, bytes);
-                (buffer, 0)
+                encoder.copy_buffer_to_buffer(source, offset, buffer, 0, bytes);
+                0
             }
             Self::Image(image) => {
-                let rows = offset / IMAGE_ROW..(offset + bytes).div_ceil(IMAGE_ROW);
-                let height = (rows.end - rows.start) as u32;
-                let buffer = copy.take(gpu, u64::from(height) * IMAGE_ROW);
-                let origin = wgpu::Origin3d { x: 0, y: rows.start as u32, z: 0 };
+                let first = offset / IMAGE_ROW;
+                let height = (self.copied_bytes(offset, bytes) / IMAGE_ROW) as u32;
+                let origin = wgpu::Origin3d { x: 0, y: first as u32, z: 0 };
                 encoder.copy_texture_to_buffer(
                     wgpu::TexelCopyTextureInfo { origin, ..image.as_image_copy() },
                     wgpu::TexelCopyBufferInfo {
-                        buffer: &buffer,
+                        buffer,
                         layout: wgpu::TexelCopyBufferLayout {
                             offset: 0,
                             bytes_per_row: Some(IMAGE_ROW as u32),
@@ -163,9 +172,19 @@ impl Memory {
                     },
                     wgpu::Extent3d { width: IMAGE_WIDTH, height, depth_or_array_layers: 1 },
                 );
-                (buffer, offset % IMAGE_ROW)
+                offset % IMAGE_ROW
             }
-        };
+        }
+    }
+
+    /// Copies `bytes` from byte `offset` on to the host, through `copy`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read(&self, gpu: &Gpu, copy: &HostCopy, offset: u64, bytes: u64) -> Result<Vec<f32>, GpuError> {
+        let mut encoder = gpu.encoder();
+        let buffer = copy.take(gpu, self.copied_bytes(offset, bytes));
+        let start = self.encode_copy(&mut encoder, offset, bytes, &buffer);
         gpu.await_submission(Some(gpu.submit(encoder)));
         gpu.map(&buffer, wgpu::MapMode::Read).await?;
         let range = buffer.get_mapped_range(start..start + bytes).map_err(|error| gpu.failure(&error))?;

@@ -83,6 +83,7 @@ impl Observer for EarlyStopping {
     }
 
     fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), Error> {
-        if self.weights.is_empty() { Ok(()) } else { executor.set_parameters(&self.weights) }
+        // After the best epoch, the network has its weights.
+        if self.waited == 0 || self.weights.is_empty() { Ok(()) } else { executor.set_parameters(&self.weights) }
     }
 }

@@ -6,37 +6,31 @@ use super::Divergence;
 
 /// Failure of a run, or of reading and writing its files.
 ///
-/// Every message is one line: what is wrong, where, and what to do next.
+/// Every message is one line that says what is wrong, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The loss of a training step is NaN or infinite, so the weights are of no use any more.
-    #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}: {divergence}; these weights are not written, try a smaller \
-         --learning-rate"
-    )]
+    /// The loss of a training step is NaN or infinite, so the weights are useless.
+    #[error("the loss is {loss} in epoch {epoch}, step {step}: {divergence}; these weights are not written")]
     NotFinite {
-        /// What was measured.
+        /// The loss that was measured.
         loss: f64,
-        /// Epoch, counted from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
-        /// Step in the epoch, counted from 1.
+        /// The step in the epoch, counted from 1.
         step: usize,
-        /// What weights and gradients show by now.
+        /// What the weights and gradients show when the loss arrives.
         divergence: Divergence,
     },
     /// The loss of an evaluation step is NaN or infinite.
-    #[error("the loss is {loss} in step {step} of the evaluation; train again with a smaller --learning-rate")]
+    #[error("the loss is {loss} in step {step} of the evaluation")]
     EvaluationNotFinite {
-        /// What was measured.
+        /// The loss that was measured.
         loss: f64,
-        /// Step of the pass, counted from 1.
+        /// The step of the pass, counted from 1.
         step: usize,
     },
     /// A directory or file of results can't be written.
-    #[error(
-        "cannot write {}: {source}; check its permissions and the free space, or name another directory with --out",
-        path.display()
-    )]
+    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The directory or file.
         path: PathBuf,
@@ -44,11 +38,7 @@ pub enum TrainError {
         source: io::Error,
     },
     /// TensorBoard's files can't be written.
-    #[error(
-        "cannot write {}: {source}; check its permissions and the free space, or name another directory with \
-         --tensorboard",
-        path.display()
-    )]
+    #[error("cannot write {}: {source}", path.display())]
     WriteEvents {
         /// The directory or file.
         path: PathBuf,
@@ -56,52 +46,47 @@ pub enum TrainError {
         source: io::Error,
     },
     /// Another process works in the directory of a run.
-    #[error("{} is in use by another wgrad; wait for it, or name another directory with --out", path.display())]
+    #[error("{} is in use by another wgrad", path.display())]
     InUse {
         /// The directory.
         path: PathBuf,
     },
-    /// A run's directory has no checkpoint.
-    #[error("{} has no checkpoint; name the directory of a run, or train without --resume", path.display())]
+    /// The directory of a run has no checkpoint.
+    #[error("{} has no checkpoint", path.display())]
     NoCheckpoint {
         /// The directory.
         path: PathBuf,
     },
-    /// A run's directory has a run that is not finished.
-    #[error(
-        "{} has a run that was stopped in epoch {epoch}, step {step}; `wgrad train --resume {}` goes on with it, --overwrite \
-         begins anew, and --out names another directory",
-        path.display(),
-        path.display()
-    )]
+    /// The directory of a run has a run that is not finished.
+    #[error("{} has a run that was stopped in epoch {epoch}, step {step}", path.display())]
     Unfinished {
         /// The directory.
         path: PathBuf,
-        /// Epoch, counted from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
-        /// Steps of it that were done.
+        /// Steps of the epoch that were done.
         step: usize,
     },
     /// A checkpoint can't be read.
-    #[error("checkpoint {} can't be used: {reason}; put a copy of it in its place, or begin anew with --overwrite", path.display())]
+    #[error("checkpoint {} can't be used: {reason}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A checkpoint stands further in its epoch than the epoch is long.
+    /// A checkpoint stands behind the end of an epoch.
     #[error(
-        "the checkpoint stands after step {step} of an epoch of {steps}; name the data that it was begun with, or begin anew"
+        "the checkpoint stands after step {step}, but an epoch has {steps}; name the data that the run was begun with"
     )]
     TooFar {
-        /// Step in the epoch, counted from 1.
+        /// The step in the epoch, counted from 1.
         step: usize,
         /// Steps of an epoch.
         steps: usize,
     },
     /// The file of measured choices can't be used.
-    #[error("{} is ignored: {reason}; `wgrad tune` writes it anew", path.display())]
+    #[error("{} is ignored: {reason}", path.display())]
     TuningCache {
         /// The file.
         path: PathBuf,

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
 use super::submit_pace::SubmitPace;
+use super::{Predictions, TrainError};
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::exec::{Executor, StepMetrics};
@@ -84,6 +84,33 @@ pub struct Evaluation {
 /// # Errors
 /// A loss that is NaN or infinite, or what the loader or the device reports.
 pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) -> Result<Option<Evaluation>, Error> {
+    pass(executor, split, stop, None)
+}
+
+/// As [`evaluate`], with what the network says about each image.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_and_predict(
+    executor: &mut Executor,
+    split: &Arc<Split>,
+    stop: &AtomicBool,
+) -> Result<Option<(Evaluation, Predictions)>, Error> {
+    // A pass that ended with an error may have left some.
+    let gpu = executor.gpu().clone();
+    gpu.block_on(executor.all_logits())?;
+    let mut logits = Vec::new();
+    let evaluation = pass(executor, split, stop, Some(&mut logits))?;
+    Ok(evaluation.map(|evaluation| (evaluation, Predictions::new(executor.answer(), logits))))
+}
+
+/// One pass over `split`, whose logits are added to `logits` if they are wanted.
+fn pass(
+    executor: &mut Executor,
+    split: &Arc<Split>,
+    stop: &AtomicBool,
+    mut logits: Option<&mut Vec<f32>>,
+) -> Result<Option<Evaluation>, Error> {
     let gpu = executor.gpu().clone();
     let order = (0..split.len() as u32).collect();
     let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
@@ -95,7 +122,13 @@ pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) 
     let before = executor.steps_per_submit();
     let mut pace = SubmitPace::new(executor);
     while let Some(batch) = loader.next() {
-        gpu.block_on(executor.eval_step(&batch))?;
+        match &mut logits {
+            Some(logits) => {
+                gpu.block_on(executor.eval_step_with_logits(&batch))?;
+                logits.extend(executor.arrived_logits()?);
+            }
+            None => gpu.block_on(executor.eval_step(&batch))?,
+        }
         loader.recycle(batch);
         pace.step(executor);
         count(&executor.arrived_metrics()?)?;
@@ -105,6 +138,9 @@ pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) 
         }
     }
     count(&gpu.block_on(executor.metrics())?)?;
+    if let Some(logits) = logits {
+        logits.extend(gpu.block_on(executor.all_logits())?);
+    }
     executor.set_steps_per_submit(before);
     Ok(Some(Evaluation {
         loss: measured.loss(),

@@ -1,12 +1,5 @@
 //! What the network says about each image of a split.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use super::evaluation::DEPTH;
-use crate::Error;
-use crate::data::{Loader, Split};
-use crate::exec::Executor;
 use crate::model::Answer;
 
 /// Logits of a split, in its order, and how they are to be read.
@@ -65,29 +58,6 @@ impl Predictions {
         classes.truncate(k);
         classes
     }
-}
-
-/// Computes the logits of `split`, in order. Gives none where `stop` was set before the end.
-///
-/// # Errors
-/// What the loader or the device reports.
-pub fn predict_split(
-    executor: &mut Executor,
-    split: &Arc<Split>,
-    stop: &AtomicBool,
-) -> Result<Option<Predictions>, Error> {
-    let gpu = executor.gpu().clone();
-    let order = (0..split.len() as u32).collect();
-    let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
-    let mut logits = Vec::new();
-    while let Some(batch) = loader.next() {
-        logits.extend(gpu.block_on(executor.logits(&batch))?);
-        loader.recycle(batch);
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-    }
-    Ok(Some(Predictions::new(executor.answer(), logits)))
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use super::evaluation::DEPTH;
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
-    Checkpoint, Checkpoints, Divergence, Epoch, HistoryRow, Inside, LearningRateSchedule, Observer, Phase, Position,
-    Timeline, TrainError, evaluate,
+    Checkpoint, Checkpoints, Divergence, Epoch, Evaluation, HistoryRow, Inside, LearningRateSchedule, Observer, Phase,
+    Position, TestResult, Timeline, TrainError, evaluate,
 };
 use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -41,6 +41,8 @@ pub struct Trainer<'a> {
     steps_per_submit: Option<usize>,
     timeline: Option<&'a Timeline>,
     checkpoints: Option<Checkpoints<'a>>,
+    /// Where the result of the last epoch's evaluation goes if it is on the test images, and whether it predicts.
+    test_result: Option<(&'a mut Option<TestResult>, bool)>,
     position: Position,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Trainer<'a> {
             steps_per_submit: None,
             timeline: None,
             checkpoints: None,
+            test_result: None,
             position: Position::after(Vec::new()),
         }
     }
@@ -89,6 +92,13 @@ impl<'a> Trainer<'a> {
     /// Has checkpoints written: at the begin, as often as they say, and where training ends or is interrupted.
     pub fn checkpoints(mut self, checkpoints: Checkpoints<'a>) -> Self {
         self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Has the evaluation of the last epoch left in `result`, if it is on the test images, with predictions if
+    /// `predicts`: who wants to know how the trained network does on them need not pass them again.
+    pub fn test_result(mut self, result: &'a mut Option<TestResult>, predicts: bool) -> Self {
+        self.test_result = Some((result, predicts));
         self
     }
 
@@ -163,7 +173,7 @@ impl<'a> Trainer<'a> {
                 return Ok(Ending::Interrupted);
             }
             let inside = self.enter(Phase::Evaluation);
-            let evaluation = evaluate(self.executor, self.dataset.validation_images(), self.stop)?;
+            let evaluation = self.evaluate(&epoch)?;
             drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
             let Position { measured, gradient_norm, seconds, .. } = self.position;
@@ -250,6 +260,18 @@ impl<'a> Trainer<'a> {
             .or_else(|found| not_finite(found, self.executor))?;
         self.position.seconds = before + started.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// Evaluates the validation images after an epoch.
+    fn evaluate(&mut self, epoch: &Epoch) -> Result<Option<Evaluation>, Error> {
+        let images = self.dataset.validation_images();
+        match &mut self.test_result {
+            Some((kept, predicts)) if self.dataset.validation.is_none() && epoch.number == epoch.last => {
+                **kept = TestResult::of(self.executor, images, *predicts, self.stop)?;
+                Ok(kept.as_ref().map(|result| result.evaluation))
+            }
+            _ => evaluate(self.executor, images, self.stop),
+        }
     }
 
     /// The learning rate of the update that follows `step` others of an epoch.
