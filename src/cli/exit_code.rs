@@ -15,10 +15,10 @@ pub const TABLE: &str = "Exit codes:
   1    an option makes no sense here, or some pictures could not be used
   2    an option is unknown or incomplete
   3    a file can't be read, is damaged, or does not fit
-  4    no adapter, or the device failed
+  4    there is no adapter, or the device failed
   5    the loss became NaN or infinite
   6    results can't be written
-  7    the directory of a run is in use, or can't be gone on with
+  7    the directory of a run is in use, or its run can't be resumed
   8    the self-test found a wrong result
   130  ended by Ctrl-C or a request to terminate";
 
