@@ -16,7 +16,7 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Option<R> {
     result.ok()
 }
 
-/// Whether this thread is inside [`catch`], so that a panic becomes an error. A program's panic hook should then print
+/// Whether this thread runs code of a library whose panic would become an error. A program's panic hook should then print
 /// nothing.
 pub fn is_expected() -> bool {
     EXPECTED.get()
