@@ -388,7 +388,7 @@ mod tests {
         RgbImage::from_fn(width, height, |x, y| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = state >> 28;
-            let edge = if (x * 3 + y) / 97 % 3 == 0 { 80 } else { 0 };
+            let edge = 80 * u32::from(((x * 3 + y) / 97).is_multiple_of(3));
             Rgb([x * 160 / width + edge, y * 160 / height + edge, 150 - x * 90 / width].map(|v| (v + noise) as u8))
         })
     }

@@ -10,6 +10,9 @@ use crate::jpeg::Jpeg;
 /// Takes the rows of a picture, from the top down.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
+/// Decodes a picture at its size divided by a number, which is 1 unless [`Source::reduces`], and passes on its rows.
+pub(super) type Rows<'a> = Box<dyn FnOnce(usize, Sink) -> Result<(), Fault> + 'a>;
+
 /// A picture whose header was read.
 pub(super) struct Source<'a> {
     /// `[h, w]` as stored.
@@ -22,8 +25,7 @@ pub(super) struct Source<'a> {
     /// Whether `rows` can give a half, a quarter and an eighth of the size.
     pub reduces: bool,
     /// Decodes the picture at one n-th of its size.
-    #[allow(clippy::type_complexity)]
-    pub rows: Box<dyn FnOnce(usize, Sink) -> Result<(), Fault> + 'a>,
+    pub rows: Rows<'a>,
 }
 
 /// What a file's first bytes say that it is.

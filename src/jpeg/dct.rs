@@ -5,7 +5,7 @@
 
 use std::num::Wrapping;
 
-/// Damaged files have any coefficients, whose sums wrap.
+/// The coefficients of a damaged file may be so large that sums overflow. They wrap, which does no harm.
 type Int = Wrapping<i32>;
 
 const CONST_BITS: usize = 13;
@@ -21,7 +21,7 @@ fn descale(value: Int, bits: usize) -> Int {
     (value + Wrapping(1 << (bits - 1))) >> bits
 }
 
-/// The sample of 8 bits, half of whose range was subtracted.
+/// The sample of 8 bits from which the encoder subtracted 128.
 #[inline(always)]
 fn sample(value: Int) -> u8 {
     (value.0.saturating_add(128)).clamp(0, 255) as u8
@@ -37,7 +37,7 @@ pub(super) fn inverse(size: usize, coefficients: &[i32; 64], out: &mut [u8], str
     }
 }
 
-/// One dimension of 8: sums and differences that are yet to be descaled.
+/// The transform of 8 values to 8, before descaling.
 #[inline(always)]
 fn line_8(v: [Int; 8]) -> [Int; 8] {
     let z1 = (v[2] + v[6]) * const { fix(0.541196100) };
@@ -93,7 +93,7 @@ fn inverse_8(coefficients: &[i32; 64], out: &mut [u8], stride: usize) {
     }
 }
 
-/// One dimension of 8 at half the size; the fifth value does not count.
+/// The transform of 8 values to 4, before descaling. The fifth value makes no difference.
 #[inline(always)]
 fn line_4(v: [Int; 8]) -> [Int; 4] {
     let t0 = v[0] << (CONST_BITS + 1);
@@ -124,7 +124,7 @@ fn inverse_4(coefficients: &[i32; 64], out: &mut [u8], stride: usize) {
     }
 }
 
-/// One dimension of 8 at a quarter of the size; even values but the first do not count.
+/// The transform of 8 values to 2, before descaling. The third, fifth and seventh values make no difference.
 #[inline(always)]
 fn line_2(v: [Int; 8]) -> [Int; 2] {
     let even = v[0] << (CONST_BITS + 2);
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use std::f64::consts::PI;
 
-    /// The definition (A.3.3), averaged over squares of samples for the smaller sizes.
+    /// The definition (A.3.3). For the smaller sizes, a sample is the average of a square of samples.
     fn naive(size: usize, coefficients: &[i32; 64]) -> Vec<f64> {
         let scale = |k: usize| if k == 0 { 0.5_f64.sqrt() } else { 1.0 };
         let mut samples = vec![0.0; size * size];

@@ -1,19 +1,19 @@
-//! Huffman codes and the bits that they are written in (ITU-T T.81, Annexes C and F).
+//! Huffman codes and the bit stream that has them (ITU-T T.81, Annexes C and F).
 
 use super::Fault;
 
-/// Bits of a code that are looked up at once.
+/// Codes of up to this many bits are found with one look into a table.
 const FAST: u32 = 9;
 
-/// The bits of a scan's entropy-coded data, from `at` up to the next marker.
+/// Reads the entropy-coded data of a scan bit by bit, up to the next marker.
 pub(super) struct Bits<'a> {
     data: &'a [u8],
-    /// The next byte to take.
+    /// The place of the next byte to read.
     pub at: usize,
-    /// The next bits, from the highest down.
+    /// The next `count` bits; the first of them is the highest bit of the number.
     bits: u64,
     count: u32,
-    /// How many of `count` are not in the data, but zeros behind their end.
+    /// How many of the bits read so far are zeros that stand for data behind the end.
     missing: u32,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Bits<'a> {
         Self { data, at, bits: 0, count: 0, missing: 0 }
     }
 
-    /// Makes sure of 32 bits: a code of 16 and a value of 16.
+    /// Reads until there are 32 bits, which is enough for a code and the value that follows it.
     #[inline(always)]
     fn fill(&mut self) {
         if self.count >= 32 {
@@ -30,7 +30,7 @@ impl<'a> Bits<'a> {
         }
         if let Some(&four) = self.data[self.at.min(self.data.len())..].first_chunk::<4>() {
             let word = u32::from_be_bytes(four);
-            // No byte is 0xff: none of the complement is 0.
+            // A byte of 0xff may begin a marker; its complement is a byte of 0, which this expression finds.
             let zeros = (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080;
             if zeros == 0 {
                 self.bits |= u64::from(word) << (32 - self.count);
@@ -70,30 +70,30 @@ impl<'a> Bits<'a> {
         self.count -= count;
     }
 
-    /// The next `count` bits, at most 16.
+    /// Takes the next `count` bits, at most 16.
     #[inline(always)]
     pub fn take(&mut self, count: u32) -> u32 {
         self.fill();
-        // In two steps, as a shift by 64 is not one.
+        // There are two shifts because `count` may be 0, and Rust does not shift by all 64 bits.
         let value = (self.bits >> 1 >> (63 - count)) as u32;
         self.drop(count);
         value
     }
 
-    /// A value of `size` bits as Figure F.12 extends it.
+    /// Takes a signed value of `size` bits (Figure F.12).
     #[inline(always)]
     pub fn value(&mut self, size: u32) -> i32 {
         let value = self.take(size) as i32;
         if size > 0 && value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
     }
 
-    /// Fails if bits were taken that the data do not have.
+    /// Fails if more bits were taken than the data have.
     #[inline(always)]
     pub fn check(&self) -> Result<(), Fault> {
         if self.missing > self.count { Err(Fault::EndsEarly) } else { Ok(()) }
     }
 
-    /// Goes on behind the restart marker, whose number must be `number`.
+    /// Continues behind the next marker, which must be the restart marker with this number (0 to 7).
     pub fn restart(&mut self, number: u8) -> Result<(), Fault> {
         let Some(next) = next_marker(self.data, self.at) else { return Err(Fault::EndsEarly) };
         match self.data[next] {
@@ -107,7 +107,7 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// Where the code of the next marker is, from `at` on.
+/// The place of the code (the second byte) of the next marker at or behind `at`.
 pub(super) fn next_marker(data: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
     loop {
@@ -124,12 +124,12 @@ pub(super) fn next_marker(data: &[u8], at: usize) -> Option<usize> {
 /// A table of Huffman codes.
 #[derive(Clone)]
 pub(super) struct Table {
-    /// Length and symbol of the code that begins with the bits of the index; a length of 0 where it is longer.
+    /// The length and symbol of the code that the bits of the index begin with. The length is 0 if the code is longer.
     fast: Box<[(u8, u8); 1 << FAST]>,
     symbols: Vec<u8>,
-    /// The first 16 bits that are beyond the codes of a length.
+    /// For each length, the smallest 16 bits that are greater than all codes of the length.
     limits: [u32; 17],
-    /// What is added to a code of a length to get the place of its symbol.
+    /// For each length, the number that is added to a code to get the place of its symbol.
     offsets: [i32; 17],
 }
 
@@ -161,7 +161,7 @@ impl Table {
         Ok(table)
     }
 
-    /// The symbol whose code comes next.
+    /// Takes the next code, and returns its symbol.
     #[inline(always)]
     pub fn symbol(&self, bits: &mut Bits) -> Result<u8, Fault> {
         bits.fill();
@@ -186,7 +186,7 @@ impl Table {
         Err(if bits.missing > 0 { Fault::EndsEarly } else { Fault::Damaged("a Huffman code is unknown") })
     }
 
-    /// The tables of Annex K.3, which frames of Motion JPEG leave out.
+    /// The table of Annex K.3. Frames of Motion JPEG use these tables without defining them.
     pub fn usual(is_ac: bool, is_colour: bool) -> Self {
         const DC: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
         let (counts, symbols): (&[u8; 16], &[u8]) = match (is_ac, is_colour) {

@@ -42,7 +42,7 @@ fn picture(random: &mut Random, [h, w]: [usize; 2]) -> Vec<u8> {
     let edge = 1 + random.below(40);
     for y in 0..h {
         for x in 0..w {
-            let stripe = if (x + y) / edge % 3 == 0 { 90 } else { 0 };
+            let stripe = 90 * usize::from(((x + y) / edge).is_multiple_of(3));
             for base in [x * 200 / w, y * 200 / h, (x + y) * 120 / (w + h) + stripe] {
                 pixels.push((base + random.below(noise)).min(255) as u8);
             }

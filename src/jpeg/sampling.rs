@@ -1,6 +1,7 @@
-//! Samples of the components, each at its own resolution, as rows of pixels.
+//! Makes pixels of the samples of components, of which each has its own resolution.
 //!
-//! Interpolation and colours are libjpeg's (`jdsample.c`, `jdcolor.c`), so that pixels have the same bits.
+//! The arithmetic of interpolation and colours is that of libjpeg (`jdsample.c` and `jdcolor.c`), so that pixels have the
+//! same bits.
 
 /// How the components make colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,35 +10,35 @@ pub(super) enum Colours {
     Rgb,
     /// Luma and two differences (JFIF).
     YCbCr,
-    /// Inverted, as Adobe writes them.
+    /// Four inks. As Adobe writes them, 255 is no ink; libjpeg takes all files for such.
     Cmyk,
-    /// The same, as luma and two differences.
+    /// Four inks, three of which are coded as luma and two differences.
     Ycck,
 }
 
-/// The samples of a component, of which only some rows are held.
+/// The samples of a component. Only the rows that are still needed are in memory.
 pub(super) struct Plane {
     pub rows: Vec<u8>,
-    /// Bytes from a row to the next.
+    /// How many bytes a row has.
     pub stride: usize,
-    /// Number of the first row of `rows`.
+    /// The number of the first row that is in `rows`.
     first: usize,
-    /// Samples that count, of which there are at least 1.
+    /// How many samples `[h, w]` are of the picture, at least 1. The others fill blocks.
     size: [usize; 2],
-    /// Pixels to a sample, downwards and to the right.
+    /// How many pixels `[h, w]` a sample is for.
     pixels: [usize; 2],
-    /// Whether to interpolate downwards and to the right.
+    /// Whether samples are interpolated, vertically and horizontally.
     smooth: [bool; 2],
 }
 
 impl Plane {
-    /// A plane of `size` `[h, w]` samples in rows of `stride`, each for `pixels` `[h, w]`. `is_reduced` says that a block
-    /// of the finest component is a single sample.
-    pub fn new(size: [usize; 2], stride: usize, pixels: [usize; 2], is_reduced: bool) -> Self {
+    /// A plane of `size` `[h, w]` samples, each for `pixels` `[h, w]`, in rows of `stride` bytes. libjpeg does not
+    /// interpolate pictures at an eighth of their size, for which `is_eighth` is true.
+    pub fn new(size: [usize; 2], stride: usize, pixels: [usize; 2], is_eighth: bool) -> Self {
         let [down, right] = pixels;
         let wide = size[1] > 2;
         let smooth = match [down, right] {
-            _ if is_reduced => [false; 2],
+            _ if is_eighth => [false; 2],
             [1, 2] => [false, wide],
             [2, 2] => [wide; 2],
             [2, 1] => [true, false],
@@ -46,19 +47,19 @@ impl Plane {
         Self { rows: Vec::new(), stride, first: 0, size, pixels: [down, right], smooth }
     }
 
-    /// Adds `count` rows; where in `rows` they begin.
+    /// Adds `count` rows, and returns where in `rows` they begin.
     pub fn grow(&mut self, count: usize) -> usize {
         let old = self.rows.len();
         self.rows.resize(old + count * self.stride, 0);
         old
     }
 
-    /// Whether the last row of pixels needs samples that are yet to come.
+    /// Whether the last row of pixels needs the row of samples that comes next.
     pub fn looks_ahead(&self) -> bool {
         self.smooth[0]
     }
 
-    /// Drops the rows that pixels from row `y` on do not need.
+    /// Drops the rows that no pixel from row `y` on needs.
     pub fn forget(&mut self, y: usize) {
         let first = (y / self.pixels[0]).saturating_sub(1).max(self.first);
         let dropped = ((first - self.first) * self.stride).min(self.rows.len());
@@ -71,7 +72,7 @@ impl Plane {
         &self.rows[start..][..self.size[1]]
     }
 
-    /// Row `y` of the pixels' values, for at least `out.len()` pixels but for what `size` is short of.
+    /// Writes the values of row `y` of pixels to `out`. There may be more of them than pixels.
     fn pixels(&self, y: usize, sums: &mut Vec<u16>, out: &mut Vec<u8>) {
         let [down, right] = self.pixels;
         let near = self.row(y / down);
@@ -101,13 +102,12 @@ impl Plane {
     }
 }
 
-/// Twice as many values: each three quarters of the nearer sum and a quarter of the farther.
+/// Makes two values of each sum: three quarters of it and a quarter of its left or right neighbour.
 fn widen(sums: &[u16], out: &mut Vec<u8>, [left, right]: [u16; 2], shift: u32) {
     let last = sums.len() - 1;
     out.resize(2 * sums.len(), 0);
     let mix = |near: u16, far: u16, bias: u16| ((near * 3 + far + bias) >> shift) as u8;
-    for ((window, pair), i) in sums.windows(3).zip(out[2..].chunks_exact_mut(2)).zip(1..last) {
-        debug_assert!(i < last);
+    for (window, pair) in sums.windows(3).zip(out[2..].chunks_exact_mut(2)) {
         pair[0] = mix(window[1], window[0], left);
         pair[1] = mix(window[1], window[2], right);
     }
@@ -117,7 +117,7 @@ fn widen(sums: &[u16], out: &mut Vec<u8>, [left, right]: [u16; 2], shift: u32) {
     out[2 * last + 1] = mix(sums[last], sums[last], right);
 }
 
-/// Makes rows of pixels of planes.
+/// Makes rows of pixels of the planes of all components.
 pub(super) struct Mixer {
     colours: Colours,
     width: usize,
@@ -131,7 +131,7 @@ impl Mixer {
         Self { colours, width, sums: Vec::new(), values: Default::default(), row: Vec::new() }
     }
 
-    /// Row `y`: a byte for each pixel of a grey picture, else red, green and blue.
+    /// Row `y`, of one byte for each pixel if the picture is grey, else of red, green and blue.
     pub fn row<'a>(&mut self, planes: impl Iterator<Item = &'a Plane>, y: usize) -> &[u8] {
         for (plane, values) in planes.zip(&mut self.values) {
             plane.pixels(y, &mut self.sums, values);
@@ -162,7 +162,7 @@ const fn fix(value: f64) -> i32 {
     (value * 65536.0 + 0.5) as i32
 }
 
-/// Red, green and blue of luma and colour differences (JFIF 1.02).
+/// The red, green and blue of a luma and two colour differences (JFIF 1.02).
 #[inline(always)]
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let [y, cb, cr] = [i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128];
@@ -172,7 +172,7 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     [red, green, blue].map(|value| value.clamp(0, 255) as u8)
 }
 
-/// What is left of white behind inks, which are inverted: 255 is none.
+/// The red, green and blue of white paper with four inks, for each of which 255 is no ink.
 fn ink(inks: [u8; 3], black: u8) -> [u8; 3] {
     inks.map(|ink| ((u32::from(ink) * u32::from(black) + 127) / 255) as u8)
 }

@@ -3,7 +3,7 @@
 use super::Fault;
 use super::huffman::{Bits, Table};
 
-/// Places of the coefficients, row by row, in the order in which they are coded.
+/// Where in a block (row by row) each coefficient of the zigzag order is.
 #[rustfmt::skip]
 pub(super) const ZIGZAG: [u8; 64] = [
      0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
@@ -14,28 +14,29 @@ pub(super) const ZIGZAG: [u8; 64] = [
 
 const TOO_MANY: Fault = Fault::Damaged("a block has too many coefficients");
 
-/// What a scan holds of its blocks' coefficients.
+/// Which part of the coefficients a scan has. A progressive picture first leaves out the `low` lowest bits of a
+/// coefficient, and adds them in later scans, one bit in each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Part {
-    /// All of them.
+    /// All coefficients, as in a sequential picture.
     Whole,
-    /// The first, without its `low` last bits.
-    First { low: u32 },
-    /// One more bit of the first.
-    FirstBit { low: u32 },
-    /// Those from `start` to `end` (inclusive), without their `low` last bits.
-    Rest { start: usize, end: usize, low: u32 },
-    /// One more bit of those.
-    RestBit { start: usize, end: usize, low: u32 },
+    /// The DC coefficient without its `low` lowest bits.
+    DcFirst { low: u32 },
+    /// Bit `low` of the DC coefficient.
+    DcRefine { low: u32 },
+    /// The AC coefficients from `start` to `end` (inclusive) of the zigzag order, without their `low` lowest bits.
+    AcFirst { start: usize, end: usize, low: u32 },
+    /// Bit `low` of those coefficients.
+    AcRefine { start: usize, end: usize, low: u32 },
 }
 
-/// Where a scan is.
+/// A scan while it is decoded.
 pub(super) struct Scan<'a> {
     pub bits: Bits<'a>,
     pub part: Part,
-    /// The last first coefficient of each component.
+    /// The last DC coefficient of each component.
     predicted: [i32; 4],
-    /// Blocks to come that have no new coefficients.
+    /// How many of the next blocks have no new coefficients (EOBRUN).
     empty_blocks: u32,
 }
 
@@ -44,6 +45,7 @@ impl<'a> Scan<'a> {
         Self { bits, part, predicted: [0; 4], empty_blocks: 0 }
     }
 
+    /// Continues behind the restart marker with this number (0 to 7).
     pub fn restart(&mut self, number: u8) -> Result<(), Fault> {
         self.bits.restart(number)?;
         self.predicted = [0; 4];
@@ -51,24 +53,24 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Decodes the next block of the scan's component number `place`.
+    /// Decodes the next block, which belongs to component `place` of the frame.
     #[inline]
     pub fn block(&mut self, place: usize, [dc, ac]: [&Table; 2], block: &mut [i16; 64]) -> Result<(), Fault> {
         match self.part {
             Part::Whole => {
-                block[0] = self.first(place, dc)? as i16;
-                self.rest(ac, block)?;
+                block[0] = self.dc(place, dc)? as i16;
+                self.ac(ac, block)?;
             }
-            Part::First { low } => block[0] = (self.first(place, dc)? << low) as i16,
-            Part::FirstBit { low } => block[0] |= (self.bits.take(1) << low) as i16,
-            Part::Rest { start, end, low } => self.band(ac, block, [start, end], low)?,
-            Part::RestBit { start, end, low } => self.refine(ac, block, [start, end], low)?,
+            Part::DcFirst { low } => block[0] = (self.dc(place, dc)? << low) as i16,
+            Part::DcRefine { low } => block[0] |= (self.bits.take(1) << low) as i16,
+            Part::AcFirst { start, end, low } => self.ac_first(ac, block, [start, end], low)?,
+            Part::AcRefine { start, end, low } => self.ac_refine(ac, block, [start, end], low)?,
         }
         self.bits.check()
     }
 
     #[inline(always)]
-    fn first(&mut self, place: usize, dc: &Table) -> Result<i32, Fault> {
+    fn dc(&mut self, place: usize, dc: &Table) -> Result<i32, Fault> {
         let size = dc.symbol(&mut self.bits)?;
         if size > 15 {
             return Err(Fault::Damaged("a coefficient is too large"));
@@ -79,7 +81,7 @@ impl<'a> Scan<'a> {
     }
 
     #[inline(always)]
-    fn rest(&mut self, ac: &Table, block: &mut [i16; 64]) -> Result<(), Fault> {
+    fn ac(&mut self, ac: &Table, block: &mut [i16; 64]) -> Result<(), Fault> {
         let mut k = 1;
         while k < 64 {
             let symbol = ac.symbol(&mut self.bits)?;
@@ -99,7 +101,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn band(&mut self, ac: &Table, block: &mut [i16; 64], [start, end]: [usize; 2], low: u32) -> Result<(), Fault> {
+    fn ac_first(&mut self, ac: &Table, block: &mut [i16; 64], [start, end]: [usize; 2], low: u32) -> Result<(), Fault> {
         if self.empty_blocks > 0 {
             self.empty_blocks -= 1;
             return Ok(());
@@ -126,7 +128,13 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn refine(&mut self, ac: &Table, block: &mut [i16; 64], [start, end]: [usize; 2], low: u32) -> Result<(), Fault> {
+    fn ac_refine(
+        &mut self,
+        ac: &Table,
+        block: &mut [i16; 64],
+        [start, end]: [usize; 2],
+        low: u32,
+    ) -> Result<(), Fault> {
         let bit = 1_i16 << low;
         let mut k = start;
         while self.empty_blocks == 0 && k <= end {
@@ -142,7 +150,7 @@ impl<'a> Scan<'a> {
                 1 => -bit,
                 _ => return Err(Fault::Damaged("a coefficient is too large")),
             };
-            // Passes the zeros, and refines what is none on the way.
+            // Skips as many zeros, and refines the other coefficients on the way.
             while k <= end {
                 let value = &mut block[usize::from(ZIGZAG[k])];
                 if *value != 0 {
