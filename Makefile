@@ -7,6 +7,10 @@ LINKER   ?= cc
 # The directories in which the Vulkan loader looks for drivers.
 ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d
 
+# Tests open adapters in processes other than wgrad's, so this keeps Mesa from looking for a display, as src/main.rs does.
+NODEVICE_SELECT ?= 1
+export NODEVICE_SELECT
+
 .PHONY: help train test lint bench fuzz soak driver
 
 help:
