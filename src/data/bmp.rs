@@ -4,10 +4,10 @@ use super::orientation::Orientation;
 use super::picture_fault::Fault;
 use super::picture_formats::{Sink, Source};
 
-/// Longest of the known headers (BITMAPV5HEADER).
+/// The length of the longest known header (BITMAPV5HEADER).
 const LONGEST_HEADER: usize = 124;
 
-/// A channel's place in the bits of a pixel.
+/// The bits of a pixel that have the value of a channel.
 #[derive(Clone, Copy)]
 struct Mask {
     shift: u32,
@@ -29,9 +29,9 @@ impl Mask {
 }
 
 enum Pixels {
-    /// Red, green and blue of each index.
+    /// A pixel is an index of this list of red, green and blue.
     Palette(Vec<[u8; 3]>),
-    /// Red, green, blue and, where it is told, alpha.
+    /// A pixel has red, green, blue and possibly alpha in these bits.
     Masks(Vec<Mask>),
 }
 
@@ -92,7 +92,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
         for y in 0..height {
             let y = if is_upside_down { height - 1 - y } else { y };
             let start = data.checked_add(y * stride).ok_or(Fault::EndsEarly)?;
-            // The last row may lack its padding.
+            // Some files lack the padding of the last row.
             let from = bytes.get(start..).and_then(|rest| rest.get(..(width * depth).div_ceil(8)));
             let from = from.ok_or(Fault::EndsEarly)?;
             for (x, to) in row.chunks_exact_mut(channels).enumerate() {

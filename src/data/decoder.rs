@@ -12,19 +12,20 @@ use std::{
 
 use super::{DataError, picture};
 
-/// Yields the pixels of pictures, in their order, or why one can't be used.
+/// Yields the pixels of each picture in the order of the paths, or the error of a picture that can't be read.
 ///
-/// Memory is that of the pictures decoded ahead, however many there are in all.
+/// It holds the pixels of the pictures that are decoded ahead of the caller, and what [`picture::read`] takes for those
+/// that are being decoded.
 #[derive(Debug)]
 pub struct Decoder {
     paths: Arc<[PathBuf]>,
     next: usize,
-    /// From thread `i` of `n` come pictures `i`, `i + n`, `i + 2 n` and so on.
+    /// Thread `i` of `n` decodes pictures `i`, `i + n`, `i + 2 n` and so on.
     ready: Vec<Receiver<Decoded>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Pixels `[h, w, c]`.
+/// The pixels `[h, w, c]` of a picture.
 type Decoded = Result<Vec<u8>, DataError>;
 
 impl Decoder {
@@ -33,7 +34,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`DataError::Thread`] where the system refuses a thread.
+    /// [`DataError::Thread`] if the system refuses a thread.
     pub fn new(paths: Arc<[PathBuf]>, shape: [usize; 3], ahead: usize) -> Result<Self, DataError> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(paths.len());
         let mut decoder = Self { paths: paths.clone(), next: 0, ready: Vec::new(), threads: Vec::new() };
@@ -62,14 +63,14 @@ impl Iterator for Decoder {
         let path = self.paths.get(self.next)?;
         let ready = &self.ready[self.next % self.ready.len()];
         self.next += 1;
-        let ended = |_| Err(DataError::Picture { path: path.clone(), reason: "it stopped the decoder".into() });
+        let ended = |_| Err(DataError::Picture { path: path.clone(), reason: "its decoder stopped; remove it".into() });
         Some(ready.recv().unwrap_or_else(ended))
     }
 }
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // A thread waiting to send wakes only when the receiver is gone.
+        // A thread that waits to send ends only when its receiver is gone.
         self.ready.clear();
         for thread in self.threads.drain(..) {
             let _ = thread.join();

@@ -1,15 +1,15 @@
-//! Memory that threads share out among themselves.
+//! A limit of memory that threads share.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// A number of bytes, of which threads hold parts.
+/// A number of bytes that threads may allocate together. It only counts: it allocates nothing.
 #[derive(Debug)]
 pub(super) struct Memory {
     free: Mutex<u64>,
     freed: Condvar,
 }
 
-/// A part of a [`Memory`], given back when it is dropped.
+/// A part of a [`Memory`] that a thread holds. Dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
     memory: &'a Memory,
@@ -17,12 +17,13 @@ pub(super) struct Part<'a> {
 }
 
 impl Memory {
-    /// `bytes` that nobody holds.
+    /// A limit of `bytes`, of which nothing is held.
     pub const fn new(bytes: u64) -> Self {
         Self { free: Mutex::new(bytes), freed: Condvar::new() }
     }
 
-    /// Waits until `bytes` are free, and holds them. A thread that holds a part must not wait for another: all could.
+    /// Waits until `bytes` are free, and holds them. A thread that holds a part must give it back before it calls this:
+    /// otherwise all threads could wait for each other.
     pub fn take(&self, bytes: u64) -> Part<'_> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut free = self.freed.wait_while(free, |free| *free < bytes).unwrap_or_else(PoisonError::into_inner);
@@ -32,7 +33,7 @@ impl Memory {
 }
 
 impl Part<'_> {
-    /// Makes the part at least `bytes` long if so many are free; whether it is.
+    /// Makes the part at least `bytes` long if enough bytes are free, and returns whether they were.
     pub fn grow(&mut self, bytes: u64) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let mut free = self.memory.free.lock().unwrap_or_else(PoisonError::into_inner);

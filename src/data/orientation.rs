@@ -1,19 +1,19 @@
-//! How a picture is to be turned before it is shown (Exif 2.32, tag 0x0112).
+//! The orientation of a picture: how it must be turned to be upright (Exif 2.32, tag 0x0112).
 
-/// An orientation of Exif's eight.
+/// One of the eight orientations of Exif.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Orientation {
-    /// Whether rows become columns; the mirroring below is done before.
+    /// Whether rows become columns. This is done after mirroring.
     pub transposes: bool,
     mirrors_rows: bool,
     mirrors_columns: bool,
 }
 
 impl Orientation {
-    /// As stored.
+    /// The orientation of a picture that is stored upright.
     pub const UPRIGHT: Self = Self { transposes: false, mirrors_rows: false, mirrors_columns: false };
 
-    /// The orientation with Exif's number; upright if there is none with it.
+    /// The orientation that has `number` in Exif, or upright if there is none.
     pub fn numbered(number: u16) -> Self {
         Self {
             transposes: matches!(number, 5..=8),
@@ -22,23 +22,24 @@ impl Orientation {
         }
     }
 
-    /// What Exif metadata, a TIFF file of their own, say; upright if they say nothing.
+    /// The orientation that Exif metadata have, or upright if they have none. The metadata have the structure of a TIFF.
     pub fn of_exif(exif: &[u8]) -> Self {
         Self::numbered(number(exif).unwrap_or(1))
     }
 
-    /// Where the pixel at `[y, x]` of the turned picture is stored, whose stored size is `[h, w]`.
+    /// The place `[y, x]` in the stored picture, of size `[h, w]`, of the pixel at `[y, x]` of the turned picture.
     pub fn stored(self, [h, w]: [usize; 2], [y, x]: [usize; 2]) -> [usize; 2] {
         let [y, x] = if self.transposes { [x, y] } else { [y, x] };
         [if self.mirrors_rows { h - 1 - y } else { y }, if self.mirrors_columns { w - 1 - x } else { x }]
     }
 
-    /// `[h, w]` with the sides swapped if they are to be.
+    /// `[h, w]`, or `[w, h]` if `transposes` is true.
     pub fn sides([h, w]: [usize; 2], transposes: bool) -> [usize; 2] {
         if transposes { [w, h] } else { [h, w] }
     }
 }
 
+/// The number of the orientation in the first directory of `exif`.
 fn number(exif: &[u8]) -> Option<u16> {
     let little = match exif.first_chunk::<4>()? {
         b"II*\0" => true,

@@ -11,42 +11,44 @@ use super::picture_formats::Source;
 use super::resize::{Axis, Resizer};
 use crate::{file, foreign_panic};
 
-/// Endings of the names of files that are taken for pictures, in lower case.
+/// The endings of the names of picture files, in lower case.
 pub const EXTENSIONS: [&str; 9] = ["png", "jpg", "jpeg", "jfif", "gif", "bmp", "tif", "tiff", "webp"];
-/// Largest width and height of a picture.
+/// The largest width and height of a picture.
 pub const MAX_SIDE: u64 = 65_535;
-/// Most pixels of a picture.
+/// The largest number of pixels of a picture.
 pub const MOST_PIXELS: u64 = 200_000_000;
-/// Largest file, in bytes.
+/// The largest size of a picture file in bytes.
 pub const MAX_BYTES: u64 = 1 << 30;
-/// Most bytes of memory that all pictures take that are decoded at the same time, files included.
+/// The largest number of bytes that all pictures being decoded at the same time take in memory, with their files.
 pub const MOST_MEMORY: u64 = 2 << 30;
 
-/// Pixels above which a JPEG is decoded at a half, a quarter or an eighth of its size if that is enough.
+/// A JPEG of more pixels than this is decoded at a half, a quarter or an eighth of its size, if [`ENOUGH`] pixels remain.
 const REDUCED_ABOVE: usize = 24_000_000;
-/// What is enough: so many pixels to one of the result, on either axis.
+/// How many pixels must remain on each axis for each pixel of the result. The result then differs by a few levels of 255
+/// at most from that of the whole picture.
 const ENOUGH: usize = 4;
 
-/// The memory that pictures in work share.
+/// The memory that all pictures share while they are decoded.
 static MEMORY: Memory = Memory::new(MOST_MEMORY);
 
-/// Reads the picture at `path` as pixels of `shape` `[h, w, c]`: turned as its EXIF orientation says, cut to the
-/// proportions of `[h, w]` about its centre, and resized. A picture that has the size already keeps its pixels.
+/// Reads the picture at `path` as pixels of `shape` `[h, w, c]`. The picture is turned as its EXIF orientation says, cut
+/// about its centre to the proportions of `[h, w]`, and resized. If it has the size already, its pixels stay as they are.
 ///
 /// The contents of the file decide its format: PNG, JPEG, GIF (the first picture), BMP, TIFF (the first picture) or WebP.
 ///
 /// With 1 channel the pixels are grey, by the luma of ITU-R BT.601 (`0.299 R + 0.587 G + 0.114 B`); with 3 they are red,
-/// green and blue; both are over white where the picture is transparent. With 4 they are red, green, blue and alpha.
+/// green and blue. In both cases the picture is placed on a white background where it is transparent. With 4 channels the
+/// pixels are red, green, blue and alpha.
 ///
-/// A picture of up to [`MOST_PIXELS`] is read row by row where its format allows it, so that it takes about 24 bytes for
-/// each pixel of a row. That is so for BMP, PNG without interlacing, and JPEG in one scan. Other pictures take up to 11
-/// bytes for each of their pixels. A thread that would make all threads together take more than [`MOST_MEMORY`] waits.
+/// BMP, PNG without interlacing, and JPEG in one scan are read row by row: besides the file, they take up to 180 bytes of
+/// memory for each pixel of a row. Most other pictures take up to 11 bytes for each of their pixels, and animated WebP 19.
+/// All threads together take at most [`MOST_MEMORY`]: a thread that would exceed it waits until others are done.
 ///
 /// # Errors
 ///
-/// [`DataError::Read`], also for a file of more than [`MAX_BYTES`]; [`DataError::Picture`] for one of another format, one
-/// that is cut short or damaged, one that is larger than [`MAX_SIDE`] or [`MOST_PIXELS`] or takes more than
-/// [`MOST_MEMORY`], and for other channels than 1, 3 or 4.
+/// [`DataError::Read`] if the file can't be read, or has more than [`MAX_BYTES`]. [`DataError::Picture`] if it is in
+/// another format, is cut short or damaged, is larger than [`MAX_SIDE`] or [`MOST_PIXELS`], or takes more than
+/// [`MOST_MEMORY`]; and if `c` is not 1, 3 or 4.
 pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
     let broken = |fault: Fault| DataError::Picture { path: path.into(), reason: fault.to_string() };
     if !matches!(shape[2], 1 | 3 | 4) {
@@ -54,11 +56,11 @@ pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
     }
     let read_error = |source: io::Error| DataError::Read { path: path.into(), source };
     let len = file::open(path).and_then(|file| file.metadata()).map_err(read_error)?.len();
-    // A file that is too long is not read.
+    // Reading refuses a file of more than MAX_BYTES, so no memory is kept for more.
     let mut memory = MEMORY.take(len.min(MAX_BYTES));
     loop {
         let bytes = file::read(path, MAX_BYTES).map_err(read_error)?;
-        // A library may panic at what it did not expect of a file.
+        // A library may panic if a file has something that it did not expect.
         let needed = foreign_panic::catch(|| {
             let picture = open(&bytes)?;
             let needed = bytes.len() as u64 + picture.memory + resizing(&picture, shape);
@@ -73,7 +75,7 @@ pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
         match needed.unwrap_or(Err(Fault::Damaged("its decoder gave up"))).map_err(broken)? {
             Ok(pixels) => return Ok(pixels),
             Err(needed) => {
-                // Others must not wait for what this one holds while it waits for them.
+                // This thread gives back its memory before it waits, because others may be waiting for that memory.
                 drop((bytes, memory));
                 memory = MEMORY.take(needed);
             }
@@ -81,7 +83,7 @@ pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
     }
 }
 
-/// A picture whose size can be read.
+/// Reads the header of a picture, and refuses a picture that is too large.
 fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     let picture = Source::open(bytes)?;
     let size = picture.size.map(|side| side as u64);
@@ -92,11 +94,12 @@ fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     }
 }
 
-/// About how many bytes resizing takes.
+/// The number of bytes that resizing takes at most, with its result.
 fn resizing(picture: &Source, [h, w, c]: [usize; 3]) -> u64 {
     (picture.size[1] * 4 * 4 * 8 + 3 * h * w * c) as u64
 }
 
+/// Decodes a picture at the smallest size that is enough for `shape`.
 fn decode(picture: Source, shape: [usize; 3]) -> Result<Vec<u8>, Fault> {
     let cut = Cut::new(picture.size, picture.orientation, [shape[0], shape[1]]);
     let is_enough = |&reduction: &usize| (0..2).all(|axis| cut.len[axis] >= ENOUGH * reduction * cut.to[axis]);
@@ -105,6 +108,7 @@ fn decode(picture: Source, shape: [usize; 3]) -> Result<Vec<u8>, Fault> {
     decode_reduced(picture, shape, &cut, reduction)
 }
 
+/// Decodes the part `cut` of a picture at its size divided by `reduction`.
 fn decode_reduced(picture: Source, [h, w, c]: [usize; 3], cut: &Cut, reduction: usize) -> Result<Vec<u8>, Fault> {
     let Source { size, channels, orientation, .. } = picture;
     let own = match (channels, c) {
@@ -139,18 +143,18 @@ fn decode_reduced(picture: Source, [h, w, c]: [usize; 3], cut: &Cut, reduction: 
     Ok(pixels)
 }
 
-/// The part of a picture that is kept, as it is stored.
+/// The part of a picture that is kept. Rows and columns are those of the file, before the picture is turned.
 struct Cut {
-    /// `[y, x]`
+    /// The first row and column, `[y, x]`.
     start: [usize; 2],
-    /// `[h, w]`
+    /// The size of the part, `[h, w]`.
     len: [usize; 2],
-    /// `[h, w]` that the part becomes.
+    /// The size that the part is resized to, `[h, w]`.
     to: [usize; 2],
 }
 
 impl Cut {
-    /// The largest part with the proportions of `[h, w]` about the centre of the turned picture.
+    /// The largest part about the centre that has the proportions of `[h, w]` when the picture is turned.
     fn new(size: [usize; 2], orientation: Orientation, [h, w]: [usize; 2]) -> Self {
         let [ph, pw] = Orientation::sides(size, orientation.transposes);
         let rounded = |a: usize, b: usize| ((a as u64 + b as u64 / 2) / b as u64).max(1) as usize;
@@ -164,7 +168,7 @@ impl Cut {
         }
     }
 
-    /// An axis of the part in the picture at one `reduction`th of its size.
+    /// One axis of the part (0 for rows, 1 for columns) in the picture at its size divided by `reduction`.
     fn axis(&self, axis: usize, reduction: usize) -> Axis {
         let (start, len) = (self.start[axis], self.len[axis]);
         Axis {
@@ -177,13 +181,14 @@ impl Cut {
     }
 }
 
-/// Converts pixels of `from` channels to `to`: 1 for grey, 2 with alpha; 3 for colours, 4 with alpha.
+/// Converts pixels of `from` channels to pixels of `to` channels, and appends them to `out`. 1 channel is grey, 2 are grey
+/// and alpha, 3 are colours, 4 are colours and alpha.
 fn convert(row: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
     let over_white = |value: u8, alpha: u8| {
         let [value, alpha] = [value, alpha].map(u32::from);
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
-    // ITU-R BT.601, as Pillow and so Keras round it.
+    // The luma of ITU-R BT.601, in the integers of Pillow, which Keras uses.
     let luma = |[r, g, b]: [u8; 3]| {
         let [r, g, b] = [r, g, b].map(u32::from);
         ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16) as u8
@@ -225,7 +230,7 @@ mod tests {
         RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 200]))
     }
 
-    /// EXIF metadata that hold an orientation and nothing else.
+    /// EXIF metadata that have only an orientation.
     fn exif(orientation: u8) -> Vec<u8> {
         let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
         exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -245,26 +250,26 @@ mod tests {
 
     #[test]
     fn other_sizes_are_cut_about_their_centre() {
-        // Cut without resizing: the side that fits stays as it is.
+        // If one side has the size already, the picture is cut and not resized.
         let wide = decode(&png(coordinates(9, 2)), [2, 3]).unwrap();
         assert_eq!(places(&wide), [(3, 0), (4, 0), (5, 0), (3, 1), (4, 1), (5, 1)]);
         let high = decode(&png(coordinates(2, 8)), [2, 2]).unwrap();
         assert_eq!(places(&high), [(0, 3), (1, 3), (0, 4), (1, 4)]);
-        // What can't be halved is cut on the right.
+        // If an odd number of pixels is cut off, the extra pixel is cut on the right.
         let odd = decode(&png(coordinates(3, 2)), [2, 2]).unwrap();
         assert_eq!(places(&odd), [(0, 0), (1, 0), (0, 1), (1, 1)]);
     }
 
     #[test]
     fn shrinking_averages_and_growing_interpolates() {
-        // Of columns 0 to 255 the middle 128 are kept; a pixel of the result stands for 16 of them.
+        // The middle 128 of the 256 columns are kept, and 16 of them make one pixel of the result.
         let pixels = decode(&png(coordinates(256, 128)), [8, 8]).unwrap();
         for (i, (red, green)) in places(&pixels).into_iter().enumerate() {
             let centre = |place: usize| 16.0 * place as f64 + 7.5;
             assert!((f64::from(red) - 64.0 - centre(i % 8)).abs() < 2.0, "{i}: {red}");
             assert!((f64::from(green) - centre(i / 8)).abs() < 2.0, "{i}: {green}");
         }
-        // A checkerboard of single pixels becomes grey, whatever phase a coarse grid would hit.
+        // A checkerboard of single pixels becomes grey.
         let board = RgbImage::from_fn(99, 99, |x, y| Rgb([if (x + y) % 2 == 0 { 255 } else { 0 }; 3]));
         assert!(decode(&png(board), [9, 9]).unwrap().iter().all(|&value| value.abs_diff(127) < 6));
         let grown = decode(&png(RgbImage::from_pixel(1, 1, Rgb([9, 8, 7]))), [5, 3]).unwrap();
@@ -311,7 +316,7 @@ mod tests {
 
     #[test]
     fn exif_orientation_of_a_jpeg_is_applied() {
-        // Left half black, right half white, to be turned clockwise: the upper half black.
+        // The left half is black. The picture is turned clockwise, so the upper half becomes black.
         let picture = GrayImage::from_fn(32, 16, |x, _| Luma([if x < 16 { 0 } else { 255 }]));
         let mut bytes = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
@@ -331,7 +336,7 @@ mod tests {
         );
         let pixels = decode(&png(picture.map(|p: ImageBuffer<Rgba<u8>, _>| p).unwrap()), [1, 4]).unwrap();
         assert_eq!(pixels, [[255; 3], [10, 20, 30], [204, 224, 255], [127; 3]].concat());
-        // What can't be seen has no colour that a smaller picture would show.
+        // The colours of transparent pixels must not show in a smaller picture.
         let dots =
             ImageBuffer::from_fn(
                 64,
@@ -351,7 +356,7 @@ mod tests {
         assert_eq!(decode(&png(deep), [1, 1]).unwrap(), [0, 127, 255]);
     }
 
-    /// Noise, as a JPEG with a JPEG of its own among its metadata.
+    /// A JPEG of noise, whose metadata contain another JPEG, as thumbnails do.
     fn noisy_jpeg() -> Vec<u8> {
         let noise = RgbImage::from_fn(64, 48, |x, y| Rgb([x * 37 + y * 91, x * y, x * x + y * 13].map(|v| v as u8)));
         let jpeg = |metadata: Vec<u8>| {
@@ -372,7 +377,7 @@ mod tests {
         for whole in [png(coordinates(40, 30)), jpeg] {
             std::fs::write(file.path(), &whole).unwrap();
             assert_eq!(read(file.path(), [8, 8, 3]).unwrap().len(), 8 * 8 * 3);
-            // The last 12 bytes of a PNG say no more than that it ends.
+            // The last 12 bytes of a PNG only mark its end.
             for len in (0..whole.len() - 12).step_by(7) {
                 std::fs::write(file.path(), &whole[..len]).unwrap();
                 let error = read(file.path(), [8, 8, 3]).unwrap_err();
@@ -382,7 +387,7 @@ mod tests {
         }
     }
 
-    /// A photograph of a sort: gradients, edges, and noise.
+    /// A picture that is like a photograph: it has gradients, edges and noise.
     fn photo(width: u32, height: u32) -> RgbImage {
         let mut state = 1_u32;
         RgbImage::from_fn(width, height, |x, y| {

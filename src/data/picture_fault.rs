@@ -1,4 +1,4 @@
-//! Why a picture can't be read, and what to do about it.
+//! The reasons why a picture can't be read, and what the user can do.
 
 use std::fmt;
 use std::io;
@@ -6,22 +6,22 @@ use std::io;
 use super::picture::{MAX_SIDE, MOST_MEMORY, MOST_PIXELS};
 use crate::jpeg;
 
-/// Why a picture can't be read. It is shown as sentences that follow "it".
+/// The reason why a picture can't be read. Its text follows "PATH can't be read:".
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
-    /// Something is missing at its end.
+    /// The file ends before the picture is complete.
     EndsEarly,
-    /// It breaks the rules of its format.
+    /// The file breaks a rule of its format; the text says which.
     Damaged(&'static str),
-    /// It is of a kind, told with its article, that is not read.
+    /// The picture is of a kind that wgrad does not read; the text names it, with its article.
     Unsupported(&'static str),
-    /// It is of a format that is not read, but that a program converts.
+    /// The picture is in a format that wgrad does not read, but that the command `with` converts.
     Convert { what: &'static str, with: &'static str },
-    /// It has too many pixels.
+    /// The picture, of this size `[h, w]`, has too many pixels.
     TooLarge([u64; 2]),
-    /// It takes too many bytes of memory.
+    /// Decoding takes this many bytes of memory, which is too many.
     Memory(u64),
-    /// Other channels were asked for than there are.
+    /// A picture can't have this number of channels.
     Channels(usize),
 }
 

@@ -1,4 +1,4 @@
-//! The formats of pictures, each as rows of 8-bit pixels.
+//! The formats of pictures. Each is decoded to rows of 8-bit pixels.
 
 use std::io::Cursor;
 
@@ -15,20 +15,19 @@ pub(super) type Rows<'a> = Box<dyn FnOnce(usize, Sink) -> Result<(), Fault> + 'a
 
 /// A picture whose header was read.
 pub(super) struct Source<'a> {
-    /// `[h, w]` as stored.
+    /// The size `[h, w]` before the picture is turned.
     pub size: [usize; 2],
-    /// 1 for grey, 2 with alpha; 3 for red, green and blue, 4 with alpha.
+    /// How many channels the rows have: 1 is grey, 2 are grey and alpha, 3 are red, green and blue, 4 have alpha too.
     pub channels: usize,
     pub orientation: Orientation,
-    /// Bytes that decoding takes at most, besides the file's.
+    /// The number of bytes that decoding takes at most, besides the file.
     pub memory: u64,
-    /// Whether `rows` can give a half, a quarter and an eighth of the size.
+    /// Whether `rows` can decode at a half, a quarter and an eighth of the size.
     pub reduces: bool,
-    /// Decodes the picture at one n-th of its size.
     pub rows: Rows<'a>,
 }
 
-/// What a file's first bytes say that it is.
+/// The format of a file, as its first bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Png,
@@ -88,7 +87,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Each value of `values` (16 bits in the machine's or, for PNG, the network's order) as 8 bits, rounded.
+/// Rounds values of 16 bits, whose bytes `read` puts together, to 8 bits.
 fn eight_bits(values: &[u8], read: fn([u8; 2]) -> u16, to: &mut Vec<u8>) {
     to.clear();
     to.extend(values.chunks_exact(2).map(|pair| ((u32::from(read([pair[0], pair[1]])) + 128) / 257) as u8));
@@ -111,7 +110,7 @@ impl From<png::DecodingError> for Fault {
         match error {
             png::DecodingError::IoError(error) => error.into(),
             png::DecodingError::LimitsExceeded => Self::Damaged("a part of it is too long"),
-            // The library keeps its kinds to itself, and shows some as its code has them.
+            // The library does not tell kinds of errors apart in its types, and its texts have names of its code.
             error => {
                 let words = [
                     ("CRC", "a checksum is wrong"),
@@ -173,7 +172,7 @@ impl From<gif::DecodingError> for Fault {
     }
 }
 
-/// The first picture of a GIF.
+/// Reads the header of the first picture of a GIF.
 fn gif(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     let mut options = gif::DecodeOptions::new();
     options.check_frame_consistency(true);
@@ -197,7 +196,7 @@ fn gif(bytes: &[u8]) -> Result<Source<'_>, Fault> {
                 let line = &indices[(y - top) * w..][..w];
                 for (to, &index) in row[left * channels..].chunks_exact_mut(channels).zip(line) {
                     let colour = palette.get(3 * usize::from(index)..).and_then(|rest| rest.get(..3));
-                    // Browsers show what the palette does not have as black.
+                    // Browsers show a colour that is not in the palette as black.
                     to[..3].copy_from_slice(colour.unwrap_or(&[0; 3]));
                     if let Some(alpha) = to.get_mut(3) {
                         *alpha = if transparent == Some(index) { 0 } else { 255 };
@@ -223,9 +222,9 @@ impl From<image_webp::DecodingError> for Fault {
     }
 }
 
-/// A WebP picture, the first if it is animated.
+/// Reads the header of a WebP, or of its first picture if it is animated.
 fn webp(bytes: &[u8]) -> Result<Source<'_>, Fault> {
-    // The library takes what is missing for zeros.
+    // The library would fill with zeros what is missing from a file that was cut.
     let len = bytes.get(4..).and_then(<[u8]>::first_chunk).map_or(0, |&len| u32::from_le_bytes(len) as usize);
     if bytes.len() - 8 < len {
         return Err(Fault::EndsEarly);
@@ -237,7 +236,7 @@ fn webp(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     let channels = if decoder.has_alpha() { 4 } else { 3 };
     let exif = decoder.exif_metadata()?.unwrap_or_default();
     let orientation = Orientation::of_exif(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif));
-    // Tenths of a byte to a pixel: its result, and what the library holds beside it.
+    // Tenths of a byte for each pixel: those of the result, and those that the library allocates besides.
     let tenths = match (decoder.is_animated(), decoder.is_lossy(), channels) {
         (true, _, _) => 190,
         (_, true, 3) => 50,
@@ -264,7 +263,7 @@ impl From<tiff::TiffError> for Fault {
     }
 }
 
-/// The first picture of a TIFF.
+/// Reads the header of the first picture of a TIFF.
 fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     use tiff::{ColorType, decoder::Decoder, decoder::Limits, tags::Tag};
 
@@ -330,7 +329,7 @@ fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
         }
         Ok(())
     };
-    // The library unpacks strips and tiles that may be as long as the picture.
+    // The library unpacks strips and tiles, which may be as large as the picture.
     let memory = (1 << 20) + (height as u64) * (stride as u64) * 2;
     let channels = if is_ink { 3 } else { channels };
     Ok(Source { size: [height, width], channels, orientation, memory, reduces: false, rows: Box::new(rows) })
@@ -341,7 +340,7 @@ mod tests {
     use super::*;
     use image::{DynamicImage, ImageFormat};
 
-    /// Noise with all values of alpha.
+    /// A picture of noise in all channels.
     fn picture(width: u32, height: u32) -> DynamicImage {
         let mut state = width;
         let mut random = || {
@@ -358,7 +357,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// All rows, and the number of channels.
+    /// All pixels, and the number of channels.
     fn decode(bytes: &[u8]) -> Result<(Vec<u8>, usize), Fault> {
         let source = Source::open(bytes)?;
         let channels = source.channels;
@@ -404,7 +403,7 @@ mod tests {
                         ImageFormat::Png => true,
                         ImageFormat::Bmp => i < 3,
                         ImageFormat::Gif | ImageFormat::WebP => i < 2,
-                        // It has no grey with alpha.
+                        // The encoder of TIFF has no grey with alpha.
                         _ => i != 3,
                     };
                     if takes {
@@ -421,7 +420,7 @@ mod tests {
         compare(include_bytes!("../../tests/fixtures/lossy_alpha.webp"), "with alpha");
     }
 
-    /// A PNG of zeros and ones of some colour and depth, interlaced or not.
+    /// A PNG of any colour type and depth, interlaced or not.
     fn small_png(colour: png::ColorType, depth: png::BitDepth, is_interlaced: bool) -> Vec<u8> {
         let (width, height) = (13, 11);
         let bits = colour.samples() * depth as usize;
@@ -429,7 +428,7 @@ mod tests {
             let bytes = (columns * bits).div_ceil(8);
             [0].into_iter().chain((0..bytes).map(|i| (i * 37 + passed * 101) as u8)).collect()
         };
-        // First row and column of each pass, and steps (PNG, 8.2).
+        // The first row and column of each pass, and its steps (PNG, 8.2).
         let passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)];
         let mut rows = Vec::new();
         if is_interlaced {
@@ -480,7 +479,7 @@ mod tests {
     fn every_cut_is_an_error() {
         let picture = DynamicImage::from(picture(40, 30).to_rgb8());
         let lossy = include_bytes!("../../tests/fixtures/lossy.webp").to_vec();
-        // The last bytes of a GIF say no more than that its pixels and the file end.
+        // The last bytes of a GIF only mark the ends of its pixels and of the file.
         for (format, rest) in [
             (ImageFormat::Gif, 4),
             (ImageFormat::Bmp, 0),

@@ -1,28 +1,29 @@
-//! Pictures cut and resized row by row, so that only a few rows are in memory.
+//! Cuts and resizes a picture row by row, so that only a few rows are in memory.
 //!
-//! The filter is Catmull and Rom's cubic (a = -0.5), widened to the pixels that one of the result stands for: first
-//! downwards, then to the right, in `f32`.
+//! The filter is the cubic of Catmull and Rom (a = -0.5), which is widened if the picture becomes smaller. It is applied in
+//! `f32`, first to columns and then to rows. The results have the same bits as those of the `image` library.
 
 use std::collections::VecDeque;
 
-/// Half the filter's width, in pixels of the smaller picture.
+/// Half the width of the filter, in pixels of the smaller picture.
 const SUPPORT: f32 = 2.0;
 
-/// The part of an axis that is kept, and the places it becomes.
+/// How one axis of a picture (its rows or its columns) is cut and resized.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
-    /// First place and number of places that are given.
+    /// The first place that is used, and how many places are used.
     pub start: usize,
     pub len: usize,
-    /// Where the part begins behind `start`, and how long it is; both may end within a place.
+    /// Where the kept part begins, counted from `start`, and how long it is. Both may be fractions.
     pub offset: f32,
     pub part: f32,
-    /// Places of the result.
+    /// How many places the result has.
     pub to: usize,
 }
 
 impl Axis {
-    /// Weights of the places, counted from `start`, that make place `to` of the result, and the first of them.
+    /// The first place, counted from `start`, that counts for place `to` of the result, and the weights of it and of those
+    /// that follow.
     fn weights(&self, to: usize) -> (usize, Vec<f32>) {
         let ratio = self.part / self.to as f32;
         let scale = ratio.max(1.0);
@@ -35,12 +36,13 @@ impl Axis {
         (first, weights)
     }
 
-    /// Whether places stay as they are.
+    /// Whether the result is the kept part without any change.
     fn is_kept(&self) -> bool {
         self.offset == 0.0 && self.part == self.to as f32 && self.len == self.to
     }
 }
 
+/// The filter.
 fn cubic(x: f32) -> f32 {
     let x = x.abs();
     let value = if x < 1.0 {
@@ -53,24 +55,25 @@ fn cubic(x: f32) -> f32 {
     value / 6.0
 }
 
-/// A picture that is resized while its rows come.
+/// Resizes a picture whose rows come one by one.
 pub(super) struct Resizer {
     rows: Axis,
     columns: Axis,
     channels: usize,
-    /// Weights of the columns of the result.
+    /// The weights for each column of the result; empty if the picture is not resized.
     column_weights: Vec<(usize, Vec<f32>)>,
-    /// Rows of the result to which rows to come belong.
+    /// The rows of the result that are begun, and need rows that are still to come.
     open: VecDeque<OpenRow>,
-    /// The row of the result that is opened next.
+    /// The row of the result that is begun next.
     next: usize,
     next_weights: (usize, Vec<f32>),
-    /// Rows given.
+    /// How many rows have come.
     given: usize,
     row: Vec<f32>,
     result: Vec<u8>,
 }
 
+/// A row of the result that is not complete.
 struct OpenRow {
     first: usize,
     weights: Vec<f32>,
@@ -78,7 +81,8 @@ struct OpenRow {
 }
 
 impl Resizer {
-    /// A picture `[rows.to, columns.to, channels]`. With 4 channels the last is alpha, by which colours count.
+    /// Makes a picture `[rows.to, columns.to, channels]`. If there are 4 channels, the last is alpha, and the colours of a
+    /// pixel count as much as its alpha says.
     pub fn new(rows: Axis, columns: Axis, channels: usize) -> Self {
         let is_kept = rows.is_kept() && columns.is_kept();
         let column_weights =
@@ -142,6 +146,7 @@ impl Resizer {
         }
     }
 
+    /// Resizes a row of the result to its columns.
     fn finish_row(&mut self, sums: &[f32]) {
         let channels = self.channels;
         let byte = |value: f32| value.clamp(0.0, 255.0).round() as u8;
@@ -160,7 +165,7 @@ impl Resizer {
         }
     }
 
-    /// The picture, once all of its rows were given.
+    /// Returns the picture. All rows must have come.
     pub fn finish(self) -> Vec<u8> {
         self.result
     }
