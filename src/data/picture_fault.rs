@@ -27,7 +27,7 @@ pub(super) enum Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const AGAIN: &str = "save it again as PNG or JPEG, or remove it";
+        const AGAIN: &str = "save it again as a usual PNG or JPEG, or remove it";
         match self {
             Self::EndsEarly => {
                 write!(f, "it ends early, so a part of the picture is missing; get it again, or remove it")

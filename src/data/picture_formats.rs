@@ -503,7 +503,7 @@ mod tests {
             (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", ["AVIF", "avifdec"]),
             (b"\xff\x0a\xff\xff\xff\xff", ["JPEG XL", "djxl"]),
             (b"\0\0\0\x0cjP  \r\n\x87\n", ["JPEG 2000", "opj_decompress"]),
-            (b"<html>", ["none of PNG, JPEG, GIF, BMP, TIFF and WebP", "save it again as PNG or JPEG"]),
+            (b"<html>", ["none of PNG, JPEG, GIF, BMP, TIFF and WebP", "save it again as a usual PNG or JPEG"]),
         ] {
             let message = decode(bytes).unwrap_err().to_string();
             assert!(words.iter().all(|word| message.contains(word)), "{message}");

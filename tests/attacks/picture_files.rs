@@ -1,4 +1,4 @@
-//! Pictures, made to harm whoever reads them.
+//! Pictures that are made to harm a program that reads them.
 
 use std::io::{Cursor, Write};
 
@@ -20,7 +20,7 @@ fn zlib(data: &[u8]) -> Vec<u8> {
     zlib.finish().unwrap()
 }
 
-/// A PNG of depth and colour, with chunks before its pixels.
+/// A PNG with `chunks` before its pixels.
 fn png(size: [u32; 2], depth: u8, colour: u8, interlaced: u8, chunks: &[Vec<u8>], pixels: &[u8]) -> Vec<u8> {
     let mut header = size.map(u32::to_be_bytes).concat();
     header.extend([depth, colour, 0, 0, interlaced]);
@@ -37,7 +37,7 @@ fn jpeg(metadata: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A picture in another format.
+/// A picture in `format`.
 fn other(format: ImageFormat) -> Vec<u8> {
     let picture = RgbImage::from_fn(20, 12, |x, y| image::Rgb([x * 12, y * 20, x * y].map(|value| value as u8)));
     let mut bytes = Cursor::new(Vec::new());
@@ -45,12 +45,12 @@ fn other(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// `bytes` with others from `at` on.
+/// `bytes`, of which those from `at` on are replaced.
 fn patched(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
     [&bytes[..at], with, &bytes[at + with.len()..]].concat()
 }
 
-/// Files in the formats that are neither PNG nor JPEG.
+/// Files in other formats than PNG and JPEG.
 fn other_formats() -> Vec<(&'static str, Vec<u8>)> {
     let [gif, bmp, tiff, webp] = [ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP].map(other);
     let directory = u32::from_le_bytes(tiff[4..8].try_into().unwrap()) as usize;
@@ -79,7 +79,7 @@ fn other_formats() -> Vec<(&'static str, Vec<u8>)> {
         ("strip_at_4_gigabytes.tiff", patched(&tiff, entry(273) + 8, &[0xff; 4])),
         ("strip_of_4_gigabytes.tiff", patched(&tiff, entry(279) + 8, &[0xff; 4])),
         ("strips_of_4_billion_counted.tiff", patched(&tiff, entry(273) + 4, &[0xff; 4])),
-        ("either_directory_that_loops.tiff", patched(&tiff, next, &(directory as u32).to_le_bytes())),
+        ("directory_that_loops.tiff", patched(&tiff, next, &(directory as u32).to_le_bytes())),
         ("compression_of_65535.tiff", patched(&tiff, entry(259) + 8, &[0xff; 2])),
         ("cut_in_the_directory.tiff", tiff[..directory + 30].to_vec()),
         ("size_of_16384.webp", patched(&webp, 21, &[0xff, 0xff, 0xff, 0x0f])),
@@ -122,7 +122,7 @@ pub fn pictures() -> Vec<(&'static str, Vec<u8>)> {
     let (frame, tables, scan) = (marker(0xc0), marker(0xc4), marker(0xda));
     let mut scans = patched(frame + 1, &[0xc2]);
     scans.truncate(scan);
-    // Each scan of a progressive picture is as long as the file likes, but visits every block.
+    // A scan of a progressive picture may be of a few bytes, but decoding it takes time for every block.
     for _ in 0..1500 {
         scans.extend(b"\xff\xda\0\x08\x01\x01\0\0\0\x10\0");
     }
@@ -133,7 +133,7 @@ pub fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("valid.png", whole.clone()),
         ("valid.jpg", photo.clone()),
         ("empty.png", Vec::new()),
-        // Found by fuzzing: zune-jpeg 0.5.15 panicked in its AVX2 code.
+        // Fuzzing found this file: zune-jpeg 0.5.15 panicked in its AVX2 code.
         ("another_decoders_panic.jpg", include_bytes!("../fixtures/decoder_panic.jpg").to_vec()),
         ("harmless_small.png", with(&[])),
         ("width_of_60000.png", png([60_000, 60_000], 8, 2, 0, &[], &small)),
@@ -163,7 +163,7 @@ pub fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("huffman_table_of_255_codes.jpg", patched(tables + 5, &[0xff; 16])),
         ("segment_of_no_length.jpg", patched(frame + 2, &[0; 2])),
         ("scans_without_end.jpg", scans),
-        // Found by fuzzing: it ran past 20 s.
+        // Fuzzing found this file, which took more than 20 s.
         ("scans_of_a_large_picture.jpg", scans_of_a_large_picture),
         ("cut_in_the_tables.jpg", photo[..tables + 9].to_vec()),
         ("cut_in_the_scan.jpg", photo[..photo.len() - 9].to_vec()),
