@@ -103,7 +103,7 @@ impl CifarFiles {
             let expected = (records * self.record_bytes()) as u64;
             opened.push((set.open(&path, expected)?, path, records, expected));
         }
-        // Only now that the files are known to be as long.
+        // Memory is taken only now that the files are known to have their lengths.
         let images = files.iter().map(|(_, records)| records).sum();
         let mut pixels = Vec::with_capacity(images * 3 * PLANE);
         let mut labels = Vec::with_capacity(images);

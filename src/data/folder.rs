@@ -202,7 +202,7 @@ impl Tree {
     }
 }
 
-/// The only one of the directories of a split.
+/// The directory of a split, if there is one; two of them are an error.
 fn only(mut directories: Vec<PathBuf>) -> Result<Option<PathBuf>, DataError> {
     let first = directories.pop();
     match (first, directories.pop()) {
@@ -211,7 +211,8 @@ fn only(mut directories: Vec<PathBuf>) -> Result<Option<PathBuf>, DataError> {
     }
 }
 
-/// What lies beside the directories of classes, and is left out. Texts and tables may be there.
+/// Takes from `listing` what lies beside the directories of classes, because it is left out. Texts and tables may be
+/// there, so they are not counted.
 fn beside_classes(listing: &mut Listing) -> LeftOut {
     let mut left_out = std::mem::take(&mut listing.left_out);
     left_out.forget(Reason::NotPicture);
@@ -219,7 +220,7 @@ fn beside_classes(listing: &mut Listing) -> LeftOut {
     left_out
 }
 
-/// Names of the classes whose directories `listing`, that of `dir`, has, and their pictures.
+/// Names of the classes in `listing`, which is that of `dir`, and the pictures of each.
 fn classes(
     dir: &Path,
     listing: Listing,
@@ -274,7 +275,7 @@ fn class_name(dir: &Path) -> String {
     dir.file_name().unwrap_or_default().to_string_lossy().into()
 }
 
-/// The images of a split, and the pictures that are none because they can't be decoded.
+/// The images of a split, and the pictures that cannot be decoded.
 struct Decoded {
     split: Split,
     broken: Vec<Broken>,
@@ -324,7 +325,7 @@ fn seen(split: &Split, classes: usize) -> Vec<bool> {
     seen
 }
 
-/// What the user must know of classes of which a split has no pictures.
+/// A warning that names the classes of which a split has no pictures.
 fn classes_without(name: &str, split: &Split, class_names: &[String], is_split: bool) -> Option<String> {
     let seen = seen(split, class_names.len());
     let missing: Vec<_> =

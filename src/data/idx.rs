@@ -144,21 +144,21 @@ impl IdxFiles {
     }
 }
 
-/// How an IDX file of bytes of `shape` begins.
+/// The header of an IDX file that holds bytes in an array of `shape`.
 fn header(shape: &[usize]) -> Vec<u8> {
     let mut header = vec![0, 0, 8, shape.len() as u8];
     header.extend(shape.iter().flat_map(|&size| (size as u32).to_be_bytes()));
     header
 }
 
-/// The elements of the IDX file at `path`, which must be bytes of `shape`.
+/// The elements of the IDX file at `path`, which must hold bytes in an array of `shape`.
 fn elements(set: &'static PublishedSet, path: &Path, shape: &[usize]) -> Result<Vec<u8>, DataError> {
     let wanted = header(shape);
     let count = shape.iter().product::<usize>();
     let expected = (wanted.len() + count) as u64;
     let mut file = set.open(path, expected)?;
     let mut found = vec![0; wanted.len()];
-    // Only now that the file is known to be as long.
+    // Memory is taken only now that the file is known to have its length.
     let mut elements = vec![0; count];
     file.read_exact(&mut found)
         .and_then(|()| file.read_exact(&mut elements))

@@ -1,4 +1,4 @@
-//! What was found where pictures belong, and is not read.
+//! What lies where pictures belong but is not read, and why.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub enum Reason {
     Heic,
     /// A picture in the AVIF format.
     Avif,
-    /// A picture that another program copied or has not finished, by its name.
+    /// A picture whose name says that it is a copy by another program, or not finished.
     Copy,
     /// A file whose contents are in no format of pictures that wgrad reads.
     NotPicture,
@@ -36,7 +36,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What `count` of them are called, and what can be done.
+    /// Words for `count` of them, and for a program that can help, if there is one.
     fn describe(self, count: usize) -> (String, &'static str) {
         let one_or_many = |one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         match self {
@@ -97,7 +97,7 @@ impl LeftOut {
         }
     }
 
-    /// Takes back what was counted for `reason`.
+    /// Counts nothing for `reason` any more.
     pub fn forget(&mut self, reason: Reason) {
         self.found.remove(&reason);
     }

@@ -17,7 +17,7 @@ use super::{
 /// Formats that a file may be in whatever its name is. The others have short signatures, or share theirs with formats
 /// that wgrad cannot read, such as the raw formats of cameras, which begin as TIFF does.
 const DISTINCT: [Format; 4] = [Format::Png, Format::Jpeg, Format::Gif, Format::WebP];
-/// Ends of the names of files that a program copied before it changed them, or has not finished, in lower case.
+/// Endings of the names that programs give to copies and to unfinished files, in lower case.
 const COPIES: [&str; 8] = ["~", "_original", ".bak", ".orig", ".tmp", ".part", ".partial", ".crdownload"];
 /// Files that systems put beside pictures, in lower case.
 const CLUTTER: [&str; 2] = ["thumbs.db", "desktop.ini"];
@@ -29,7 +29,7 @@ pub struct Listing {
     pub pictures: Vec<PathBuf>,
     /// Directories.
     pub directories: Vec<PathBuf>,
-    /// What else there is.
+    /// Everything else.
     pub left_out: LeftOut,
 }
 
@@ -96,7 +96,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// [`DataError::Read`], [`DataError::NoPictures`]
+    /// [`DataError::Read`]
     pub fn of_class(dir: &Path, recursive: bool) -> Result<Self, DataError> {
         if recursive {
             return Self::below(dir);
@@ -126,7 +126,7 @@ impl Listing {
     }
 }
 
-/// Why a file named `name`, in lower case, is no picture.
+/// The reason to leave out the file at `path`, whose name in lower case is `name`; none if it is a picture.
 fn reason(path: &Path, name: &str) -> Option<Reason> {
     if has_picture_name(name) {
         return None;
@@ -140,7 +140,7 @@ fn reason(path: &Path, name: &str) -> Option<Reason> {
     }
 }
 
-/// Why the picture at `path`, which can't be decoded, is left out.
+/// The reason to leave out the picture at `path`, which cannot be decoded.
 pub(super) fn reason_of_broken(path: &Path) -> Reason {
     match Contents::of(path) {
         Contents::Heic => Heic,
@@ -153,14 +153,14 @@ fn has_picture_name(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
 }
 
-/// What a file begins as.
+/// The kind of a file, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contents {
     /// One of [`DISTINCT`].
     Distinct,
     Heic,
     Avif,
-    /// Anything else, or it can't be read.
+    /// Anything else, and what cannot be read.
     Other,
 }
 
@@ -193,7 +193,7 @@ pub(super) fn holds_pictures(dir: &Path) -> bool {
     entries.map(|entry| entry.file_name()).any(|name| has_picture_name(&name.to_string_lossy().to_lowercase()))
 }
 
-/// Where a directory is, whatever links lead to it.
+/// The path of a directory without links.
 fn place(dir: &Path) -> Result<PathBuf, DataError> {
     fs::canonicalize(dir).map_err(|source| DataError::Read { path: dir.into(), source })
 }
@@ -296,7 +296,7 @@ mod tests {
         symlink("round", at("a/round")).unwrap();
         symlink("../b", at("a/b")).unwrap();
         symlink("../b/far", at("a/far")).unwrap();
-        // From `b` back to `a`, which is no directory above it.
+        // From `b` back to `a`, which is not above `b`.
         symlink("../a", at("b/a")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(at("a/pipe.png")).status().unwrap().success());
 

@@ -37,14 +37,13 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts gathering the images of `split` named by `order` (a shuffled epoch, or `0..n` for
-    /// evaluation), keeping up to `depth` batches of `batch_size` ahead of the caller; a depth
-    /// of 0 counts as 1.
+    /// Starts to gather the images of `split` in the order of `order`: a shuffled epoch, or `0..n` for evaluation. Up to
+    /// `depth` batches of `batch_size` are kept ahead of the caller; a depth of 0 counts as 1.
     ///
     /// # Errors
     ///
     /// [`DataError::BadOrder`] for an index past the split or an empty batch,
-    /// [`DataError::Thread`] where the system refuses a thread.
+    /// [`DataError::Thread`] if the system refuses a thread.
     pub fn new(split: Arc<Split>, order: Vec<u32>, batch_size: usize, depth: usize) -> Result<Self, DataError> {
         let index = order.iter().copied().max().unwrap_or(0);
         if batch_size == 0 || (!order.is_empty() && index as usize >= split.len()) {

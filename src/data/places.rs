@@ -10,7 +10,7 @@ use super::{
     published::{Archive, PublishedSet},
 };
 
-/// Where to look for a data set, in this order.
+/// Where a data set is looked for, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The directory that the user named.
@@ -40,7 +40,7 @@ impl Places {
     }
 
     /// Reads the set from the named directory, else from the cache, else downloads it there.
-    /// Archives in the directory looked at are unpacked there if their files are missing.
+    /// Archives in a directory that is searched are unpacked there if their files are missing.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Places {
     }
 }
 
-/// Whether a file of `archive` is not where it is unpacked to below `dir`.
+/// Whether a file of `archive` is missing where it would be unpacked to below `dir`.
 fn is_missing(set: &PublishedSet, archive: &Archive, dir: &Path) -> bool {
     let dir = set.directory.map_or(dir.into(), |directory| dir.join(directory));
     archive.files(set).iter().any(|(name, _)| !dir.join(name).exists())

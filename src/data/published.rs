@@ -20,7 +20,7 @@ pub const PUBLISHED: [&PublishedSet; 4] = [&CIFAR10, &CIFAR100, &MNIST, &FASHION
 /// A set of images that somebody published, in files of a fixed length.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PublishedSet {
-    /// What `--dataset` calls it.
+    /// Its name for programs.
     pub name: &'static str,
     /// Its name in print.
     pub title: &'static str,
@@ -30,7 +30,7 @@ pub struct PublishedSet {
     pub class_names: &'static [&'static str],
     /// The directory inside its archive, if the files come in one.
     pub directory: Option<&'static str>,
-    /// What its files are fetched as.
+    /// The archives that its files are published in.
     pub archives: &'static [Archive],
     /// Its files.
     pub format: Format,
@@ -112,10 +112,10 @@ impl PublishedSet {
     }
 }
 
-/// The error of reading on in a file that was `expected` bytes long when it was opened.
+/// The error of a file that had `expected` bytes when it was opened, and could not be read to its end.
 pub(super) fn read_error(path: &Path, file: &BufReader<File>, expected: u64, source: io::Error) -> DataError {
     match (source.kind(), file.get_ref().metadata()) {
-        // Cut since it was opened.
+        // It was cut since it was opened.
         (io::ErrorKind::UnexpectedEof, Ok(now)) => {
             DataError::Truncated { path: path.into(), expected, actual: now.len() }
         }

@@ -65,7 +65,7 @@ pub struct RunConfig {
 /// The data of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetConfig {
-    /// `cifar10`, `cifar100`, `shapes` or `folder`.
+    /// `cifar10`, `cifar100`, `mnist`, `fashion-mnist`, `shapes` or `folder`.
     pub name: String,
     /// Where it was read from.
     pub origin: String,
