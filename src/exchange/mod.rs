@@ -6,6 +6,7 @@ mod keras_layer;
 mod npy;
 mod npz;
 mod onnx;
+mod onnx_names;
 mod onnx_proto;
 mod safetensors;
 mod weights;

@@ -1,7 +1,10 @@
-//! Networks as ONNX files: inference of images `[N, h, w, c]`, 0 to 1.
+//! Networks as ONNX files, which answer to images `[N, h, w, c]` of numbers from 0 to 1.
+
+use std::collections::HashMap;
 
 use prost::Message;
 
+use super::onnx_names::Names;
 use super::onnx_proto::{
     Attribute, Dimension, Extent, FLOAT, Graph, Model, Node, OperatorSet, StringEntry, Tensor, TensorShape, TensorType,
     Type, ValueInfo,
@@ -10,39 +13,44 @@ use super::{ExchangeError, Weights};
 use crate::model::{Activation, Layer, NamedTensor};
 use crate::ops::Padding;
 
-/// Version of ONNX's operators: Gelu comes with 20 only, which fewer programs read.
+/// Version of ONNX's operators. Only version 20 and later have Gelu, but fewer programs read those.
 const OPSET: i64 = 17;
-/// Version of the format that came with them.
+/// Version of the format that came with these operators.
 const IR_VERSION: i64 = 8;
 /// Most bytes of a protocol buffer.
 const MOST_BYTES: usize = i32::MAX as usize;
 
 impl Weights {
     /// The network as an ONNX file of operator set 17. Its input `images` is `[N, h, w, c]`, pixels divided by 255; its
-    /// output is `logits` `[N, classes]`, or `probabilities` where the network ends in softmax or sigmoid. Names of the classes
-    /// are in the metadata as a JSON list, `class_names`.
+    /// output is `logits` `[N, classes]`, or `probabilities` where the network ends in softmax or sigmoid. Names of the
+    /// classes are in the metadata as a JSON list, `class_names`. Names of layers become C identifiers, each in its
+    /// node's `doc_string` as it was.
     ///
     /// # Errors
-    /// [`ExchangeError::NoModel`], [`ExchangeError::Misfit`], and [`ExchangeError::Unstorable`] for more than 2 GB.
+    /// [`ExchangeError::NoModel`], [`ExchangeError::Misfit`], [`ExchangeError::Model`] for an output that is not a row,
+    /// and [`ExchangeError::Unstorable`] for more than 2 GB.
     pub fn to_onnx(&self) -> Result<Vec<u8>, ExchangeError> {
         let model = self.model.as_ref().ok_or(ExchangeError::NoModel)?;
         self.check_fit(model)?;
+        model.classes()?;
         if self.tensors.iter().map(|tensor| 4 * tensor.values.len()).sum::<usize>() > MOST_BYTES {
             let reason = "ONNX takes 2 GB at most; export it as safetensors".into();
             return Err(ExchangeError::Unstorable { tensor: "weights".into(), reason });
         }
         let mut network = Network::default();
+        let input = network.value.clone();
+        let output = network.names.unique(match model.final_activation() {
+            Activation::Softmax | Activation::Sigmoid => "probabilities",
+            _ => "logits",
+        });
         let mut shape = model.input().to_vec();
         for ((name, layer), line) in model.layers().zip(model.summary()?) {
             network.layer(&name, layer, &shape, line.output_shape.dims(), &self.tensors);
             shape = line.output_shape.dims().to_vec();
         }
-        let output = match model.final_activation() {
-            Activation::Softmax | Activation::Sigmoid => "probabilities",
-            _ => "logits",
-        };
+        // An image can't become a row without a node.
         if let Some(node) = network.nodes.last_mut() {
-            node.outputs = vec![output.into()];
+            node.outputs = vec![output.clone()];
         }
         let class_names = serde_json::to_string(&self.class_names)
             .map_err(|error| ExchangeError::Unstorable { tensor: "class names".into(), reason: error.to_string() })?;
@@ -50,8 +58,8 @@ impl Weights {
             nodes: network.nodes,
             name: "sequential".into(),
             initializers: network.initializers,
-            inputs: vec![value_info(INPUT, &model.input())],
-            outputs: vec![value_info(output, &shape)],
+            inputs: vec![value_info(&input, &model.input())],
+            outputs: vec![value_info(&output, &shape)],
         };
         let onnx = Model {
             ir_version: IR_VERSION,
@@ -65,38 +73,52 @@ impl Weights {
     }
 }
 
-const INPUT: &str = "images";
-
 /// Order of an image's axes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// wgrad's, Keras's and that of the input.
+    /// The order in wgrad, in Keras and in the file's input.
     Nhwc,
-    /// That of ONNX's convolutions and pools.
+    /// The order in ONNX's convolutions and pools.
     Nchw,
 }
 
-/// A graph, node by node.
+/// A graph, node by node. Every name in it comes from `names`, and is passed on, never put together a second time.
 struct Network {
+    names: Names,
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
-    /// What the next node reads.
+    /// Names of the constants that are initializers already.
+    constants: HashMap<&'static str, String>,
+    /// Name of the layer that the next nodes belong to, as the user wrote it.
+    layer: String,
+    /// Name of the value that the next node reads.
     value: String,
     layout: Layout,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { nodes: Vec::new(), initializers: Vec::new(), value: INPUT.into(), layout: Layout::Nhwc }
+        let mut names = Names::default();
+        let value = names.unique("images");
+        Self {
+            names,
+            nodes: Vec::new(),
+            initializers: Vec::new(),
+            constants: HashMap::new(),
+            layer: String::new(),
+            value,
+            layout: Layout::Nhwc,
+        }
     }
 }
 
 impl Network {
     /// Adds a layer of `input` and `output`, without the batch.
     fn layer(&mut self, name: &str, layer: &Layer, input: &[usize], output: &[usize], tensors: &[NamedTensor]) {
+        self.layer = name.into();
         match layer {
             Layer::Conv2d { kernel_size, strides, padding, .. } => {
-                self.transpose(name, Layout::Nchw);
+                self.transpose(Layout::Nchw);
                 let [[top, bottom], [left, right]] = [0, 1].map(|axis| match padding {
                     Padding::Valid => [0, 0],
                     Padding::Same => {
@@ -105,119 +127,125 @@ impl Network {
                         [padding / 2, padding.div_ceil(2)]
                     }
                 });
-                let parameters = self.parameters(name, tensors);
+                let parameters = self.parameters(tensors);
                 let attributes = vec![
                     Attribute::ints("kernel_shape", kernel_size),
                     Attribute::ints("strides", strides),
                     Attribute::ints("pads", &[top, left, bottom, right]),
                 ];
-                self.node(name, "Conv", &parameters, attributes);
+                self.node("", "Conv", &parameters, attributes);
             }
-            Layer::MaxPooling2d { pool_size, strides } => self.pool(name, "MaxPool", pool_size, strides),
-            Layer::AveragePooling2d { pool_size, strides } => self.pool(name, "AveragePool", pool_size, strides),
+            Layer::MaxPooling2d { pool_size, strides } => self.pool("MaxPool", pool_size, strides),
+            Layer::AveragePooling2d { pool_size, strides } => self.pool("AveragePool", pool_size, strides),
             Layer::GlobalAveragePooling2d {} => {
-                self.transpose(name, Layout::Nchw);
-                self.node(&format!("{name}/mean"), "GlobalAveragePool", &[], Vec::new());
-                self.node(name, "Flatten", &[], vec![Attribute::int("axis", 1)]);
+                self.transpose(Layout::Nchw);
+                self.node("/mean", "GlobalAveragePool", &[], Vec::new());
+                self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
                 self.layout = Layout::Nhwc;
             }
             Layer::Flatten {} => {
-                self.transpose(name, Layout::Nhwc);
-                self.node(name, "Flatten", &[], vec![Attribute::int("axis", 1)]);
+                self.transpose(Layout::Nhwc);
+                self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
             }
             Layer::Dense { .. } => {
-                let parameters = self.parameters(name, tensors);
-                self.node(name, "Gemm", &parameters, Vec::new());
+                let parameters = self.parameters(tensors);
+                self.node("", "Gemm", &parameters, Vec::new());
             }
-            // Only training drops.
+            // Dropout acts in training only.
             Layer::Dropout { .. } | Layer::Activation { .. } => {}
         }
-        self.activation(name, layer.activation());
+        self.activation(layer.activation());
     }
 
-    fn pool(&mut self, name: &str, operation: &str, pool_size: &[usize; 2], strides: &Option<[usize; 2]>) {
-        self.transpose(name, Layout::Nchw);
+    fn pool(&mut self, operation: &str, pool_size: &[usize; 2], strides: &Option<[usize; 2]>) {
+        self.transpose(Layout::Nchw);
         let strides = strides.as_ref().unwrap_or(pool_size);
         let attributes = vec![Attribute::ints("kernel_shape", pool_size), Attribute::ints("strides", strides)];
-        self.node(name, operation, &[], attributes);
+        self.node("", operation, &[], attributes);
     }
 
-    fn activation(&mut self, layer: &str, activation: Activation) {
-        let name = format!("{layer}/{}", activation.keras_name());
+    fn activation(&mut self, activation: Activation) {
         match activation {
             Activation::Linear => {}
-            Activation::Relu => self.node(&name, "Relu", &[], Vec::new()),
-            Activation::Tanh => self.node(&name, "Tanh", &[], Vec::new()),
-            Activation::Sigmoid => self.node(&name, "Sigmoid", &[], Vec::new()),
-            Activation::Softmax => self.node(&name, "Softmax", &[], vec![Attribute::int("axis", -1)]),
+            Activation::Relu => self.node("/relu", "Relu", &[], Vec::new()),
+            Activation::Tanh => self.node("/tanh", "Tanh", &[], Vec::new()),
+            Activation::Sigmoid => self.node("/sigmoid", "Sigmoid", &[], Vec::new()),
+            Activation::Softmax => self.node("/softmax", "Softmax", &[], vec![Attribute::int("axis", -1)]),
             // x (1 + erf(x / sqrt(2))) / 2
             Activation::Gelu => {
                 let x = self.value.clone();
                 let [root, one, half] =
                     [("root_of_half", std::f32::consts::FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)]
                         .map(|(constant, value)| self.scalar(constant, value));
-                self.node(&format!("{name}/scaled"), "Mul", &[root], Vec::new());
-                self.node(&format!("{name}/erf"), "Erf", &[], Vec::new());
-                self.node(&format!("{name}/plus_one"), "Add", &[one], Vec::new());
-                self.node(&format!("{name}/times_x"), "Mul", &[x], Vec::new());
-                self.node(&name, "Mul", &[half], Vec::new());
+                self.node("/gelu/scaled", "Mul", &[root], Vec::new());
+                self.node("/gelu/erf", "Erf", &[], Vec::new());
+                self.node("/gelu/plus_one", "Add", &[one], Vec::new());
+                self.node("/gelu/times_x", "Mul", &[x], Vec::new());
+                self.node("/gelu", "Mul", &[half], Vec::new());
             }
         }
     }
 
-    /// Brings the axes of an image into order.
-    fn transpose(&mut self, layer: &str, layout: Layout) {
-        // A row has one axis: its layout is the input's.
+    /// Brings the axes of an image into the order `layout`.
+    fn transpose(&mut self, layout: Layout) {
+        // A row has only one axis, so that it is in the layout of the input.
         if self.layout == layout {
             return;
         }
-        let (name, order) = match layout {
-            Layout::Nchw => ("nchw", [0, 3, 1, 2]),
-            Layout::Nhwc => ("nhwc", [0, 2, 3, 1]),
+        let (part, order) = match layout {
+            Layout::Nchw => ("/nchw", [0, 3, 1, 2]),
+            Layout::Nhwc => ("/nhwc", [0, 2, 3, 1]),
         };
-        self.node(&format!("{layer}/{name}"), "Transpose", &[], vec![Attribute::ints("perm", &order)]);
+        self.node(part, "Transpose", &[], vec![Attribute::ints("perm", &order)]);
         self.layout = layout;
     }
 
-    /// Adds a node that reads the value of the one before, and `inputs`.
-    fn node(&mut self, name: &str, operation: &str, inputs: &[String], attributes: Vec<Attribute>) {
-        let mut all = vec![std::mem::replace(&mut self.value, name.into())];
+    /// Adds a node for a `part` of the layer, which reads the value of the node before, and `inputs`.
+    fn node(&mut self, part: &str, operation: &str, inputs: &[String], attributes: Vec<Attribute>) {
+        let name = self.names.unique(&format!("{}{part}", self.layer));
+        let mut all = vec![std::mem::replace(&mut self.value, name.clone())];
         all.extend_from_slice(inputs);
-        let (outputs, op_type) = (vec![name.into()], operation.into());
-        self.nodes.push(Node { inputs: all, outputs, name: name.into(), op_type, attributes });
+        let (outputs, op_type, doc_string) = (vec![name.clone()], operation.into(), self.layer.clone());
+        self.nodes.push(Node { inputs: all, outputs, name, op_type, attributes, doc_string });
     }
 
-    /// Adds a layer's kernel and bias, and gives their names.
-    fn parameters(&mut self, layer: &str, tensors: &[NamedTensor]) -> Vec<String> {
-        let names = ["kernel", "bias"].map(|variable| format!("{layer}/{variable}"));
-        for tensor in names.iter().filter_map(|name| tensors.iter().find(|tensor| tensor.name == *name)) {
-            match tensor.shape[..] {
+    /// Adds the layer's kernel and bias, and gives their names.
+    fn parameters(&mut self, tensors: &[NamedTensor]) -> Vec<String> {
+        let mut names = Vec::new();
+        for variable in ["kernel", "bias"] {
+            let name = format!("{}/{variable}", self.layer);
+            let tensor = tensors.iter().find(|tensor| tensor.name == name);
+            names.extend(tensor.map(|tensor| match tensor.shape[..] {
                 [h, w, c, filters] => {
                     let values = to_oihw(&tensor.values, h * w, c, filters);
-                    self.initializer(&tensor.name, &[filters, c, h, w], &values);
+                    self.initializer(&name, &[filters, c, h, w], &values)
                 }
-                _ => self.initializer(&tensor.name, &tensor.shape, &tensor.values),
-            }
+                _ => self.initializer(&name, &tensor.shape, &tensor.values),
+            }));
         }
-        names.to_vec()
+        names
     }
 
     /// Adds a constant, once, and gives its name.
-    fn scalar(&mut self, name: &str, value: f32) -> String {
-        let name = format!("constant/{name}");
-        if !self.initializers.iter().any(|tensor| tensor.name == name) {
-            self.initializer(&name, &[], &[value]);
+    fn scalar(&mut self, constant: &'static str, value: f32) -> String {
+        if let Some(name) = self.constants.get(constant) {
+            return name.clone();
         }
+        let name = self.initializer(&format!("constant/{constant}"), &[], &[value]);
+        self.constants.insert(constant, name.clone());
         name
     }
 
-    fn initializer(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    /// Adds a tensor, and gives its name.
+    fn initializer(&mut self, wanted: &str, shape: &[usize], values: &[f32]) -> String {
+        let name = self.names.unique(wanted);
         self.initializers.push(Tensor {
             dims: shape.iter().map(|size| *size as i64).collect(),
             data_type: FLOAT,
-            name: name.into(),
+            name: name.clone(),
             raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         });
+        name
     }
 }
 
@@ -232,7 +260,7 @@ fn to_oihw(values: &[f32], cells: usize, c: usize, filters: usize) -> Vec<f32> {
     transposed
 }
 
-/// A float32 of `shape` for each image.
+/// The description of a float32 value of `shape` for each image.
 fn value_info(name: &str, shape: &[usize]) -> ValueInfo {
     let sizes = shape.iter().map(|size| Extent::Value(*size as i64));
     let extents = std::iter::once(Extent::Parameter("N".into())).chain(sizes);

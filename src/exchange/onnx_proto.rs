@@ -1,4 +1,4 @@
-//! The messages of onnx.proto that an exported network needs, with its field numbers.
+//! The messages of onnx.proto that an exported network needs, with the field numbers of that file.
 
 use prost::Message;
 
@@ -26,7 +26,7 @@ pub struct Model {
     pub metadata: Vec<StringEntry>,
 }
 
-/// `OperatorSetIdProto`; the domain left out is ONNX's own.
+/// `OperatorSetIdProto`. The domain is left out, which means ONNX's own.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSet {
     #[prost(int64, tag = "2")]
@@ -70,6 +70,8 @@ pub struct Node {
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub attributes: Vec<Attribute>,
+    #[prost(string, tag = "6")]
+    pub doc_string: String,
 }
 
 /// `AttributeProto`
@@ -150,7 +152,7 @@ pub struct Dimension {
     pub extent: Option<Extent>,
 }
 
-/// A size that is known, or the name of one that isn't.
+/// A size that is known, or the name of a size that isn't.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Extent {
     #[prost(int64, tag = "1")]
