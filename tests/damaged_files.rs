@@ -9,7 +9,7 @@ use rawzip::path::EntryPath;
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveWriter};
 use serde_json::json;
 use tempfile::TempDir;
-use wgrad::exchange::{Elements, ExchangeError, Weights, write_npz};
+use wgrad::exchange::{Elements, ExchangeError, Imported, Weights, write_npz};
 use wgrad::model::{NamedTensor, Sequential};
 
 mod allocation;
@@ -37,7 +37,7 @@ impl Files {
     fn import(&self, extension: &str, bytes: &[u8]) -> Result<Weights, ExchangeError> {
         let path = self.path(extension);
         fs::write(&path, bytes).unwrap();
-        let (weights, most, _) = measured(|| Weights::import(&path));
+        let (weights, most, _) = measured(|| Imported::read(&path).map(|imported| imported.weights));
         assert!(most <= ROOM + TIMES * bytes.len(), "{most} bytes for a file of {}: {weights:?}", bytes.len());
         if let Err(error) = &weights {
             assert_eq!(error.to_string().lines().count(), 1, "{error}");

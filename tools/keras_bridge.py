@@ -60,10 +60,12 @@ KINDS = {
 ACTIVATIONS = ["linear", "relu", "gelu", "tanh", "sigmoid", "softmax"]
 
 
-def build(text):
-    """The Keras model of a model file."""
+def build(text, rescaling=False):
+    """The Keras model of a model file, for pixels from 0 to 1, or from 0 to 255 with a rescaling first."""
     file = tomllib.loads(text)
     model = keras.Sequential([keras.Input(file["input"])])
+    if rescaling:
+        model.add(layers.Rescaling(1 / 255))
     for options in file["layers"]:
         options = dict(options)
         kind, *_ = KINDS[options.pop("type")]
@@ -78,7 +80,7 @@ def describe(model):
     if type(model) is not keras.Sequential:
         sys.exit(f"{model.name} is a {type(model).__name__}; wgrad has Sequential only")
     lines = [f"input = {list(model.input_shape[1:])}"]
-    for layer in model.layers:
+    for layer in without_rescaling(model):
         config = layer.get_config()
         options = {"name": layer.name, **options_of(layer, config)}
         if not layer.trainable:
@@ -87,6 +89,14 @@ def describe(model):
         # Words, numbers and lists are written in TOML as in JSON.
         lines.extend(f"{key} = {json.dumps(value)}" for key, value in options.items())
     return "\n".join(lines) + "\n"
+
+
+def without_rescaling(model):
+    """The layers that wgrad gets: it divides pixels by 255 before the first one itself."""
+    first, *rest = model.layers
+    if type(first) is layers.Rescaling and abs(255 * first.scale - 1) < 1e-6 and first.offset == 0:
+        return rest
+    return model.layers
 
 
 def options_of(layer, config):
@@ -134,17 +144,17 @@ def variables(model):
     }
 
 
-def load(path):
+def load(path, rescaling=False):
     """The Keras model of a safetensors file, with its weights, and the names of the classes."""
     with safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     if not metadata.get("model"):
         sys.exit(f"{path} doesn't say its network; write it with wgrad train, import or export")
-    model = build(metadata["model"])
+    model = build(metadata["model"], rescaling)
     wanted = variables(model)
     if wanted.keys() != tensors.keys():
-        sys.exit(f"{path} lacks or has too much: {sorted(wanted.keys() ^ tensors.keys())}")
+        sys.exit(f"the tensors of {path} are not those of its network; the difference: {sorted(wanted.keys() ^ tensors.keys())}")
     for name, variable in wanted.items():
         variable.assign(tensors[name])
     return model, metadata.get("class_names", [])
@@ -161,13 +171,18 @@ def save(model, class_names, path):
 
 
 def to_keras(args):
-    model, _ = load(args.weights)
+    model, _ = load(args.weights, args.rescaling)
     model.save(args.model)
+    pixels = "from 0 to 255" if args.rescaling else "divided by 255; with --rescaling it would take them from 0 to 255"
+    print(f"{args.model} takes pixels {pixels}")
 
 
 def from_keras(args):
     names = args.class_names.split(",") if args.class_names else []
-    save(keras.saving.load_model(args.model, compile=False), names, args.weights)
+    model = keras.saving.load_model(args.model, compile=False)
+    if len(without_rescaling(model)) < len(model.layers):
+        print("Rescaling(1/255) is left out: wgrad divides pixels by 255 before the first layer itself")
+    save(model, names, args.weights)
 
 
 class Checker:
@@ -213,7 +228,7 @@ class Checker:
         return np.concatenate(runs)
 
     def compare(self, what, found, wanted):
-        """Largest error relative to the largest answer."""
+        """Prints the largest error relative to the largest answer."""
         error = np.abs(found - wanted).max() / np.abs(wanted).max()
         good = bool(error <= BOUND)
         self.failed |= not good
@@ -243,6 +258,11 @@ def check(args):
         if spread < 100 * BOUND * largest:
             sys.exit("the answers are the same for all images: train for longer before the check")
         checker.compare("wgrad's weights: Keras", model.predict(images, verbose=0), answers)
+        rescaled, _ = load(args.weights, rescaling=True)
+        checker.compare("wgrad's weights: Keras, from 0 to 255", rescaled.predict(images * 255, verbose=0), answers)
+        rescaled.save(folder / "rescaled.keras")
+        checker.wgrad("import", folder / "rescaled.keras", "--out", folder / "rescaled.safetensors")
+        checker.same("the same: wgrad import", read_tensors(folder / "rescaled.safetensors"), read_tensors(args.weights))
         checker.compare("wgrad's weights: onnxruntime", checker.onnx(args.weights, images), answers)
         path = folder / "weights.npz"
         checker.wgrad("export", "--weights", args.weights, "--format", "keras-npz", "--out", path)
@@ -279,6 +299,11 @@ def main():
     command = commands.add_parser("to-keras", help="write wgrad's weights as a Keras model")
     command.add_argument("weights", help="safetensors file of wgrad")
     command.add_argument("model", help="the .keras file to write")
+    command.add_argument(
+        "--rescaling",
+        action="store_true",
+        help="begin with Rescaling(1/255), so that the model takes pixels from 0 to 255 instead of 0 to 1",
+    )
     command.set_defaults(run=to_keras)
     command = commands.add_parser("from-keras", help="write a Keras model as weights of wgrad")
     command.add_argument("model", help=".keras file of a Sequential model")

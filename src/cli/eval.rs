@@ -10,7 +10,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use serde::Serialize;
 use wgrad::data::{Dataset, Split};
-use wgrad::exchange::{Elements, Weights, write_npz};
+use wgrad::exchange::{Elements, write_npz};
 use wgrad::exec::{Executor, Options};
 use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluation_line};
 
@@ -19,6 +19,7 @@ use super::model_options::ModelOptions;
 use super::note;
 use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
 use super::output_file::write_file;
+use super::weights_file;
 
 /// Options of `wgrad eval`.
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ impl Eval {
     /// Evaluates the weights on the test set.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
-        let weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
+        let weights = weights_file::read(&self.weights)?;
         let dataset = self.limited(self.data.open_for(weights.model.as_ref())?)?;
         let data_line = dataset_line(&dataset);
         let (model, dataset, line) = self.model.of_weights(&weights, dataset, &self.class_names)?;

@@ -4,24 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use wgrad::exchange::Weights;
 use wgrad::report::units;
 
 use super::model_options::WeightsModel;
 use super::output_file::write_file;
-use super::say;
+use super::{say, weights_file};
 
 /// Options of `wgrad export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     wgrad export --weights runs/latest/weights.safetensors --format onnx --out network.onnx\n  \
     wgrad export --weights runs/latest/weights.safetensors --format keras-npz --out weights.npz\n\n\
-    Keras itself takes the safetensors file: python tools/keras_bridge.py to-keras weights.safetensors network.keras")]
+    To make a model of Keras from a safetensors file: python tools/keras_bridge.py to-keras weights.safetensors network.keras")]
 pub struct Export {
-    /// Weights that `wgrad train` wrote, or any file that `wgrad import` takes
+    /// Weights that `wgrad train` wrote, or any other file that `wgrad import` reads
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// What to write
+    /// The format of the file to write
     #[arg(long, value_enum)]
     format: Format,
     #[command(flatten)]
@@ -31,12 +30,12 @@ pub struct Export {
     out: PathBuf,
 }
 
-/// Files of other programs.
+/// Formats of files.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
     /// Weights under Keras's names, with the network and the names of the classes
     Safetensors,
-    /// The whole network, for images [N, h, w, c] from 0 to 1
+    /// The whole network, for images [N, h, w, c] of pixels divided by 255
     Onnx,
     /// Weights under Keras's names, for numpy.load
     KerasNpz,
@@ -45,7 +44,7 @@ pub enum Format {
 impl Export {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut weights = Weights::import(&self.weights).map_err(wgrad::Error::from)?;
+        let mut weights = weights_file::import(&self.weights)?;
         self.model.complete(&mut weights)?;
         let bytes = match self.format {
             Format::Safetensors => weights.to_bytes(),

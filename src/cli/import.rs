@@ -4,22 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use wgrad::exchange::Weights;
 
 use super::layer_table::layer_table;
 use super::model_options::WeightsModel;
 use super::output_file::write_file;
-use super::say;
+use super::{say, weights_file};
 
 /// Options of `wgrad import`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     wgrad import network.keras --out weights.safetensors\n  \
     wgrad import weights.npz --model models/tutorial.toml --out weights.safetensors\n\n\
-    `wgrad eval --weights` and `wgrad train --from` take what it writes.")]
+    Give the file that it writes to `wgrad eval --weights`, `wgrad predict --weights` or `wgrad train --from`.\n\n\
+    Networks in wgrad take pixels divided by 255. A first layer Rescaling(1/255) is therefore left out; a network of Keras \
+    without it must have been trained on pixels from 0 to 1.")]
 pub struct Import {
-    /// A model that Keras 3 saved (.keras), a NumPy archive (.npz) or a safetensors file, both under Keras's names, such
-    /// as conv2d/kernel
+    /// A file that Keras 2 or 3 saved (.keras, .h5), or a NumPy archive (.npz) or safetensors file with names as in
+    /// Keras, such as conv2d/kernel
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -32,7 +33,7 @@ pub struct Import {
 impl Import {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut weights = Weights::import(&self.file).map_err(wgrad::Error::from)?;
+        let mut weights = weights_file::import(&self.file)?;
         let model = self.model.complete(&mut weights)?;
         let bytes = weights.to_bytes().map_err(wgrad::Error::from)?;
         write_file(&self.out, &bytes)?;

@@ -27,6 +27,7 @@ mod summary;
 mod train;
 mod training_options;
 mod tuning;
+mod weights_file;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ use wgrad::train::{RunRecord, RunSpec};
 
 use super::class_names::ClassNames;
 use super::options::update_some;
+use super::weights_file;
 
 /// Which network.
 #[derive(Debug, Args)]
@@ -90,9 +91,12 @@ impl WeightsModel {
         let model = match (&self.model, own) {
             (Some(path), _) => from_toml(&read(path)?).map_err(|error| in_file(path, error))?,
             (None, Some(model)) => model,
-            (None, None) => from_toml(TUTORIAL).map_err(|_| wgrad::Error::from(ExchangeError::NoModel))?,
+            (None, None) => {
+                let tutorial = from_toml(TUTORIAL).ok().filter(|model| weights.check_fit(model).is_ok());
+                tutorial.ok_or_else(|| weights_file::with_advice(ExchangeError::NoModel))?
+            }
         };
-        weights.check_fit(&model).map_err(wgrad::Error::from)?;
+        weights.check_fit(&model).map_err(weights_file::with_advice)?;
         weights.model = Some(model.clone());
         Ok(model)
     }
@@ -150,7 +154,7 @@ impl StartOptions {
 impl Start {
     /// Reads the files that `spec` names, for images `[h, w, c]` of `classes`, unless the files say for which ones.
     pub fn open(spec: &RunSpec, input: [usize; 3], classes: usize) -> anyhow::Result<Self> {
-        let weights = spec.from.as_ref().map(|path| Weights::read(path)).transpose().map_err(wgrad::Error::from)?;
+        let weights = spec.from.as_ref().map(|path| weights_file::read(path)).transpose()?;
         let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
             Some(model) if spec.model.is_none() => model.clone(),
             _ => open_model(spec.model.as_deref(), input, classes)?,
@@ -192,7 +196,9 @@ impl Start {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     file::read_text(path, Sequential::MOST_BYTES as u64).map_err(|error| {
-        let words = format!("cannot read {}: {error}; name a model file such as models/tutorial.toml", path.display());
+        let words = weights_file::instead_of_model_file(path).unwrap_or_else(|| {
+            format!("cannot read {}: {error}; give a model file such as models/tutorial.toml", path.display())
+        });
         anyhow::Error::new(error).context(words)
     })
 }

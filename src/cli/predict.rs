@@ -19,7 +19,7 @@ use wgrad::train::Predictions;
 use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions, note_left_out, with_remedy};
-use super::{note, printable, units};
+use super::{note, printable, units, weights_file};
 
 /// Longest file of class names, in bytes.
 const MOST_NAMES: u64 = 4 << 20;
@@ -84,7 +84,7 @@ impl Predict {
             bail!("--top-k is 0; give 1 or more classes");
         }
         let pictures: Arc<[PathBuf]> = pictures(&self.paths, self.strict)?.into();
-        let mut weights = Weights::read(&self.weights).map_err(wgrad::Error::from)?;
+        let mut weights = weights_file::read(&self.weights)?;
         let model =
             self.model.complete(&mut weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
         let class_names = self.class_names(&weights, &model)?;

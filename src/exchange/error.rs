@@ -1,37 +1,48 @@
-//! What can go wrong with files of weights.
+//! Errors of files with weights.
 
 use std::{io, path::PathBuf};
 
+use super::FileKind;
 use crate::model::ModelError;
 
-/// A trained network that can't be read from or written as a file.
+/// A reason why a trained network can't be read from a file, or written as one.
 ///
-/// Every message is one line: what is wrong, where, and what to do next.
+/// Every message is one line, which says what is wrong and where. The program adds which option helps.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// A file of weights can't be read.
-    #[error("cannot read {}: {source}; name a file of weights, such as the weights.safetensors of a run", path.display())]
+    /// A file can't be read.
+    #[error("cannot read {}: {source}; give a file of weights, such as the weights.safetensors of a run", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The file is cut short, or is something else.
-    #[error("{} is not a whole safetensors file: {reason}; name the weights.safetensors of a run", path.display())]
+    /// A safetensors file is damaged.
+    #[error("{} is not a whole safetensors file: {reason}; give the weights.safetensors of a run", path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The file is of no format that is imported.
-    #[error("{} is of no format that wgrad imports: name a .safetensors, .npz or .keras file", path.display())]
-    UnknownFormat {
+    /// A file is something else than the safetensors file that was expected.
+    #[error("{} is {kind}, not a safetensors file of weights", path.display())]
+    NotWeights {
         /// The file.
         path: PathBuf,
+        /// What it is.
+        kind: FileKind,
     },
-    /// The NumPy archive is damaged, or holds something else than plain arrays.
+    /// A file is of a kind that isn't imported.
+    #[error("{} is {kind}, and can't be imported; {}", path.display(), kind.advice())]
+    NotImported {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
+    },
+    /// A NumPy archive is damaged, or holds something other than plain arrays.
     #[error("{} can't be read as a NumPy archive: {reason}", path.display())]
     Npz {
         /// The file.
@@ -39,15 +50,15 @@ pub enum ExchangeError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The Keras archive is damaged, or its network can't be taken over.
-    #[error("{} can't be read as a Keras archive: {reason}", path.display())]
+    /// A file of Keras is damaged, or wgrad lacks a part of its network.
+    #[error("{} can't be imported from Keras: {reason}", path.display())]
     Keras {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, in which layer.
         reason: String,
     },
-    /// A tensor's elements are of a type that isn't read.
+    /// The elements of a tensor are of a type that isn't read.
     #[error("{} holds `{tensor}` as {dtype}; wgrad reads {known}, so convert it first", path.display())]
     WrongType {
         /// The file.
@@ -56,11 +67,11 @@ pub enum ExchangeError {
         tensor: String,
         /// The type of its elements, in the format's words.
         dtype: String,
-        /// Those that are read.
+        /// The types that are read.
         known: &'static str,
     },
     /// The weights are not those of the network.
-    #[error("the weights don't fit the network: {0}; name the model file that they belong to with --model")]
+    #[error("the weights don't fit the network: {0}")]
     Misfit(String),
     /// The names of the classes are more or fewer than the classes.
     #[error("the weights name {names} classes, but their network has {classes}; write the file again with its program")]
@@ -70,16 +81,16 @@ pub enum ExchangeError {
         /// Number of classes.
         classes: usize,
     },
-    /// The file doesn't say which network its weights belong to.
-    #[error("the weights don't say which network they belong to; name its model file with --model")]
+    /// The file doesn't tell the network of its weights.
+    #[error("the weights don't say which network they belong to")]
     NoModel,
     /// The network can't be built.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Something that the format has no room for.
+    /// The format can't hold a part of the weights.
     #[error("`{tensor}` can't be stored: {reason}")]
     Unstorable {
-        /// The tensor, or what else it is.
+        /// The tensor, or another part.
         tensor: String,
         /// What is wrong with it.
         reason: String,

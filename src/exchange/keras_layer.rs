@@ -1,4 +1,4 @@
-//! Layers as the config.json of a Keras model describes them: a closed list of classes and options, read as data.
+//! Layers as Keras describes them in JSON. A closed list of classes and options is read as data.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,23 +9,46 @@ use serde_json::value::RawValue;
 
 use crate::model::{Activation, Layer, is_layer_name};
 
-/// What wgrad has.
+/// Where Keras's own classes come from.
+const MODULE: &str = "keras.layers";
+
+/// The classes that wgrad has.
 const CLASSES: &str = "Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout, \
-    Activation, ReLU and Softmax, after an InputLayer";
+    Activation, ReLU and Softmax, and Rescaling(1/255) as the first layer";
 
 /// A layer of a Keras model.
 #[derive(Debug, PartialEq)]
-pub enum KerasLayer {
-    /// Shape of an image, `[h, w, c]`.
-    Input([usize; 3]),
-    /// Anything else, with its name and whether training changes it.
-    Layer(String, bool, Layer),
+pub struct KerasLayer {
+    /// The name of the layer.
+    pub name: String,
+    /// Shape of an image `[h, w, c]`, where the layer says what it takes.
+    pub input: Option<[usize; 3]>,
+    /// What the layer does.
+    pub kind: Kind,
 }
 
-/// An object as Keras writes it. Values stay text until they are asked for: a tree of them takes many times as much.
+/// What a layer does.
+#[derive(Debug, PartialEq)]
+pub enum Kind {
+    /// Nothing: an InputLayer.
+    Input,
+    /// Divides pixels by 255.
+    Rescaling,
+    /// Anything else.
+    Layer {
+        /// Whether training changes it.
+        trainable: bool,
+        /// The layer.
+        layer: Layer,
+    },
+}
+
+/// A layer as Keras writes it. Values stay text until they are asked for, because a tree of them takes many times as much
+/// memory.
 #[derive(Debug, Deserialize)]
 pub struct Serialized<'a> {
-    module: String,
+    /// HDF5 files have none.
+    module: Option<String>,
     class_name: String,
     #[serde(borrow)]
     config: BTreeMap<String, &'a RawValue>,
@@ -36,15 +59,20 @@ impl KerasLayer {
     /// Reads a layer.
     ///
     /// # Errors
-    /// What wgrad doesn't have, in words.
+    /// The part that wgrad doesn't have, in words.
     pub fn read(layer: Serialized) -> Result<Self, String> {
         let Serialized { module, class_name: class, config, registered_name } = layer;
         let name: String = config.get("name").and_then(|name| parse(name)).unwrap_or_default();
-        let known = module == "keras.layers" && registered_name.is_none();
+        let module = module.unwrap_or_else(|| MODULE.into());
+        let known = module == MODULE && registered_name.is_none();
         let mut options = Options(config);
-        let layer = if known { options.read(&class) } else { Err(format!("its class comes from `{module}`")) };
+        let layer = if known {
+            options.read(&class)
+        } else {
+            Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself"))
+        };
         let layer = layer.and_then(|layer| options.finish().map(|()| layer));
-        layer.map_err(|reason| format!("layer `{name}` ({class}): {reason}; wgrad has {CLASSES}"))
+        layer.map_err(|reason| format!("layer `{name}` ({class}): {reason}"))
     }
 }
 
@@ -76,16 +104,27 @@ impl Options<'_> {
         if !is_layer_name(&name) {
             return Err("its name is empty, has a `/` or more than 255 bytes".into());
         }
+        // Keras 2's word is `batch_input_shape`, which stands also in the first layer.
+        let shape = self.0.remove("batch_input_shape").or_else(|| self.0.remove("batch_shape"));
+        let input = shape.map(|shape| {
+            let sizes: Option<[Option<usize>; 4]> = parse(shape);
+            let [_, h, w, c] = sizes
+                .ok_or_else(|| format!("its input is {}, not images [batch, height, width, channels]", start(shape)))?;
+            h.zip(w)
+                .zip(c)
+                .map(|((h, w), c)| [h, w, c])
+                .ok_or_else(|| format!("its input is {}, which leaves a size of the images open", start(shape)))
+        });
+        let input = input.transpose()?;
         if class == "InputLayer" {
-            let [_, h, w, c]: [Option<usize>; 4] = self.take("batch_shape")?;
             self.only("dtype", "float32".to_owned())?;
             self.only("sparse", false)?;
             self.only("ragged", false)?;
             self.only("optional", false)?;
-            let (Some(h), Some(w), Some(c)) = (h, w, c) else {
-                return Err("its `batch_shape` leaves a size of the images open".into());
-            };
-            return Ok(KerasLayer::Input([h, w, c]));
+            if input.is_none() {
+                return Err("`batch_shape` is missing".into());
+            }
+            return Ok(KerasLayer { name, input, kind: Kind::Input });
         }
         let trainable = self.take("trainable")?;
         if let Some(dtype) = self.0.remove("dtype") {
@@ -94,7 +133,26 @@ impl Options<'_> {
                 return Err(format!("`dtype` is {}, not float32", policy.unwrap_or_else(|| start(dtype))));
             }
         }
-        Ok(KerasLayer::Layer(name, trainable, self.layer(class)?))
+        let kind = match class {
+            "Rescaling" => self.rescaling()?,
+            _ => Kind::Layer { trainable, layer: self.layer(class)? },
+        };
+        Ok(KerasLayer { name, input, kind })
+    }
+
+    /// The only rescaling that wgrad takes over is the one that it does itself, a division by 255.
+    fn rescaling(&mut self) -> Result<Kind, String> {
+        let numbers = ["scale", "offset"].map(|option| self.0.remove(option));
+        let [scale, offset] = numbers.map(|number| number.and_then(parse::<f64>));
+        // Keras computes in float32, and may have been given the quotient in as many digits.
+        if scale.is_some_and(|scale| (255.0 * scale - 1.0).abs() < 1e-6) && offset == Some(0.0) {
+            return Ok(Kind::Rescaling);
+        }
+        let [scale, offset] = numbers.map(|number| number.map_or_else(|| "missing".into(), start));
+        Err(format!(
+            "its scale is {scale} and its offset {offset}, but wgrad only divides pixels by 255; \
+             train the network with Rescaling(1/255) in its place"
+        ))
     }
 
     fn layer(&mut self, class: &str) -> Result<Layer, String> {
@@ -149,7 +207,11 @@ impl Options<'_> {
                 self.only("axis", -1)?;
                 Layer::Activation { activation: Activation::Softmax }
             }
-            _ => return Err("wgrad doesn't have it".into()),
+            "Normalization" => {
+                let advice = "wgrad doesn't have it; train the network with Rescaling(1/255) in its place";
+                return Err(advice.into());
+            }
+            _ => return Err(format!("wgrad doesn't have it, only {CLASSES}")),
         })
     }
 
@@ -158,7 +220,7 @@ impl Options<'_> {
     }
 
     fn parameters(&mut self) -> Result<(), String> {
-        // What the weights were before training.
+        // Initializers say what the weights were before training.
         self.0.remove("kernel_initializer");
         self.0.remove("bias_initializer");
         self.only("use_bias", true)
@@ -169,7 +231,7 @@ impl Options<'_> {
         serde_json::from_str(value.get()).map_err(|error| format!("`{option}` is {}: {error}", start(value)))
     }
 
-    /// An option that wgrad doesn't have, with the value that changes nothing.
+    /// Removes an option that wgrad doesn't have. `wanted` is the value with which the option changes nothing.
     fn only<T: DeserializeOwned + PartialEq + Debug>(&mut self, option: &str, wanted: T) -> Result<(), String> {
         match self.0.remove(option) {
             Some(value) if parse(value).as_ref() != Some(&wanted) => {
@@ -179,7 +241,7 @@ impl Options<'_> {
         }
     }
 
-    /// What is left must be without a value.
+    /// Fails if an option is left that has a value.
     fn finish(self) -> Result<(), String> {
         match self.0.iter().find(|(_, value)| value.get() != "null") {
             Some((option, value)) => Err(format!("wgrad has no `{option}`, but it is {}", start(value))),
@@ -226,14 +288,54 @@ mod tests {
     fn options_are_keras_s() {
         let convolution = r#"{ "type": "conv2d", "filters": 8, "kernel_size": [3, 2], "strides": [2, 1],
             "padding": "same", "activation": "gelu" }"#;
-        let wanted = KerasLayer::Layer("x".into(), true, serde_json::from_str(convolution).unwrap());
-        assert_eq!(read(&layer("Conv2D", json!({}))).unwrap(), wanted);
+        let wanted = Kind::Layer { trainable: true, layer: serde_json::from_str(convolution).unwrap() };
+        assert_eq!(read(&layer("Conv2D", json!({}))).unwrap(), layer_x(None, wanted));
         let frozen = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap();
         let relu = Layer::Activation { activation: Activation::Relu };
-        assert_eq!(frozen, KerasLayer::Layer("x".into(), false, relu));
-        let input = json!({ "name": "i", "batch_shape": [null, 9, 8, 1], "dtype": "float32", "sparse": false });
-        let input = json!({ "module": "keras.layers", "class_name": "InputLayer", "config": input });
-        assert_eq!(read(&input).unwrap(), KerasLayer::Input([9, 8, 1]));
+        assert_eq!(frozen, layer_x(None, Kind::Layer { trainable: false, layer: relu }));
+        for word in ["batch_shape", "batch_input_shape"] {
+            let input = json!({ "name": "x", word: [null, 9, 8, 1], "dtype": "float32", "sparse": false });
+            let input = json!({ "module": "keras.layers", "class_name": "InputLayer", "config": input });
+            assert_eq!(read(&input).unwrap(), layer_x(Some([9, 8, 1]), Kind::Input));
+        }
+    }
+
+    fn layer_x(input: Option<[usize; 3]>, kind: Kind) -> KerasLayer {
+        KerasLayer { name: "x".into(), input, kind }
+    }
+
+    /// HDF5 files have no module, and the first layer may say its input; mixed precision has a policy of another class.
+    #[test]
+    fn layers_of_keras_2_are_read() {
+        let policy = json!({ "class_name": "Policy", "config": { "name": "float32" } });
+        let options = json!({ "batch_input_shape": [null, 9, 8, 1], "dtype": policy });
+        let mut first = layer("Dropout", options);
+        for key in ["module", "registered_name"] {
+            first.as_object_mut().unwrap().remove(key);
+        }
+        let dropout = Kind::Layer { trainable: true, layer: Layer::Dropout { rate: 0.25 } };
+        assert_eq!(read(&first).unwrap(), layer_x(Some([9, 8, 1]), dropout));
+    }
+
+    #[test]
+    fn only_division_by_255_is_a_rescaling_that_wgrad_does() {
+        let rescaling =
+            |scale: Value, offset: Value| read(&layer("Rescaling", json!({ "scale": scale, "offset": offset })));
+        for scale in [1.0 / 255.0, 0.003_921_569, f64::from(1.0_f32 / 255.0)] {
+            assert_eq!(rescaling(json!(scale), json!(0)).unwrap(), layer_x(None, Kind::Rescaling), "{scale}");
+        }
+        for (scale, offset) in [
+            (json!(1.0 / 127.5), json!(-1.0)),
+            (json!(1.0 / 255.0), json!(-0.5)),
+            (json!(1.0 / 256.0), json!(0.0)),
+            (json!(255), json!(0)),
+            (json!([0.1, 0.2, 0.3]), json!(0)),
+            (json!(null), json!(null)),
+        ] {
+            let error = rescaling(scale, offset).unwrap_err();
+            let words = ["layer `x` (Rescaling)", "scale", "offset", "train the network with Rescaling(1/255)"];
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
     }
 
     #[test]
@@ -257,6 +359,9 @@ mod tests {
             ("ReLU", json!({ "max_value": 6.0 }), ["no `max_value`", "6.0"]),
             ("ReLU", json!({ "negative_slope": 0.1 }), ["`negative_slope` is 0.1", "not 0"]),
             ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
+            ("Conv2D", json!({ "batch_input_shape": [null, 72] }), ["`x` (Conv2D)", "[null,72]"]),
+            ("Conv2D", json!({ "batch_input_shape": [null, null, 8, 3] }), ["`x` (Conv2D)", "open"]),
+            ("Normalization", json!({ "mean": 1.0 }), ["(Normalization)", "Rescaling(1/255) in its place"]),
             ("Lambda", json!({ "function": "x" }), ["(Lambda)", "Conv2D, MaxPooling2D"]),
             ("BatchNormalization", json!({}), ["(BatchNormalization)", "Conv2D, MaxPooling2D"]),
         ] {

@@ -1,8 +1,13 @@
-//! Trained networks as files that other programs read and write.
+//! Trained networks as files of wgrad and of other programs.
 
 mod error;
+mod file_kind;
+mod hdf5;
+mod imported;
 mod keras;
 mod keras_layer;
+mod keras_model;
+mod keras_weights;
 mod npy;
 mod npz;
 mod onnx;
@@ -13,6 +18,8 @@ mod weights;
 mod zip_archive;
 
 pub use error::ExchangeError;
+pub use file_kind::FileKind;
+pub use imported::Imported;
 pub use npy::Elements;
 pub use npz::write_npz;
 pub(crate) use safetensors::header_len;

@@ -1,16 +1,16 @@
-//! Arrays as NumPy stores them, in format version 1.0. The crates for it bring a parser of Python and an array library;
-//! the header is one line.
+//! Arrays as NumPy stores them, in format version 1.0. The crates that read them bring a parser of Python and an array
+//! library, for a header of one line.
 
 use std::ops::Range;
 
-/// The format's first bytes, and its version.
+/// The first bytes of the format, with its version.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
-/// Most sizes of a shape, as in NumPy.
+/// Most sizes that a shape may have; NumPy has the same limit.
 const MOST_SIZES: usize = 64;
-/// Bytes that the length of a header is a multiple of.
+/// The length of a header, in bytes, is a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Elements of an array, outermost first.
+/// Elements of an array, in C order.
 #[derive(Clone, Copy, Debug)]
 pub enum Elements<'a> {
     /// float32
@@ -26,7 +26,7 @@ pub enum Elements<'a> {
 pub enum NpyError {
     /// The file is damaged or of another kind.
     Damaged(&'static str),
-    /// Elements of another type.
+    /// The elements are of another type.
     WrongType(String),
 }
 
@@ -38,7 +38,7 @@ pub fn write(shape: &[usize], elements: Elements) -> Vec<u8> {
         Elements::U16(values) => ("<u2", values.iter().flat_map(|value| value.to_le_bytes()).collect()),
     };
     let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
-    // A tuple of one ends in a comma, others need not.
+    // In Python, only a tuple of one needs a comma at its end.
     let sizes = if shape.len() == 1 { sizes.trim_end() } else { sizes.trim_end_matches(", ") };
     let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
     let start = MAGIC.len() + 2;
@@ -88,7 +88,7 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<usize>, Vec<f32>), NpyError> {
     Ok((shape, data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
 }
 
-/// Where the header stands: version 1 gives its length in two bytes, versions 2 and 3 in four.
+/// The place of the header. Version 1 gives its length in two bytes, versions 2 and 3 in four.
 fn header_range(bytes: &[u8]) -> Option<Range<usize>> {
     let rest = bytes.strip_prefix(&MAGIC[..6])?;
     let (start, len) = match *rest.first()? {
@@ -103,7 +103,7 @@ fn header_range(bytes: &[u8]) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    /// What NumPy 2.4 writes for `numpy.float32([[1, -2, 0.5]])`, and shapes for other ranks.
+    /// The header is the one that NumPy 2.4 writes for `numpy.float32([[1, -2, 0.5]])`; the other shapes have other ranks.
     #[test]
     fn the_header_is_numpy_s() {
         let bytes = write(&[1, 3], Elements::F32(&[1.0, -2.0, 0.5]));

@@ -8,7 +8,7 @@ use super::{ExchangeError, Weights};
 use crate::error::one_line;
 use crate::model::NamedTensor;
 
-/// Arrays, given as names, shapes and elements, as a NumPy archive; equal ones give equal bytes.
+/// Writes arrays, which are given as names, shapes and elements, as a NumPy archive. Equal arrays give equal bytes.
 ///
 /// # Errors
 /// [`ExchangeError::Unstorable`] for a name of more than 64 KiB.
@@ -21,7 +21,7 @@ pub fn write_npz(arrays: &[(&str, &[usize], Elements)]) -> Result<Vec<u8>, Excha
 }
 
 impl Weights {
-    /// The tensors as a NumPy archive, which has no place for the network and the names of the classes.
+    /// The tensors as a NumPy archive. Such a file doesn't hold the network and the names of the classes.
     ///
     /// # Errors
     /// As [`write_npz`].
@@ -37,7 +37,7 @@ impl Weights {
         let mut weights = Self::default();
         for (member, bytes) in read_members(bytes).map_err(unreadable)? {
             let Some(name) = member.strip_suffix(".npy") else {
-                return Err(unreadable(format!("its member `{member}` is no .npy file")));
+                return Err(unreadable(format!("its member `{member}` is not a .npy file")));
             };
             let (shape, values) = npy::read(bytes).map_err(|error| match error {
                 NpyError::Damaged(reason) => unreadable(format!("array `{name}`: {reason}")),

@@ -1,4 +1,4 @@
-//! Weights as a safetensors file, under Keras's variable names.
+//! Weights as a safetensors file, under the names that Keras gives to variables.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExchangeError, Weights};
 use crate::error::one_line;
-use crate::file;
 use crate::model::{NamedTensor, Sequential};
 
-/// Key of the file's metadata under which wgrad keeps the rest: one, because the format leaves their order open.
+/// Key of the file's metadata under which wgrad keeps everything but the tensors. It is a single key, because the format
+/// doesn't fix the order of several.
 const METADATA: &str = "wgrad";
 
-/// Longest header, which tells shapes and names: as a tree it takes dozens of times as much memory.
+/// Longest header. It tells the shapes and names of the tensors, and as a tree it takes dozens of times as much memory.
 const MOST_HEADER: u64 = 2 << 20;
 
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct Metadata {
 }
 
 impl Weights {
-    /// The contents of a safetensors file; equal weights give equal bytes.
+    /// The contents of a safetensors file. Equal weights give equal bytes.
     ///
     /// # Errors
     /// [`ExchangeError::Unstorable`] where a tensor's shape and elements don't agree.
@@ -56,16 +56,6 @@ impl Weights {
         Ok(bytes)
     }
 
-    /// Reads all tensors of a safetensors file; float16 and bfloat16, which other programs save, become float32.
-    ///
-    /// # Errors
-    /// [`ExchangeError::Read`], [`ExchangeError::NotSafetensors`] for a file that is something else or cut short, and
-    /// [`ExchangeError::WrongType`] for elements of any other type.
-    pub fn read(path: &Path) -> Result<Self, ExchangeError> {
-        let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
-        Self::from_safetensors(path, &bytes)
-    }
-
     /// The tensors in `bytes`, which `path` holds.
     pub(super) fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
         let damaged = |reason: String| ExchangeError::NotSafetensors { path: path.into(), reason: one_line(&reason) };
@@ -82,7 +72,7 @@ impl Weights {
             weights.class_names = metadata.class_names;
         }
         for (name, tensor) in header.tensors() {
-            // Within the file, and as long as its shape says: the library has checked.
+            // The library has checked that the range is within the file, and as long as the shape says.
             let data = &data[tensor.data_offsets.0..tensor.data_offsets.1];
             let pairs = data.as_chunks().0;
             let values = match tensor.dtype {
@@ -96,7 +86,7 @@ impl Weights {
             };
             weights.tensors.push(NamedTensor { name, shape: tensor.shape.clone(), values });
         }
-        // The library gives them in any order.
+        // The library gives the tensors in any order.
         weights.tensors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(weights)
     }
@@ -123,7 +113,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Weights, ExchangeError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
         fs::write(file.path(), bytes).unwrap();
         Weights::read(file.path())
     }

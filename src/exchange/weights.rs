@@ -1,47 +1,22 @@
 //! A trained network in memory.
 
-use std::path::Path;
-
 use super::ExchangeError;
-use crate::file;
 use crate::graph::Target;
 use crate::kernel::{MicroKernel, Storage};
 use crate::model::{ModelError, NamedTensor, Sequential};
 
-/// A network's parameters, with what is needed to use them where the file says it.
+/// A network's parameters, with the network and the names of its classes where the file tells them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
-    /// The parameters, float32.
+    /// The parameters, float32, under Keras's names such as `conv2d/kernel`.
     pub tensors: Vec<NamedTensor>,
-    /// The network; files of other programs don't tell.
+    /// The network; none where the file doesn't tell it.
     pub model: Option<Sequential>,
-    /// Names of the classes, in label order; none if the file does not tell.
+    /// Names of the classes, in the order of the labels; none where the file doesn't tell them.
     pub class_names: Vec<String>,
 }
 
 impl Weights {
-    /// Reads a safetensors file, a NumPy archive (`.npz`), or a model that Keras saved (`.keras`); contents and
-    /// extension tell which. The network comes from safetensors files of wgrad, and from Keras's.
-    ///
-    /// # Errors
-    /// [`ExchangeError`]; no file makes it take more than a small multiple of its size.
-    pub fn import(path: &Path) -> Result<Self, ExchangeError> {
-        let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if bytes.starts_with(b"PK") {
-            if extension == "keras" { Self::from_keras(path, &bytes) } else { Self::from_npz(path, &bytes) }
-        } else if bytes.get(8) == Some(&b'{') {
-            Self::from_safetensors(path, &bytes)
-        } else {
-            match extension {
-                "safetensors" => Self::from_safetensors(path, &bytes),
-                "npz" => Self::from_npz(path, &bytes),
-                "keras" => Self::from_keras(path, &bytes),
-                _ => Err(ExchangeError::UnknownFormat { path: path.into() }),
-            }
-        }
-    }
-
     /// Makes sure that these are all parameters of `model`, in its shapes, and no others.
     ///
     /// # Errors
@@ -63,9 +38,9 @@ impl Weights {
         Ok(&self.class_names)
     }
 
-    /// In what the tensors differ from the parameters of `model`.
+    /// The first difference between the tensors and the parameters of `model`, in words.
     pub(super) fn misfit(&self, model: &Sequential) -> Result<Option<String>, ModelError> {
-        // The target has no part in parameters.
+        // The parameters are the same for every target.
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let graph = model.build(1, target)?.graph;
         let mut wanted = 0;

@@ -1,4 +1,4 @@
-//! Zip archives whose members are stored as they are, which is how NumPy and Keras write theirs.
+//! Zip archives whose members are not compressed: NumPy and Keras write such archives.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,8 +6,8 @@ use std::io::Write;
 use rawzip::path::EntryPath;
 use rawzip::{CompressionMethod, Error, ZipArchive, ZipArchiveWriter, ZipVerification};
 
-/// The members of an archive by name. Compressed ones are refused, and so are several that share bytes: whatever the
-/// archive says, its members are no longer than itself.
+/// The members of an archive by name. Compressed members are refused, and so are members that share bytes. So all members
+/// together are never longer than the archive.
 ///
 /// # Errors
 /// What is wrong with the archive, in words.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cifar_files::{cifar_archives, cifar_batches};
 use crate::idx_files::idx;
-use crate::keras_files::keras;
+use crate::keras_files::{keras, keras_hdf5, many_names};
 use crate::model_files::{model_files, tuning_caches};
 use crate::npz_files::{npy_header, npy_version_2, npz};
 use crate::picture_files::pictures;
@@ -27,6 +27,7 @@ pub fn files() -> Vec<File> {
     add("safetensors", safetensors());
     add("npz", npz());
     add("keras", keras());
+    add("keras_hdf5", keras_hdf5());
     add("model_file", model_files().into_iter().map(|(name, text)| (name, text.into_bytes())).collect());
     add("tuning_cache", tuning_caches().into_iter().map(|(name, text)| (name, text.into_bytes())).collect());
     add("checkpoint", run_files::checkpoints());
@@ -60,6 +61,7 @@ pub fn long_files() -> Vec<File> {
         add("keras", &format!("layers of {mib} MiB"), config.into_bytes());
         add("keras", &format!("list of {mib} MiB"), format!("[{}0]", &ones[..(mib << 20) - 100]).into_bytes());
     }
+    add("keras_hdf5", "names of 1 GiB", many_names());
     for mib in [1, 32] {
         let room = (mib << 20) - 100;
         for (name, part) in [

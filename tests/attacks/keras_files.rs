@@ -1,4 +1,8 @@
-//! Keras's archives, made to harm whoever reads them.
+//! Keras's archives and HDF5 files, made to harm whoever reads them.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 
 use crate::npz_files::compressed;
 use crate::readers::{keras_archive, keras_member, zip};
@@ -65,4 +69,66 @@ pub fn keras() -> Vec<(&'static str, Vec<u8>)> {
         ("cut_in_the_header.h5", weights[..40].to_vec()),
         ("cut_in_the_middle.h5", weights[..weights.len() / 2].to_vec()),
     ]
+}
+
+/// A file that Keras 2 wrote.
+fn keras_2(name: &str) -> Vec<u8> {
+    let mut archive = tar::Archive::new(GzDecoder::new(&include_bytes!("../fixtures/keras2.tar.gz")[..]));
+    let mut entry = archive.entries().unwrap().map(Result::unwrap).find(|entry| entry.path().unwrap().ends_with(name));
+    let mut bytes = Vec::new();
+    entry.as_mut().unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// `bytes` with the first `from`, wherever it is, as `to`, of the same length.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let place = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    let mut bytes = bytes.to_vec();
+    bytes[place..place + to.len()].copy_from_slice(to);
+    bytes
+}
+
+pub fn keras_hdf5() -> Vec<(&'static str, Vec<u8>)> {
+    let [whole, named, numbered] = ["2.15.h5", "2.15_weights.h5", "2.15.weights.h5"].map(keras_2);
+    let heap = whole.windows(4).position(|window| window == b"GCOL").unwrap();
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut patched = whole.clone();
+        patched[at..at + bytes.len()].copy_from_slice(bytes);
+        patched
+    };
+    let mut own_child = whole.clone();
+    for place in 0..whole.len() - 4 {
+        if &whole[place..place + 4] == b"SNOD" {
+            // Every group's first member is the root.
+            own_child[place + 16..place + 24].copy_from_slice(&[96, 0, 0, 0, 0, 0, 0, 0]);
+        }
+    }
+    vec![
+        ("valid.h5", whole.clone()),
+        ("valid_named_weights.h5", named.clone()),
+        ("valid_numbered_weights.h5", numbered.clone()),
+        ("empty.h5", Vec::new()),
+        ("signature_alone.h5", whole[..8].to_vec()),
+        ("class_with_code.h5", replaced(&whole, br#""class_name": "Dropout""#, br#""class_name": "Lambda" "#)),
+        ("config_of_no_json.h5", replaced(&whole, br#"{"class_name""#, br#"[[[[[[[[[[[[["#)),
+        ("config_without_end.h5", replaced(&whole, b"model_config", b"model_konfig")),
+        ("layer_of_a_path.h5", replaced(&named, b"hidden", b"../hid")),
+        ("layer_that_is_missing.h5", replaced(&named, b"hidden", b"hodden")),
+        ("layer_whose_name_commands_the_terminal.h5", replaced(&named, b"hidden", b"\x1b[2J\n\n")),
+        ("weights_of_a_path.h5", replaced(&named, b"hidden/kernel", b"../../kernel/")),
+        ("weights_of_another_model.h5", replaced(&whole, br#""units": 4"#, br#""units": 5"#)),
+        ("number_that_is_none.h5", replaced(&numbered, b"conv2d_1\0", b"conv2d_x\0")),
+        ("harmless_number_that_jumps.h5", replaced(&numbered, b"dense_1\0", b"dense_9\0")),
+        ("heap_of_exabytes.h5", patched(heap + 8, &[0xff; 8])),
+        ("heap_that_is_empty.h5", patched(heap + 16, &[0; 16])),
+        ("groups_that_are_their_own_children.h5", own_child),
+        ("cut_in_the_heap.h5", whole[..heap + 100].to_vec()),
+        ("cut_in_the_middle.h5", whole[..whole.len() / 2].to_vec()),
+    ]
+}
+
+/// A file of 0.4 MB whose 4,000 names of layers are the same string of 256 KiB, which is in it once.
+pub fn many_names() -> Vec<u8> {
+    keras_2("many_names.h5")
 }

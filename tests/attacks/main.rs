@@ -166,7 +166,7 @@ fn pipes_devices_and_links() {
     use std::process::Command;
 
     use wgrad::data::{DataError, left_out::Reason, listing::Listing};
-    use wgrad::exchange::Weights;
+    use wgrad::exchange::{Imported, Weights};
     use wgrad::train::TuningCache;
 
     let folder = Folder::new();
@@ -181,7 +181,7 @@ fn pipes_devices_and_links() {
     assert!(matches!(picture::read(&path("outside.png"), [8, 8, 3]), Err(DataError::Picture { .. })));
     for name in ["pipe.png", "endless.png"] {
         assert!(matches!(picture::read(&path(name), [8, 8, 3]), Err(DataError::Read { .. })), "{name}");
-        assert!(Weights::import(&path(name)).is_err() && Weights::read(&path(name)).is_err(), "{name}");
+        assert!(Imported::read(&path(name)).is_err() && Weights::read(&path(name)).is_err(), "{name}");
         assert!(TuningCache::at(&path(name)).load("gpu").is_err(), "{name}");
         for (file, _) in TINY.files() {
             let _ = fs::remove_file(path(file));

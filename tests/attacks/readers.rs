@@ -1,31 +1,35 @@
 //! How each kind of file is read: shared by the replay of the attacks and by the fuzz targets.
 
+#[path = "../archives/mod.rs"]
+mod archives;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
-use rawzip::path::EntryPath;
-use rawzip::{ZipArchive, ZipArchiveWriter};
 use sha2::Sha256;
 use wgrad::data::cifar::CifarFiles;
 use wgrad::data::idx::IdxFiles;
 use wgrad::data::published::{Archive, Format};
 use wgrad::data::{DataError, PublishedSet, picture};
-use wgrad::exchange::Weights;
+use wgrad::exchange::Imported;
 use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::model::{BuildOptions, Sequential};
 use wgrad::train::{Checkpoints, History, TuningCache};
 
+#[allow(unused_imports)]
+pub use archives::{keras_archive, keras_member, zip};
+
 /// Reads bytes as a file within a directory; whether they were accepted, else the error's message.
 pub type Reader = fn(&Path, &[u8]) -> Result<(), String>;
 
 /// The kinds, and how each is read.
 #[allow(dead_code)]
-pub const READERS: [(&str, Reader); 11] = [
+pub const READERS: [(&str, Reader); 12] = [
     ("cifar_batch", cifar_batch),
     ("cifar_archive", cifar_archive),
     ("idx", idx),
@@ -33,6 +37,7 @@ pub const READERS: [(&str, Reader); 11] = [
     ("safetensors", safetensors),
     ("npz", npz),
     ("keras", keras),
+    ("keras_hdf5", keras_hdf5),
     ("model_file", model_file),
     ("tuning_cache", tuning_cache),
     ("checkpoint", checkpoint),
@@ -64,8 +69,6 @@ static TINY_IDX: PublishedSet = PublishedSet {
     archives: &[],
     format: Format::Idx(IdxFiles { train: 2, test: 2 }),
 };
-
-const KERAS: &[u8] = include_bytes!("../fixtures/network.keras");
 
 fn message(error: impl Into<wgrad::Error>) -> String {
     error.into().to_string()
@@ -137,7 +140,7 @@ pub fn picture(folder: &Path, bytes: &[u8]) -> Result<(), String> {
 
 fn weights(path: &Path, bytes: &[u8]) -> Result<(), String> {
     write(path, bytes);
-    let weights = Weights::import(path).map_err(message)?;
+    let weights = Imported::read(path).map_err(message)?.weights;
     for tensor in &weights.tensors {
         assert_eq!(tensor.shape.iter().product::<usize>(), tensor.values.len());
     }
@@ -166,6 +169,11 @@ pub fn keras(folder: &Path, bytes: &[u8]) -> Result<(), String> {
         Some(0x89) => weights(&path, &keras_archive(None, Some(bytes))),
         _ => weights(&path, bytes),
     }
+}
+
+/// A whole model or weights of Keras as HDF5.
+pub fn keras_hdf5(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    weights(&folder.join("network.h5"), bytes)
 }
 
 /// A network, built and planned as for training.
@@ -207,35 +215,4 @@ fn plan(model: &Sequential, tuning: Tuning) -> Result<(), String> {
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[], &[]).0);
     Plan::new(&graph, dispatches, &[]).map(drop).map_err(message)
-}
-
-/// The archive that Keras wrote, with other contents where they are given.
-pub fn keras_archive(config: Option<&[u8]>, weights: Option<&[u8]>) -> Vec<u8> {
-    let [whole_config, whole_weights] = ["config.json", "model.weights.h5"].map(keras_member);
-    zip(&[("config.json", config.unwrap_or(&whole_config)), ("model.weights.h5", weights.unwrap_or(&whole_weights))])
-}
-
-/// A member of the archive that Keras wrote.
-pub fn keras_member(name: &str) -> Vec<u8> {
-    let archive = ZipArchive::from_slice(KERAS).unwrap();
-    let mut entries = archive.entries();
-    loop {
-        let entry = entries.next_entry().unwrap().unwrap();
-        if entry.file_path().as_bytes() == name.as_bytes() {
-            return archive.get_entry(entry.wayfinder()).unwrap().data().to_vec();
-        }
-    }
-}
-
-/// An archive of members that are stored as they are.
-pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = ZipArchiveWriter::new(Vec::new());
-    for (name, data) in members {
-        let (mut entry, config) = archive.new_file(EntryPath::verbatim(name.as_bytes())).start().unwrap();
-        let mut writer = config.wrap(&mut entry);
-        writer.write_all(data).unwrap();
-        let (_, descriptor) = writer.finish().unwrap();
-        entry.finish(descriptor).unwrap();
-    }
-    archive.finish().unwrap()
 }

@@ -1,0 +1,75 @@
+//! Weights that other programs wrote.
+
+use std::path::Path;
+
+use super::{ExchangeError, FileKind, Weights};
+use crate::file;
+
+/// Weights from a file, with what was changed on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The weights.
+    pub weights: Weights,
+    /// Name of the network's first layer, if that was Keras's `Rescaling(1/255)`. The network here is without it,
+    /// because wgrad divides pixels by 255 itself.
+    pub rescaling: Option<String>,
+}
+
+impl Imported {
+    /// Reads a safetensors file, a NumPy archive (`.npz`), or what Keras 2 or 3 saved (`.keras`, `.h5`); the contents
+    /// tell which. The network comes from safetensors files of wgrad, and from whole models of Keras.
+    ///
+    /// # Errors
+    /// [`ExchangeError`]; no file makes it take more than a small multiple of its size.
+    pub fn read(path: &Path) -> Result<Self, ExchangeError> {
+        let (kind, bytes) = open(path)?;
+        match kind {
+            FileKind::Safetensors => Weights::from_safetensors(path, &bytes).map(Self::from),
+            FileKind::NumpyArchive => Weights::from_npz(path, &bytes).map(Self::from),
+            FileKind::KerasArchive => Self::from_keras(path, &bytes),
+            FileKind::Hdf5 => Self::from_keras_hdf5(path, &bytes),
+            kind => Err(ExchangeError::NotImported { path: path.into(), kind }),
+        }
+    }
+}
+
+impl From<Weights> for Imported {
+    fn from(weights: Weights) -> Self {
+        Self { weights, rescaling: None }
+    }
+}
+
+impl Weights {
+    /// Reads all tensors of a safetensors file; float16 and bfloat16, which other programs save, become float32.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Read`]; [`ExchangeError::NotWeights`] for a file of another kind,
+    /// [`ExchangeError::NotSafetensors`] for one that is damaged, and [`ExchangeError::WrongType`] for elements of any
+    /// other type.
+    pub fn read(path: &Path) -> Result<Self, ExchangeError> {
+        let (kind, bytes) = open(path)?;
+        match kind {
+            FileKind::Safetensors => Self::from_safetensors(path, &bytes),
+            kind => Err(ExchangeError::NotWeights { path: path.into(), kind }),
+        }
+    }
+}
+
+impl FileKind {
+    /// The kind of the file or directory at `path`.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Read`]
+    pub fn at(path: &Path) -> Result<Self, ExchangeError> {
+        open(path).map(|(kind, _)| kind)
+    }
+}
+
+/// Kind and contents of a file; a directory has no contents.
+fn open(path: &Path) -> Result<(FileKind, Vec<u8>), ExchangeError> {
+    if path.is_dir() {
+        return Ok((FileKind::of_directory(path), Vec::new()));
+    }
+    let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
+    Ok((FileKind::of(path, &bytes), bytes))
+}
