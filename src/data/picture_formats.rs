@@ -263,6 +263,15 @@ impl From<tiff::TiffError> for Fault {
     }
 }
 
+/// Divides the colours of a pixel by its alpha, the last channel.
+fn divide_by_alpha(pixel: &mut [u8]) {
+    let Some((&mut alpha, colours)) = pixel.split_last_mut() else { return };
+    let alpha = u32::from(alpha.max(1));
+    for value in colours {
+        *value = ((u32::from(*value) * 255 + alpha / 2) / alpha).min(255) as u8;
+    }
+}
+
 /// Reads the header of the first picture of a TIFF.
 fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     use tiff::{ColorType, decoder::Decoder, decoder::Limits, tags::Tag};
@@ -282,6 +291,8 @@ fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
         (_, Some(2..=4)) => return Err(Fault::Unsupported("a TIFF with the compression of faxes")),
         _ => {}
     }
+    // Colours that were multiplied with their alpha have the number 1.
+    let is_multiplied = number(Tag::ExtraSamples) == Some(1);
     let (channels, depth, is_ink) = match decoder.colortype()? {
         ColorType::Gray(depth) => (1, depth, false),
         ColorType::GrayA(depth) | ColorType::Multiband { bit_depth: depth, num_samples: 2 } => (2, depth, false),
@@ -317,6 +328,9 @@ fn tiff(bytes: &[u8]) -> Result<Source<'_>, Fault> {
                 }
             }
             if !is_ink {
+                if is_multiplied && matches!(channels, 2 | 4) {
+                    values.chunks_exact_mut(channels).for_each(divide_by_alpha);
+                }
                 sink(&values)?;
                 continue;
             }
@@ -411,6 +425,36 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_tiff_may_have_multiplied_its_colours_with_alpha() {
+        let pixels = [200, 100, 0, 255, 100, 50, 0, 128, 0, 0, 0, 0];
+        for (alpha, expected) in [(2, pixels), (1, [200, 100, 0, 255, 199, 100, 0, 128, 0, 0, 0, 0])] {
+            // Tags and their values, of which all are one number but the depths: those are behind the directory.
+            let tags: [(u16, u32); 10] = [
+                (256, 3),
+                (257, 1),
+                (258, 8 + 2 + 10 * 12 + 4),
+                (259, 1),
+                (262, 2),
+                (273, 8 + 2 + 10 * 12 + 4 + 8),
+                (277, 4),
+                (278, 1),
+                (279, 12),
+                (338, alpha),
+            ];
+            let mut tiff = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+            for (tag, value) in tags {
+                let count: u32 = if tag == 258 { 4 } else { 1 };
+                tiff.extend(
+                    tag.to_le_bytes().into_iter().chain([3, 0]).chain(count.to_le_bytes()).chain(value.to_le_bytes()),
+                );
+            }
+            tiff.extend([0, 0, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0]);
+            tiff.extend(pixels);
+            assert_eq!(decode(&tiff), Ok((expected.to_vec(), 4)));
         }
     }
 
