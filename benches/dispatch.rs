@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde_json::json;
 use wgrad::exec::{Profile, Profiler, Program, Subject};
 use wgrad::gpu::RuntimeChecks;
-use wgrad::graph::{Graph, Mode, Plan, PlanError, Target, TensorId};
+use wgrad::graph::{Graph, Mode, Plan, Target, TensorId};
 use wgrad::ops::{Conv2d, Dense, Padding};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn convolution(target: Target) -> Result<(Graph, Plan), PlanError> {
+fn convolution(target: Target) -> Result<(Graph, Plan), wgrad::Error> {
     let mut graph = Graph::new(target);
     let geometry = Conv2d {
         input: [32, 16, 16, 128],
@@ -67,24 +67,24 @@ fn convolution(target: Target) -> Result<(Graph, Plan), PlanError> {
         relu: false,
     };
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("conv2d", geometry.kernel_shape(), true);
-    let y = graph.conv2d("conv2d", geometry, x, w);
+    let w = graph.add_parameter("conv2d", geometry.kernel_shape(), true)?;
+    let y = graph.conv2d("conv2d", geometry, x, w)?;
     forward_and_backward(graph, x, y)
 }
 
-fn dense(target: Target) -> Result<(Graph, Plan), PlanError> {
+fn dense(target: Target) -> Result<(Graph, Plan), wgrad::Error> {
     let mut graph = Graph::new(target);
     let geometry = Dense { input: [32, 4096], units: 4096, bias: true, relu: false };
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("dense", vec![4096, 4096], true);
-    let y = graph.dense("dense", geometry, x, w);
+    let w = graph.add_parameter("dense", vec![4096, 4096], true)?;
+    let y = graph.dense("dense", geometry, x, w)?;
     forward_and_backward(graph, x, y)
 }
 
-fn forward_and_backward(mut graph: Graph, x: TensorId, y: TensorId) -> Result<(Graph, Plan), PlanError> {
+fn forward_and_backward(mut graph: Graph, x: TensorId, y: TensorId) -> Result<(Graph, Plan), wgrad::Error> {
     let dy = graph.input("dy", graph.tensor(y).shape.clone());
     let mut dispatches = graph.record_forward(Mode::Train);
-    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);
+    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x])?;
     dispatches.extend(backward);
     let plan = Plan::new(&graph, dispatches, &[y, gradients[&x]])?;
     Ok((graph, plan))

@@ -38,9 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut results = json!({ "batch_size": batch_size, "kernel": kernel.to_string() });
     for (index, name) in ["train", "evaluate"].into_iter().enumerate() {
         let seconds = seconds_of_a_step(&mut executor, &batch, index == 0)?;
-        let encode = encode_seconds(&executor, index);
+        let encode = encode_seconds(&executor, index)?;
         let plan = if index == 0 { executor.train_plan() } else { executor.infer_plan() };
-        let dispatches = plan.dispatches.len();
+        let dispatches = plan.dispatches().len();
         let rate = batch_size as f64 / seconds;
         println!(
             "{name}: {:.2} ms a step, {rate:.0} images/s; {:.0} us to encode {dispatches} dispatches",
@@ -83,20 +83,20 @@ fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Res
 }
 
 /// Median seconds to encode a schedule without submitting it.
-fn encode_seconds(executor: &Executor, plan: usize) -> f64 {
+fn encode_seconds(executor: &Executor, plan: usize) -> Result<f64, wgrad::Error> {
     let mut seconds: Vec<f64> = (0..ENCODED)
         .map(|_| {
             let start = Instant::now();
             let mut encoder = executor.gpu().encoder();
-            executor.program().encode(plan, &mut encoder);
+            executor.program().encode(plan, &mut encoder)?;
             let commands = encoder.finish();
             let seconds = start.elapsed().as_secs_f64();
             drop(commands);
-            seconds
+            Ok(seconds)
         })
-        .collect();
+        .collect::<Result<_, wgrad::Error>>()?;
     seconds.sort_by(f64::total_cmp);
-    seconds[ENCODED / 2]
+    Ok(seconds[ENCODED / 2])
 }
 
 /// Seconds that a new process takes from opening the adapter to the end of its first step. Its driver keeps compiled shaders

@@ -4,8 +4,9 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::exchange::ExchangeError;
+use crate::exec::ProgramError;
 use crate::gpu::GpuError;
-use crate::graph::PlanError;
+use crate::graph::{GraphError, PlanError};
 use crate::minibatch::MinibatchError;
 use crate::model::ModelError;
 use crate::report::ReportError;
@@ -23,6 +24,12 @@ pub enum Error {
     /// The network.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A node of a graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// What a program was asked for.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// The schedule.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -56,6 +63,7 @@ impl Error {
     pub(crate) fn is_too_large(&self) -> bool {
         match self {
             Self::Gpu(error) => matches!(error, GpuError::TooLarge { .. }),
+            Self::Graph(error) | Self::Model(ModelError::Graph(error)) => matches!(error, GraphError::TooLarge { .. }),
             Self::Plan(error) => matches!(error, PlanError::Loop { .. } | PlanError::Grid { .. }),
             _ => false,
         }

@@ -26,22 +26,83 @@ impl Access {
     }
 }
 
-/// A file below `shaders/`.
+/// A file of WGSL.
+///
+/// Kernels may run without the checks of indices and loops that WebGPU asks for, which makes them faster. That is sound
+/// only for sources and sizes that were proven together, so it is done for two kinds of kernels: those that wgrad's own
+/// operations record after the graph has checked their geometry, and those whose author has vouched for them.
+///
+/// ```
+/// use wgrad::kernel::Wgsl;
+///
+/// let mine = Wgsl::new("mine/double", "fn element(i: u32) -> vec4<f32> { return 2.0 * read_a(i); }");
+/// assert_eq!(mine.path(), "mine/double");
+/// ```
+///
+/// Nobody else can make a source that counts as wgrad's own:
+///
+/// ```compile_fail
+/// let mine = wgrad::kernel::Wgsl::own("mine", "fn main() {}");
+/// ```
+///
+/// and to vouch for a source is unsafe:
+///
+/// ```compile_fail
+/// let mine = wgrad::kernel::Wgsl::vouched("mine", "fn main() {}");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wgsl {
-    /// Its path without the ending.
-    pub path: &'static str,
+    path: &'static str,
+    text: &'static str,
+    origin: Origin,
+}
+
+/// Who is responsible for a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Own,
+    Foreign,
+    Vouched,
+}
+
+impl Wgsl {
+    /// A source of another crate. Kernels with it always run with runtime checks.
+    pub const fn new(path: &'static str, text: &'static str) -> Self {
+        Self { path, text, origin: Origin::Foreign }
+    }
+
+    /// A source of another crate that runs without runtime checks where [`RuntimeChecks::Off`] is set.
+    ///
+    /// [`RuntimeChecks::Off`]: crate::gpu::RuntimeChecks::Off
+    ///
+    /// # Safety
+    /// In every kernel that the source becomes part of, with the constants, the grid and the tensors that the kernel is
+    /// recorded with, each index lies inside what it indexes, whatever the tensors hold, and every loop ends.
+    #[allow(unsafe_code)]
+    pub const unsafe fn vouched(path: &'static str, text: &'static str) -> Self {
+        Self { path, text, origin: Origin::Vouched }
+    }
+
+    /// A file below `shaders/`.
+    pub(crate) const fn own(path: &'static str, text: &'static str) -> Self {
+        Self { path, text, origin: Origin::Own }
+    }
+
+    /// What it is called; of wgrad's own the path below `shaders/`, without its ending.
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
     /// Its text.
-    pub text: &'static str,
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
 }
 
 /// The file of a path below `shaders/`, without its ending.
 macro_rules! wgsl {
     ($path:literal) => {
-        $crate::kernel::Wgsl {
-            path: $path,
-            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path, ".wgsl")),
-        }
+        $crate::kernel::Wgsl::own($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path, ".wgsl")))
     };
 }
 pub(crate) use wgsl;
@@ -61,12 +122,40 @@ pub struct Kernel {
     pub flops: u64,
     /// Most loop iterations one invocation runs. llvmpipe ends loops early past 65,535.
     pub loop_trips: u64,
+    unchecked: bool,
+}
+
+impl Default for Kernel {
+    /// One workgroup of nothing, with runtime checks.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            source: Vec::new(),
+            constants: Vec::new(),
+            grid: [1; 3],
+            flops: 0,
+            loop_trips: 0,
+            unchecked: false,
+        }
+    }
 }
 
 impl Kernel {
+    /// Whether it may run without runtime checks: see [`Wgsl`].
+    pub fn may_run_unchecked(&self) -> bool {
+        self.unchecked
+    }
+
+    /// Decides that, now that all its files are known. Own files are not enough by themselves where a `foreign`
+    /// operation chose the geometry.
+    pub(crate) fn settle_checks(&mut self, foreign: bool) {
+        let has = |origin: Origin| self.source.iter().any(|file| file.origin == origin);
+        self.unchecked = !has(Origin::Foreign) && (!foreign || has(Origin::Vouched));
+    }
+
     /// The module's text.
     pub fn text(&self) -> String {
-        self.source.iter().map(|file| file.text).collect()
+        self.source.iter().map(Wgsl::text).collect()
     }
 }
 
@@ -119,10 +208,10 @@ impl MicroKernel {
     /// Its WGSL.
     pub fn source(self) -> &'static [Wgsl] {
         match self {
-            Self::Tile => &[wgsl!("product/tile")],
-            Self::Broadcast64x16 => &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")],
-            Self::Broadcast32x32 => &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")],
-            Self::Direct => &[wgsl!("product/direct")],
+            Self::Tile => const { &[wgsl!("product/tile")] },
+            Self::Broadcast64x16 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")] },
+            Self::Broadcast32x32 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")] },
+            Self::Direct => const { &[wgsl!("product/direct")] },
         }
     }
 

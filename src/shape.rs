@@ -9,17 +9,17 @@ pub struct Shape(Vec<usize>);
 impl Shape {
     /// Number of elements.
     pub fn elements(&self) -> usize {
-        self.0.iter().product()
+        product(self.0.iter())
     }
 
     /// Elements in memory, where the innermost size is rounded up to the four of a vec4. What fills it up is zero.
     pub fn padded_elements(&self) -> usize {
-        self.rows() * self.padded_columns()
+        self.rows().saturating_mul(self.padded_columns())
     }
 
     /// Product of all sizes but the innermost.
     pub fn rows(&self) -> usize {
-        self.0.iter().rev().skip(1).product()
+        product(self.0.iter().rev().skip(1))
     }
 
     /// The innermost size.
@@ -29,13 +29,18 @@ impl Shape {
 
     /// The innermost size, rounded up to the four of a vec4.
     pub fn padded_columns(&self) -> usize {
-        self.columns().next_multiple_of(4)
+        self.columns().checked_next_multiple_of(4).unwrap_or(usize::MAX)
     }
 
     /// The sizes.
     pub fn dims(&self) -> &[usize] {
         &self.0
     }
+}
+
+/// Products that would overflow are the largest number, which fits no device.
+fn product<'a>(sizes: impl Iterator<Item = &'a usize>) -> usize {
+    sizes.fold(1_usize, |product, size| product.saturating_mul(*size))
 }
 
 impl<const N: usize> From<[usize; N]> for Shape {

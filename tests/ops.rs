@@ -56,6 +56,7 @@ operations! {
     dense_softmax_cross_entropy
     dropout
     flatten
+    gradient_norm
     ingest
     max_pool2d
     relu

@@ -37,12 +37,12 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         let built = model.build_with(5, target, options).unwrap();
         let mut graph = built.graph;
         let x = graph.input("x", [3, 3]);
-        let y = graph.add("sum", x, x);
+        let y = graph.add("sum", x, x).unwrap();
         let dy = graph.input("dy", [3, 3]);
         all.extend(graph.record_forward(Mode::Train));
-        all.extend(graph.record_backward(&[(y, dy)], &[x]).0);
+        all.extend(graph.record_backward(&[(y, dy)], &[x]).unwrap().0);
         all.extend(graph.record_forward(Mode::Infer));
-        all.extend(Adam::default().record(&mut graph, built.minibatch).0);
+        all.extend(Adam::default().record(&mut graph, built.minibatch).unwrap().0);
     }
     // A parameter used twice, the parts of whose gradient the optimizer can't add up, and a relu whose gradient stands
     // alone, because it comes from above.
@@ -57,16 +57,16 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     };
     let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
-    let y = graph.conv2d("y", geometry, x, w);
-    let z = graph.conv2d("z", geometry, y, w);
+    let w = graph.add_parameter("layer", geometry.kernel_shape(), true).unwrap();
+    let y = graph.conv2d("y", geometry, x, w).unwrap();
+    let z = graph.conv2d("z", geometry, y, w).unwrap();
     let dz = graph.input("dz", geometry.input);
     // A loss of logits that no dense layer makes.
     let minibatch = graph.minibatch(Minibatch::new(3, [0; 3]));
     let logits = graph.input("logits", [3, 5]);
-    graph.softmax_cross_entropy(logits, minibatch, 0.1);
+    graph.softmax_cross_entropy(logits, minibatch, 0.1).unwrap();
     all.extend(graph.record_forward(Mode::Train));
-    all.extend(graph.record_backward(&[(z, dz)], &[logits]).0);
+    all.extend(graph.record_backward(&[(z, dz)], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
     let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
@@ -77,29 +77,29 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
 fn naga_accepts_them_and_sees_the_same_bindings() {
     let mut modules = BTreeSet::new();
     for dispatch in MicroKernel::ALL.into_iter().flat_map(dispatches) {
-        let source = dispatch.kernel.text();
+        let source = dispatch.kernel().text();
         let module = naga::front::wgsl::parse_str(&source)
-            .unwrap_or_else(|error| panic!("{}: {}", dispatch.name, error.emit_to_string(&source)));
+            .unwrap_or_else(|error| panic!("{}: {}", dispatch.name(), error.emit_to_string(&source)));
         let validate = |module: &naga::Module| {
             Validator::new(ValidationFlags::all(), Capabilities::all()).validate(module).unwrap_or_else(|error| {
-                panic!("{}: {}", dispatch.name, error.emit_to_string(&source));
+                panic!("{}: {}", dispatch.name(), error.emit_to_string(&source));
             })
         };
         let info = validate(&module);
-        let constants = dispatch.kernel.constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let constants = dispatch.kernel().constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let entry = Some((naga::ShaderStage::Compute, "main"));
         let (folded, _) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
-            .unwrap_or_else(|error| panic!("{}: {error}", dispatch.name));
+            .unwrap_or_else(|error| panic!("{}: {error}", dispatch.name()));
         validate(&folded);
-        for (name, _) in &dispatch.kernel.constants {
+        for (name, _) in &dispatch.kernel().constants {
             assert!(
                 module.overrides.iter().any(|(_, o)| o.name.as_deref() == Some(name)),
                 "{}: no override {name}",
-                dispatch.name
+                dispatch.name()
             );
         }
-        assert_eq!(declared(&module), named(&dispatch), "{}", dispatch.name);
-        if modules.insert(source.clone()) && dispatch.bindings.iter().all(|b| b.storage == Storage::Buffers) {
+        assert_eq!(declared(&module), named(&dispatch), "{}", dispatch.name());
+        if modules.insert(source.clone()) && dispatch.bindings().iter().all(|b| b.storage == Storage::Buffers) {
             translate(&dispatch, &folded, &validate(&folded));
         }
     }
@@ -108,10 +108,10 @@ fn naga_accepts_them_and_sees_the_same_bindings() {
 
 /// Metal and DX12 get what naga writes; those adapters run no kernel on images.
 fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::ModuleInfo) {
-    let name = &dispatch.name;
+    let name = &dispatch.name();
     let mut hlsl = String::new();
     let mut binding_map = naga::back::hlsl::BindingMap::new();
-    for binding in &dispatch.bindings {
+    for binding in dispatch.bindings() {
         let resource = naga::ResourceBinding { group: 0, binding: binding.index };
         let target = naga::back::hlsl::BindTarget { register: binding.index, ..Default::default() };
         binding_map.insert(resource, target);
@@ -160,7 +160,7 @@ fn image(access: StorageAccess) -> String {
 
 /// The same, to the dispatch.
 fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
-    (dispatch.bindings.iter())
+    (dispatch.bindings().iter())
         .map(|binding| {
             let kind = match (binding.storage, binding.access) {
                 (Storage::Buffers, Access::Read) => "buffer read",
@@ -178,8 +178,8 @@ fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
 #[test]
 fn every_file_is_used() {
     let used: Vec<&str> = (MicroKernel::ALL.into_iter().flat_map(dispatches))
-        .flat_map(|dispatch| dispatch.kernel.source)
-        .map(|file| file.path)
+        .flat_map(|dispatch| dispatch.kernel().source.clone())
+        .map(|file| file.path())
         .collect();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let mut folders = vec![root.clone()];
@@ -229,9 +229,10 @@ fn a_step_is_the_same_to_the_host_and_to_shaders() {
 /// Labels and pixels are read in one file only, so that no other shader has a layout of its own.
 #[test]
 fn only_one_shader_knows_the_layout_of_a_minibatch() {
-    let files: Vec<_> = MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|d| d.kernel.source).collect();
+    let files: Vec<_> =
+        MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|d| d.kernel().source.clone()).collect();
     let knows =
         |text: &str| text.contains("minibatch.data") || text.contains("minibatch[") || text.contains(" minibatch:");
-    let found: BTreeSet<&str> = files.iter().filter(|file| knows(file.text)).map(|file| file.path).collect();
+    let found: BTreeSet<&str> = files.iter().filter(|file| knows(file.text())).map(|file| file.path()).collect();
     assert_eq!(found, BTreeSet::from(["step"]));
 }

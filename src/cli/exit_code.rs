@@ -56,7 +56,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Error::Train(error) => of_cause(error),
         Error::Gpu(_) | Error::BatchSize { .. } => Some(4),
         Error::Data(_) | Error::Minibatch(_) | Error::Exchange(_) | Error::Weights(_) | Error::Model(_) => Some(3),
-        Error::Plan(_) | Error::Report(_) => None,
+        Error::Graph(_) | Error::Program(_) | Error::Plan(_) | Error::Report(_) => None,
     }
 }
 

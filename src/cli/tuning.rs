@@ -139,7 +139,7 @@ fn key(gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Strin
     let built = model.build(options.batch_size, options.target(gpu)?).map_err(wgrad::Error::from)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[], &[]).0);
+    dispatches.extend(graph.record_backward(&[], &[]).map_err(wgrad::Error::from)?.0);
     Ok(TuningCache::key(gpu.info(), &dispatches))
 }
 

@@ -15,7 +15,7 @@ use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, T
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, BuildOptions, NamedTensor, Sequential, glorot_uniform};
-use crate::optim::Adam;
+use crate::optim::{Adam, GradientTable};
 
 /// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
 /// each of a GPU's many.
@@ -78,6 +78,8 @@ pub struct Executor {
     graph: Graph,
     train: Plan,
     infer: Plan,
+    norm: Plan,
+    norm_of_gradient: TensorId,
     minibatch: Minibatch,
     classes: usize,
     logits: TensorId,
@@ -101,6 +103,7 @@ pub struct Executor {
 
 const TRAIN: usize = 0;
 const INFER: usize = 1;
+const NORM: usize = 2;
 
 impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
@@ -111,15 +114,15 @@ impl Executor {
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
-        let Schedules { graph, train, infer, minibatch, classes, logits, blocks, .. } =
+        let Schedules { graph, train, infer, minibatch, classes, logits, table, norm, norm_of_gradient, .. } =
             plan_within_limits(options.batch_size, |batch_size| {
                 let schedules = Schedules::new(model, batch_size, &options, target)?;
                 schedules.footprint.check(&limits, left)?;
                 Ok(schedules)
             })?;
-        let program = Program::new(gpu.clone(), &graph, &[&train, &infer], options.checks)?;
-        program.write(&graph, &train, blocks.0, &blocks.1);
-        let (memory, offset, bytes) = program.kept(&graph, &infer, logits);
+        let program = Program::new(gpu.clone(), &graph, &[&train, &infer, &norm], options.checks)?;
+        program.write(&graph, &train, table.tensor, &table.values)?;
+        let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
         let logits_bytes = memory.copied_bytes(offset, bytes);
         let executor = Self {
             staging: StagingRing::new(gpu.clone(), STAGED, minibatch.words() as u64 * 4),
@@ -131,6 +134,8 @@ impl Executor {
             graph,
             train,
             infer,
+            norm,
+            norm_of_gradient,
             minibatch,
             classes,
             logits,
@@ -142,18 +147,19 @@ impl Executor {
             waiting: 0,
             steps_per_submit: 1,
         };
-        executor.initialize();
+        executor.initialize()?;
         executor.gpu.check()?;
         Ok(executor)
     }
 
-    fn initialize(&self) {
+    fn initialize(&self) -> Result<(), Error> {
         let values = self.graph.parameters().iter().enumerate().map(|(place, parameter)| {
             let mut values = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
             values.resize(parameter.len(), 0.0);
             values
         });
-        self.program.write_arena(&self.graph, Arena::Weights, &values.collect::<Vec<_>>());
+        self.program.write_arena(&self.graph, Arena::Weights, &values.collect::<Vec<_>>())?;
+        Ok(())
     }
 
     /// The device.
@@ -169,8 +175,8 @@ impl Executor {
     /// How each matrix product of its schedules is computed.
     pub fn products(&self) -> Tuning {
         let mut tuning = Tuning::default();
-        for dispatch in self.train.dispatches.iter().chain(&self.infer.dispatches) {
-            if let Some(product) = &dispatch.product {
+        for dispatch in self.train.dispatches().iter().chain(self.infer.dispatches()) {
+            if let Some(product) = dispatch.product() {
                 tuning.insert(product.key.clone(), product.choice);
             }
         }
@@ -192,7 +198,7 @@ impl Executor {
         &self.graph
     }
 
-    /// The plans' memory and commands: plan 0 trains, plan 1 infers.
+    /// The plans' memory and commands: plan 0 trains, plan 1 infers, plan 2 takes the norm of the gradient.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -309,7 +315,7 @@ impl Executor {
         let minibatch = self.program.buffer(BufferKey::Minibatch)?;
         let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
-        self.program.encode(plan, encoder);
+        self.program.encode(plan, encoder)?;
         self.waiting += 1;
         Ok(())
     }
@@ -406,6 +412,18 @@ impl Executor {
         Ok(named(self.program.read_gradients(&self.graph).await?))
     }
 
+    /// L2 norm of the gradient of the last training step, over all trainable parameters together: NaN if an element is not
+    /// finite. The device computes it, so that 16 bytes are read; waits for them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn gradient_norm(&mut self) -> Result<f64, Error> {
+        self.submit().await?;
+        self.program.run(NORM)?;
+        let values = self.program.read(&self.graph, &self.norm, self.norm_of_gradient).await?;
+        Ok(GradientTable::norm(&values))
+    }
+
     /// Replaces all parameters; the optimizer's state stays.
     ///
     /// # Errors
@@ -413,7 +431,7 @@ impl Executor {
     pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), Error> {
         let values = self.values(tensors)?;
         self.forget_parameters();
-        self.program.write_arena(&self.graph, Arena::Weights, &values);
+        self.program.write_arena(&self.graph, Arena::Weights, &values)?;
         Ok(())
     }
 

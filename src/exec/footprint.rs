@@ -44,10 +44,10 @@ impl Footprint {
                     footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id));
                 }
             }
-            for dispatch in &plan.dispatches {
-                let workgroups = dispatch.kernel.grid.into_iter().max().unwrap_or(0);
+            for dispatch in plan.dispatches() {
+                let workgroups = dispatch.kernel().grid.into_iter().max().unwrap_or(0);
                 if workgroups > footprint.widest.1 {
-                    footprint.widest = (dispatch.name.clone(), workgroups);
+                    footprint.widest = (dispatch.name().into(), workgroups);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The only layer that joins graph and device: it allocates a plan's buffers, encodes its steps, and measures them.
 
 mod ceiling;
+mod error;
 mod executor;
 mod footprint;
 mod logits_ring;
@@ -14,6 +15,7 @@ mod training_state;
 mod tuner;
 
 pub use ceiling::Ceiling;
+pub use error::ProgramError;
 pub use executor::{Executor, Options};
 pub use profile::{Ceilings, Profile, StepProfile, Timer};
 pub use profiler::{OnRound, Profiler, Subject};

@@ -93,11 +93,11 @@ impl Profile {
     ) -> Self {
         let medians: Vec<f64> = seconds.iter().map(|rounds| median(rounds)).collect();
         let sum: f64 = medians.iter().sum();
-        let steps = plan.dispatches.iter().zip(&medians).zip(seconds).map(|((step, median), rounds)| {
-            let (kernel, flops, bytes) = (step.kernel.name.clone(), step.kernel.flops, step.bytes(graph));
+        let steps = plan.dispatches().iter().zip(&medians).zip(seconds).map(|((step, median), rounds)| {
+            let (kernel, flops, bytes) = (step.kernel().name.clone(), step.kernel().flops, step.bytes(graph));
             let rate = |amount: u64| if *median > 0.0 { amount as f64 / median } else { 0.0 };
             StepProfile {
-                name: step.name.clone(),
+                name: step.name().into(),
                 kind: kernel.split(", ").next().unwrap_or_default().to_owned(),
                 kernel,
                 microseconds: median * 1e6,

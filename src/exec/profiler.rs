@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ProgramError;
 use super::ceiling::Ceiling;
 use super::profile::{Ceilings, Profile, Timer};
 use super::program::Program;
@@ -69,7 +70,7 @@ impl<'a> Profiler<'a> {
         let plan = Plan::new(&graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
         // They keep the sums near 1, and none of them is a power of two.
-        program.write(&graph, &plan, x, &[0.999, 0.001, 0.0, 0.0]);
+        program.write(&graph, &plan, x, &[0.999, 0.001, 0.0, 0.0])?;
         let ceilings = Ceilings { flops_per_second: 0.0, bytes_per_second: 0.0 };
         let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings, seconds: SECONDS };
         let subject = Subject { title: "ceilings", graph: &graph, plan: &plan, program: &program, index: 0 };
@@ -79,21 +80,24 @@ impl<'a> Profiler<'a> {
         let mut clocked = [f64::INFINITY; 2];
         let mut stamped = [f64::INFINITY; 2];
         let mut command = f64::INFINITY;
-        profiler.by_clock(&subject, &[1, 1]).await;
+        profiler.by_clock(&subject, &[1, 1]).await?;
         for _ in 0..CEILING_ROUNDS {
-            keep_least(&mut clocked, &profiler.by_clock(&subject, &[1, 1]).await);
+            keep_least(&mut clocked, &profiler.by_clock(&subject, &[1, 1]).await?);
             if let Some(timestamps) = &timestamps {
                 keep_least(&mut stamped, &profiler.by_timestamps(&subject, timestamps).await?);
             }
-            let copy = |encoder: &mut wgpu::CommandEncoder| encoder.copy_buffer_to_buffer(x, 0, y, 0, x.size());
-            command = command.min(profiler.clocked(copy).await);
+            let copy = |encoder: &mut wgpu::CommandEncoder| {
+                encoder.copy_buffer_to_buffer(x, 0, y, 0, x.size());
+                Ok(())
+            };
+            command = command.min(profiler.clocked(copy).await?);
         }
         // The multiply-adds take long enough for both clocks.
         if TRUSTED.contains(&(stamped[0] / clocked[0])) {
             profiler.timer = Timer::Timestamps;
             clocked = stamped;
         }
-        let flops: u64 = plan.dispatches.iter().map(|dispatch| dispatch.kernel.flops).sum();
+        let flops: u64 = plan.dispatches().iter().map(|dispatch| dispatch.kernel().flops).sum();
         profiler.ceilings = Ceilings {
             flops_per_second: flops as f64 / clocked[0],
             bytes_per_second: 2.0 * x.size() as f64 / clocked[1].min(command),
@@ -117,20 +121,20 @@ impl<'a> Profiler<'a> {
     /// # Errors
     /// What the device reports.
     pub async fn profile(&self, subject: &Subject<'_>, on_round: OnRound<'_>) -> Result<Profile, Error> {
-        let count = subject.plan.dispatches.len();
+        let count = subject.plan.dispatches().len();
         let timestamps = match self.timer {
             Timer::Timestamps => Timestamps::new(&self.gpu, count),
             Timer::WallClock => None,
         };
         // The first run may compile shaders, the second tells how long a round takes.
         let mut times = vec![1; count];
-        self.by_clock(subject, &times).await;
-        let estimate = self.by_clock(subject, &times).await;
+        self.by_clock(subject, &times).await?;
+        let estimate = self.by_clock(subject, &times).await?;
         for (times, seconds) in times.iter_mut().zip(&estimate) {
             *times = ((SUBMISSION / seconds) as usize).clamp(1, TIMES);
         }
         let round: f64 = match timestamps {
-            Some(_) => self.whole(subject).await * 2.0,
+            Some(_) => self.whole(subject).await? * 2.0,
             None => estimate.iter().zip(&times).map(|(seconds, times)| seconds * *times as f64).sum(),
         };
         let rounds = ((self.seconds / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
@@ -142,10 +146,10 @@ impl<'a> Profiler<'a> {
                 &mut seconds,
                 match &timestamps {
                     Some(timestamps) => self.by_timestamps(subject, timestamps).await?,
-                    None => self.by_clock(subject, &times).await,
+                    None => self.by_clock(subject, &times).await?,
                 },
             );
-            whole.push(self.whole(subject).await);
+            whole.push(self.whole(subject).await?);
             self.gpu.check()?;
         }
         on_round(rounds, rounds);
@@ -157,33 +161,36 @@ impl<'a> Profiler<'a> {
     /// Seconds of each step, by timestamps around it.
     async fn by_timestamps(&self, subject: &Subject<'_>, timestamps: &Timestamps) -> Result<Vec<f64>, Error> {
         let mut encoder = self.gpu.encoder();
-        subject.program.encode_timed(subject.index, timestamps, &mut encoder);
-        let pairs = timestamps.submit(&self.gpu, encoder, subject.plan.dispatches.len()).await?;
+        subject.program.encode_timed(subject.index, timestamps, &mut encoder)?;
+        let pairs = timestamps.submit(&self.gpu, encoder, subject.plan.dispatches().len()).await?;
         Ok(pairs.into_iter().map(|[begin, end]| end - begin).collect())
     }
 
     /// Seconds of each step, by the host's clock around a submission of it, so many times over.
-    async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Vec<f64> {
+    async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Result<Vec<f64>, Error> {
         let mut seconds = Vec::new();
         for (step, times) in times.iter().enumerate() {
             let encode = |encoder: &mut _| subject.program.encode_step(subject.index, step, *times, encoder);
-            seconds.push(self.clocked(encode).await / *times as f64);
+            seconds.push(self.clocked(encode).await? / *times as f64);
         }
-        seconds
+        Ok(seconds)
     }
 
     /// Seconds of the schedule as one submission.
-    async fn whole(&self, subject: &Subject<'_>) -> f64 {
+    async fn whole(&self, subject: &Subject<'_>) -> Result<f64, Error> {
         self.clocked(|encoder| subject.program.encode(subject.index, encoder)).await
     }
 
-    async fn clocked(&self, encode: impl FnOnce(&mut wgpu::CommandEncoder)) -> f64 {
+    async fn clocked(
+        &self,
+        encode: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<(), ProgramError>,
+    ) -> Result<f64, Error> {
         let begin = (self.clock)();
         let mut encoder = self.gpu.encoder();
-        encode(&mut encoder);
+        encode(&mut encoder)?;
         self.gpu.await_submission(Some(self.gpu.submit(encoder)));
         self.gpu.finished().await;
-        ((self.clock)() - begin).as_secs_f64()
+        Ok(((self.clock)() - begin).as_secs_f64())
     }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::ProgramError;
 use super::footprint::Footprint;
+use crate::Error;
 use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, RuntimeChecks, Timestamps};
-use crate::graph::{Arena, BufferKey, Dispatch, Graph, Home, Parameter, Plan, TensorId};
+use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Parameter, Plan, TensorId};
 use crate::shape::Shape;
 
 /// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
@@ -13,6 +15,7 @@ use crate::shape::Shape;
 pub struct Program {
     gpu: Arc<Gpu>,
     memory: HashMap<BufferKey, Memory>,
+    graph: GraphId,
     schedules: Vec<Vec<Command>>,
     copy: HostCopy,
     bytes: u64,
@@ -38,8 +41,11 @@ impl Program {
     /// Allocates and compiles `plans`.
     ///
     /// # Errors
-    /// A tensor over the adapter's limits, or what the device reports.
-    pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, GpuError> {
+    /// A plan of another graph, a tensor over the adapter's limits, or what the device reports.
+    pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, Error> {
+        if plans.iter().any(|plan| plan.graph() != graph.id()) {
+            return Err(ProgramError::OtherGraph.into());
+        }
         let footprint = Footprint::new(graph, plans);
         footprint.check(&gpu.limits(), gpu.memory_left())?;
         let mut memory = HashMap::new();
@@ -50,13 +56,13 @@ impl Program {
         let arenas = Arena::ALL.iter().filter_map(|arena| memory.get(&BufferKey::Arena(*arena)));
         let copy = HostCopy::new(&gpu, arenas.map(Memory::bytes).max().unwrap_or(0));
         let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes();
-        let mut program = Self { gpu, memory, schedules: Vec::new(), copy, bytes };
+        let mut program = Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes };
         let mut pipelines = PipelineCache::default();
         for plan in plans {
-            let commands = (plan.dispatches.iter())
+            let commands: Result<Vec<Command>, ProgramError> = (plan.dispatches().iter())
                 .map(|dispatch| program.resolve(graph, plan, dispatch, &mut pipelines, checks))
                 .collect();
-            program.schedules.push(commands);
+            program.schedules.push(commands?);
         }
         program.gpu.check()?;
         Ok(program)
@@ -68,12 +74,25 @@ impl Program {
     }
 
     /// Where a tensor lives, and its first byte there.
-    fn place(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> (&Memory, u64) {
-        let offset = match graph.tensor(graph.root(tensor)).home {
+    fn place(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<(&Memory, u64), ProgramError> {
+        if graph.id() != self.graph || plan.graph() != self.graph {
+            return Err(ProgramError::OtherGraph);
+        }
+        let offset = match graph.home(tensor) {
             Home::Arena(_, offset) => offset as u64 * 4,
             _ => 0,
         };
-        (&self.memory[&plan.buffer(graph, tensor)], offset)
+        let memory = self.memory.get(&plan.buffer(graph, tensor));
+        let memory = memory.ok_or_else(|| ProgramError::NoMemory(graph.tensor(tensor).name.clone()))?;
+        Ok((memory, offset))
+    }
+
+    /// The memory of an arena, which every program has.
+    fn arena(&self, graph: &Graph, arena: Arena) -> Result<&Memory, ProgramError> {
+        if graph.id() != self.graph {
+            return Err(ProgramError::OtherGraph);
+        }
+        self.memory.get(&BufferKey::Arena(arena)).ok_or_else(|| ProgramError::NoMemory(format!("{arena:?}")))
     }
 
     fn resolve(
@@ -83,58 +102,95 @@ impl Program {
         dispatch: &Dispatch,
         pipelines: &mut PipelineCache,
         checks: RuntimeChecks,
-    ) -> Command {
-        let uses: Vec<BindingUse> = (dispatch.bindings.iter())
+    ) -> Result<Command, ProgramError> {
+        let places: Vec<(&Binding, &Memory, u64)> = (dispatch.bindings().iter())
+            .map(|binding| self.place(graph, plan, binding.tensor).map(|(memory, offset)| (binding, memory, offset)))
+            .collect::<Result<_, _>>()?;
+        let uses: Vec<BindingUse> = (dispatch.bindings().iter())
             .map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage })
             .collect();
-        let pipeline = pipelines.get(&self.gpu, &dispatch.kernel, &uses, checks);
-        let views: HashMap<u32, wgpu::TextureView> = (dispatch.bindings.iter())
-            .filter_map(|binding| match self.place(graph, plan, binding.tensor).0 {
+        let pipeline = pipelines.get(&self.gpu, dispatch.kernel(), &uses, checks);
+        let views: HashMap<u32, wgpu::TextureView> = (places.iter())
+            .filter_map(|(binding, memory, _)| match memory {
                 Memory::Image(image) => {
                     Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default())))
                 }
                 Memory::Buffer(_) => None,
             })
             .collect();
-        let entries: Vec<_> = (dispatch.bindings.iter())
-            .map(|binding| wgpu::BindGroupEntry {
+        let entries: Vec<_> = (places.iter())
+            .map(|(binding, memory, offset)| wgpu::BindGroupEntry {
                 binding: binding.index,
-                resource: match self.place(graph, plan, binding.tensor) {
-                    (Memory::Image(_), _) => wgpu::BindingResource::TextureView(&views[&binding.index]),
-                    (Memory::Buffer(buffer), offset) => {
+                resource: match memory {
+                    Memory::Image(_) => wgpu::BindingResource::TextureView(&views[&binding.index]),
+                    Memory::Buffer(buffer) => {
                         let size = std::num::NonZeroU64::new(graph.tensor(binding.tensor).bytes());
-                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: *offset, size })
                     }
                 },
             })
             .collect();
-        let bind_group = self.gpu.create_bind_group(&dispatch.name, &pipeline.get_bind_group_layout(0), &entries);
-        Command { pipeline, bind_group, grid: dispatch.kernel.grid }
+        let bind_group = self.gpu.create_bind_group(dispatch.name(), &pipeline.get_bind_group_layout(0), &entries);
+        Ok(Command { pipeline, bind_group, grid: dispatch.kernel().grid })
+    }
+
+    fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
+        let plans = self.schedules.len();
+        self.schedules.get(plan).map(Vec::as_slice).ok_or(ProgramError::NoPlan { plan, plans })
     }
 
     /// Encodes the schedule of a plan, counted as they were given, into one compute pass.
-    pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) {
-        encode(&self.schedules[plan], encoder);
+    ///
+    /// # Errors
+    /// [`ProgramError::NoPlan`]
+    pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) -> Result<(), ProgramError> {
+        encode(self.schedule(plan)?, encoder);
+        Ok(())
     }
 
     /// Encodes one dispatch of a plan `times` over, for measuring it.
-    pub fn encode_step(&self, plan: usize, step: usize, times: usize, encoder: &mut wgpu::CommandEncoder) {
-        encode(std::iter::repeat_n(&self.schedules[plan][step], times), encoder);
+    ///
+    /// # Errors
+    /// [`ProgramError::NoPlan`] or [`ProgramError::NoDispatch`]
+    pub fn encode_step(
+        &self,
+        plan: usize,
+        step: usize,
+        times: usize,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<(), ProgramError> {
+        let commands = self.schedule(plan)?;
+        let command = commands.get(step).ok_or(ProgramError::NoDispatch { step, steps: commands.len() })?;
+        encode(std::iter::repeat_n(command, times), encoder);
+        Ok(())
     }
 
     /// Encodes the schedule of a plan with a pair of timestamps around each step, and so each dispatch in a pass of its
     /// own: step `i` writes the pair `i`.
-    pub fn encode_timed(&self, plan: usize, timestamps: &Timestamps, encoder: &mut wgpu::CommandEncoder) {
-        for (pair, command) in self.schedules[plan].iter().enumerate() {
+    ///
+    /// # Errors
+    /// [`ProgramError::NoPlan`]
+    pub fn encode_timed(
+        &self,
+        plan: usize,
+        timestamps: &Timestamps,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<(), ProgramError> {
+        for (pair, command) in self.schedule(plan)?.iter().enumerate() {
             command.dispatch(&mut begin_pass(encoder, Some(timestamps.around(pair))));
         }
+        Ok(())
     }
 
     /// Runs a plan once and waits for nothing.
-    pub fn run(&self, plan: usize) {
+    ///
+    /// # Errors
+    /// [`ProgramError::NoPlan`]
+    pub fn run(&self, plan: usize) -> Result<(), ProgramError> {
         let mut encoder = self.gpu.encoder();
-        self.encode(plan, &mut encoder);
+        self.encode(plan, &mut encoder)?;
         self.gpu.submit(encoder);
+        Ok(())
     }
 
     /// The buffer behind a key of the plans, of the minibatch or the metrics: those are never images.
@@ -157,20 +213,39 @@ impl Program {
         }
     }
 
-    /// Overwrites a tensor.
-    pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) {
-        let (memory, offset) = self.place(graph, plan, tensor);
-        memory.write(&self.gpu, offset, &with_padding(values, &graph.tensor(tensor).shape));
+    /// Overwrites a tensor with `values`, and what they leave of it with zeros.
+    ///
+    /// # Errors
+    /// A tensor or a plan that the program does not know, or more values than the tensor has elements.
+    pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) -> Result<(), ProgramError> {
+        let (memory, offset) = self.place(graph, plan, tensor)?;
+        let tensor = graph.tensor(tensor);
+        let (elements, values_len) = (tensor.shape.elements(), values.len());
+        if values_len > elements {
+            return Err(ProgramError::Length { tensor: tensor.name.clone(), elements, values: values_len });
+        }
+        memory.write(&self.gpu, offset, &with_padding(values, &tensor.shape));
+        Ok(())
     }
 
     /// Overwrites what an arena holds for each parameter, given as kernel and then bias; not for the gradients, which
     /// may be in parts.
-    pub fn write_arena(&self, graph: &Graph, arena: Arena, values: &[Vec<f32>]) {
-        let memory = &self.memory[&BufferKey::Arena(arena)];
+    ///
+    /// # Errors
+    /// Another graph, or values that are not as many as the parameter has.
+    pub fn write_arena(&self, graph: &Graph, arena: Arena, values: &[Vec<f32>]) -> Result<(), ProgramError> {
+        let memory = self.arena(graph, arena)?;
+        if let Some((parameter, values)) =
+            graph.parameters().iter().zip(values).find(|(parameter, values)| parameter.len() != values.len())
+        {
+            let (tensor, elements) = (parameter.layer.clone(), parameter.len());
+            return Err(ProgramError::Length { tensor, elements, values: values.len() });
+        }
         for (parameter, values) in graph.parameters().iter().zip(values) {
             let shape = &graph.tensor(parameter.weights).shape;
             memory.write(&self.gpu, parameter.offset as u64 * 4, &with_padding(&parameter.pad(values), shape));
         }
+        Ok(())
     }
 
     /// Reads an arena in one copy: each parameter, and its elements there, like those of its weights; not for the
@@ -182,11 +257,11 @@ impl Program {
         &self,
         graph: &'g Graph,
         arena: Arena,
-    ) -> Result<Vec<(&'g Parameter, Vec<f32>)>, GpuError> {
+    ) -> Result<Vec<(&'g Parameter, Vec<f32>)>, Error> {
         if graph.parameters().is_empty() {
             return Ok(Vec::new());
         }
-        let memory = &self.memory[&BufferKey::Arena(arena)];
+        let memory = self.arena(graph, arena)?;
         let floats = memory.read(&self.gpu, &self.copy, 0, graph.arena_len() as u64 * 4).await?;
         let elements = |parameter: &Parameter| {
             let shape = &graph.tensor(parameter.weights).shape;
@@ -198,24 +273,29 @@ impl Program {
     /// Reads a tensor that the plan kept.
     ///
     /// # Errors
-    /// What the device reports.
-    pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
-        let (memory, offset, bytes) = self.kept(graph, plan, tensor);
+    /// A tensor or a plan that the program does not know, or what the device reports.
+    pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, Error> {
+        let (memory, offset, bytes) = self.kept(graph, plan, tensor)?;
         let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
         Ok(without_padding(&padded, &graph.tensor(tensor).shape))
     }
 
     /// Where a tensor that the plan kept is, its first byte there, and its bytes.
-    pub(super) fn kept(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> (&Memory, u64, u64) {
-        let (memory, offset) = self.place(graph, plan, tensor);
-        (memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4)
+    pub(super) fn kept(
+        &self,
+        graph: &Graph,
+        plan: &Plan,
+        tensor: TensorId,
+    ) -> Result<(&Memory, u64, u64), ProgramError> {
+        let (memory, offset) = self.place(graph, plan, tensor)?;
+        Ok((memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4))
     }
 
     /// Reads the gradient of a parameter, the sum of its parts.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, parameter: &Parameter) -> Result<Vec<f32>, GpuError> {
+    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, parameter: &Parameter) -> Result<Vec<f32>, Error> {
         let (tensor, count) = graph.gradient_parts(parameter.gradient);
         let parts = self.read(graph, plan, tensor).await?;
         Ok(sum_of_parts(parts, count))
@@ -225,8 +305,8 @@ impl Program {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Parameter, Vec<f32>)>, GpuError> {
-        let memory = &self.memory[&BufferKey::Arena(Arena::Gradients)];
+    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Parameter, Vec<f32>)>, Error> {
+        let memory = self.arena(graph, Arena::Gradients)?;
         let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
         let mut gradients = Vec::new();
         for parameter in graph.parameters().iter().filter(|parameter| parameter.trainable) {

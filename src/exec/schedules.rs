@@ -8,8 +8,9 @@ use crate::Error;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Sequential};
+use crate::optim::GradientTable;
 
-/// The schedules of a training and an evaluation step of one network.
+/// The schedules of a training and an evaluation step of one network, and of the norm of the gradient.
 #[derive(Debug)]
 pub(super) struct Schedules {
     pub graph: Graph,
@@ -19,8 +20,11 @@ pub(super) struct Schedules {
     /// Labels are below this.
     pub classes: usize,
     pub logits: TensorId,
-    /// The optimizer's table of gradients, which the host writes before the first step.
-    pub blocks: (TensorId, Vec<f32>),
+    /// The table of gradients, which the host writes before the first step.
+    pub table: GradientTable,
+    /// The norm of the gradient, and the tensor that it is read from.
+    pub norm: Plan,
+    pub norm_of_gradient: TensorId,
     pub footprint: Footprint,
 }
 
@@ -33,18 +37,20 @@ impl Schedules {
         let built = model.build_with(batch_size, target, options.build.clone())?;
         let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
-        dispatches.extend(graph.record_backward(&[], &[]).0);
-        let (update, blocks) = options.adam.record(&mut graph, minibatch);
+        dispatches.extend(graph.record_backward(&[], &[])?.0);
+        let (update, table) = options.adam.record(&mut graph, minibatch)?;
         dispatches.extend(update);
         let train = Plan::new(&graph, dispatches, &[])?;
         let dispatches = graph.record_forward(Mode::Infer);
         let infer = Plan::new(&graph, dispatches, &[logits])?;
-        let mut footprint = Footprint::new(&graph, &[&train, &infer]);
+        let (dispatches, norm_of_gradient) = table.record_norm(&mut graph);
+        let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;
+        let mut footprint = Footprint::new(&graph, &[&train, &infer, &norm]);
         footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
         let bytes = graph.tensor(logits).bytes();
         footprint.passages += LogitsRing::slots(bytes, STAGED) as u64 * bytes;
         let minibatch = Minibatch::new(batch_size, model.input());
-        Ok(Self { graph, train, infer, minibatch, classes, logits, blocks, footprint })
+        Ok(Self { graph, train, infer, minibatch, classes, logits, table, norm, norm_of_gradient, footprint })
     }
 }
 

@@ -45,7 +45,7 @@ impl Executor {
         ];
         self.forget_parameters();
         for (arena, values) in &arenas {
-            self.program().write_arena(self.graph(), *arena, values);
+            self.program().write_arena(self.graph(), *arena, values)?;
         }
         self.updates = state.updates;
         Ok(())

@@ -100,19 +100,19 @@ impl Candidate {
         let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
-        dispatches.extend(graph.record_backward(&[], &[]).0);
+        dispatches.extend(graph.record_backward(&[], &[])?.0);
         let bound: BTreeSet<TensorId> =
-            dispatches.iter().flat_map(|d| d.bindings.iter().map(|binding| binding.tensor)).collect();
+            dispatches.iter().flat_map(|d| d.bindings().iter().map(|binding| binding.tensor)).collect();
         let keep: Vec<TensorId> = bound.into_iter().collect();
         let plan = Plan::new(&graph, dispatches, &keep)?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
         for (place, parameter) in graph.parameters().iter().enumerate() {
             let mut values = glorot_uniform(0, place as u64, &parameter.kernel_shape);
             values.resize(parameter.len(), 0.0);
-            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values));
+            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values))?;
         }
         let minibatch = full_minibatch(model, batch_size, built.classes)?;
-        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch));
+        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch))?;
         Ok(Self { graph, plan, program })
     }
 
@@ -123,7 +123,7 @@ impl Candidate {
         let runs = |kernel: &MicroKernel| {
             gpu.supports(*kernel).is_ok() && (storage == Storage::Images || kernel.storage() == Storage::Buffers)
         };
-        let products = || self.plan.dispatches.iter().filter_map(|dispatch| dispatch.product.clone());
+        let products = || self.plan.dispatches().iter().filter_map(|dispatch| dispatch.product().cloned());
         let mut tunings: Vec<Tuning> = Vec::new();
         // Workgroup memory costs a software adapter more than all else.
         let skip = |kernel: &MicroKernel| gpu.is_software() && *kernel == MicroKernel::Tile;
@@ -147,8 +147,8 @@ impl Candidate {
         let profile = profiler.profile(&subject, &mut |_, _| {}).await?;
         let mut times: Vec<(String, ProductChoice, f64)> = Vec::new();
         let mut open: Option<usize> = None;
-        for (dispatch, step) in plan.dispatches.iter().zip(&profile.steps) {
-            match &dispatch.product {
+        for (dispatch, step) in plan.dispatches().iter().zip(&profile.steps) {
+            match dispatch.product() {
                 Some(product) => {
                     let found = times.iter().position(|(key, ..)| *key == product.key);
                     let place = found.unwrap_or(times.len());
@@ -159,7 +159,7 @@ impl Candidate {
                     open = Some(place);
                 }
                 // The sum of a product's parts is a part of its time.
-                None if dispatch.kernel.name == "sum_parts" => {
+                None if dispatch.kernel().name == "sum_parts" => {
                     if let Some(place) = open {
                         times[place].2 += step.microseconds;
                     }
@@ -172,11 +172,11 @@ impl Candidate {
 
     /// Runs the dispatches one by one and reads every tensor of floats that a product binds.
     async fn run_in_order(&self, gpu: &Gpu) -> Result<Values, Error> {
-        self.program.run(0);
+        self.program.run(0)?;
         gpu.check()?;
         let mut values = Values::new();
-        for dispatch in self.plan.dispatches.iter().filter(|dispatch| dispatch.product.is_some()) {
-            for binding in &dispatch.bindings {
+        for dispatch in self.plan.dispatches().iter().filter(|dispatch| dispatch.product().is_some()) {
+            for binding in dispatch.bindings() {
                 let name = self.graph.tensor(binding.tensor).name.clone();
                 let value = self.read(dispatch, binding.tensor).await?;
                 values.insert(name, value);
@@ -188,8 +188,8 @@ impl Candidate {
     /// A tensor's values; the parts of a result are summed.
     async fn read(&self, dispatch: &Dispatch, tensor: TensorId) -> Result<Vec<f32>, Error> {
         let values = self.program.read(&self.graph, &self.plan, tensor).await?;
-        let parts = dispatch.product.as_ref().map_or(1, |product| product.choice.parts);
-        let written = dispatch.bindings.iter().any(|b| b.tensor == tensor && b.access == Access::Write);
+        let parts = dispatch.product().map_or(1, |product| product.choice.parts);
+        let written = dispatch.bindings().iter().any(|b| b.tensor == tensor && b.access == Access::Write);
         if parts == 1 || !written {
             return Ok(values);
         }
@@ -204,17 +204,17 @@ impl Candidate {
     async fn check(&self, gpu: &Gpu, reference: &Values) -> Result<BTreeSet<String>, Error> {
         let mut right = BTreeSet::new();
         let mut wrong = BTreeSet::new();
-        for (i, dispatch) in self.plan.dispatches.iter().enumerate() {
-            let Some(product) = &dispatch.product else { continue };
-            for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::Read) {
+        for (i, dispatch) in self.plan.dispatches().iter().enumerate() {
+            let Some(product) = dispatch.product() else { continue };
+            for binding in dispatch.bindings().iter().filter(|binding| binding.access == Access::Read) {
                 if let Some(values) = reference.get(&self.graph.tensor(binding.tensor).name) {
-                    self.program.write(&self.graph, &self.plan, binding.tensor, values);
+                    self.program.write(&self.graph, &self.plan, binding.tensor, values)?;
                 }
             }
             let mut encoder = gpu.encoder();
-            self.program.encode_step(0, i, 1, &mut encoder);
+            self.program.encode_step(0, i, 1, &mut encoder)?;
             gpu.submit(encoder);
-            for binding in dispatch.bindings.iter().filter(|binding| binding.access == Access::Write) {
+            for binding in dispatch.bindings().iter().filter(|binding| binding.access == Access::Write) {
                 let found = self.read(dispatch, binding.tensor).await?;
                 let name = self.graph.tensor(binding.tensor).name.clone();
                 // Parts have a name of their own.

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use super::Gpu;
 use crate::kernel::{Access, Kernel, Storage};
 
-/// Whether shaders check indices and bound loops.
+/// Whether kernels check indices and bound loops. Only those that [may run unchecked](crate::kernel::Wgsl) obey; all
+/// others are always checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuntimeChecks {
-    /// WebGPU's own.
+    /// WebGPU's own checks.
     On,
-    /// None: for wgrad's kernels, which stay inside their buffers.
+    /// No checks, which makes kernels faster.
     Off,
 }
 
@@ -32,8 +33,8 @@ pub(crate) struct BindingUse {
 /// Pipelines by what they were built from.
 #[derive(Debug, Default)]
 pub(crate) struct PipelineCache {
-    modules: HashMap<String, wgpu::ShaderModule>,
-    pipelines: HashMap<String, wgpu::ComputePipeline>,
+    modules: HashMap<(String, RuntimeChecks), wgpu::ShaderModule>,
+    pipelines: HashMap<(String, RuntimeChecks), wgpu::ComputePipeline>,
 }
 
 impl PipelineCache {
@@ -45,9 +46,11 @@ impl PipelineCache {
         bindings: &[BindingUse],
         checks: RuntimeChecks,
     ) -> wgpu::ComputePipeline {
+        let checks = if kernel.may_run_unchecked() { checks } else { RuntimeChecks::On };
         let source = kernel.text();
-        let module = self.modules.entry(source.clone()).or_insert_with(|| create_module(gpu, &source, checks));
-        let key = format!("{source}{:?}{:?}", kernel.constants, bindings);
+        let module = self.modules.entry((source, checks));
+        let module = module.or_insert_with_key(|(source, checks)| create_module(gpu, source, *checks));
+        let key = (format!("{}{:?}{:?}", kernel.text(), kernel.constants, bindings), checks);
         self.pipelines.entry(key).or_insert_with(|| create_pipeline(gpu, module, kernel, bindings)).clone()
     }
 }
@@ -56,8 +59,11 @@ fn create_module(gpu: &Gpu, source: &str, checks: RuntimeChecks) -> wgpu::Shader
     let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(source.into()) };
     match checks {
         RuntimeChecks::On => gpu.device().create_shader_module(descriptor),
-        // SAFETY: all sources are wgrad's own. Their indices stay inside the buffers and their loops end: the suite runs
-        // each with checks on and off and compares the bits.
+        // SAFETY: `PipelineCache::get` asks for this only where `Kernel::may_run_unchecked`. Then the author of each
+        // source has vouched for it, or wgrad's own operation recorded it for tensors whose shapes `Operation::check`
+        // compared with its geometry. Nobody can change a dispatch or a plan afterwards, and `Program::new` refuses those
+        // of another graph, so that the memory is as large as the shapes say. What shaders read as an index (labels, the
+        // table of gradients) they clamp. The suite runs each kernel with checks on and off and compares the bits.
         #[allow(unsafe_code)]
         RuntimeChecks::Off => unsafe {
             gpu.device().create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())

@@ -2,31 +2,53 @@
 
 use std::collections::HashMap;
 
-use super::{Dispatch, Graph, Mode, Recorder, TensorId};
+use super::{Dispatch, Graph, GraphError, Mode, Node, Recorder, TensorId};
 use crate::kernel::wgsl;
 
 /// Gradient of each tensor that has one.
 pub type Gradients = HashMap<TensorId, TensorId>;
 
 impl Graph {
-    /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`.
+    /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`, where `dy` has the shape of
+    /// `output`; several of one output count together.
     ///
     /// Trainable parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
     /// if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
+    ///
+    /// # Errors
+    /// A tensor of another graph, or a `dy` of another shape than its output.
     pub fn record_backward(
         &mut self,
         upstream: &[(TensorId, TensorId)],
         wanted: &[TensorId],
-    ) -> (Vec<Dispatch>, Gradients) {
+    ) -> Result<(Vec<Dispatch>, Gradients), GraphError> {
+        for (output, dy) in upstream {
+            let wanted = self.inputs("upstream", &[*output])?.tensors()[0].shape.clone();
+            self.inputs("upstream", &[*dy])?.shape(0, wanted)?;
+        }
+        self.inputs("wanted", wanted)?;
         let nodes = std::mem::take(&mut self.nodes);
+        let recorded = self.walk_back(&nodes, upstream, wanted);
+        self.nodes = nodes;
+        Ok(recorded)
+    }
+
+    fn walk_back(
+        &mut self,
+        nodes: &[Node],
+        upstream: &[(TensorId, TensorId)],
+        wanted: &[TensorId],
+    ) -> (Vec<Dispatch>, Gradients) {
         self.parts.clear();
         let trainable = self.parameters.iter().filter(|parameter| parameter.trainable);
-        let home: Gradients = trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
+        let homes: Vec<(TensorId, TensorId)> =
+            trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
+        let home: Gradients = homes.iter().copied().collect();
 
         // A tensor needs a gradient if it is asked for, or if one that needs it is made from it.
         let mut needed: Vec<bool> =
             self.tensors().map(|(id, _)| home.contains_key(&id) || wanted.contains(&id)).collect();
-        for node in &nodes {
+        for node in nodes {
             needed[node.output.0] |= node.inputs.iter().any(|input| needed[input.0]);
         }
         // It gets one if it leads to a loss or to an upstream gradient; then this counts the contributions to it.
@@ -39,10 +61,24 @@ impl Graph {
             }
         }
 
-        let mut gradients: Gradients = upstream.iter().copied().collect();
         let mut recorder = Recorder::new(self, Mode::Train);
+        let mut gradients = Gradients::new();
+        for (output, dy) in upstream {
+            let sum = match gradients.get(output) {
+                Some(earlier) => {
+                    let sum = recorder.gradient_like(*output);
+                    recorder.add(*earlier, *dy, sum);
+                    sum
+                }
+                None => *dy,
+            };
+            gradients.insert(*output, sum);
+        }
         let alone = contributions.iter().filter(|(id, count)| **count == 1 && !gradients.contains_key(id));
-        let dead_end = |id: &TensorId| nodes.iter().any(|node| node.output == *id && !needed[node.inputs[0].0]);
+        let dead_end = |id: &TensorId| {
+            let made = nodes.iter().find(|node| node.output == *id);
+            made.and_then(|node| node.inputs.first()).is_some_and(|input| !needed[input.0])
+        };
         recorder.set_alone(alone.map(|(id, _)| *id).filter(|id| !wanted.contains(id) && !dead_end(id)).collect());
         for node in nodes.iter().rev() {
             let dy = match gradients.get(&node.output) {
@@ -54,13 +90,16 @@ impl Graph {
                 .map(|input| {
                     let alone = contributions.get(input) == Some(&1) && !gradients.contains_key(input);
                     needed[input.0].then(|| match home.get(input) {
-                        Some(gradient) if alone => *gradient,
+                        // Nothing is recorded that could write elsewhere.
                         _ if node.operation.passes_gradient() => recorder.view_as(dy, *input),
+                        Some(gradient) if alone => *gradient,
                         _ => recorder.gradient_like(*input),
                     })
                 })
                 .collect();
+            recorder.set_foreign(node.foreign);
             node.operation.backward(&mut recorder, &node.inputs, node.output, dy, &targets);
+            recorder.set_foreign(false);
             for (input, target) in node.inputs.iter().zip(targets) {
                 let Some(mut gradient) = target else { continue };
                 if let Some(count) = contributions.get_mut(input) {
@@ -79,9 +118,15 @@ impl Graph {
                 gradients.insert(*input, gradient);
             }
         }
-        let dispatches = recorder.finish();
-        self.nodes = nodes;
-        (dispatches, gradients)
+        // What no operation wrote into a parameter's place, because it was passed on or came from above, goes there now.
+        for (weights, home) in homes {
+            match gradients.insert(weights, home) {
+                Some(gradient) if gradient != home => recorder.copy(gradient, home),
+                Some(_) => {}
+                None => drop(gradients.remove(&weights)),
+            }
+        }
+        (recorder.finish(), gradients)
     }
 }
 
@@ -97,5 +142,12 @@ impl Recorder<'_> {
         let shape = self.graph().tensor(c).shape.clone();
         let name = format!("{} = sum", self.graph().tensor(c).name);
         self.dispatch(name).a(a).b(b).c(c).source(wgsl!("add")).elementwise(&shape, 1).record();
+    }
+
+    /// Records `c = a`.
+    fn copy(&mut self, a: TensorId, c: TensorId) {
+        let shape = self.graph().tensor(c).shape.clone();
+        let name = format!("{} = copy", self.graph().tensor(c).name);
+        self.dispatch(name).a(a).c(c).source(wgsl!("copy")).elementwise(&shape, 0).record();
     }
 }

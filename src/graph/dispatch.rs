@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Graph, Home, Product, Target, TensorId};
+use super::{Graph, GraphId, Home, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
@@ -22,20 +22,50 @@ pub struct Binding {
     pub storage: Storage,
 }
 
-/// One kernel over its tensors.
+/// One kernel over its tensors. Only a [`Recorder`] makes it, and nobody changes it afterwards, so that what was checked
+/// stays true:
+///
+/// ```compile_fail
+/// # use wgrad::graph::Dispatch;
+/// fn widen(dispatch: &mut Dispatch) {
+///     dispatch.kernel.grid = [65_535; 3];
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    /// Name for printing: the tensor it writes and what it is.
-    pub name: String,
-    /// The shader.
-    pub kernel: Kernel,
-    /// The tensors.
-    pub bindings: Vec<Binding>,
-    /// The matrix product that it is, if any.
-    pub product: Option<Product>,
+    graph: GraphId,
+    name: String,
+    kernel: Kernel,
+    bindings: Vec<Binding>,
+    product: Option<Product>,
 }
 
 impl Dispatch {
+    /// The graph whose tensors it binds.
+    pub(crate) fn graph(&self) -> GraphId {
+        self.graph
+    }
+
+    /// Name for printing: the tensor it writes and what it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shader.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The tensors.
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// The matrix product that it is, if any.
+    pub fn product(&self) -> Option<&Product> {
+        self.product.as_ref()
+    }
+
     /// Bytes of the tensors that it reads and writes. It must move as many at least; but the optimizer, which binds all
     /// of an arena, leaves out the places of gradients that are in parts elsewhere.
     pub fn bytes(&self, graph: &Graph) -> u64 {
@@ -60,6 +90,8 @@ pub enum Mode {
 pub struct Recorder<'g> {
     graph: &'g mut Graph,
     mode: Mode,
+    /// Whether an operation of another crate records at present.
+    foreign: bool,
     dispatches: Vec<Dispatch>,
     stopped: HashSet<TensorId>,
     /// Tensors whose gradient comes from one place and goes on.
@@ -70,7 +102,7 @@ pub struct Recorder<'g> {
 
 /// Where the gradient of a pooled tensor goes on to.
 #[derive(Clone, Debug)]
-pub struct Scatter {
+pub(crate) struct Scatter {
     /// `[n, oh, ow, c]` of the pooled tensor.
     pub pooled: [usize; 4],
     /// Place of each maximum among its 2 x 2 cells.
@@ -81,10 +113,11 @@ pub struct Scatter {
 
 impl<'g> Recorder<'g> {
     /// A recorder with nothing recorded.
-    pub fn new(graph: &'g mut Graph, mode: Mode) -> Self {
+    pub(crate) fn new(graph: &'g mut Graph, mode: Mode) -> Self {
         Self {
             graph,
             mode,
+            foreign: false,
             dispatches: Vec::new(),
             stopped: HashSet::new(),
             alone: HashSet::new(),
@@ -97,13 +130,18 @@ impl<'g> Recorder<'g> {
         self.mode
     }
 
+    /// Says whether an operation of another crate records from now on.
+    pub(super) fn set_foreign(&mut self, foreign: bool) {
+        self.foreign = foreign;
+    }
+
     /// As [`Graph::leave_in_parts`].
     pub(crate) fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
         self.graph.leave_in_parts(gradient, count)
     }
 
     /// What was recorded, in order.
-    pub fn finish(self) -> Vec<Dispatch> {
+    pub(crate) fn finish(self) -> Vec<Dispatch> {
         self.dispatches
     }
 
@@ -123,12 +161,12 @@ impl<'g> Recorder<'g> {
     }
 
     /// Notes that a gradient is 0 already wherever the relu that made the tensor put out 0.
-    pub fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
+    pub(crate) fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
         self.stopped.insert(self.graph.root(gradient));
     }
 
     /// Whether [`Recorder::mark_stopped_by_relu`] was called for this gradient: a sum of two is another tensor.
-    pub fn is_stopped_by_relu(&self, gradient: TensorId) -> bool {
+    pub(crate) fn is_stopped_by_relu(&self, gradient: TensorId) -> bool {
         self.stopped.contains(&self.graph.root(gradient))
     }
 
@@ -139,7 +177,7 @@ impl<'g> Recorder<'g> {
 
     /// If `x` is the output of max pooling of 2 x 2 cells, or a view of it, and its whole gradient is `dx`: where that
     /// goes on to. Whoever computes `dx` writes the cells in its stead.
-    pub fn scatter_to_cells(&mut self, x: TensorId, dx: TensorId) -> Option<Scatter> {
+    pub(crate) fn scatter_to_cells(&mut self, x: TensorId, dx: TensorId) -> Option<Scatter> {
         let mut source = x;
         while self.alone.contains(&source) {
             match self.graph.tensor(source).home {
@@ -158,12 +196,12 @@ impl<'g> Recorder<'g> {
     }
 
     /// What [`Recorder::scatter_to_cells`] made of the gradient of a pooled tensor.
-    pub fn cells_of(&self, dy: TensorId) -> Option<TensorId> {
+    pub(crate) fn cells_of(&self, dy: TensorId) -> Option<TensorId> {
         self.cells.get(&self.graph.root(dy)).copied()
     }
 
     /// The elements of `of` under the shape of `like`.
-    pub fn view_as(&mut self, of: TensorId, like: TensorId) -> TensorId {
+    pub(super) fn view_as(&mut self, of: TensorId, like: TensorId) -> TensorId {
         let name = self.graph.tensor(of).name.clone();
         let shape = self.graph.tensor(like).shape.clone();
         self.graph.add_tensor(name, shape, Home::View(of))
@@ -171,18 +209,9 @@ impl<'g> Recorder<'g> {
 
     /// Begins a dispatch of a kernel named for what it does.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
-        let kernel = Kernel {
-            name: String::new(),
-            source: Vec::new(),
-            constants: Vec::new(),
-            grid: [1; 3],
-            flops: 0,
-            loop_trips: 0,
-        };
-        DispatchBuilder {
-            recorder: self,
-            dispatch: Dispatch { name: name.into(), kernel, bindings: Vec::new(), product: None },
-        }
+        let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
+        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None };
+        DispatchBuilder { recorder: self, dispatch }
     }
 }
 
@@ -236,7 +265,7 @@ impl DispatchBuilder<'_, '_> {
         image: Wgsl,
         first: &'static str,
     ) -> Self {
-        match (self.storage(tensor), self.recorder.graph.tensor(tensor).home) {
+        match (self.storage(tensor), self.recorder.graph.home(tensor)) {
             (Storage::Buffers, _) => self.shared(buffer).bind(index, tensor, access),
             // A buffer is bound from a float on, an image only as a whole.
             (Storage::Images, Home::Arena(_, offset)) => {
@@ -273,7 +302,7 @@ impl DispatchBuilder<'_, '_> {
         if !name.is_empty() {
             name.push_str(", ");
         }
-        name.push_str(file.path);
+        name.push_str(file.path());
         self.shared(file)
     }
 
@@ -325,7 +354,8 @@ impl DispatchBuilder<'_, '_> {
     }
 
     /// Appends it to the schedule.
-    pub fn record(self) {
+    pub fn record(mut self) {
+        self.dispatch.kernel.settle_checks(self.recorder.foreign);
         self.recorder.dispatches.push(self.dispatch);
     }
 }

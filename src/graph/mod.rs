@@ -3,17 +3,20 @@
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 mod backward;
 mod dispatch;
+mod error;
 mod operation;
 mod plan;
 mod tensor;
 mod tuning;
 
 pub use backward::Gradients;
-pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder, Scatter};
-pub use operation::Operation;
+pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
+pub use error::GraphError;
+pub use operation::{Inputs, Operation};
 pub use plan::{BufferKey, Plan, PlanError};
 pub use tensor::{Arena, Home, Tensor, TensorId};
 pub use tuning::{Product, ProductChoice, Tuning};
@@ -43,6 +46,8 @@ pub struct Target {
 /// One use of an operation.
 #[derive(Debug)]
 struct Node {
+    /// Whether an operation of another crate may stand here: its geometry is not trusted.
+    foreign: bool,
     operation: Box<dyn Operation>,
     inputs: Vec<TensorId>,
     output: TensorId,
@@ -131,9 +136,17 @@ pub(crate) struct GradientBlock {
     pub part_len: usize,
 }
 
+/// Tells graphs apart: a tensor's id means nothing to another graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GraphId(u64);
+
+/// Most elements of a tensor that shaders can index.
+const MOST_ELEMENTS: usize = 1 << 31;
+
 /// Tensors and the nodes between them, in order of construction.
 #[derive(Debug)]
 pub struct Graph {
+    id: GraphId,
     tensors: Vec<Tensor>,
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
@@ -153,7 +166,9 @@ pub struct Graph {
 impl Graph {
     /// An empty graph whose dispatches are recorded for `target`.
     pub fn new(target: Target) -> Self {
+        static GRAPHS: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: GraphId(GRAPHS.fetch_add(1, Ordering::Relaxed)),
             tensors: Vec::new(),
             nodes: Vec::new(),
             parameters: Vec::new(),
@@ -182,7 +197,14 @@ impl Graph {
         self.target
     }
 
+    pub(crate) fn id(&self) -> GraphId {
+        self.id
+    }
+
     /// A tensor of the graph.
+    ///
+    /// # Panics
+    /// Where `id` is from a graph with more tensors.
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.0]
     }
@@ -255,16 +277,21 @@ impl Graph {
         }
     }
 
+    /// Where the elements of a tensor live, whether it is a view or not.
+    pub(crate) fn home(&self, id: TensorId) -> Home {
+        self.tensor(self.root(id)).home
+    }
+
     /// What a tensor lives in.
     pub fn storage(&self, id: TensorId) -> Storage {
-        match self.tensor(self.root(id)).home {
+        match self.home(id) {
             Home::Minibatch(_) | Home::Metrics => Storage::Buffers,
             _ => self.target.storage,
         }
     }
 
     /// Adds a tensor.
-    pub fn add_tensor(&mut self, name: impl Into<String>, shape: impl Into<Shape>, home: Home) -> TensorId {
+    pub(crate) fn add_tensor(&mut self, name: impl Into<String>, shape: impl Into<Shape>, home: Home) -> TensorId {
         self.tensors.push(Tensor { name: name.into(), shape: shape.into(), home });
         TensorId(self.tensors.len() - 1)
     }
@@ -279,8 +306,21 @@ impl Graph {
         self.add_tensor("minibatch", [minibatch.words()], Home::Minibatch(minibatch))
     }
 
-    /// Adds a trainable kernel, with a bias if asked, and its gradient.
-    pub fn add_parameter(&mut self, layer: &str, kernel_shape: Vec<usize>, bias: bool) -> TensorId {
+    /// Adds a trainable kernel, with a bias if asked, and its gradient. The tensor has a row for each cell and input
+    /// channel, channels rounded up to a multiple of four, then one for the bias: `[rows, columns]`.
+    ///
+    /// # Errors
+    /// A shape with less than two sizes, with a size of 0, or too large.
+    pub fn add_parameter(&mut self, layer: &str, kernel_shape: Vec<usize>, bias: bool) -> Result<TensorId, GraphError> {
+        if kernel_shape.len() < 2 || kernel_shape.contains(&0) {
+            let wrong = format!("a kernel has at least two sizes, none of them 0, but its shape is {kernel_shape:?}");
+            return Err(GraphError::Value { node: layer.into(), wrong });
+        }
+        // With the sizes in memory, so that no product below overflows.
+        let in_memory = kernel_shape.iter().map(|size| size.checked_next_multiple_of(4).unwrap_or(usize::MAX));
+        if in_memory.fold(1_usize, usize::saturating_mul) > MOST_ELEMENTS {
+            return Err(GraphError::TooLarge { tensor: layer.into(), shape: kernel_shape.into() });
+        }
         let offset = self.arena_len;
         let mut parameter = Parameter {
             layer: layer.into(),
@@ -297,7 +337,7 @@ impl Graph {
         parameter.gradient = self.add_tensor(format!("{layer} dw"), shape, Home::Arena(Arena::Gradients, offset));
         let weights = parameter.weights;
         self.parameters.push(parameter);
-        weights
+        Ok(weights)
     }
 
     /// Keeps training from changing the parameters of a layer: they get no gradient.
@@ -307,15 +347,71 @@ impl Graph {
         }
     }
 
-    /// Adds a node; its output is a new tensor, or a view of its first input if the operation only reshapes.
-    pub fn add_node(&mut self, name: &str, operation: impl Operation + 'static, inputs: &[TensorId]) -> TensorId {
-        let home = if operation.is_view() { Home::View(inputs[0]) } else { Home::Slot };
-        let output = self.add_tensor(name, operation.output_shape(), home);
+    /// Adds a node of any operation; its output is a new tensor, or a view of its first input if the operation only
+    /// reshapes. Kernels that it records run with runtime checks: see [`Wgsl`](crate::kernel::Wgsl).
+    ///
+    /// # Errors
+    /// A geometry that the operation refuses, inputs of another graph, a tensor that is too large.
+    pub fn add_node(
+        &mut self,
+        name: &str,
+        operation: impl Operation + 'static,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, GraphError> {
+        self.push_node(name, operation, inputs, true)
+    }
+
+    /// [`Graph::add_node`] for wgrad's own operations, which stay inside their tensors if they are as
+    /// [`Operation::check`] wants them.
+    pub(crate) fn add_own_node(
+        &mut self,
+        name: &str,
+        operation: impl Operation + 'static,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, GraphError> {
+        self.push_node(name, operation, inputs, false)
+    }
+
+    /// The tensors of a node that is to be added.
+    pub(crate) fn inputs<'g>(&'g self, node: &'g str, inputs: &[TensorId]) -> Result<Inputs<'g>, GraphError> {
+        let tensors: Option<Vec<&Tensor>> = inputs.iter().map(|input| self.tensors.get(input.0)).collect();
+        let tensors = tensors.ok_or_else(|| GraphError::UnknownTensor { node: node.into() })?;
+        for tensor in &tensors {
+            indexable(&tensor.name, &tensor.shape)?;
+        }
+        Ok(Inputs::new(node, tensors))
+    }
+
+    fn push_node(
+        &mut self,
+        name: &str,
+        operation: impl Operation + 'static,
+        inputs: &[TensorId],
+        foreign: bool,
+    ) -> Result<TensorId, GraphError> {
+        let tensors = self.inputs(name, inputs)?;
+        operation.check(&tensors)?;
+        let shape = operation.output_shape();
+        indexable(name, &shape)?;
+        let mut home = Home::Slot;
+        if operation.is_view() {
+            let [of, ..] = inputs else { return Err(tensors.refuse("a view needs an input")) };
+            home = Home::View(*of);
+        }
+        // Elements of one are taken for those of the other.
+        let views = if operation.passes_gradient() { inputs.len() } else { usize::from(operation.is_view()) };
+        for input in &tensors.tensors()[..views] {
+            if input.shape.padded_elements() != shape.padded_elements() {
+                let (node, tensor) = (name.into(), input.name.clone());
+                return Err(GraphError::Shape { node, tensor, found: input.shape.clone(), wanted: shape });
+            }
+        }
+        let output = self.add_tensor(name, shape, home);
         if operation.ends_in_relu() {
             self.relus.insert(output);
         }
-        self.nodes.push(Node { operation: Box::new(operation), inputs: inputs.to_vec(), output });
-        output
+        self.nodes.push(Node { foreign, operation: Box::new(operation), inputs: inputs.to_vec(), output });
+        Ok(output)
     }
 
     /// Makes a tensor live elsewhere.
@@ -329,12 +425,12 @@ impl Graph {
     }
 
     /// Notes that `y` is the output of max pooling of windows of 2 x 2 cells, 2 apart.
-    pub fn mark_pooled(&mut self, y: TensorId, places: TensorId) {
+    pub(crate) fn mark_pooled(&mut self, y: TensorId, places: TensorId) {
         self.pooled.insert(y, places);
     }
 
     /// Places of the maxima of a tensor that [`Graph::mark_pooled`] was told of.
-    pub fn places_of(&self, y: TensorId) -> Option<TensorId> {
+    pub(crate) fn places_of(&self, y: TensorId) -> Option<TensorId> {
         self.pooled.get(&y).copied()
     }
 
@@ -343,10 +439,19 @@ impl Graph {
         let nodes = std::mem::take(&mut self.nodes);
         let mut recorder = Recorder::new(self, mode);
         for node in &nodes {
+            recorder.set_foreign(node.foreign);
             node.operation.forward(&mut recorder, &node.inputs, node.output);
         }
         let dispatches = recorder.finish();
         self.nodes = nodes;
         dispatches
     }
+}
+
+/// Whether shaders can index a tensor of this shape.
+fn indexable(tensor: &str, shape: &Shape) -> Result<(), GraphError> {
+    if shape.padded_elements() > MOST_ELEMENTS {
+        return Err(GraphError::TooLarge { tensor: tensor.into(), shape: shape.clone() });
+    }
+    Ok(())
 }

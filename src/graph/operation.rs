@@ -2,11 +2,25 @@
 
 use std::fmt::Debug;
 
-use super::{Recorder, TensorId};
+use super::{GraphError, Home, Recorder, Tensor, TensorId};
+use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// An operation is its geometry; it records dispatches and keeps no state.
+///
+/// Operations of other crates are welcome: [`Graph::add_node`](super::Graph::add_node) takes them. Their kernels always
+/// run with runtime checks, unless the author vouches for the source: see [`Wgsl`](crate::kernel::Wgsl).
 pub trait Operation: Debug {
+    /// Whether the geometry makes sense and the inputs have the shapes that it was made for. The graph asks before it
+    /// adds a node, and calls nothing else of an operation that refuses.
+    ///
+    /// # Errors
+    /// [`GraphError`], which [`Inputs`] helps to make.
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        let _ = inputs;
+        Ok(())
+    }
+
     /// Shape of the output.
     fn output_shape(&self) -> Shape;
 
@@ -23,8 +37,8 @@ pub trait Operation: Debug {
     /// Records the dispatches that write `output`.
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId);
 
-    /// Records the dispatches that write the gradient of each input into `gradients`, `None` where nobody asks.
-    /// `dy` is the gradient of the output; a loss, which ends a graph, gets its own output.
+    /// Records the dispatches that write the gradient of each input into `gradients`; an entry is `None` where nobody
+    /// needs the gradient. `dy` is the gradient of the output; a loss, which ends a graph, gets its own output.
     fn backward(
         &self,
         recorder: &mut Recorder,
@@ -42,5 +56,73 @@ pub trait Operation: Debug {
     /// Whether the node is a loss: it needs no gradient from above.
     fn is_loss(&self) -> bool {
         false
+    }
+}
+
+/// The inputs of a node that is to be added.
+#[derive(Debug)]
+pub struct Inputs<'g> {
+    node: &'g str,
+    tensors: Vec<&'g Tensor>,
+}
+
+impl<'g> Inputs<'g> {
+    pub(super) fn new(node: &'g str, tensors: Vec<&'g Tensor>) -> Self {
+        Self { node, tensors }
+    }
+
+    /// The tensors.
+    pub fn tensors(&self) -> &[&'g Tensor] {
+        &self.tensors
+    }
+
+    /// Asserts that there are `wanted` inputs.
+    ///
+    /// # Errors
+    /// [`GraphError::Inputs`]
+    pub fn count(&self, wanted: usize) -> Result<(), GraphError> {
+        let found = self.tensors.len();
+        if found == wanted { Ok(()) } else { Err(GraphError::Inputs { node: self.node.into(), found, wanted }) }
+    }
+
+    /// Asserts that input `input` has the shape `wanted`.
+    ///
+    /// # Errors
+    /// [`GraphError::Shape`], or [`GraphError::Inputs`] where there is no such input.
+    pub fn shape(&self, input: usize, wanted: impl Into<Shape>) -> Result<(), GraphError> {
+        let Some(tensor) = self.tensors.get(input) else { return self.count(input + 1) };
+        let (node, wanted) = (self.node.to_owned(), wanted.into());
+        if tensor.shape == wanted {
+            return Ok(());
+        }
+        Err(GraphError::Shape { node, tensor: tensor.name.clone(), found: tensor.shape.clone(), wanted })
+    }
+
+    /// Asserts that input `input` is a minibatch, and returns its layout.
+    ///
+    /// # Errors
+    /// [`GraphError::Value`], or [`GraphError::Inputs`] where there is no such input.
+    pub fn minibatch(&self, input: usize) -> Result<Minibatch, GraphError> {
+        match self.tensors.get(input).map(|tensor| (tensor.home, &tensor.name)) {
+            Some((Home::Minibatch(minibatch), _)) => Ok(minibatch),
+            Some((_, name)) => Err(self.refuse(format!("`{name}` is not a minibatch"))),
+            None => {
+                let (node, found) = (self.node.into(), self.tensors.len());
+                Err(GraphError::Inputs { node, found, wanted: input + 1 })
+            }
+        }
+    }
+
+    /// Asserts that all `sizes` are at least 1.
+    ///
+    /// # Errors
+    /// [`GraphError::Value`], which names them as `what`.
+    pub fn positive(&self, what: &str, sizes: &[usize]) -> Result<(), GraphError> {
+        if sizes.contains(&0) { Err(self.refuse(format!("{what} {sizes:?} must not be 0"))) } else { Ok(()) }
+    }
+
+    /// The error that says what is `wrong` with the node.
+    pub fn refuse(&self, wrong: impl Into<String>) -> GraphError {
+        GraphError::Value { node: self.node.into(), wrong: wrong.into() }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-use super::{Access, Dispatch, Graph, Home, TensorId};
+use super::{Access, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::MAX_WORKGROUPS;
 
 /// llvmpipe lets one invocation run this many loop iterations, and then ends its loops without a word
@@ -14,6 +14,12 @@ const MAX_LOOP_TRIPS: u64 = 65_535;
 /// A schedule that can't be run.
 #[derive(Debug, Error, PartialEq)]
 pub enum PlanError {
+    /// A dispatch was recorded for another graph.
+    #[error("dispatch `{dispatch}` was recorded for another graph than the plan is made for")]
+    OtherGraph {
+        /// The dispatch.
+        dispatch: String,
+    },
     /// A tensor is read before anything wrote it.
     #[error("dispatch `{dispatch}` reads `{tensor}` before anything writes it")]
     ReadBeforeWrite {
@@ -56,45 +62,66 @@ pub enum PlanError {
 /// Dispatches in order, and the slot of every tensor that has one.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The dispatches.
-    pub dispatches: Vec<Dispatch>,
-    /// Slot of each tensor (by its root) that lives in one.
-    pub slots: HashMap<TensorId, usize>,
-    /// Bytes of each slot.
-    pub slot_bytes: Vec<u64>,
+    graph: GraphId,
+    dispatches: Vec<Dispatch>,
+    slots: HashMap<TensorId, usize>,
+    slot_bytes: Vec<u64>,
 }
 
 impl Plan {
     /// Plans `dispatches` of `graph`. Tensors in `keep` stay readable after the run.
     ///
     /// # Errors
-    /// A dispatch that reads what nothing wrote, that reads and writes one buffer, or whose loops are too
+    /// A dispatch of another graph, that reads what nothing wrote, that reads and writes one buffer, or whose loops are too
     /// long or whose grid is too wide.
     pub fn new(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
+        if let Some(foreign) = dispatches.iter().find(|dispatch| dispatch.graph() != graph.id()) {
+            return Err(PlanError::OtherGraph { dispatch: foreign.name().into() });
+        }
         let lives = lives(graph, &dispatches, keep)?;
         let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
-        let plan = Self { dispatches, slots, slot_bytes };
+        let plan = Self { graph: graph.id(), dispatches, slots, slot_bytes };
         plan.check(graph)?;
         Ok(plan)
     }
 
+    /// The graph that it was made for.
+    pub(crate) fn graph(&self) -> GraphId {
+        self.graph
+    }
+
+    /// The dispatches, in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// Slot of each tensor (by its root) that lives in one.
+    pub fn slots(&self) -> &HashMap<TensorId, usize> {
+        &self.slots
+    }
+
+    /// Bytes of each slot.
+    pub fn slot_bytes(&self) -> &[u64] {
+        &self.slot_bytes
+    }
+
     fn check(&self, graph: &Graph) -> Result<(), PlanError> {
         for dispatch in &self.dispatches {
-            if dispatch.kernel.loop_trips > MAX_LOOP_TRIPS {
-                return Err(PlanError::Loop { dispatch: dispatch.name.clone(), trips: dispatch.kernel.loop_trips });
+            if dispatch.kernel().loop_trips > MAX_LOOP_TRIPS {
+                return Err(PlanError::Loop { dispatch: dispatch.name().into(), trips: dispatch.kernel().loop_trips });
             }
-            let workgroups = dispatch.kernel.grid.into_iter().max().unwrap_or(0);
+            let workgroups = dispatch.kernel().grid.into_iter().max().unwrap_or(0);
             if workgroups > MAX_WORKGROUPS {
-                return Err(PlanError::Grid { dispatch: dispatch.name.clone(), workgroups });
+                return Err(PlanError::Grid { dispatch: dispatch.name().into(), workgroups });
             }
-            for (i, binding) in dispatch.bindings.iter().enumerate() {
-                let alias = dispatch.bindings[..i].iter().any(|earlier| {
+            for (i, binding) in dispatch.bindings().iter().enumerate() {
+                let alias = dispatch.bindings()[..i].iter().any(|earlier| {
                     (binding.access.writes() || earlier.access.writes())
                         && self.buffer(graph, binding.tensor) == self.buffer(graph, earlier.tensor)
                 });
                 if alias {
                     let tensor = graph.tensor(binding.tensor).name.clone();
-                    return Err(PlanError::Alias { dispatch: dispatch.name.clone(), tensor });
+                    return Err(PlanError::Alias { dispatch: dispatch.name().into(), tensor });
                 }
             }
         }
@@ -138,7 +165,7 @@ fn lives(
     let mut first: HashMap<TensorId, usize> = HashMap::new();
     let mut last: HashMap<TensorId, usize> = HashMap::new();
     for (i, dispatch) in dispatches.iter().enumerate() {
-        for binding in &dispatch.bindings {
+        for binding in dispatch.bindings() {
             let root = graph.root(binding.tensor);
             if graph.tensor(root).home != Home::Slot {
                 continue;
@@ -147,7 +174,7 @@ fn lives(
                 first.entry(root).or_insert(i);
             } else if !first.contains_key(&root) {
                 let tensor = graph.tensor(root).name.clone();
-                return Err(PlanError::ReadBeforeWrite { dispatch: dispatch.name.clone(), tensor });
+                return Err(PlanError::ReadBeforeWrite { dispatch: dispatch.name().into(), tensor });
             }
             last.insert(root, i);
         }

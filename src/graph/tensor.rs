@@ -56,6 +56,6 @@ pub struct Tensor {
 impl Tensor {
     /// Bytes in memory: see [`Shape::padded_elements`].
     pub fn bytes(&self) -> u64 {
-        self.shape.padded_elements() as u64 * 4
+        (self.shape.padded_elements() as u64).saturating_mul(4)
     }
 }

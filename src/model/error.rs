@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::graph::GraphError;
 use crate::shape::Shape;
 
 /// A network that can't be built.
@@ -104,4 +105,7 @@ pub enum ModelError {
     /// A model file that can't be read.
     #[error("{0}")]
     File(String),
+    /// A graph that can't have the network's operations.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
 }

@@ -80,15 +80,15 @@ impl Sequential {
         graph.set_tuning(tuning);
         let [h, w, c] = self.input;
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input));
-        let mut x = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch);
+        let mut x = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch)?;
         let mut i = 0;
         while i < names.len() {
             let entries = &network.entries[i..];
-            if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing) {
+            if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing)? {
                 self.freeze_in(&mut graph, &names);
                 return Ok(Built { graph, minibatch, classes, logits, loss });
             }
-            match fuse(&mut graph, &names[i..], entries, x) {
+            match fuse(&mut graph, &names[i..], entries, x)? {
                 Some((output, layers)) => {
                     x = output;
                     i += layers;
@@ -104,7 +104,7 @@ impl Sequential {
             return Err(ModelError::Output(output.dims()[1..].to_vec().into()));
         }
         self.freeze_in(&mut graph, &names);
-        let loss = graph.softmax_cross_entropy(x, minibatch, smoothing);
+        let loss = graph.softmax_cross_entropy(x, minibatch, smoothing)?;
         Ok(Built { graph, minibatch, classes, logits: x, loss })
     }
 
@@ -125,46 +125,51 @@ fn end(
     x: TensorId,
     minibatch: TensorId,
     smoothing: f64,
-) -> Option<[TensorId; 2]> {
-    let (Layer::Dense { units, activation }, rest) = (&entries.first()?.layer, &entries[1..]) else { return None };
+) -> Result<Option<[TensorId; 2]>, ModelError> {
+    let (Layer::Dense { units, activation }, rest) = (&entries[0].layer, &entries[1..]) else { return Ok(None) };
     let linear = matches!(activation, Activation::Linear | Activation::Softmax);
     // Softmax may be a layer of its own, which training passes over.
     let alone = rest.iter().all(|entry| entry.layer == Layer::Activation { activation: Activation::Softmax });
-    let input = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    let Ok(input) = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()) else { return Ok(None) };
     let dense = Dense { input, units: *units, bias: true, relu: false };
     if !linear || !alone || *units == 0 || !DenseSoftmaxCrossEntropy::takes(&dense) {
-        return None;
+        return Ok(None);
     }
-    let w = graph.add_parameter(name, vec![input[1], *units], true);
-    Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch, smoothing))
+    let w = graph.add_parameter(name, vec![input[1], *units], true)?;
+    Ok(Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch, smoothing)?))
 }
 
 /// Adds the first layers as one operation, where there is one; returns its output and the number of layers.
-fn fuse(graph: &mut Graph, names: &[String], entries: &[Entry], x: TensorId) -> Option<(TensorId, usize)> {
+fn fuse(
+    graph: &mut Graph,
+    names: &[String],
+    entries: &[Entry],
+    x: TensorId,
+) -> Result<Option<(TensorId, usize)>, ModelError> {
     let [
         Entry { layer: Layer::Conv2d { filters, kernel_size, strides, padding, activation }, .. },
         Entry { layer: Layer::MaxPooling2d { pool_size: [2, 2], strides: None | Some([2, 2]) }, .. },
         ..,
     ] = *entries
     else {
-        return None;
+        return Ok(None);
     };
     let relu = match activation {
         Activation::Relu => true,
         Activation::Linear => false,
-        _ => return None,
+        _ => return Ok(None),
     };
-    let input = <[usize; 4]>::try_from(graph.tensor(x).shape.dims()).ok()?;
+    let Ok(input) = <[usize; 4]>::try_from(graph.tensor(x).shape.dims()) else { return Ok(None) };
     if filters == 0 || kernel_size.contains(&0) || strides.contains(&0) {
-        return None;
+        return Ok(None);
     }
     let convolution = Conv2d { input, filters, kernel: kernel_size, stride: strides, padding, bias: true, relu };
     if convolution.output_size().iter().any(|size| *size < 2) {
-        return None;
+        return Ok(None);
     }
-    let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true);
+    let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true)?;
     let name = format!("{} + {}", names[0], names[1]);
-    Some((graph.conv2d_max_pool2d(&name, convolution, x, w), 2))
+    Ok(Some((graph.conv2d_max_pool2d(&name, convolution, x, w)?, 2)))
 }
 
 /// Most elements of a kernel, or of what a layer makes of one image: 2 GB, the most that a buffer of WebGPU holds.
@@ -220,24 +225,24 @@ pub(super) fn append(
                 let what = "multiply-adds for an image";
                 return Err(ModelError::TooLarge { layer: name.into(), most: MOST_PRODUCTS, what });
             }
-            let w = graph.add_parameter(name, geometry.kernel_shape(), true);
-            graph.conv2d(name, geometry, x, w)
+            let w = graph.add_parameter(name, geometry.kernel_shape(), true)?;
+            graph.conv2d(name, geometry, x, w)?
         }
         Layer::MaxPooling2d { pool_size, strides } => {
             let pool = pool(pool_size, strides)?;
-            graph.max_pool2d(name, pool, x)
+            graph.max_pool2d(name, pool, x)?
         }
         Layer::AveragePooling2d { pool_size, strides } => {
             let pool = pool(pool_size, strides)?;
-            graph.average_pool2d(name, pool, x)
+            graph.average_pool2d(name, pool, x)?
         }
         Layer::GlobalAveragePooling2d {} => {
             let [_, h, w, _] = image()?;
             let pool = pool([h, w], None)?;
-            let y = graph.average_pool2d(name, pool, x);
-            graph.flatten(name, y)
+            let y = graph.average_pool2d(name, pool, x)?;
+            graph.flatten(name, y)?
         }
-        Layer::Flatten {} => graph.flatten(name, x),
+        Layer::Flatten {} => graph.flatten(name, x)?,
         Layer::Dense { units, activation } => {
             let input =
                 <[usize; 2]>::try_from(&dims[..]).map_err(|_| wants("rows [features]; put `flatten` before it"))?;
@@ -247,17 +252,17 @@ pub(super) fn append(
             if !fits(&[input[1], units], MOST_ELEMENTS) {
                 return Err(too_large());
             }
-            let w = graph.add_parameter(name, vec![input[1], units], true);
+            let w = graph.add_parameter(name, vec![input[1], units], true)?;
             let relu = activation == Activation::Relu;
-            graph.dense(name, Dense { input, units, bias: true, relu }, x, w)
+            graph.dense(name, Dense { input, units, bias: true, relu }, x, w)?
         }
         Layer::Dropout { rate } => {
             if !(0.0..1.0).contains(&rate) {
                 return Err(ModelError::Rate { layer: name.into(), rate });
             }
-            graph.dropout(name, rate, x, minibatch)
+            graph.dropout(name, rate, x, minibatch)?
         }
-        Layer::Activation { activation: Activation::Relu } => graph.relu(name, x),
+        Layer::Activation { activation: Activation::Relu } => graph.relu(name, x)?,
         Layer::Activation { .. } => x,
     };
     let function = match layer.activation() {
@@ -267,5 +272,5 @@ pub(super) fn append(
         // Relu is part of its layer, and softmax of the loss.
         Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(y),
     };
-    Ok(graph.activation(name, function, y))
+    Ok(graph.activation(name, function, y)?)
 }

@@ -6,6 +6,7 @@ use super::lowering::{MOST_ELEMENTS, append, fits};
 use super::{Activation, Layer, ModelError};
 use crate::graph::{Graph, Target};
 use crate::kernel::{MicroKernel, Storage};
+use crate::minibatch::Minibatch;
 use crate::ops::Padding;
 use crate::shape::Shape;
 
@@ -230,7 +231,7 @@ impl Sequential {
             let (layer, what) = ("images".into(), "elements");
             return Err(ModelError::TooLarge { layer, most: MOST_IMAGE, what });
         }
-        let minibatch = graph.input("minibatch", [1]);
+        let minibatch = graph.minibatch(Minibatch::new(1, self.input));
         let mut x = graph.input("images", [1, h, w, c]);
         let mut lines = Vec::new();
         for (name, Entry { layer, trainable, .. }) in self.checked_names()?.into_iter().zip(&self.entries) {

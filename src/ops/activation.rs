@@ -1,6 +1,6 @@
 //! Smooth activations, element by element. Relu, which needs only its output for its gradient, is an operation of its own.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::{Wgsl, wgsl};
 use crate::shape::Shape;
 
@@ -36,13 +36,21 @@ pub struct Activation {
 
 impl Graph {
     /// Adds `function` of `x`, of its shape.
-    pub fn activation(&mut self, name: &str, function: Smooth, x: TensorId) -> TensorId {
-        let shape = self.tensor(x).shape.clone();
-        self.add_node(name, Activation { function, shape }, &[x])
+    ///
+    /// # Errors
+    /// A tensor of another graph.
+    pub fn activation(&mut self, name: &str, function: Smooth, x: TensorId) -> Result<TensorId, GraphError> {
+        let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
+        self.add_own_node(name, Activation { function, shape }, &[x])
     }
 }
 
 impl Operation for Activation {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)?;
+        inputs.shape(0, self.shape.clone())
+    }
+
     fn output_shape(&self) -> Shape {
         self.shape.clone()
     }

@@ -1,6 +1,6 @@
 //! Sum of two tensors of one shape.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::shape::Shape;
 
 /// `y = a + b`, element by element.
@@ -12,13 +12,22 @@ pub struct Add {
 
 impl Graph {
     /// Adds the sum of `a` and `b`, of their shape.
-    pub fn add(&mut self, name: &str, a: TensorId, b: TensorId) -> TensorId {
-        let shape = self.tensor(a).shape.clone();
-        self.add_node(name, Add { shape }, &[a, b])
+    ///
+    /// # Errors
+    /// Shapes that differ, or tensors of another graph.
+    pub fn add(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId, GraphError> {
+        let shape = self.inputs(name, &[a])?.tensors()[0].shape.clone();
+        self.add_own_node(name, Add { shape }, &[a, b])
     }
 }
 
 impl Operation for Add {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(2)?;
+        inputs.shape(0, self.shape.clone())?;
+        inputs.shape(1, self.shape.clone())
+    }
+
     fn output_shape(&self) -> Shape {
         self.shape.clone()
     }

@@ -1,6 +1,6 @@
 //! Two-dimensional average pooling without padding.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::pool2d::Pool2d;
 use crate::shape::Shape;
@@ -14,12 +14,19 @@ pub struct AveragePool2d {
 
 impl Graph {
     /// Adds average pooling of `x` `[n, h, w, c]`: `[n, oh, ow, c]`.
-    pub fn average_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> TensorId {
-        self.add_node(name, AveragePool2d { pool }, &[x])
+    ///
+    /// # Errors
+    /// Windows that do not fit `x`.
+    pub fn average_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> Result<TensorId, GraphError> {
+        self.add_own_node(name, AveragePool2d { pool }, &[x])
     }
 }
 
 impl Operation for AveragePool2d {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        self.pool.check(inputs)
+    }
+
     fn output_shape(&self) -> Shape {
         self.pool.output().into()
     }

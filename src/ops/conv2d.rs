@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{DispatchBuilder, Graph, Operation, Recorder, TensorId};
+use crate::graph::{DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
@@ -39,12 +39,32 @@ pub struct Conv2d {
 
 impl Graph {
     /// Adds a convolution of `x` by `w` (from [`Graph::add_parameter`]): `[n, oh, ow, filters]`.
-    pub fn conv2d(&mut self, name: &str, geometry: Conv2d, x: TensorId, w: TensorId) -> TensorId {
-        self.add_node(name, geometry, &[x, w])
+    ///
+    /// # Errors
+    /// A geometry that does not fit `x` or `w`.
+    pub fn conv2d(&mut self, name: &str, geometry: Conv2d, x: TensorId, w: TensorId) -> Result<TensorId, GraphError> {
+        self.add_own_node(name, geometry, &[x, w])
     }
 }
 
 impl Conv2d {
+    /// Whether the geometry makes sense and fits its two inputs, of which the first has the shape `x`.
+    pub(super) fn check_shapes(&self, inputs: &Inputs<'_>, x: impl Into<Shape>) -> Result<(), GraphError> {
+        inputs.shape(0, x)?;
+        inputs.positive("the number of filters", &[self.filters])?;
+        inputs.positive("the kernel", &self.kernel)?;
+        inputs.positive("the stride", &self.stride)?;
+        inputs.positive("the image", &self.input)?;
+        let product = |sizes: [usize; 3]| sizes.into_iter().fold(1_usize, usize::saturating_mul);
+        let rows = product([self.kernel[0], self.kernel[1], self.input[3].next_multiple_of(4)])
+            .saturating_add(self.bias.into());
+        inputs.shape(1, [rows, self.filters])?;
+        if self.output_size().contains(&0) {
+            return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
+        }
+        Ok(())
+    }
+
     /// `[oh, ow]`; 0 where the kernel is larger than the image.
     pub fn output_size(&self) -> [usize; 2] {
         [0, 1].map(|axis| {
@@ -240,6 +260,11 @@ impl Conv2d {
 }
 
 impl Operation for Conv2d {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(2)?;
+        self.check_shapes(inputs, self.input)
+    }
+
     fn output_shape(&self) -> Shape {
         let [oh, ow] = self.output_size();
         [self.input[0], oh, ow, self.filters].into()

@@ -1,6 +1,6 @@
 //! Convolution and max pooling of 2 x 2 cells in one dispatch: what the pooling drops is neither computed nor stored.
 
-use crate::graph::{Graph, Home, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Home, Inputs, Operation, Recorder, TensorId};
 use crate::ops::conv2d::Conv2d;
 use crate::ops::max_pool2d::MaxPool2d;
 use crate::shape::Shape;
@@ -16,13 +16,32 @@ pub struct Conv2dMaxPool2d {
 
 impl Graph {
     /// Adds a convolution of `x` by `w` and max pooling of its output: `[n, oh / 2, ow / 2, filters]`.
-    pub fn conv2d_max_pool2d(&mut self, name: &str, convolution: Conv2d, x: TensorId, w: TensorId) -> TensorId {
+    ///
+    /// # Errors
+    /// A geometry that does not fit `x` or `w`, or an output of less than 2 x 2 cells.
+    pub fn conv2d_max_pool2d(
+        &mut self,
+        name: &str,
+        convolution: Conv2d,
+        x: TensorId,
+        w: TensorId,
+    ) -> Result<TensorId, GraphError> {
+        check(&convolution, &self.inputs(name, &[x, w])?)?;
         let shape = output_shape(&convolution);
         let places = self.add_tensor(format!("{name} places"), shape, Home::Slot);
-        let y = self.add_node(name, Conv2dMaxPool2d { convolution, places }, &[x, w]);
+        let y = self.add_own_node(name, Conv2dMaxPool2d { convolution, places }, &[x, w])?;
         self.mark_pooled(y, places);
-        y
+        Ok(y)
     }
+}
+
+fn check(convolution: &Conv2d, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+    inputs.count(2)?;
+    convolution.check_shapes(inputs, convolution.input)?;
+    if convolution.output_size().iter().any(|size| *size < 2) {
+        return Err(inputs.refuse("the output of the convolution is smaller than the 2 x 2 cells that are pooled"));
+    }
+    Ok(())
 }
 
 fn output_shape(convolution: &Conv2d) -> Shape {
@@ -31,6 +50,10 @@ fn output_shape(convolution: &Conv2d) -> Shape {
 }
 
 impl Operation for Conv2dMaxPool2d {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        check(&self.convolution, inputs)
+    }
+
     fn output_shape(&self) -> Shape {
         output_shape(&self.convolution)
     }

@@ -1,6 +1,6 @@
 //! Fully connected layer: a convolution of one pixel.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::ops::conv2d::{Conv2d, Padding};
 use crate::shape::Shape;
 
@@ -21,8 +21,11 @@ pub struct Dense {
 
 impl Graph {
     /// Adds a dense layer of `x` by `w` (from [`Graph::add_parameter`]): `[n, units]`.
-    pub fn dense(&mut self, name: &str, geometry: Dense, x: TensorId, w: TensorId) -> TensorId {
-        self.add_node(name, geometry, &[x, w])
+    ///
+    /// # Errors
+    /// A geometry that does not fit `x` or `w`.
+    pub fn dense(&mut self, name: &str, geometry: Dense, x: TensorId, w: TensorId) -> Result<TensorId, GraphError> {
+        self.add_own_node(name, geometry, &[x, w])
     }
 }
 
@@ -42,6 +45,11 @@ impl From<Dense> for Conv2d {
 }
 
 impl Operation for Dense {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(2)?;
+        Conv2d::from(*self).check_shapes(inputs, self.input)
+    }
+
     fn output_shape(&self) -> Shape {
         [self.input[0], self.units].into()
     }

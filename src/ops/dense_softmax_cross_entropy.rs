@@ -1,6 +1,6 @@
 //! The last dense layer, the loss of its logits, and their gradients in one dispatch.
 
-use crate::graph::{Graph, Home, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
@@ -26,6 +26,9 @@ pub struct DenseSoftmaxCrossEntropy {
 
 impl Graph {
     /// Adds the loss of the logits `x w + b` against the labels of the minibatch: the logits, and the loss.
+    ///
+    /// # Errors
+    /// A layer that does not fit `x`, `w` or the minibatch, or one that [`DenseSoftmaxCrossEntropy::takes`] refuses.
     pub fn dense_softmax_cross_entropy(
         &mut self,
         name: &str,
@@ -34,19 +37,33 @@ impl Graph {
         w: TensorId,
         minibatch: TensorId,
         smoothing: f64,
-    ) -> [TensorId; 2] {
+    ) -> Result<[TensorId; 2], GraphError> {
+        check(&dense, smoothing, &self.inputs(name, &[x, w, minibatch])?)?;
         let logits = self.add_tensor(name, [dense.input[0], dense.units], Home::Slot);
-        let loss = self.add_node("loss", DenseSoftmaxCrossEntropy { dense, smoothing, logits }, &[x, w, minibatch]);
+        let loss =
+            self.add_own_node("loss", DenseSoftmaxCrossEntropy { dense, smoothing, logits }, &[x, w, minibatch])?;
         self.set_home(loss, Home::Metrics);
-        [logits, loss]
+        Ok([logits, loss])
     }
+}
+
+fn check(dense: &Dense, smoothing: f64, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+    inputs.count(3)?;
+    Conv2d::from(*dense).check_shapes(inputs, dense.input)?;
+    if !DenseSoftmaxCrossEntropy::takes(dense) {
+        return Err(inputs.refuse("the layer is too large to be computed with its loss, or no layer of logits"));
+    }
+    SoftmaxCrossEntropy { logits: [dense.input[0], dense.units], smoothing }.check_labels(inputs, 2)
 }
 
 impl DenseSoftmaxCrossEntropy {
     /// Whether a layer is small enough for one workgroup.
     pub fn takes(dense: &Dense) -> bool {
         let [rows, features] = dense.input;
-        dense.bias && !dense.relu && dense.units <= MOST_CLASSES && rows * features * dense.units <= MOST_PRODUCTS
+        dense.bias
+            && !dense.relu
+            && dense.units <= MOST_CLASSES
+            && rows.saturating_mul(features).saturating_mul(dense.units) <= MOST_PRODUCTS
     }
 
     /// `f` takes the gradient of `x` in training, the logits in inference.
@@ -78,6 +95,10 @@ impl DenseSoftmaxCrossEntropy {
 }
 
 impl Operation for DenseSoftmaxCrossEntropy {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        check(&self.dense, self.smoothing, inputs)
+    }
+
     fn output_shape(&self) -> Shape {
         [METRIC_SLOTS, 4].into()
     }

@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al. 2014), scaled in training as Keras does.
 
-use crate::graph::{Graph, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -19,10 +19,13 @@ pub struct Dropout {
 
 impl Graph {
     /// Adds dropout of `x`, of its shape.
-    pub fn dropout(&mut self, name: &str, rate: f64, x: TensorId, minibatch: TensorId) -> TensorId {
-        let shape = self.tensor(x).shape.clone();
+    ///
+    /// # Errors
+    /// A rate that is no share, a tensor that is no minibatch, or tensors of another graph.
+    pub fn dropout(&mut self, name: &str, rate: f64, x: TensorId, minibatch: TensorId) -> Result<TensorId, GraphError> {
+        let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
         let layer = self.tensors().count();
-        self.add_node(name, Dropout { shape, rate, layer }, &[x, minibatch])
+        self.add_own_node(name, Dropout { shape, rate, layer }, &[x, minibatch])
     }
 }
 
@@ -48,6 +51,16 @@ impl Dropout {
 }
 
 impl Operation for Dropout {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(2)?;
+        inputs.shape(0, self.shape.clone())?;
+        inputs.minibatch(1)?;
+        if !(0.0..1.0).contains(&self.rate) {
+            return Err(inputs.refuse(format!("its rate is {}, but it must be at least 0 and below 1", self.rate)));
+        }
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         self.shape.clone()
     }

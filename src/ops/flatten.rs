@@ -1,6 +1,6 @@
 //! `[n, h, w, c]` as `[n, features]`: without a copy where the channels fill their vec4s.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -13,9 +13,12 @@ pub struct Flatten {
 
 impl Graph {
     /// Adds `x` as rows: `[n, features]`.
-    pub fn flatten(&mut self, name: &str, x: TensorId) -> TensorId {
-        let input = self.tensor(x).shape.clone();
-        self.add_node(name, Flatten { input }, &[x])
+    ///
+    /// # Errors
+    /// A tensor without sizes, or of another graph.
+    pub fn flatten(&mut self, name: &str, x: TensorId) -> Result<TensorId, GraphError> {
+        let input = self.inputs(name, &[x])?.tensors()[0].shape.clone();
+        self.add_own_node(name, Flatten { input }, &[x])
     }
 }
 
@@ -39,6 +42,14 @@ impl Flatten {
 }
 
 impl Operation for Flatten {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)?;
+        if self.input.dims().is_empty() {
+            return Err(inputs.refuse("a tensor without sizes has no rows"));
+        }
+        inputs.shape(0, self.input.clone())
+    }
+
     fn output_shape(&self) -> Shape {
         let n = self.input.dims()[0];
         [n, self.input.elements() / n.max(1)].into()

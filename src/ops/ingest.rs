@@ -1,8 +1,9 @@
 //! Bytes to floats: the first dispatch of every step.
 
 use super::Augmentation;
-use crate::graph::{Graph, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
+use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// `x = byte / 255` of the pixels of a minibatch.
@@ -16,12 +17,24 @@ pub struct Ingest {
 
 impl Graph {
     /// Adds the conversion of a minibatch's bytes to floats.
-    pub fn ingest(&mut self, ingest: Ingest, minibatch: TensorId) -> TensorId {
-        self.add_node("images", ingest, &[minibatch])
+    ///
+    /// # Errors
+    /// A minibatch with images of another size.
+    pub fn ingest(&mut self, ingest: Ingest, minibatch: TensorId) -> Result<TensorId, GraphError> {
+        self.add_own_node("images", ingest, &[minibatch])
     }
 }
 
 impl Operation for Ingest {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)?;
+        let [n, h, w, c] = self.output;
+        if inputs.minibatch(0)? != Minibatch::new(n, [h, w, c]) {
+            return Err(inputs.refuse(format!("the minibatch has no images of {:?}", self.output)));
+        }
+        inputs.positive("the images", &self.output)
+    }
+
     fn output_shape(&self) -> Shape {
         self.output.into()
     }

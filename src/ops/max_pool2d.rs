@@ -1,6 +1,6 @@
 //! Two-dimensional max pooling without padding.
 
-use crate::graph::{Graph, Home, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Home, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::pool2d::Pool2d;
 use crate::shape::Shape;
@@ -18,10 +18,14 @@ pub struct MaxPool2d {
 
 impl Graph {
     /// Adds max pooling of `x` `[n, h, w, c]`: `[n, oh, ow, c]`.
-    pub fn max_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> TensorId {
+    ///
+    /// # Errors
+    /// Windows that do not fit `x`.
+    pub fn max_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> Result<TensorId, GraphError> {
+        pool.check(&self.inputs(name, &[x])?)?;
         let places = self.add_tensor(format!("{name} places"), pool.output(), Home::Slot);
         let relu = self.ends_in_relu(x);
-        self.add_node(name, MaxPool2d { pool, places, relu }, &[x])
+        self.add_own_node(name, MaxPool2d { pool, places, relu }, &[x])
     }
 }
 
@@ -42,6 +46,10 @@ impl MaxPool2d {
 }
 
 impl Operation for MaxPool2d {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        self.pool.check(inputs)
+    }
+
     fn output_shape(&self) -> Shape {
         self.pool.output().into()
     }

@@ -1,6 +1,6 @@
 //! The geometry that poolings share.
 
-use crate::graph::DispatchBuilder;
+use crate::graph::{DispatchBuilder, GraphError, Inputs};
 use crate::kernel::wgsl;
 
 /// Windows over `[n, h, w, c]` without padding; they may overlap or leave gaps.
@@ -23,6 +23,18 @@ impl Pool2d {
             None => 0,
         };
         [n, size(h, 0), size(w, 1), c]
+    }
+
+    /// Whether the windows fit the one input.
+    pub(super) fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)?;
+        inputs.shape(0, self.input)?;
+        inputs.positive("the window", &self.window)?;
+        inputs.positive("the stride", &self.stride)?;
+        if self.output().contains(&0) {
+            return Err(inputs.refuse(format!("a window of {:?} does not fit into {:?}", self.window, self.input)));
+        }
+        Ok(())
     }
 
     /// Cells of a window.

@@ -1,6 +1,6 @@
 //! Rectified linear unit.
 
-use crate::graph::{Graph, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -13,9 +13,12 @@ pub struct Relu {
 
 impl Graph {
     /// Adds a relu of `x`, of its shape.
-    pub fn relu(&mut self, name: &str, x: TensorId) -> TensorId {
-        let shape = self.tensor(x).shape.clone();
-        self.add_node(name, Relu { shape }, &[x])
+    ///
+    /// # Errors
+    /// A tensor of another graph.
+    pub fn relu(&mut self, name: &str, x: TensorId) -> Result<TensorId, GraphError> {
+        let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
+        self.add_own_node(name, Relu { shape }, &[x])
     }
 }
 
@@ -41,6 +44,11 @@ impl Recorder<'_> {
 }
 
 impl Operation for Relu {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)?;
+        inputs.shape(0, self.shape.clone())
+    }
+
     fn output_shape(&self) -> Shape {
         self.shape.clone()
     }

@@ -1,6 +1,6 @@
 //! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
 
-use crate::graph::{Access, DispatchBuilder, Graph, Home, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Access, DispatchBuilder, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -23,16 +23,40 @@ pub struct SoftmaxCrossEntropy {
 
 impl Graph {
     /// Adds the loss of `logits` `[n, classes]` against the labels of the minibatch.
-    pub fn softmax_cross_entropy(&mut self, logits: TensorId, minibatch: TensorId, smoothing: f64) -> TensorId {
-        let dims = self.tensor(logits).shape.dims();
-        let operation = SoftmaxCrossEntropy { logits: [dims[0], dims[1]], smoothing };
-        let loss = self.add_node("loss", operation, &[logits, minibatch]);
+    ///
+    /// # Errors
+    /// Logits that are no rows, a minibatch of another number of images, a smoothing that is no share.
+    pub fn softmax_cross_entropy(
+        &mut self,
+        logits: TensorId,
+        minibatch: TensorId,
+        smoothing: f64,
+    ) -> Result<TensorId, GraphError> {
+        let inputs = self.inputs("loss", &[logits])?;
+        let dims = <[usize; 2]>::try_from(inputs.tensors()[0].shape.dims());
+        let logits_shape = dims.map_err(|_| inputs.refuse("logits have the shape [n, classes]"))?;
+        let operation = SoftmaxCrossEntropy { logits: logits_shape, smoothing };
+        let loss = self.add_own_node("loss", operation, &[logits, minibatch])?;
         self.set_home(loss, Home::Metrics);
-        loss
+        Ok(loss)
     }
 }
 
 impl SoftmaxCrossEntropy {
+    /// Whether `input` is a minibatch with a label for each row, and the settings make sense.
+    pub(super) fn check_labels(&self, inputs: &Inputs<'_>, input: usize) -> Result<(), GraphError> {
+        inputs.positive("the logits", &self.logits)?;
+        let (images, rows) = (inputs.minibatch(input)?.images(), self.logits[0]);
+        if images != rows {
+            return Err(inputs.refuse(format!("there are logits of {rows} images, but labels of {images}")));
+        }
+        if !(0.0..=1.0).contains(&self.smoothing) {
+            let smoothing = self.smoothing;
+            return Err(inputs.refuse(format!("its label smoothing is {smoothing}, but it must be from 0 to 1")));
+        }
+        Ok(())
+    }
+
     /// Records the loss, whose logits and what goes further back the dispatch knows; with the gradient of the logits if
     /// there is a place for it. They are one dispatch, which training records in its backward pass.
     pub(super) fn record(
@@ -69,6 +93,12 @@ impl SoftmaxCrossEntropy {
 }
 
 impl Operation for SoftmaxCrossEntropy {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(2)?;
+        inputs.shape(0, self.logits)?;
+        self.check_labels(inputs, 1)
+    }
+
     fn output_shape(&self) -> Shape {
         [METRIC_SLOTS, 4].into()
     }

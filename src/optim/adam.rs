@@ -1,6 +1,7 @@
 //! Adam, as Keras writes it.
 
-use crate::graph::{ARENA_ALIGNMENT, Access, Arena, Dispatch, Graph, Home, Mode, Recorder, TensorId};
+use super::GradientTable;
+use crate::graph::{Access, Arena, Dispatch, Graph, GraphError, Home, Mode, Recorder, TensorId};
 use crate::kernel::{Storage, wgsl};
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's.
@@ -38,31 +39,22 @@ impl Adam {
         (self.learning_rate * self.weight_decay) as f32
     }
 
-    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; alpha and
-    /// decay come with the minibatch. It reads where the gradients are from a table, which the host must write before the
-    /// first run: the tensor and its values.
-    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> (Vec<Dispatch>, (TensorId, Vec<f32>)) {
+    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; step size
+    /// and decay come with the minibatch. The host must write the table of gradients before the first run.
+    ///
+    /// # Errors
+    /// `minibatch` is not a minibatch of the graph.
+    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Result<(Vec<Dispatch>, GradientTable), GraphError> {
+        graph.inputs("adam", &[minibatch])?.minibatch(0)?;
         let count = graph.arena_len();
-        let [w, dw, m, v] = Arena::ALL.map(|arena| {
-            let len = if arena == Arena::Gradients { graph.gradients_len() } else { count };
-            graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, 0))
-        });
-        let blocks = graph.gradient_blocks();
-        let most_parts = blocks.iter().map(|block| block.parts).max().unwrap_or(1);
-        let additions: usize = blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum();
-        let values = (blocks.iter())
-            // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
-            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, 0])
-            .map(|value| value as f32)
-            .collect();
-        let table = graph.input("gradient blocks", [blocks.len(), 4]);
+        let [w, m, v] = [Arena::Weights, Arena::FirstMoment, Arena::SecondMoment]
+            .map(|arena| graph.add_tensor(format!("{arena:?}"), [count], Home::Arena(arena, 0)));
+        let table = GradientTable::new(graph);
         let mut recorder = Recorder::new(graph, Mode::Train);
-        let mut dispatch = recorder
-            .dispatch("adam")
-            .a(dw)
+        let mut dispatch = table
+            .bind(recorder.dispatch("adam"))
             .minibatch(minibatch)
             .bind(2, w, Access::ReadWrite)
-            .d(Some(table))
             .bind(4, m, Access::ReadWrite)
             .bind(5, v, Access::ReadWrite)
             .source(wgsl!("adam/update"));
@@ -74,10 +66,9 @@ impl Adam {
             .constant("NEW1", 1.0 - self.beta1)
             .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
-            .size("BLOCK", ARENA_ALIGNMENT)
             .quads(count, 0)
-            .cost(14 * count + additions, most_parts)
+            .cost(14 * count + table.additions(), table.most_parts())
             .record();
-        (recorder.finish(), (table, values))
+        Ok((recorder.finish(), table))
     }
 }

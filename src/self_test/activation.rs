@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
                 build: Box::new(move |graph, tensors| {
                     let mut x = tensors[0];
                     for _ in 0..2 {
-                        x = graph.add("twice", x, x);
+                        x = graph.add("twice", x, x)?;
                     }
                     graph.activation("y", function, x)
                 }),

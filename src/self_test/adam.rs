@@ -48,17 +48,17 @@ struct Update {
 impl Update {
     fn new(gpu: &Arc<Gpu>, graph: &mut Graph, adam: Adam, checks: RuntimeChecks) -> Result<Self, Error> {
         let minibatch = graph.minibatch(empty());
-        let (dispatches, (blocks, block_values)) = adam.record(graph, minibatch);
+        let (dispatches, table) = adam.record(graph, minibatch)?;
         let plan = Plan::new(graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
-        program.write(graph, &plan, blocks, &block_values);
+        program.write(graph, &plan, table.tensor, &table.values)?;
         Ok(Self { adam, minibatch, plan, program })
     }
 
     /// Runs step `t`, counted from 1.
     fn run(&self, graph: &Graph, t: u64) -> Result<(), Error> {
-        self.program.write(graph, &self.plan, self.minibatch, &minibatch(self.adam, t)?);
-        self.program.run(0);
+        self.program.write(graph, &self.plan, self.minibatch, &minibatch(self.adam, t)?)?;
+        self.program.run(0)?;
         Ok(())
     }
 }
@@ -75,13 +75,13 @@ fn five_steps(
     let gradient = |t: usize| -> Vec<f32> { distinct(elements, t + 1).iter().map(|g| g * 0.01).collect() };
     let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
         let mut graph = graph(micro_kernel, 1);
-        graph.add_parameter("layer", shape.to_vec(), true);
+        graph.add_parameter("layer", shape.to_vec(), true)?;
         let update = Update::new(gpu, &mut graph, Adam { weight_decay, ..Adam::default() }, checks)?;
         let (plan, program) = (&update.plan, &update.program);
         let parameter = &graph.parameters()[0];
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start))?;
         for t in 1..=5 {
-            program.write(&graph, plan, parameter.gradient, &parameter.pad(&gradient(t)));
+            program.write(&graph, plan, parameter.gradient, &parameter.pad(&gradient(t)))?;
             update.run(&graph, t as u64)?;
         }
         let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
@@ -108,7 +108,7 @@ fn five_steps(
 fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let mut graph = graph(micro_kernel, 1);
     for layer in ["before", "frozen", "after"] {
-        graph.add_parameter(layer, vec![5, 30], true);
+        graph.add_parameter(layer, vec![5, 30], true)?;
     }
     graph.freeze("frozen");
     let adam = Adam { weight_decay: 0.1, ..Adam::default() };
@@ -117,8 +117,8 @@ fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<
     let start = distinct(180, 1);
     for parameter in graph.parameters() {
         let gradient = if parameter.trainable { 1.0 } else { f32::NAN };
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start));
-        program.write(&graph, plan, parameter.gradient, &[gradient; 270]);
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start))?;
+        program.write(&graph, plan, parameter.gradient, &[gradient; 270])?;
     }
     update.run(&graph, 1)?;
     let mut wrong = Vec::new();
@@ -148,7 +148,10 @@ type Updated = [Vec<f32>; 2];
 fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
     let mut graph = graph(micro_kernel, 5);
     let tensor = graph.minibatch(empty());
-    let w = KERNELS.map(|kernel| graph.add_parameter("layer", kernel.to_vec(), true));
+    let mut w = Vec::new();
+    for kernel in KERNELS {
+        w.push(graph.add_parameter("layer", kernel.to_vec(), true)?);
+    }
     let geometry = |size, kernel: [usize; 4]| Conv2d {
         input: [4, size, size, kernel[2]],
         filters: kernel[3],
@@ -159,33 +162,33 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
         relu: false,
     };
     let x = graph.input("x", [4, 16, 16, 3]);
-    let y = graph.conv2d("y", geometry(16, KERNELS[0]), x, w[0]);
-    let y = graph.conv2d("y", geometry(14, KERNELS[2]), y, w[2]);
+    let y = graph.conv2d("y", geometry(16, KERNELS[0]), x, w[0])?;
+    let y = graph.conv2d("y", geometry(14, KERNELS[2]), y, w[2])?;
     let dy = graph.input("dy", graph.tensor(y).shape.clone());
     let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[(y, dy)], &[]).0);
+    dispatches.extend(graph.record_backward(&[(y, dy)], &[])?.0);
     let adam = Adam::default();
-    let (update, (blocks, block_values)) = adam.record(&mut graph, tensor);
+    let (update, table) = adam.record(&mut graph, tensor)?;
     dispatches.extend(update);
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
     program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, blocks, &block_values);
-    program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1));
+    program.write(&graph, &plan, table.tensor, &table.values)?;
+    program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1))?;
     let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();
-    program.write(&graph, &plan, dy, &upstream);
+    program.write(&graph, &plan, dy, &upstream)?;
     for parameter in graph.parameters() {
-        program.write(&graph, &plan, parameter.weights, &parameter.pad(&start(parameter.len())));
+        program.write(&graph, &plan, parameter.weights, &parameter.pad(&start(parameter.len())))?;
         let (gradient, parts) = graph.gradient_parts(parameter.gradient);
         if parts > 1 {
             // Nobody reads the place of the whole.
             let rows = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
-            program.write(&graph, &plan, gradient, &rows);
-            program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts]);
+            program.write(&graph, &plan, gradient, &rows)?;
+            program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts])?;
         }
     }
-    program.write(&graph, &plan, tensor, &minibatch(adam, 1)?);
-    program.run(0);
+    program.write(&graph, &plan, tensor, &minibatch(adam, 1)?)?;
+    program.run(0)?;
     let parts = graph.parameters().iter().map(|parameter| graph.gradient_parts(parameter.gradient).1).collect();
     let mut read = Vec::new();
     for parameter in graph.parameters() {
@@ -201,13 +204,13 @@ fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
     let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
     let mut graph = graph(micro_kernel, 5);
     for kernel in KERNELS {
-        graph.add_parameter("layer", kernel.to_vec(), true);
+        graph.add_parameter("layer", kernel.to_vec(), true)?;
     }
     let update = Update::new(gpu, &mut graph, Adam::default(), RuntimeChecks::Off)?;
     let (plan, program) = (&update.plan, &update.program);
     for (parameter, [gradient, _]) in graph.parameters().iter().zip(&results) {
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start(parameter.len())));
-        program.write(&graph, plan, parameter.gradient, gradient);
+        program.write(&graph, plan, parameter.weights, &parameter.pad(&start(parameter.len())))?;
+        program.write(&graph, plan, parameter.gradient, gradient)?;
     }
     update.run(&graph, 1)?;
     let mut wrong = Vec::new();

@@ -10,7 +10,7 @@ use super::{Case, Comparison, OperationCase, dense};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Mode, Plan, TensorId};
+use crate::graph::{Graph, GraphError, Mode, Plan, TensorId};
 use crate::kernel::MicroKernel;
 use crate::ops::{Conv2d, Dense, Padding};
 
@@ -90,7 +90,7 @@ fn before_a_dense_layer() -> Case {
         kernel: vec![48, 6],
         weights,
         second: move |graph: &mut Graph, x, w| {
-            let rows = graph.flatten("flat", x);
+            let rows = graph.flatten("flat", x)?;
             graph.dense("second", second, rows, w)
         },
         reference_second: move |x: &[f64]| dense::reference(second, x, &wide),
@@ -111,7 +111,7 @@ struct TwoLayers<S, R> {
 
 impl<S, R> From<TwoLayers<S, R>> for Case
 where
-    S: Fn(&mut Graph, TensorId, TensorId) -> TensorId + 'static,
+    S: Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError> + 'static,
     R: Fn(&[f64]) -> Vec<f64> + 'static,
 {
     fn from(layers: TwoLayers<S, R>) -> Self {
@@ -129,7 +129,7 @@ where
 
 impl<S, R> TwoLayers<S, R>
 where
-    S: Fn(&mut Graph, TensorId, TensorId) -> TensorId,
+    S: Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError>,
     R: Fn(&[f64]) -> Vec<f64>,
 {
     /// Input and weights of the first layer.
@@ -158,26 +158,26 @@ where
         let first = self.first;
         let mut graph = graph(micro_kernel, 4);
         let [input, other] = ["x", "zero"].map(|name| graph.input(name, first.input));
-        let sum = graph.add("sum", input, other);
-        let w1 = graph.add_parameter("first", first.kernel_shape(), true);
-        let pooled = graph.conv2d_max_pool2d("pooled", first, sum, w1);
-        let w2 = graph.add_parameter("second", self.kernel.clone(), true);
-        let y = (self.second)(&mut graph, pooled, w2);
+        let sum = graph.add("sum", input, other)?;
+        let w1 = graph.add_parameter("first", first.kernel_shape(), true)?;
+        let pooled = graph.conv2d_max_pool2d("pooled", first, sum, w1)?;
+        let w2 = graph.add_parameter("second", self.kernel.clone(), true)?;
+        let y = (self.second)(&mut graph, pooled, w2)?;
         let upstream = graph.input("dy", graph.tensor(y).shape.clone());
         let mut dispatches = graph.record_forward(Mode::Train);
-        let (backward, found) = graph.record_backward(&[(y, upstream)], &[input]);
+        let (backward, found) = graph.record_backward(&[(y, upstream)], &[input])?;
         dispatches.extend(backward);
         let plan = Plan::new(&graph, dispatches, &[found[&input]])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
         program.fill_slots(f32::NAN);
         let [x, w] = self.inputs();
         let parameters = graph.parameters();
-        program.write(&graph, &plan, input, &x);
-        program.write(&graph, &plan, other, &vec![0.0; x.len()]);
-        program.write(&graph, &plan, w1, &parameters[0].pad(&w));
-        program.write(&graph, &plan, w2, &parameters[1].pad(&self.weights));
-        program.write(&graph, &plan, upstream, &Self::upstream(graph.tensor(y).shape.elements()));
-        program.run(0);
+        program.write(&graph, &plan, input, &x)?;
+        program.write(&graph, &plan, other, &vec![0.0; x.len()])?;
+        program.write(&graph, &plan, w1, &parameters[0].pad(&w))?;
+        program.write(&graph, &plan, w2, &parameters[1].pad(&self.weights))?;
+        program.write(&graph, &plan, upstream, &Self::upstream(graph.tensor(y).shape.elements()))?;
+        program.run(0)?;
         let dx = gpu.block_on(program.read(&graph, &plan, found[&input]))?;
         let dw = gpu.block_on(program.read_gradient(&graph, &plan, &parameters[0]))?;
         Ok([dx, parameters[0].unpad(&dw)])
@@ -189,11 +189,11 @@ fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resul
     let geometry = geometry([1, 4, 4, 4], 4, [1, 1], Padding::Valid, true);
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 4, 4]);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true);
-    let y = graph.conv2d_max_pool2d("y", geometry, x, w);
+    let w = graph.add_parameter("layer", geometry.kernel_shape(), true)?;
+    let y = graph.conv2d_max_pool2d("y", geometry, x, w)?;
     let dy = graph.input("dy", [1, 2, 2, 4]);
     let mut dispatches = graph.record_forward(Mode::Train);
-    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);
+    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x])?;
     dispatches.extend(backward);
     let plan = Plan::new(&graph, dispatches, &[gradients[&x]])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
@@ -201,10 +201,10 @@ fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resul
     let identity: Vec<f32> = (0..20).map(|i| if i < 16 && i / 4 == i % 4 { 1.0 } else { 0.0 }).collect();
     let upstream = distinct(16, 1);
     program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, x, &[2.5; 64]);
-    program.write(&graph, &plan, w, &graph.parameters()[0].pad(&identity));
-    program.write(&graph, &plan, dy, &upstream);
-    program.run(0);
+    program.write(&graph, &plan, x, &[2.5; 64])?;
+    program.write(&graph, &plan, w, &graph.parameters()[0].pad(&identity))?;
+    program.write(&graph, &plan, dy, &upstream)?;
+    program.run(0)?;
     let dx = gpu.block_on(program.read(&graph, &plan, gradients[&x]))?;
     let mut expected = vec![0.0; 64];
     for (i, dy) in upstream.iter().enumerate() {

@@ -90,37 +90,37 @@ impl LastLayer {
         let mut graph = graph(micro_kernel, 5);
         let minibatch = graph.minibatch(Minibatch::new(n, [0; 3]));
         let [a, b] = [0, 1].map(|_| graph.input("half", [n, features]));
-        let mut input = graph.add("x", a, b);
+        let mut input = graph.add("x", a, b)?;
         if self.relu {
-            input = graph.relu("relu", input);
+            input = graph.relu("relu", input)?;
         }
-        let parameter = graph.add_parameter("layer", vec![features, classes], true);
+        let parameter = graph.add_parameter("layer", vec![features, classes], true)?;
         let [y, metrics] =
-            graph.dense_softmax_cross_entropy("layer", self.dense, input, parameter, minibatch, SMOOTHING);
+            graph.dense_softmax_cross_entropy("layer", self.dense, input, parameter, minibatch, SMOOTHING)?;
         let mut dispatches = graph.record_forward(Mode::Train);
-        let (backward, gradients) = graph.record_backward(&[], &[a]);
+        let (backward, gradients) = graph.record_backward(&[], &[a])?;
         dispatches.extend(backward);
         let train = Plan::new(&graph, dispatches, &[gradients[&a]])?;
         let infer = graph.record_forward(Mode::Infer);
         let infer = Plan::new(&graph, infer, &[y])?;
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer], checks)?;
         program.fill_slots(f32::NAN);
-        program.write(&graph, &train, a, &x);
-        program.write(&graph, &train, b, &vec![0.0; x.len()]);
+        program.write(&graph, &train, a, &x)?;
+        program.write(&graph, &train, b, &vec![0.0; x.len()])?;
         let parameter = &graph.parameters()[0];
-        program.write(&graph, &train, parameter.weights, &parameter.pad(&w));
+        program.write(&graph, &train, parameter.weights, &parameter.pad(&w))?;
         let (gradient, _) = graph.gradient_parts(parameter.gradient);
-        program.write(&graph, &train, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()]);
+        program.write(&graph, &train, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
         let step = |number| -> Result<(), Error> {
-            program.write(&graph, &train, minibatch, &expected.rows.minibatch(number)?);
+            program.write(&graph, &train, minibatch, &expected.rows.minibatch(number)?)?;
             Ok(())
         };
         step(METRIC_SLOTS as u32 + 1)?;
-        program.run(0);
+        program.run(0)?;
         let dx = gpu.block_on(program.read(&graph, &train, gradients[&a]))?;
         let dw = gpu.block_on(program.read_gradient(&graph, &train, parameter))?;
         step(2)?;
-        program.run(1);
+        program.run(1)?;
         let found = gpu.block_on(program.read(&graph, &infer, y))?;
         let metrics = gpu.block_on(program.read(&graph, &infer, metrics))?;
         let mut comparisons = vec![

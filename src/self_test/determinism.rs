@@ -78,21 +78,21 @@ fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compa
     let built = model().build_with(BATCH, options.target(gpu)?, options.build)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[], &[]).0);
+    dispatches.extend(graph.record_backward(&[], &[])?.0);
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], options.checks)?;
     let weights = trained(gpu, micro_kernel, &[])?;
     let mut weights = &weights[..];
     for parameter in graph.parameters() {
         let (values, rest) = weights.split_at(parameter.len());
-        program.write(&graph, &plan, parameter.weights, &parameter.pad(values));
+        program.write(&graph, &plan, parameter.weights, &parameter.pad(values))?;
         weights = rest;
     }
     for batch in minibatches(1) {
         let minibatch = Minibatch::new(BATCH, model().input());
         let step = Step::over(BATCH as u32);
         let words = minibatch.encode(&step, &batch.labels, &batch.pixels, built.classes)?;
-        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&words));
+        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&words))?;
     }
     let first = gradients(gpu, &program, &graph)?;
     let mut comparisons = vec![finite(&first)];
@@ -106,7 +106,7 @@ fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compa
 /// All gradients of one more run.
 fn gradients(gpu: &Gpu, program: &Program, graph: &Graph) -> Result<Vec<f32>, Error> {
     program.fill_slots(f32::NAN);
-    program.run(0);
+    program.run(0)?;
     let gradients = gpu.block_on(program.read_gradients(graph))?;
     Ok(gradients.into_iter().flat_map(|(_, rows)| rows).collect())
 }

@@ -38,13 +38,13 @@ fn run(
     let mut graph = graph(micro_kernel, 1);
     let minibatch = graph.minibatch(Minibatch::new(1, [0; 3]));
     let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape));
-    let x = graph.add("x", a, b);
-    let y = graph.dropout("y", rate, x, minibatch);
-    let z = graph.dropout("z", rate, x, minibatch);
+    let x = graph.add("x", a, b)?;
+    let y = graph.dropout("y", rate, x, minibatch)?;
+    let z = graph.dropout("z", rate, x, minibatch)?;
     let mut dispatches = graph.record_forward(mode);
     let mut keep = vec![y, z];
     if mode == Mode::Train {
-        let (backward, gradients) = graph.record_backward(&[(y, dy)], &[a]);
+        let (backward, gradients) = graph.record_backward(&[(y, dy)], &[a])?;
         dispatches.extend(backward);
         keep.push(gradients[&a]);
     }
@@ -52,13 +52,13 @@ fn run(
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
     program.fill_slots(f32::NAN);
     let values = distinct(shape.iter().product(), 3);
-    program.write(&graph, &plan, a, &values);
-    program.write(&graph, &plan, b, &vec![0.0; values.len()]);
-    program.write(&graph, &plan, dy, &vec![1.0; values.len()]);
+    program.write(&graph, &plan, a, &values)?;
+    program.write(&graph, &plan, b, &vec![0.0; values.len()])?;
+    program.write(&graph, &plan, dy, &vec![1.0; values.len()])?;
     let step = Step { update: drawn.update, ..Step::over(1).seeded(drawn.seed) };
     let words = Minibatch::new(1, [0; 3]).encode(&step, &[0], &[], 1)?;
-    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
-    program.run(0);
+    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words))?;
+    program.run(0)?;
     let read = |tensor| gpu.block_on(program.read(&graph, &plan, tensor));
     let dx = keep.get(2).map_or(Ok(Vec::new()), |dx| read(*dx))?;
     Ok(Dropped { x: values, y: read(y)?, z: read(z)?, dx })

@@ -9,8 +9,8 @@ pub(super) fn cases() -> Vec<Case> {
         activations: vec![shape],
         parameter: None,
         build: Box::new(|graph, tensors| {
-            let x = graph.relu("relu", tensors[0]);
-            let flat = graph.flatten("flat", x);
+            let x = graph.relu("relu", tensors[0])?;
+            let flat = graph.flatten("flat", x)?;
             graph.relu("y", flat)
         }),
         reference: Box::new(|inputs| inputs[0].iter().map(|x| x.max(0.0)).collect()),

@@ -35,16 +35,16 @@ fn bytes_over_255(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) 
         let [n, h, w, c] = shape;
         let layout = Minibatch::new(n, [h, w, c]);
         let minibatch = graph.minibatch(layout);
-        let x = graph.ingest(Ingest { output: shape, augmentation: Augmentation::default() }, minibatch);
-        let y = graph.add("y", x, x);
+        let x = graph.ingest(Ingest { output: shape, augmentation: Augmentation::default() }, minibatch)?;
+        let y = graph.add("y", x, x)?;
         let dispatches = graph.record_forward(Mode::Infer);
         let plan = Plan::new(&graph, dispatches, &[y])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
         // Labels of all ones next to the pixels, and no image that counts but the first.
         let words = layout.encode(&Step::over(1), &vec![u32::MAX; n], &bytes, usize::MAX)?;
         program.fill_slots(f32::NAN);
-        program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
-        program.run(0);
+        program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words))?;
+        program.run(0)?;
         Ok(vec![gpu.block_on(program.read(&graph, &plan, y))?])
     };
     let expected: Vec<f64> = bytes.iter().map(|byte| 2.0 * f64::from(*byte) / 255.0).collect();
@@ -71,7 +71,7 @@ fn augmented(
     let mut graph = graph(micro_kernel, 1);
     let layout = Minibatch::new(IMAGES, [H, W, 3]);
     let minibatch = graph.minibatch(layout);
-    let x = graph.ingest(Ingest { output: shape, augmentation }, minibatch);
+    let x = graph.ingest(Ingest { output: shape, augmentation }, minibatch)?;
     let dispatches = graph.record_forward(mode);
     let plan = Plan::new(&graph, dispatches, &[x])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
@@ -80,8 +80,8 @@ fn augmented(
     let step = Step { update, ..Step::over(IMAGES as u32).seeded(3) };
     let words = layout.encode(&step, &[0; IMAGES], &pixels, 1)?;
     program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words));
-    program.run(0);
+    program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words))?;
+    program.run(0)?;
     let found = gpu.block_on(program.read(&graph, &plan, x))?;
     let place = |pixel: &[f32]| match [0, 1, 2].map(|channel| (pixel[channel] * 255.0).round()) {
         [y, x, 77.0] => Ok(Some([y as i32 - 1, x as i32 - 1])),

@@ -65,7 +65,7 @@ fn behind_a_relu() -> OperationCase {
         activations: vec![input.to_vec()],
         parameter: Some(geometry.kernel_shape()),
         build: Box::new(move |graph, tensors| {
-            let y = graph.conv2d("conv", geometry, tensors[0], tensors[1]);
+            let y = graph.conv2d("conv", geometry, tensors[0], tensors[1])?;
             graph.max_pool2d("y", pool, y)
         }),
         reference: Box::new(move |inputs| {
@@ -85,18 +85,18 @@ fn behind_a_relu() -> OperationCase {
 fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 6, 4]);
-    let y = graph.max_pool2d("y", Pool2d { input: [1, 4, 6, 4], window: [2, 3], stride: [2, 3] }, x);
+    let y = graph.max_pool2d("y", Pool2d { input: [1, 4, 6, 4], window: [2, 3], stride: [2, 3] }, x)?;
     let dy = graph.input("dy", [1, 2, 2, 4]);
     let mut dispatches = graph.record_forward(Mode::Train);
-    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x]);
+    let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x])?;
     dispatches.extend(backward);
     let plan = Plan::new(&graph, dispatches, &[gradients[&x]])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
     let upstream = distinct(16, 1);
     program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, x, &[-2.5; 96]);
-    program.write(&graph, &plan, dy, &upstream);
-    program.run(0);
+    program.write(&graph, &plan, x, &[-2.5; 96])?;
+    program.write(&graph, &plan, dy, &upstream)?;
+    program.run(0)?;
     let dx = gpu.block_on(program.read(&graph, &plan, gradients[&x]))?;
     let mut expected = vec![0.0; 96];
     for (i, dy) in upstream.iter().enumerate() {

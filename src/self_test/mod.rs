@@ -17,6 +17,7 @@ mod dense_softmax_cross_entropy;
 mod determinism;
 mod dropout;
 mod flatten;
+mod gradient_norm;
 mod ingest;
 mod max_pool2d;
 mod operation_case;
@@ -53,6 +54,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "dense_softmax_cross_entropy", cases: dense_softmax_cross_entropy::cases() },
         Check { name: "dropout", cases: dropout::cases() },
         Check { name: "flatten", cases: flatten::cases() },
+        Check { name: "gradient_norm", cases: gradient_norm::cases() },
         Check { name: "ingest", cases: ingest::cases() },
         Check { name: "max_pool2d", cases: max_pool2d::cases() },
         Check { name: "relu", cases: relu::cases() },

@@ -8,7 +8,7 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Mode, Plan, TensorId};
+use crate::graph::{Graph, GraphError, Mode, Plan, TensorId};
 use crate::kernel::MicroKernel;
 
 /// Limit of a forward pass.
@@ -18,7 +18,7 @@ pub(super) const FORWARD: f64 = 1e-5;
 pub(super) const GRADIENT: f64 = 1e-4;
 
 /// Adds an operation to a graph.
-type Build = Box<dyn Fn(&mut Graph, &[TensorId]) -> TensorId>;
+type Build = Box<dyn Fn(&mut Graph, &[TensorId]) -> Result<TensorId, GraphError>>;
 
 /// The operation in f64.
 type Reference = Box<dyn Fn(&[Vec<f64>]) -> Vec<f64>>;
@@ -72,21 +72,22 @@ impl OperationCase {
         let values = self.inputs();
         let halves: Vec<[TensorId; 2]> =
             self.activations.iter().map(|shape| [0, 1].map(|_| graph.input("half", shape.clone()))).collect();
-        let mut tensors: Vec<TensorId> = halves.iter().map(|[a, b]| graph.add("x", *a, *b)).collect();
+        let mut tensors: Vec<TensorId> =
+            halves.iter().map(|[a, b]| graph.add("x", *a, *b)).collect::<Result<_, _>>()?;
         if let Some(kernel) = &self.parameter {
-            tensors.push(graph.add_parameter("layer", kernel.clone(), true));
+            tensors.push(graph.add_parameter("layer", kernel.clone(), true)?);
         }
-        let y = (self.build)(&mut graph, &tensors);
+        let y = (self.build)(&mut graph, &tensors)?;
         // Something follows, and uses y twice: its gradient is a sum of two.
         let shape = graph.tensor(y).shape.clone();
         let more = graph.input("more", shape.clone());
-        let z = graph.add("y + more", y, more);
-        let z = graph.add("y + more + y", z, y);
+        let z = graph.add("y + more", y, more)?;
+        let z = graph.add("y + more + y", z, y)?;
         let dz = graph.input("dz", shape.clone());
 
         let mut dispatches = graph.record_forward(Mode::Train);
         let wanted: Vec<TensorId> = halves.iter().map(|[a, _]| *a).collect();
-        let (backward, gradients) = graph.record_backward(&[(z, dz)], &wanted);
+        let (backward, gradients) = graph.record_backward(&[(z, dz)], &wanted)?;
         dispatches.extend(backward);
         let mut results = vec![y];
         results.extend(wanted.iter().map(|input| gradients[input]));
@@ -95,17 +96,17 @@ impl OperationCase {
 
         program.fill_slots(f32::NAN);
         for ([a, b], value) in halves.iter().zip(&values) {
-            program.write(&graph, &plan, *a, value);
-            program.write(&graph, &plan, *b, &vec![0.0; value.len()]);
+            program.write(&graph, &plan, *a, value)?;
+            program.write(&graph, &plan, *b, &vec![0.0; value.len()])?;
         }
-        program.write(&graph, &plan, more, &vec![0.5; shape.elements()]);
-        program.write(&graph, &plan, dz, &upstream(shape.elements()));
+        program.write(&graph, &plan, more, &vec![0.5; shape.elements()])?;
+        program.write(&graph, &plan, dz, &upstream(shape.elements()))?;
         if let Some(parameter) = graph.parameters().first() {
-            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values[values.len() - 1]));
+            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values[values.len() - 1]))?;
             let (gradient, _) = graph.gradient_parts(parameter.gradient);
-            program.write(&graph, &plan, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()]);
+            program.write(&graph, &plan, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
         }
-        program.run(0);
+        program.run(0)?;
         let mut read = Vec::new();
         for tensor in results {
             read.push(gpu.block_on(program.read(&graph, &plan, tensor))?);

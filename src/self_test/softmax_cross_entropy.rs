@@ -85,22 +85,22 @@ impl Rows {
         let mut graph = graph(micro_kernel, 1);
         let minibatch = graph.minibatch(Minibatch::new(n, [0; 3]));
         let [a, b] = [0, 1].map(|_| graph.input("half", [n, self.classes]));
-        let x = graph.add("logits", a, b);
-        let loss = graph.softmax_cross_entropy(x, minibatch, self.smoothing);
+        let x = graph.add("logits", a, b)?;
+        let loss = graph.softmax_cross_entropy(x, minibatch, self.smoothing)?;
         let mut dispatches = graph.record_forward(mode);
         let mut keep = vec![];
         if mode == Mode::Train {
-            let (backward, gradients) = graph.record_backward(&[], &[a]);
+            let (backward, gradients) = graph.record_backward(&[], &[a])?;
             dispatches.extend(backward);
             keep.push(gradients[&a]);
         }
         let plan = Plan::new(&graph, dispatches, &keep)?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
         program.fill_slots(f32::NAN);
-        program.write(&graph, &plan, minibatch, &self.minibatch(number as u32)?);
-        program.write(&graph, &plan, a, &self.logits);
-        program.write(&graph, &plan, b, &vec![0.0; self.logits.len()]);
-        program.run(0);
+        program.write(&graph, &plan, minibatch, &self.minibatch(number as u32)?)?;
+        program.write(&graph, &plan, a, &self.logits)?;
+        program.write(&graph, &plan, b, &vec![0.0; self.logits.len()])?;
+        program.run(0)?;
         let metrics = gpu.block_on(program.read(&graph, &plan, loss))?;
         let slot = number % METRIC_SLOTS * 4;
         let slot = [0, 1, 2, 3].map(|i| metrics[slot + i]);

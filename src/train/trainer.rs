@@ -229,7 +229,7 @@ impl<'a> Trainer<'a> {
             loader.recycle(batch);
             self.position.step += 1;
             if GradientNorm::samples(self.position.step, epoch.steps) {
-                self.position.gradient_norm.add(&gpu.block_on(self.executor.gradients())?);
+                self.position.gradient_norm.add(gpu.block_on(self.executor.gradient_norm())?);
             }
             if let Some(pace) = &mut pace {
                 pace.step(self.executor);

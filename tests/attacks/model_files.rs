@@ -83,11 +83,11 @@ pub fn tuning_caches() -> Vec<(&'static str, String)> {
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 8 };
         let mut graph = Sequential::tutorial([32, 32, 3], 10).build(32, target).unwrap().graph;
         let mut dispatches = graph.record_forward(Mode::Train);
-        dispatches.extend(graph.record_backward(&[], &[]).0);
+        dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);
         dispatches
     };
     let products = |parts: u64| {
-        let keys = graph().into_iter().filter_map(|dispatch| dispatch.product).map(|product| product.key);
+        let keys = graph().into_iter().filter_map(|dispatch| dispatch.product().map(|product| product.key.clone()));
         let choices: Vec<_> = keys.map(|key| format!("{key:?}:{{\"kernel\":\"tile\",\"parts\":{parts}}}")).collect();
         format!("{{\"gpu\":{{{}}}}}", choices.join(","))
     };

@@ -213,6 +213,6 @@ fn plan(model: &Sequential, tuning: Tuning) -> Result<(), String> {
     let options = BuildOptions { tuning, ..BuildOptions::default() };
     let mut graph = model.build_with(32, target, options).map_err(message)?.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[], &[]).0);
+    dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);
     Plan::new(&graph, dispatches, &[]).map(drop).map_err(message)
 }

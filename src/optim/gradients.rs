@@ -1,0 +1,99 @@
+//! Where the optimizer and the norm find the gradient of all parameters.
+
+use crate::graph::{ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, Graph, Home, Mode, Recorder, TensorId};
+use crate::kernel::wgsl;
+
+/// Fours of floats that a workgroup of the norm takes.
+const QUADS: usize = 1024;
+
+/// The gradients of the backward pass recorded last, and a table of where they are, since some are in parts.
+///
+/// The host must write the table before the first run.
+#[derive(Clone, Debug)]
+pub struct GradientTable {
+    /// `[blocks, 4]`: a row for each block of weights.
+    pub tensor: TensorId,
+    /// Its values.
+    pub values: Vec<f32>,
+    gradients: TensorId,
+    /// Floats of the weights and of the gradients.
+    lens: [usize; 2],
+    most_parts: usize,
+    additions: usize,
+}
+
+impl GradientTable {
+    /// The table for the backward pass of `graph` that was recorded last.
+    pub fn new(graph: &mut Graph) -> Self {
+        let lens = [graph.arena_len(), graph.gradients_len()];
+        let gradients = graph.add_tensor("Gradients", [lens[1]], Home::Arena(Arena::Gradients, 0));
+        let blocks = graph.gradient_blocks();
+        let values = (blocks.iter())
+            // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
+            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, 0])
+            .map(|value| value as f32)
+            .collect();
+        Self {
+            tensor: graph.input("gradient blocks", [blocks.len(), 4]),
+            values,
+            gradients,
+            lens,
+            most_parts: blocks.iter().map(|block| block.parts).max().unwrap_or(1),
+            additions: blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum(),
+        }
+    }
+
+    /// Most parts of a gradient.
+    pub(super) fn most_parts(&self) -> usize {
+        self.most_parts
+    }
+
+    /// Additions that the parts of all gradients need.
+    pub(super) fn additions(&self) -> usize {
+        self.additions
+    }
+
+    /// Binds the gradients as `a` and the table as `d`, to be read as `shaders/gradient.wgsl` does.
+    pub(super) fn bind<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        dispatch
+            .a(self.gradients)
+            .d(Some(self.tensor))
+            .shared(wgsl!("gradient"))
+            .size("BLOCK", ARENA_ALIGNMENT)
+            .size("GRADIENTS", self.lens[1])
+    }
+
+    /// Records the L2 norm of the gradient of all trainable parameters together: the dispatches, and the tensor
+    /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
+    pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
+        let count = self.lens[0];
+        let groups = (count / 4).div_ceil(QUADS).max(1);
+        let mut recorder = Recorder::new(graph, Mode::Train);
+        let squares = recorder.temporary("squares of the gradient", [groups, 4]);
+        let norm = recorder.temporary("norm of the gradient", [4]);
+        let dispatch = recorder.dispatch("squares of the gradient").c(squares);
+        self.bind(dispatch)
+            .source(wgsl!("gradient_norm/squares"))
+            .size("COUNT", count)
+            .size("QUADS", QUADS)
+            .workgroups(groups, 1)
+            .cost(4 * count + 2 * self.additions, 2 * QUADS.div_ceil(64) * self.most_parts + 128)
+            .record();
+        recorder
+            .dispatch("norm of the gradient")
+            .a(squares)
+            .c(norm)
+            .source(wgsl!("gradient_norm/total"))
+            .size("GROUPS", groups)
+            .cost(4 * groups, 2 * groups.div_ceil(64) + 128)
+            .record();
+        (recorder.finish(), norm)
+    }
+
+    /// The norm, of the values of the tensor that [`GradientTable::record_norm`] names; NaN where a gradient is not
+    /// finite.
+    pub fn norm(values: &[f32]) -> f64 {
+        let value = |i: usize| values.get(i).map_or(f64::NAN, |value| f64::from(*value));
+        value(0) * value(1).sqrt()
+    }
+}

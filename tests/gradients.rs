@@ -1,0 +1,328 @@
+//! The reverse walk over random graphs, against central differences in f64: values that are used once, twice, as both
+//! operands, through views, or not at all; parameters that are used directly, frozen or not; several ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wgrad::exec::Program;
+use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
+use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId};
+use wgrad::kernel::MicroKernel;
+use wgrad::minibatch::{Minibatch, Step};
+use wgrad::ops::{Conv2d, Dense, Padding, Smooth};
+
+/// Shapes of values, so chosen that any two of one kind can be added, and that each [`ROWS`] can be a kernel.
+const ROWS: [usize; 4] = [0, 0, 4, 4];
+const PIXEL: [usize; 4] = [4, 1, 1, 4];
+const CELLS: [usize; 4] = [4, 2, 2, 4];
+/// Its rows are copied where they are flattened, since two channels do not fill a vec4.
+const NARROW: [usize; 4] = [4, 1, 2, 2];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Op {
+    Input,
+    Parameter { frozen: bool },
+    Add(usize, usize),
+    Relu(usize),
+    Tanh(usize),
+    Flatten(usize),
+    Dense { x: usize, w: usize, relu: bool },
+    Conv { x: usize, w: usize, relu: bool },
+    ConvPool { x: usize, w: usize, relu: bool },
+}
+
+#[derive(Debug)]
+struct Value {
+    op: Op,
+    shape: [usize; 4],
+}
+
+impl Value {
+    fn elements(&self) -> usize {
+        if self.shape == ROWS { 16 } else { self.shape.iter().product() }
+    }
+}
+
+/// Numbers from a seed (xorshift64*, Vigna 2016).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.next() as usize % n
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    /// In ±1.
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| (self.below(1 << 20) as f32 + 0.5) / (1 << 19) as f32 - 1.0).collect()
+    }
+}
+
+/// A graph: values in order, and the ends from which gradients come.
+#[derive(Debug)]
+struct Case {
+    values: Vec<Value>,
+    /// Of the inputs and parameters.
+    numbers: HashMap<usize, Vec<f32>>,
+    wanted: Vec<usize>,
+    /// A value, and the gradient that arrives at it.
+    upstream: Vec<(usize, Vec<f32>)>,
+    /// Logits of a loss, if there is one.
+    loss: Option<usize>,
+}
+
+const LABELS: [u32; 4] = [2, 0, 3, 1];
+
+impl Case {
+    fn random(seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut values = Vec::new();
+        for shape in [ROWS, PIXEL, CELLS, NARROW] {
+            values.push(Value { op: Op::Input, shape });
+        }
+        for _ in 0..3 {
+            let frozen = random.below(4) == 0;
+            values.push(Value { op: Op::Parameter { frozen }, shape: ROWS });
+        }
+        let leaves = values.len();
+        while values.len() < leaves + 9 {
+            // Late values more often than early ones, so that graphs become deep.
+            let any = |random: &mut Random, shape: [usize; 4], values: &[Value]| {
+                let of: Vec<usize> = (0..values.len()).filter(|i| values[*i].shape == shape).collect();
+                of[random.below(of.len()).max(random.below(of.len()))]
+            };
+            let i = random.below(values.len()).max(random.below(values.len()));
+            let (shape, relu) = (values[i].shape, random.coin());
+            let w = any(&mut random, ROWS, &values);
+            let same = any(&mut random, shape, &values);
+            let (op, shape) = match (random.below(6), shape) {
+                (0, _) => (Op::Add(i, same), shape),
+                (1, _) => (Op::Relu(i), shape),
+                (2, _) => (Op::Tanh(i), shape),
+                (3, PIXEL | NARROW | ROWS) => (Op::Flatten(i), ROWS),
+                (_, ROWS) => (Op::Dense { x: i, w, relu }, ROWS),
+                (3 | 4, CELLS) => (Op::ConvPool { x: i, w, relu }, PIXEL),
+                (_, PIXEL | CELLS) => (Op::Conv { x: i, w, relu }, shape),
+                _ => (Op::Add(i, same), shape),
+            };
+            values.push(Value { op, shape });
+        }
+        let numbers = (0..leaves).map(|i| (i, random.values(values[i].elements()))).collect();
+        let wanted = (0..4).filter(|_| random.below(3) > 0).collect();
+        let mut upstream = Vec::new();
+        for _ in 0..=random.below(3) {
+            // Parameters too, and one value more than once.
+            let i = 4 + random.below(values.len() - 4);
+            upstream.push((i, random.values(values[i].elements())));
+        }
+        upstream.push((values.len() - 1, random.values(values[values.len() - 1].elements())));
+        let rows: Vec<usize> = (leaves..values.len()).filter(|i| values[*i].shape == ROWS).collect();
+        let loss = (random.coin() && !rows.is_empty()).then(|| rows[random.below(rows.len())]);
+        Self { values, numbers, wanted, upstream, loss }
+    }
+
+    /// The sum of all ends, in f64.
+    fn total(&self, numbers: &HashMap<usize, Vec<f64>>) -> f64 {
+        let mut all: Vec<Vec<f64>> = Vec::new();
+        let product = |x: &[f64], w: &[f64], relu: bool| -> Vec<f64> {
+            let cell = |i: usize| (0..4).map(|k| x[i / 4 * 4 + k] * w[k * 4 + i % 4]).sum::<f64>();
+            (0..x.len()).map(cell).map(|y| if relu { y.max(0.0) } else { y }).collect()
+        };
+        for (i, value) in self.values.iter().enumerate() {
+            all.push(match value.op {
+                Op::Input | Op::Parameter { .. } => numbers[&i].clone(),
+                Op::Add(a, b) => all[a].iter().zip(&all[b]).map(|(a, b)| a + b).collect(),
+                Op::Relu(a) => all[a].iter().map(|x| x.max(0.0)).collect(),
+                Op::Tanh(a) => all[a].iter().map(|x| x.tanh()).collect(),
+                Op::Flatten(a) => all[a].clone(),
+                Op::Dense { x, w, relu } | Op::Conv { x, w, relu } => product(&all[x], &all[w], relu),
+                Op::ConvPool { x, w, relu } => {
+                    let cells = product(&all[x], &all[w], relu);
+                    let largest =
+                        |i: usize| (0..4).map(|cell| cells[i / 4 * 16 + cell * 4 + i % 4]).fold(f64::MIN, f64::max);
+                    (0..16).map(largest).collect()
+                }
+            });
+        }
+        let mut total = 0.0;
+        for (i, dy) in &self.upstream {
+            total += all[*i].iter().zip(dy).map(|(y, dy)| y * f64::from(*dy)).sum::<f64>();
+        }
+        if let Some(logits) = self.loss {
+            for (row, label) in all[logits].chunks(4).zip(LABELS) {
+                total += (row.iter().map(|l| l.exp()).sum::<f64>().ln() - row[label as usize]) / 4.0;
+            }
+        }
+        total
+    }
+
+    fn expected(&self, leaf: usize) -> Vec<f64> {
+        const STEP: f64 = 1e-6;
+        let mut numbers: HashMap<usize, Vec<f64>> =
+            self.numbers.iter().map(|(i, values)| (*i, values.iter().map(|v| f64::from(*v)).collect())).collect();
+        (0..self.values[leaf].elements())
+            .map(|element| {
+                let mut at = |change: f64| {
+                    let value = f64::from(self.numbers[&leaf][element]) + change;
+                    numbers.get_mut(&leaf).unwrap()[element] = value;
+                    self.total(&numbers)
+                };
+                let slope = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+                at(0.0);
+                slope
+            })
+            .collect()
+    }
+
+    fn build(&self, graph: &mut Graph) -> Result<Vec<TensorId>, GraphError> {
+        let mut ids: Vec<TensorId> = Vec::new();
+        for (i, value) in self.values.iter().enumerate() {
+            let name = format!("v{i}");
+            let conv = |relu| Conv2d {
+                input: value_shape(&self.values, value.op),
+                filters: 4,
+                kernel: [1, 1],
+                stride: [1, 1],
+                padding: Padding::Valid,
+                bias: false,
+                relu,
+            };
+            ids.push(match value.op {
+                Op::Input if value.shape == ROWS => graph.input(name, [4, 4]),
+                Op::Input => graph.input(name, value.shape),
+                Op::Parameter { frozen } => {
+                    let w = graph.add_parameter(&name, vec![4, 4], false)?;
+                    if frozen {
+                        graph.freeze(&name);
+                    }
+                    w
+                }
+                Op::Add(a, b) => graph.add(&name, ids[a], ids[b])?,
+                Op::Relu(a) => graph.relu(&name, ids[a])?,
+                Op::Tanh(a) => graph.activation(&name, Smooth::Tanh, ids[a])?,
+                Op::Flatten(a) => graph.flatten(&name, ids[a])?,
+                Op::Dense { x, w, relu } => {
+                    let dense = Dense { input: [4, 4], units: 4, bias: false, relu };
+                    graph.dense(&name, dense, ids[x], ids[w])?
+                }
+                Op::Conv { x, w, relu } => graph.conv2d(&name, conv(relu), ids[x], ids[w])?,
+                Op::ConvPool { x, w, relu } => graph.conv2d_max_pool2d(&name, conv(relu), ids[x], ids[w])?,
+            });
+        }
+        Ok(ids)
+    }
+
+    fn check(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(), wgrad::Error> {
+        let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 4 });
+        let layout = Minibatch::new(4, [0; 3]);
+        let minibatch = graph.minibatch(layout);
+        let ids = self.build(&mut graph)?;
+        let upstream: Vec<(TensorId, TensorId)> = (self.upstream.iter())
+            .map(|(i, _)| (ids[*i], graph.input("dy", graph.tensor(ids[*i]).shape.clone())))
+            .collect();
+        if let Some(logits) = self.loss {
+            graph.softmax_cross_entropy(ids[logits], minibatch, 0.0)?;
+        }
+        let wanted: Vec<TensorId> = self.wanted.iter().map(|i| ids[*i]).collect();
+        let mut dispatches = graph.record_forward(Mode::Train);
+        let (backward, gradients) = graph.record_backward(&upstream, &wanted)?;
+        dispatches.extend(backward);
+        let keep: Vec<TensorId> = wanted.iter().filter_map(|id| gradients.get(id).copied()).collect();
+        let plan = Plan::new(&graph, dispatches, &keep)?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
+        program.fill_slots(f32::NAN);
+        let words = layout.encode(&Step::over(4), &LABELS, &[], 4).map_err(wgrad::Error::from)?;
+        program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words))?;
+        for ((_, dy), (_, values)) in upstream.iter().zip(&self.upstream) {
+            program.write(&graph, &plan, *dy, values)?;
+        }
+        for (i, values) in &self.numbers {
+            program.write(&graph, &plan, ids[*i], values)?;
+        }
+        for parameter in graph.parameters() {
+            let (parts, _) = graph.gradient_parts(parameter.gradient);
+            for tensor in [parameter.gradient, parts] {
+                let nan = vec![f32::NAN; graph.tensor(tensor).shape.elements()];
+                program.write(&graph, &plan, tensor, &nan)?;
+            }
+        }
+        program.run(0)?;
+        let mut parameters = graph.parameters().iter();
+        for (leaf, value) in self.values.iter().enumerate() {
+            let found = match value.op {
+                Op::Parameter { frozen } => {
+                    let parameter = parameters.next().unwrap();
+                    if frozen {
+                        continue;
+                    }
+                    match gradients.contains_key(&ids[leaf]) {
+                        true => Some(gpu.block_on(program.read_gradient(&graph, &plan, parameter))?),
+                        false => None,
+                    }
+                }
+                Op::Input if self.wanted.contains(&leaf) => match gradients.get(&ids[leaf]) {
+                    Some(gradient) => Some(gpu.block_on(program.read(&graph, &plan, *gradient))?),
+                    None => None,
+                },
+                _ => continue,
+            };
+            let expected = self.expected(leaf);
+            // Nothing leads from it to an end where it has no gradient.
+            let found = found.unwrap_or_else(|| vec![0.0; expected.len()]);
+            let scale = expected.iter().fold(1e-2_f64, |scale, e| scale.max(e.abs()));
+            for (element, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let error = (f64::from(*found) - expected).abs() / scale;
+                assert!(
+                    error < 1e-3,
+                    "{micro_kernel}, element {element} of the gradient of v{leaf} is {found}, expected {expected}: {self:#?}"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn value_shape(values: &[Value], op: Op) -> [usize; 4] {
+    match op {
+        Op::Conv { x, .. } | Op::ConvPool { x, .. } => values[x].shape,
+        _ => [0; 4],
+    }
+}
+
+#[test]
+fn random_graphs_have_the_gradients_of_central_differences() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    for seed in 0..24 {
+        let own = gpu.default_micro_kernel();
+        let micro_kernel = if seed % 3 == 0 { MicroKernel::Direct } else { own };
+        Case::random(seed).check(&gpu, micro_kernel).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+/// The least of it: a parameter that an operation passes the gradient on to.
+#[test]
+fn a_parameter_that_is_added_has_its_gradient() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let mut random = Random(3);
+    let values = vec![
+        Value { op: Op::Input, shape: ROWS },
+        Value { op: Op::Parameter { frozen: false }, shape: ROWS },
+        Value { op: Op::Add(0, 1), shape: ROWS },
+        Value { op: Op::Tanh(2), shape: ROWS },
+    ];
+    let numbers = (0..2).map(|i| (i, random.values(16))).collect();
+    let case = Case { values, numbers, wanted: vec![0], upstream: vec![(3, random.values(16))], loss: None };
+    for micro_kernel in [MicroKernel::Direct, gpu.default_micro_kernel()] {
+        case.check(&gpu, micro_kernel).unwrap();
+    }
+}

@@ -1,0 +1,347 @@
+//! What safe code of other crates may do to a device: no more than WebGPU allows. Its kernels run with runtime checks,
+//! whatever the options say, and no geometry that does not fit its tensors gets into a graph.
+
+use std::sync::Arc;
+
+use wgrad::Shape;
+use wgrad::exec::{Program, ProgramError};
+use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
+use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Operation, Plan, Recorder, Target, TensorId};
+use wgrad::kernel::{MicroKernel, Storage, Wgsl};
+use wgrad::minibatch::Minibatch;
+use wgrad::ops::{Augmentation, Conv2d, Dense, Ingest, Padding, Pool2d, Relu, Smooth};
+use wgrad::optim::Adam;
+
+fn gpu() -> Arc<Gpu> {
+    Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())
+}
+
+fn graph() -> Graph {
+    Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 4 })
+}
+
+const OUTSIDE: &str = "
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+
+// Near, and so far that no memory of this process is there.
+const DISTANCES = array(1u, 64u, 4096u, 0x01000000u, 0x0fffff00u);
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) i: u32) {
+    for (var k = 0u; k < 5u; k++) {
+        var distances = DISTANCES;
+        let outside = arrayLength(&y) - 1u + distances[k] + i;
+        y[outside] = x[arrayLength(&x) - 1u + distances[k] + i] + vec4(7.0);
+    }
+    y[0] = vec4(1.0);
+}
+";
+
+/// Reads and writes far outside its tensors.
+#[derive(Debug)]
+struct Outside;
+
+impl Operation for Outside {
+    fn output_shape(&self) -> Shape {
+        [64].into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        recorder
+            .dispatch("outside")
+            .bind(0, inputs[0], Access::Read)
+            .bind(1, output, Access::Write)
+            .source(Wgsl::new("outside", OUTSIDE))
+            .workgroups(1, 1)
+            .record();
+    }
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+}
+
+#[test]
+fn a_foreign_shader_reaches_nothing_outside_its_tensors() {
+    let gpu = gpu();
+    let mut graph = graph();
+    // Neighbours in an arena, in buffers of their own, and in slots that live as long.
+    let x = graph.input("x", [64]);
+    let other = graph.input("other", [64]);
+    let w = [0, 1, 2].map(|_| graph.add_parameter("w", vec![8, 8], false).unwrap());
+    let before = graph.add("before", x, other).unwrap();
+    let y = graph.add_node("y", Outside, &[w[1]]).unwrap();
+    let after = graph.add("after", x, other).unwrap();
+    let dispatches = graph.record_forward(Mode::Infer);
+    let unchecked: Vec<bool> = dispatches.iter().map(|dispatch| dispatch.kernel().may_run_unchecked()).collect();
+    assert_eq!(unchecked, [true, false, true]);
+    let plan = Plan::new(&graph, dispatches, &[before, y, after]).unwrap();
+    let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
+    let values: Vec<f32> = (0..64).map(|i| i as f32).collect();
+    for tensor in [x, other].into_iter().chain(w) {
+        program.write(&graph, &plan, tensor, &values).unwrap();
+    }
+    let read = |tensor| gpu.block_on(program.read(&graph, &plan, tensor)).unwrap();
+    program.run(0).unwrap();
+    for tensor in [x, other].into_iter().chain(w) {
+        assert_eq!(read(tensor), values, "{}", graph.tensor(tensor).name);
+    }
+    let doubled: Vec<f32> = values.iter().map(|value| 2.0 * value).collect();
+    assert_eq!([read(before), read(after)], [doubled.clone(), doubled]);
+    // WebGPU lets an index that is too large hit any element of the tensor itself.
+    assert_eq!(read(y)[0], 1.0);
+    gpu.check().unwrap();
+}
+
+/// Records wgrad's own kernels for tensors that they do not fit.
+#[derive(Debug)]
+struct Misuse;
+
+impl Operation for Misuse {
+    fn output_shape(&self) -> Shape {
+        [4].into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        Relu { shape: [1 << 20].into() }.forward(recorder, inputs, output);
+        Dense { input: [512, 512], units: 512, bias: true, relu: false }.forward(
+            recorder,
+            &[inputs[0], inputs[0]],
+            output,
+        );
+        recorder.add(inputs[0], inputs[0], output);
+    }
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+}
+
+fn all_checked(dispatches: &[Dispatch]) -> bool {
+    !dispatches.is_empty() && dispatches.iter().all(|dispatch| !dispatch.kernel().may_run_unchecked())
+}
+
+/// wgrad's own sources are trusted only with the geometry that wgrad's own methods of a graph have checked.
+#[test]
+fn own_kernels_run_checked_where_another_crate_records_them() {
+    let gpu = gpu();
+    let mut graph = graph();
+    let x = graph.input("x", [4]);
+    let y = graph.add_node("y", Misuse, &[x]).unwrap();
+    let dispatches = graph.record_forward(Mode::Infer);
+    assert!(dispatches.len() == 3 && all_checked(&dispatches));
+    let plan = Plan::new(&graph, dispatches, &[y]).unwrap();
+    let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
+    program.run(0).unwrap();
+    gpu.block_on(program.read(&graph, &plan, y)).unwrap();
+    gpu.check().unwrap();
+
+    let mut graph = self::graph();
+    let x = graph.input("x", [4]);
+    graph.add_node("y", Relu { shape: [4].into() }, &[x]).unwrap();
+    assert!(all_checked(&graph.record_forward(Mode::Infer)));
+}
+
+/// A foreign source that its author vouches for.
+#[derive(Debug)]
+struct Vouched(Wgsl);
+
+impl Operation for Vouched {
+    fn output_shape(&self) -> Shape {
+        [4].into()
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+        let shape = self.output_shape();
+        recorder.dispatch("y").a(inputs[0]).c(output).source(self.0).elementwise(&shape, 1).record();
+    }
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn only_unsafe_code_lets_a_foreign_source_run_unchecked() {
+    const TEXT: &str = "fn element(i: u32) -> vec4<f32> { return 2.0 * read_a(i); }";
+    // SAFETY: `elementwise` asks for elements of a tensor of 4, which are there.
+    let vouched = unsafe { Wgsl::vouched("double", TEXT) };
+    for (source, unchecked) in [(Wgsl::new("double", TEXT), false), (vouched, true)] {
+        let mut graph = graph();
+        let x = graph.input("x", [4]);
+        graph.add_node("y", Vouched(source), &[x]).unwrap();
+        assert_eq!(graph.record_forward(Mode::Infer)[0].kernel().may_run_unchecked(), unchecked);
+    }
+}
+
+/// Shares neither its input's size nor asks anybody.
+#[derive(Debug)]
+struct WideView {
+    passes_gradient: bool,
+}
+
+impl Operation for WideView {
+    fn output_shape(&self) -> Shape {
+        [1 << 20].into()
+    }
+
+    fn is_view(&self) -> bool {
+        !self.passes_gradient
+    }
+
+    fn passes_gradient(&self) -> bool {
+        self.passes_gradient
+    }
+
+    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId) {}
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+}
+
+/// Every way to add a node whose geometry does not fit: an error, and nothing is added.
+#[test]
+fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
+    let mut graph = graph();
+    let x = graph.input("x", [2, 6, 6, 3]);
+    let small = graph.input("small", [2, 6, 5, 3]);
+    let rows = graph.input("rows", [2, 12]);
+    let huge = graph.input("huge", [1 << 40, 4]);
+    let overflow = graph.input("overflow", [usize::MAX, usize::MAX]);
+    let empty = graph.input("empty", Vec::new());
+    let minibatch = graph.minibatch(Minibatch::new(2, [6, 6, 3]));
+    let w = graph.add_parameter("w", vec![3, 3, 3, 8], true).unwrap();
+    let v = graph.add_parameter("v", vec![12, 5], true).unwrap();
+    let elsewhere = {
+        let mut other = self::graph();
+        (0..99).map(|_| other.input("x", [2, 6, 6, 3])).next_back().unwrap()
+    };
+    let conv = Conv2d {
+        input: [2, 6, 6, 3],
+        filters: 8,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+        relu: true,
+    };
+    let dense = Dense { input: [2, 12], units: 5, bias: true, relu: false };
+    let pool = Pool2d { input: [2, 6, 6, 3], window: [2, 2], stride: [2, 2] };
+    let max = usize::MAX;
+
+    // They fit as they are.
+    graph.conv2d("y", conv, x, w).unwrap();
+    graph.conv2d_max_pool2d("y", conv, x, w).unwrap();
+    graph.dense("y", dense, rows, v).unwrap();
+    graph.max_pool2d("y", pool, x).unwrap();
+    graph.average_pool2d("y", pool, x).unwrap();
+    let count = graph.record_forward(Mode::Infer).len();
+
+    let mut wrong: Vec<Result<TensorId, GraphError>> = Vec::new();
+    for conv in [
+        Conv2d { input: [3, 6, 6, 3], ..conv },
+        Conv2d { input: [2, 6, 6, 4], ..conv },
+        Conv2d { input: [2, 7, 6, 3], ..conv },
+        Conv2d { input: [max, 6, 6, 3], ..conv },
+        Conv2d { filters: 9, ..conv },
+        Conv2d { filters: 0, ..conv },
+        Conv2d { filters: max, ..conv },
+        Conv2d { kernel: [3, 4], ..conv },
+        Conv2d { kernel: [0, 3], ..conv },
+        Conv2d { kernel: [max, max], ..conv },
+        Conv2d { stride: [0, 1], ..conv },
+        Conv2d { bias: false, ..conv },
+    ] {
+        wrong.push(graph.conv2d("y", conv, x, w));
+        wrong.push(graph.conv2d_max_pool2d("y", conv, x, w));
+        wrong.push(graph.add_node("y", conv, &[x, w]));
+    }
+    wrong.push(graph.conv2d("y", conv, small, w));
+    wrong.push(graph.conv2d("y", conv, x, v));
+    wrong.push(graph.conv2d("y", conv, elsewhere, w));
+    wrong.push(graph.conv2d("y", Conv2d { input: [2, 2, 2, 3], ..conv }, x, w));
+    wrong.push(graph.conv2d_max_pool2d("y", Conv2d { stride: [4, 4], ..conv }, x, w));
+    wrong.push(graph.add_node("y", conv, &[x]));
+    wrong.push(graph.add_node("y", conv, &[x, w, w]));
+    wrong.push(graph.add_node("y", conv, &[]));
+    for dense in [
+        Dense { input: [2, 13], ..dense },
+        Dense { input: [3, 12], ..dense },
+        Dense { units: 6, ..dense },
+        Dense { units: 0, ..dense },
+        Dense { bias: false, ..dense },
+    ] {
+        wrong.push(graph.dense("y", dense, rows, v));
+        let loss = graph.dense_softmax_cross_entropy("y", dense, rows, v, minibatch, 0.0);
+        wrong.push(loss.map(|[logits, _]| logits));
+    }
+    for pool in [
+        Pool2d { input: [2, 6, 8, 3], ..pool },
+        Pool2d { window: [7, 2], ..pool },
+        Pool2d { window: [2, 0], ..pool },
+        Pool2d { stride: [0, 2], ..pool },
+        Pool2d { window: [max, max], ..pool },
+    ] {
+        wrong.push(graph.max_pool2d("y", pool, x));
+        wrong.push(graph.average_pool2d("y", pool, x));
+    }
+    wrong.push(graph.add("y", x, small));
+    wrong.push(graph.add("y", x, elsewhere));
+    wrong.push(graph.relu("y", huge));
+    wrong.push(graph.relu("y", overflow));
+    wrong.push(graph.relu("y", elsewhere));
+    wrong.push(graph.activation("y", Smooth::Tanh, huge));
+    wrong.push(graph.flatten("y", huge));
+    wrong.push(graph.flatten("y", empty));
+    for rate in [-0.1, 1.0, f64::NAN] {
+        wrong.push(graph.dropout("y", rate, x, minibatch));
+    }
+    wrong.push(graph.dropout("y", 0.5, x, small));
+    wrong.push(graph.ingest(Ingest { output: [2, 6, 6, 4], augmentation: Augmentation::default() }, minibatch));
+    wrong.push(graph.ingest(Ingest { output: [3, 6, 6, 3], augmentation: Augmentation::default() }, minibatch));
+    wrong.push(graph.ingest(Ingest { output: [2, 6, 6, 3], augmentation: Augmentation::default() }, x));
+    wrong.push(graph.softmax_cross_entropy(x, minibatch, 0.0));
+    wrong.push(graph.softmax_cross_entropy(rows, x, 0.0));
+    wrong.push(graph.softmax_cross_entropy(rows, minibatch, f64::NAN));
+    let three = graph.input("three", [3, 12]);
+    wrong.push(graph.softmax_cross_entropy(three, minibatch, 0.0));
+    wrong.push(graph.add_node("y", WideView { passes_gradient: false }, &[x]));
+    wrong.push(graph.add_node("y", WideView { passes_gradient: true }, &[x]));
+    wrong.push(graph.add_node("y", WideView { passes_gradient: false }, &[]));
+    for kernel in [vec![], vec![5], vec![3, 0], vec![max, max], vec![1 << 20, 1 << 20]] {
+        wrong.push(graph.add_parameter("w", kernel, true));
+    }
+    for (i, result) in wrong.into_iter().enumerate() {
+        assert!(result.is_err(), "wrong node {i} was added");
+    }
+    assert_eq!(graph.record_forward(Mode::Infer).len(), count);
+
+    assert!(graph.record_backward(&[(x, small)], &[]).is_err());
+    assert!(graph.record_backward(&[(elsewhere, x)], &[]).is_err());
+    assert!(graph.record_backward(&[], &[elsewhere]).is_err());
+    assert!(Adam::default().record(&mut graph, x).is_err());
+}
+
+#[test]
+fn a_program_refuses_what_it_does_not_have() {
+    let gpu = gpu();
+    let make = |elements: usize| {
+        let mut graph = graph();
+        let x = graph.input("x", [elements]);
+        let unused = graph.input("unused", [4]);
+        let y = graph.relu("y", x).unwrap();
+        let dispatches = graph.record_forward(Mode::Infer);
+        let plan = Plan::new(&graph, dispatches, &[y]).unwrap();
+        (graph, plan, x, y, unused)
+    };
+    let (graph, plan, x, y, _) = make(8);
+    let (other, other_plan, ..) = make(1 << 20);
+    let refused = Program::new(gpu.clone(), &graph, &[&other_plan], RuntimeChecks::Off);
+    assert!(matches!(refused, Err(wgrad::Error::Program(ProgramError::OtherGraph))));
+    let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
+    let mut encoder = gpu.encoder();
+    assert_eq!(program.encode(1, &mut encoder), Err(ProgramError::NoPlan { plan: 1, plans: 1 }));
+    assert_eq!(program.encode_step(0, 1, 1, &mut encoder), Err(ProgramError::NoDispatch { step: 1, steps: 1 }));
+    assert_eq!(program.run(usize::MAX), Err(ProgramError::NoPlan { plan: usize::MAX, plans: 1 }));
+    assert_eq!(program.write(&other, &other_plan, x, &[1.0]), Err(ProgramError::OtherGraph));
+    assert!(matches!(program.write(&graph, &plan, x, &[1.0; 9]), Err(ProgramError::Length { .. })));
+    program.write(&graph, &plan, x, &[-1.0; 8]).unwrap();
+    program.run(0).unwrap();
+    assert_eq!(gpu.block_on(program.read(&graph, &plan, y)).unwrap(), [0.0; 8]);
+    gpu.check().unwrap();
+}
