@@ -1,5 +1,5 @@
-// c = a where the element is kept, times SCALE, else 0: dropout of x, and of its gradient.
-override DROPPED: u32; // of 2^32
+// Dropout of x, or of its gradient: c = a SCALE where the element is kept, else 0.
+override DROPPED: u32; // share that is dropped, as a part of 2^32
 override SCALE: f32;
 override LAYER: u32;
 

@@ -1,4 +1,4 @@
-// c[i..i+4] = element(i), where the operation's file defines element for multiples of four.
+// c[i..i+4] = element(i) for multiples of four. The operation's file defines element.
 override COUNT: u32;
 
 @compute @workgroup_size(64)

@@ -1,4 +1,4 @@
-// The same elements in the same order under another innermost size, in both directions. a [.., FROM], c [.., TO].
+// Copies elements in their order to rows of another length; it serves the gradient too. a [.., FROM], c [.., TO].
 override FROM: u32;
 override FROM_STRIDE: u32;
 override TO: u32;

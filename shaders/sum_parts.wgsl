@@ -1,4 +1,5 @@
-// c[i] = sum over the parts of a[part, i], in their order. Adam does the same where a gradient goes to it alone.
+// c[i] = sum over the parts of a[part, i], in their order. The optimizer does the same with gradients
+// that only it reads.
 override PARTS: u32;
 override PART_LEN: u32;
 

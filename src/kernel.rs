@@ -20,7 +20,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Whether the elements change.
+    /// Whether the dispatch changes the elements.
     pub fn writes(self) -> bool {
         matches!(self, Self::Write | Self::ReadWrite)
     }
@@ -110,17 +110,17 @@ pub(crate) use wgsl;
 /// A compute shader with everything needed to build its pipeline and dispatch it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
-    /// The files that make it what it is: `conv2d/forward, product/tile`.
+    /// The files that distinguish it from other kernels, such as `conv2d/forward, product/tile`.
     pub name: String,
-    /// WGSL files that are appended to make the module.
+    /// WGSL files, which are joined in this order to make the module.
     pub source: Vec<Wgsl>,
     /// Values of the `override` constants.
     pub constants: Vec<(&'static str, f64)>,
     /// Workgroups in x, y and z.
     pub grid: [u32; 3],
-    /// Arithmetic it needs, a multiply-add counted as two.
+    /// Floating-point operations of one run; a multiply-add counts as two.
     pub flops: u64,
-    /// Most loop iterations one invocation runs. llvmpipe ends loops early past 65,535.
+    /// Most loop iterations that one invocation runs. llvmpipe silently ends loops after 65,535 iterations.
     pub loop_trips: u64,
     unchecked: bool,
 }
@@ -160,7 +160,8 @@ impl Kernel {
 }
 
 /// Folds `workgroups` into two dimensions where one would exceed [`MAX_WORKGROUPS`]; `layers` goes into the third.
-/// Shaders undo it with `linear_workgroup`. What even two can't hold exceeds [`MAX_WORKGROUPS`], and a plan refuses it.
+/// Shaders undo it with `linear_workgroup`. A count that does not fit into two dimensions gives a size above
+/// [`MAX_WORKGROUPS`], which a plan refuses.
 pub fn fold_grid(workgroups: usize, layers: usize) -> [u32; 3] {
     let saturated = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let workgroups = workgroups.max(1);
@@ -173,8 +174,8 @@ pub fn fold_grid(workgroups: usize, layers: usize) -> [u32; 3] {
 pub enum Storage {
     /// Storage buffers.
     Buffers,
-    /// Storage images of four floats a texel: llvmpipe loads a buffer lane by lane with a branch each, but gathers
-    /// eight texels in straight-line code.
+    /// Storage images with four floats in a texel. They are faster on llvmpipe, which loads a buffer lane by lane with a
+    /// branch for each, but gathers eight texels without a branch.
     Images,
 }
 
@@ -188,7 +189,7 @@ pub enum MicroKernel {
     Broadcast64x16,
     /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
     Broadcast32x32,
-    /// Blocks of 4 x 4 straight from memory: needs nothing of the adapter.
+    /// Blocks of 4 x 4 straight from memory: every adapter can run it.
     Direct,
 }
 
@@ -215,12 +216,12 @@ impl MicroKernel {
         }
     }
 
-    /// Whether it shares operands between the 8 lanes of a subgroup.
+    /// Whether it shares operands between the lanes of a subgroup, which must have 8.
     pub fn needs_subgroups(self) -> bool {
         matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32)
     }
 
-    /// What it reads its operands from fastest.
+    /// The storage from which it reads its operands fastest.
     pub fn storage(self) -> Storage {
         if self.needs_subgroups() { Storage::Images } else { Storage::Buffers }
     }
@@ -247,7 +248,7 @@ impl FromStr for MicroKernel {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("no micro-kernel is called `{name}`; choose one of {names}")
+            format!("there is no micro-kernel `{name}`; choose one of {names}")
         })
     }
 }

@@ -12,7 +12,8 @@ impl Shape {
         product(self.0.iter())
     }
 
-    /// Elements in memory, where the innermost size is rounded up to the four of a vec4. What fills it up is zero.
+    /// Number of elements in memory, where the innermost size is rounded up to a multiple of four, the length of a vec4.
+    /// The added elements are zero.
     pub fn padded_elements(&self) -> usize {
         self.rows().saturating_mul(self.padded_columns())
     }
@@ -27,7 +28,7 @@ impl Shape {
         self.0.last().copied().unwrap_or(1)
     }
 
-    /// The innermost size, rounded up to the four of a vec4.
+    /// The innermost size, rounded up to a multiple of four.
     pub fn padded_columns(&self) -> usize {
         self.columns().checked_next_multiple_of(4).unwrap_or(usize::MAX)
     }

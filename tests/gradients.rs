@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wgrad::exec::Program;
+use wgrad::data::Batch;
+use wgrad::exec::{Executor, Options, Program};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId};
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
+use wgrad::model::Sequential;
 use wgrad::ops::{Conv2d, Dense, Padding, Smooth};
 
 /// Shapes of values, so chosen that any two of one kind can be added, and that each [`ROWS`] can be a kernel.
@@ -325,4 +327,32 @@ fn a_parameter_that_is_added_has_its_gradient() {
     for micro_kernel in [MicroKernel::Direct, gpu.default_micro_kernel()] {
         case.check(&gpu, micro_kernel).unwrap();
     }
+}
+
+/// The norm that the device computes is that of the gradients that the host reads, and asking for it changes nothing.
+#[test]
+fn the_norm_is_that_of_the_gradients() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let model = Sequential::new([12, 12, 3]).conv2d(8, 3).relu().max_pool2d(2).flatten().dense(20).relu().dense(5);
+    let [mut asked, mut unasked] = [0, 1].map(|_| {
+        let options = Options { batch_size: 8, ..Options::default() };
+        Executor::new(gpu.clone(), &model, options).unwrap()
+    });
+    for step in 0..4_usize {
+        let pixels = (0..8 * 432).map(|i| (i * 31 + step * 7) as u8).collect();
+        let batch = Batch { pixels, labels: (0..8).map(|i| (i + step as u32) % 5).collect(), len: 8 - step };
+        for executor in [&mut asked, &mut unasked] {
+            gpu.block_on(executor.train_step(&batch)).unwrap();
+        }
+        let norm = gpu.block_on(asked.gradient_norm()).unwrap();
+        let gradients = gpu.block_on(asked.gradients()).unwrap();
+        let squares = gradients.iter().flat_map(|tensor| &tensor.values).map(|g| f64::from(*g).powi(2));
+        let expected = squares.sum::<f64>().sqrt();
+        assert!((norm / expected - 1.0).abs() < 1e-6, "the norm is {norm}, expected {expected}");
+    }
+    let states = [asked, unasked].map(|mut executor| {
+        let metrics = gpu.block_on(executor.metrics()).unwrap();
+        (metrics, gpu.block_on(executor.training_state()).unwrap())
+    });
+    assert!(states[0] == states[1], "the norm changed the training");
 }

@@ -1,4 +1,4 @@
-//! Memory: what a run takes it takes in its first epoch, and one that does not fit is refused before it starts.
+//! Memory: a run allocates everything in its first epoch, and a run that does not fit is refused before it starts.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn no_epoch_but_the_first_creates_anything_on_the_device() {
     let dir = tempfile::tempdir().unwrap();
     let out = OutputDir::create(dir.path(), 1 << 20).unwrap();
     let mut weights = EpochWeights::new(KeptWeights::Both, Monitor::ValLoss, &out, &model, &dataset.class_names);
-    // Patience for one epoch, of which accuracy soon has none to spare.
+    // Early stopping waits for one epoch, and the accuracy soon stops rising.
     let mut early_stopping = EarlyStopping::new(Monitor::ValAccuracy, 2);
     let mut count = Count(Vec::new());
     let stop = AtomicBool::new(false);
@@ -58,7 +58,7 @@ fn no_epoch_but_the_first_creates_anything_on_the_device() {
 #[test]
 fn a_minibatch_over_a_limit_is_refused_with_the_largest_that_fits() {
     let out = tempfile::tempdir().unwrap();
-    // More than a binding holds; more than a grid holds.
+    // More than a binding can hold, and more than a grid can have.
     for batch_size in ["1000000", "4000000000"] {
         let output = train(out.path(), &format!("--batch-size {batch_size}")).output().unwrap();
         let message = stderr(&output);
@@ -81,7 +81,7 @@ mod linux {
 
     use super::*;
 
-    /// Every option that makes or keeps something between epochs.
+    /// Every option that allocates or keeps something between epochs.
     const EVERYTHING: &str = "--limit 320 --epochs 22 --steps-per-submit 4 --augment flip,crop:4,cutout:8 \
                               --lr-schedule plateau:0.5@3 --early-stopping 50 --keep-weights both --checkpoint-every 7 --no-report";
 
@@ -136,7 +136,7 @@ mod linux {
     fn too_little_memory_is_an_error_before_training() {
         let out = tempfile::tempdir().unwrap();
         let with = |batch_size: usize| train(out.path(), &format!("--batch-size {batch_size}"));
-        // Less than the driver takes, in which it crashes.
+        // With less than the driver needs, it would crash.
         for kilobytes in [200_000, 400_000, 900_000] {
             let bytes = (u64::from(kilobytes) * 1024).to_string();
             fails(&mut confined(&with(32), kilobytes), &["address space", &bytes, "ulimit -v"]);

@@ -1,6 +1,6 @@
-//! The cases of `wgrad self-test`, on the shared device: every operation against a naive f64 reference, forward, and
-//! each gradient against central differences, in the middle of a graph, with every micro-kernel the adapter runs,
-//! runtime checks on and off.
+//! The cases of `wgrad self-test`. Each operation is in the middle of a graph and is compared with a naive reference in f64,
+//! its gradients with central differences, with every micro-kernel that the adapter can run, and with runtime checks on and
+//! off.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,7 @@ use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 use wgrad::self_test::{self, CaseResult};
 
-/// The device all tests share.
+/// The device that all tests share.
 fn gpu() -> Arc<Gpu> {
     static GPU: OnceLock<Arc<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())).clone()

@@ -1,5 +1,5 @@
-//! Parity with Keras: the same weights and minibatches give the same losses, gradients and updates, from figures that
-//! `tests/fixtures/keras_parity.py` froze.
+//! Parity with Keras: the same weights and minibatches give the same losses, gradients and updates, compared with
+//! results that `tests/fixtures/keras_parity.py` wrote.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn check(case: &str) {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
     let mut checked = 0;
     for kernel in MicroKernel::ALL {
-        // Workgroup memory takes a software adapter minutes.
+        // On a software adapter, workgroup memory makes this take minutes.
         let minutes = kernel == MicroKernel::Tile && gpu.is_software();
         if gpu.supports(kernel).is_ok() && !minutes {
             let result = CaseResult::new("parity", &case.name, kernel, case.run(&gpu, kernel));

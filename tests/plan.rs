@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use wgrad::Shape;
 use wgrad::graph::{
-    Access, Arena, BufferKey, Graph, Home, Mode, Operation, Plan, PlanError, Recorder, Target, TensorId,
+    Access, Arena, BufferKey, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError, Recorder, Target,
+    TensorId,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::model::Sequential;
@@ -42,7 +43,7 @@ fn models() -> [Sequential; 2] {
     [Sequential::tutorial([32, 32, 3], 10), odd]
 }
 
-/// Replays a plan buffer by buffer: each read must find the tensor that it means, not a later tenant of the slot.
+/// Replays a plan buffer by buffer. Each read must find the tensor that it names, and not one that got the slot later.
 #[test]
 fn every_read_finds_its_tensor() {
     for model in models() {
@@ -137,7 +138,7 @@ fn a_training_step_has_at_most_16_dispatches() {
     }
 }
 
-/// The parts of all gradients lie in their arena, apart from each other, and so that all can be bound.
+/// The parts of all gradients lie in the arena of gradients, do not overlap, and start where a binding may start.
 #[test]
 fn parts_of_gradients_do_not_overlap() {
     for model in models() {
@@ -166,7 +167,7 @@ fn pointwise(input: [usize; 4]) -> Conv2d {
     Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: false }
 }
 
-/// The sum over both uses needs each use's own sum first.
+/// The gradient is the sum over both uses, so the parts of each use have to be added up first.
 #[test]
 fn a_parameter_used_twice_has_its_parts_added_up() {
     let mut graph = Graph::new(target(MicroKernel::Direct));
@@ -182,8 +183,8 @@ fn a_parameter_used_twice_has_its_parts_added_up() {
     assert_eq!((sums, graph.gradient_parts(gradient)), (2, (gradient, 1)));
 }
 
-/// A layer behind a pooled convolution writes the gradient of its cells itself: only that which arrives from above, for
-/// the last one, is in need of a dispatch of its own.
+/// A layer behind a pooled convolution writes the gradient of the cells itself. Only a gradient that comes from above needs
+/// a dispatch of its own for that.
 #[test]
 fn the_gradient_of_pooled_cells_is_the_next_layers_work() {
     for micro_kernel in MicroKernel::ALL {
@@ -220,6 +221,10 @@ enum Faulty {
 }
 
 impl Operation for Faulty {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         [4].into()
     }
@@ -255,7 +260,7 @@ fn a_read_and_a_write_of_one_buffer_are_refused() {
     assert!(matches!(Plan::new(&graph, dispatches, &[]), Err(PlanError::Alias { .. })));
 }
 
-/// What was recorded for one graph says nothing about another one, whose tensors may be smaller.
+/// A dispatch fits only the graph that it was recorded for: the tensors of another one may be smaller.
 #[test]
 fn a_dispatch_of_another_graph_is_refused() {
     let graph = |elements: usize| {
@@ -287,7 +292,7 @@ fn grids_fold_past_one_dimension() {
     }
     let [x, y, _] = wgrad::kernel::fold_grid(200_001, 1);
     assert!(x <= 65_535 && x * y >= 200_001 && x * (y - 1) < 200_001);
-    // conv2d of the tutorial passes one dimension at batch 8,192.
+    // With 8,192 images, the first convolution of the tutorial needs more workgroups than one dimension has.
     let (_, plan) = training(&models()[0], 8192, MicroKernel::Direct);
     assert!(plan.dispatches().iter().any(|dispatch| dispatch.kernel().grid[1] > 1));
 }

@@ -1,4 +1,5 @@
-//! A wrong result shows as a failure, the rest is run all the same, and one device gives the same bits each time.
+//! The self-test itself: a wrong result is a failure, the other cases run all the same, and a device must give the same bits
+//! each time.
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ fn right_results_pass() {
     assert_eq!(json_of(&report)["passed"], true);
 }
 
-/// A reference with a slope of 0.001 stands for a kernel that is wrong by as much.
+/// A reference that is off by a slope of 0.001 stands for a kernel that is wrong by as much.
 #[test]
 fn a_wrong_result_fails_in_table_and_json() {
     let report = run(vec![right("before"), relu("leaky", |x| x.max(0.001 * x)), right("after")]);
@@ -91,7 +92,7 @@ fn what_compares_nothing_or_runs_nothing_fails() {
     assert!(!run(vec![]).passed);
 }
 
-/// A buffer that is larger than any may be: the device reports it outside the call.
+/// A buffer that is larger than allowed. The device reports it after the call.
 fn invalid(gpu: &Gpu) {
     gpu.create_buffer("invalid", u64::MAX, wgpu::BufferUsages::STORAGE, false);
 }
@@ -139,7 +140,7 @@ fn one_device_gives_the_same_bits_each_time() {
     assert!(report.passed, "{report}");
 }
 
-/// A device whose results differ from run to run, by a case that counts its runs.
+/// A case that counts its runs stands for a device whose results differ from run to run.
 #[test]
 fn other_bits_the_second_time_fail() {
     let report = run(vec![Case::new("steps", |_, _| {

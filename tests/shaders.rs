@@ -1,4 +1,5 @@
-//! Every shader with every constant in use passes naga, and its bindings are those that the dispatch names.
+//! naga accepts every shader with every set of constants that is in use, and the shader has the bindings that the dispatch
+//! names.
 
 use std::collections::BTreeSet;
 
@@ -38,14 +39,21 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         let mut graph = built.graph;
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x).unwrap();
+        // The gradient of a parameter that is added is copied into its place.
+        let w = graph.add_parameter("added", vec![4, 3], false).unwrap();
+        let v = graph.input("v", [4, 3]);
+        let z = graph.add("sum", v, w).unwrap();
+        let dz = graph.input("dz", [4, 3]);
         let dy = graph.input("dy", [3, 3]);
         all.extend(graph.record_forward(Mode::Train));
-        all.extend(graph.record_backward(&[(y, dy)], &[x]).unwrap().0);
+        all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
         all.extend(graph.record_forward(Mode::Infer));
-        all.extend(Adam::default().record(&mut graph, built.minibatch).unwrap().0);
+        let (update, table) = Adam::default().record(&mut graph, built.minibatch).unwrap();
+        all.extend(update);
+        all.extend(table.record_norm(&mut graph).0);
     }
-    // A parameter used twice, the parts of whose gradient the optimizer can't add up, and a relu whose gradient stands
-    // alone, because it comes from above.
+    // A parameter is used twice, so that the optimizer can't add up the parts of its gradient. The gradient of the last relu
+    // comes from above, so that it needs a dispatch of its own.
     let geometry = Conv2d {
         input: [8, 16, 16, 4],
         filters: 4,
@@ -61,7 +69,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let y = graph.conv2d("y", geometry, x, w).unwrap();
     let z = graph.conv2d("z", geometry, y, w).unwrap();
     let dz = graph.input("dz", geometry.input);
-    // A loss of logits that no dense layer makes.
+    // A loss whose logits do not come from a dense layer.
     let minibatch = graph.minibatch(Minibatch::new(3, [0; 3]));
     let logits = graph.input("logits", [3, 5]);
     graph.softmax_cross_entropy(logits, minibatch, 0.1).unwrap();
@@ -106,7 +114,7 @@ fn naga_accepts_them_and_sees_the_same_bindings() {
     assert!(modules.len() > 20, "only {} modules", modules.len());
 }
 
-/// Metal and DX12 get what naga writes; those adapters run no kernel on images.
+/// naga can translate the shader for Metal and DX12. There, no kernel runs on images.
 fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::ModuleInfo) {
     let name = &dispatch.name();
     let mut hlsl = String::new();
@@ -125,7 +133,7 @@ fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::Mod
         .unwrap_or_else(|error| panic!("{name} in MSL: {error}"));
 }
 
-/// Index, use and kind of each binding, to the shader; an update counts as a write of a buffer.
+/// Index, use and kind of each binding as the shader declares them. An update of a buffer counts as a write.
 fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
     module
         .global_variables
@@ -158,7 +166,7 @@ fn image(access: StorageAccess) -> String {
     format!("image {name}")
 }
 
-/// The same, to the dispatch.
+/// Index, use and kind of each binding as the dispatch has them.
 fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
     (dispatch.bindings().iter())
         .map(|binding| {
@@ -174,7 +182,7 @@ fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
         .collect()
 }
 
-/// A shader outside every module would be dead.
+/// A file that no module contains would be dead.
 #[test]
 fn every_file_is_used() {
     let used: Vec<&str> = (MicroKernel::ALL.into_iter().flat_map(dispatches))

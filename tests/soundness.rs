@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wgrad::Shape;
 use wgrad::exec::{Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
-use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Operation, Plan, Recorder, Target, TensorId};
+use wgrad::graph::{Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Target, TensorId};
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{Augmentation, Conv2d, Dense, Ingest, Padding, Pool2d, Relu, Smooth};
@@ -43,6 +43,10 @@ fn main(@builtin(local_invocation_index) i: u32) {
 struct Outside;
 
 impl Operation for Outside {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         [64].into()
     }
@@ -97,6 +101,10 @@ fn a_foreign_shader_reaches_nothing_outside_its_tensors() {
 struct Misuse;
 
 impl Operation for Misuse {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         [4].into()
     }
@@ -144,6 +152,10 @@ fn own_kernels_run_checked_where_another_crate_records_them() {
 struct Vouched(Wgsl);
 
 impl Operation for Vouched {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         [4].into()
     }
@@ -177,6 +189,10 @@ struct WideView {
 }
 
 impl Operation for WideView {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
     fn output_shape(&self) -> Shape {
         [1 << 20].into()
     }
@@ -209,7 +225,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     let v = graph.add_parameter("v", vec![12, 5], true).unwrap();
     let elsewhere = {
         let mut other = self::graph();
-        (0..99).map(|_| other.input("x", [2, 6, 6, 3])).next_back().unwrap()
+        let more: Vec<TensorId> = (0..99).map(|_| other.input("x", [2, 6, 6, 3])).collect();
+        more[98]
     };
     let conv = Conv2d {
         input: [2, 6, 6, 3],

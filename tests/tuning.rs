@@ -1,4 +1,4 @@
-//! Measured choices through the binary: made, kept, repeated, and ignored where they are broken.
+//! The binary measures choices, keeps them, uses them again, and ignores them if their file is damaged.
 
 use std::fs;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn choices_are_measured_kept_and_repeated() {
     let small = "--epochs 1 --batch-size 4 --limit 40";
     let products = |i: usize| json(&outs[i].path().join("config.json"))["products"].clone();
     succeeds(&mut at_home(train(outs[0].path(), small)));
-    // Other choices than any rule's: what a run on another day might have measured.
+    // Choices that no rule makes, as another run might have measured them.
     let mut config = json(&outs[0].path().join("config.json"));
     for (key, choice) in config["products"].as_object_mut().unwrap() {
         *choice = serde_json::json!({ "kernel": "direct", "parts": if key.starts_with("dw") { 3 } else { 1 } });

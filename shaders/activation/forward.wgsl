@@ -1,4 +1,4 @@
-// y = activate(x), which another file defines. a = x, c = y. What fills up a row of COLUMNS to STRIDE stays 0.
+// y = activate(x), where another file defines activate. a = x, c = y. The padding of a row, from COLUMNS to STRIDE, is 0.
 override COLUMNS: u32;
 override STRIDE: u32;
 

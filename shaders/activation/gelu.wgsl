@@ -1,6 +1,6 @@
 // Hendrycks & Gimpel 2016, the exact form: x Phi(x).
 
-// Phi(x), by Abramowitz & Stegun 1964, 7.1.26: off by at most 8e-8.
+// Phi(x), by formula 7.1.26 of Abramowitz & Stegun 1964, whose error is at most 8e-8.
 fn normal(x: vec4<f32>) -> vec4<f32> {
     let z = abs(x) * 0.70710678;
     let t = 1.0 / (1.0 + 0.3275911 * z);

@@ -1,4 +1,4 @@
-// 1 / (1 + exp(-x)), by the exponential of what is not positive, so that nothing overflows.
+// 1 / (1 + exp(-x)), computed from exp(-|x|), so that nothing overflows.
 fn activate(x: vec4<f32>) -> vec4<f32> {
     let e = exp(-abs(x));
     return select(vec4(1.0), e, x < vec4<f32>()) / (1.0 + e);

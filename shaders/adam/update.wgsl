@@ -1,7 +1,7 @@
 // Kingma & Ba 2015 as Keras writes it: w -= rate m / (sqrt(v) + epsilon), where the step's rate is the learning rate
 // times sqrt(1 - beta2^t) / (1 - beta1^t). Before that w -= decay w, where the step's decay is the learning rate times
 // the weight decay (AdamW, Loshchilov & Hutter 2019). One dispatch updates all parameters.
-// 1 - beta, taken by the host in f64: as f32, 1 - 0.999 is off by 1.3e-5.
+// 1 - beta. The host computes it in f64, since in f32 the relative error of 1 - 0.999 is 1.3e-5.
 override NEW1: f32;
 override NEW2: f32;
 override EPSILON: f32;

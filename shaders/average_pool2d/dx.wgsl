@@ -1,4 +1,4 @@
-// Each cell of x gathers its share of dy from the windows that it lies in. a = dy, c = dx.
+// Each cell of x adds up its share of dy of every window that contains it. a = dy, c = dx.
 fn make(cell: u32, channel: u32, store: bool) {
     var dx = vec4<f32>();
     for (var j = 0u; j < (WINDOW_H + STRIDE_Y - 1u) / STRIDE_Y; j++) {

@@ -1,5 +1,5 @@
-// As many bytes as a shader can move: each read once and written once, many by one invocation, since a workgroup costs
-// something of its own.
+// Measures how many bytes a shader can move. Each byte is read once and written once; an invocation moves many, since
+// starting a workgroup takes time too.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// As many multiply-adds as the adapter can do: all in registers, in 12 chains of which none waits for another. The loop
-// is written out, so that nothing but them counts.
+// Measures how many multiply-adds the adapter can do: all in registers, in 12 chains that do not wait for each other. The
+// loop is written out, so that little else takes time.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
@@ -12,7 +12,7 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) invocation: u32,
 ) {
-    // Read, so that no compiler knows them.
+    // The values come from memory, so that the compiler cannot compute the result.
     let factor = x[0].x;
     let t = vec4<f32>(x[0].y);
     let term = mat3x4<f32>(t, t, t);

@@ -1,6 +1,6 @@
 // dw[m, n] = sum over k of x[k, m] dy[k, n]; a last row with x = 1 gives db.
 // m = (ky, kx, c), k = pixel, n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
-// If POOLED, dy is that of the pooled y and d says which cell of each window takes it.
+// If POOLED, dy is the gradient of the pooled y, and d says which cell of each window gets it.
 const A_ALONG_K = false;
 const B_ALONG_K = false;
 

@@ -1,6 +1,6 @@
 // dx[m, n] = sum over k of dy[m, k] w[n, k]: each cell of x gathers from the windows that hold it.
 // m = (block, y, x, image of the block), k = (ky, kx, output channel), n = input channel. a = dy, b = w, c = dx.
-// At the rim of x some (ky, kx) belong to no window: a tile, whose rows are neighbours, leaves them out of its k.
+// At the border of x some (ky, kx) belong to no window. The rows of a tile are neighbours, so it skips those k.
 // If GATED, x is a relu's output, and its gradient goes through that relu here: e = x.
 // If SCATTERED, x is the output of max pooling of 2 x 2 cells, [.., POOL_W, POOL_C], and its gradient goes back to the
 // cells whose places d gives: c is the gradient of what was pooled.

@@ -1,12 +1,13 @@
 // Each image is flipped left to right if FLIP and a coin says so, moved by up to CROP pixels each way, and covered by a
-// black square of CUTOUT pixels a side around a random pixel (DeVries & Taylor 2017). -1 where nothing comes from.
+// black square of CUTOUT pixels a side around a random pixel (DeVries & Taylor 2017). The source of a pixel
+// that is covered, or comes from outside, is -1.
 override H: u32;
 override W: u32;
 override FLIP: bool;
 override CROP: u32;
 override CUTOUT: u32;
 
-// 0 to count - 1, from bits.
+// A number from 0 to count - 1, made from random bits.
 fn below(bits: u32, count: u32) -> u32 {
     return ((bits >> 16u) * count) >> 16u;
 }

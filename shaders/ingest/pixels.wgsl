@@ -1,5 +1,5 @@
 // x = byte / 255. The pixels of the minibatch have CHANNELS bytes each.
-// c = x [n, H, W, CHANNELS], zero past the channels. Which pixel goes where, another file says.
+// c = x [n, H, W, CHANNELS], zero past the channels. Another file says which pixel goes where.
 override CHANNELS: u32;
 override STRIDE: u32;
 
@@ -7,7 +7,7 @@ fn element(i: u32) -> vec4<f32> {
     let channel = i % STRIDE;
     let source = source_of(i / STRIDE);
     let byte = u32(max(source, 0)) * CHANNELS + channel;
-    // Four bytes from any byte on: the high part of one word, the low part of the next.
+    // The four bytes may start inside a word: then they are its high bytes and the low bytes of the next word.
     let shift = byte % 4u * 8u;
     var bytes = pixel_word(byte / 4u) >> shift;
     if (CHANNELS % 4u != 0u) {

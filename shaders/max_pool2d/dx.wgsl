@@ -1,4 +1,4 @@
-// Each cell of x gathers dy from the windows whose maximum it is. a = dy, d = places, c = dx.
+// Each cell of x adds up dy of every window whose maximum it is. a = dy, d = places, c = dx.
 fn make(cell: u32, channel: u32, store: bool) {
     var dx = vec4<f32>();
     for (var j = 0u; j < (WINDOW_H + STRIDE_Y - 1u) / STRIDE_Y; j++) {

@@ -1,6 +1,7 @@
 // y = the window's maximum; on a tie the first cell in row-major order wins. a = x, c = y,
 // f = place of the maximum in its window.
-// If x is a relu's output, a maximum of 0 has the place -1: relu would stop its gradient, and so it is stopped here.
+// If RELU, x is a relu's output, and a maximum of 0 has the place -1: its gradient before the relu is 0, so no cell gets
+// any.
 override RELU: bool;
 
 fn make(pixel: u32, channel: u32, store: bool) {

@@ -1,6 +1,6 @@
 // x [n, H, W, C], y [n, OH, OW, C]; the window of pixel (oy, ox) starts at (oy * STRIDE_Y, ox * STRIDE_X).
-// An invocation takes four channels of a pixel of the result, which has PIXELS of them over the batch; what it makes of
-// them, another file says.
+// An invocation computes four channels of a pixel of the result, which has PIXELS pixels over the batch. Another file
+// says how.
 override H: u32;
 override W: u32;
 override C: u32;
@@ -44,7 +44,7 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    // Past the end, the last four channels again, which are not stored.
+    // Past the end, an invocation computes the last four channels again, but does not store them.
     let quad = min(i, PIXELS * C / 4u - 1u);
     make(quad * 4u / C, quad * 4u % C, i == quad);
 }

@@ -1,10 +1,10 @@
-// What micro-kernels share that hold four rows of A: where those from m are.
+// Shared by the micro-kernels that hold four rows of A: the places of the rows from m on.
 fn rows_of(m: u32) -> array<vec4<i32>, 4> {
     if (A_ALONG_K) { return array(a_row(m), a_row(m + 1u), a_row(m + 2u), a_row(m + 3u)); }
     return array(a_row(m), vec4<i32>(), vec4<i32>(), vec4<i32>());
 }
 
-// Four k from k on; column j is row j.
+// The values of those rows for four k from k on; column j of the result belongs to row j.
 fn load_rows(row: array<vec4<i32>, 4>, k: u32) -> mat4x4<f32> {
     let column = a_columns(k);
     if (A_ALONG_K) {

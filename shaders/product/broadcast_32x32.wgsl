@@ -1,8 +1,8 @@
-// The tile of product/broadcast: rows of a lane, groups of four columns.
+// The size of the tile in product/broadcast: rows of a lane, and groups of four columns.
 const ROWS = 4u;
 const QUADS = 8u;
 
-// One by one: Mesa 25's driver leaves a loop of this length a loop, and the sums in memory.
+// Written out, because Mesa 25's driver does not unroll a loop of this length, and then keeps the sums in memory.
 fn add_products(
     a: ptr<function, array<mat4x4<f32>, ROWS / 4u>>,
     b: ptr<function, array<vec4<f32>, QUADS / 2u>>,

@@ -1,5 +1,5 @@
-// Matrix product for adapters with neither a fixed small subgroup nor room in workgroup memory: an invocation makes a
-// block of 4 x 4 straight from the operands.
+// Matrix product for adapters that have neither subgroups of 8 lanes nor enough workgroup memory: an invocation computes
+// a block of 4 x 4 straight from the operands.
 override TILES_N: u32;
 override PART_K: u32;
 

@@ -1,9 +1,9 @@
-// Logits of a dense layer, computed here: logits = x w + b. a = x [ROWS, FEATURES], b = w with the bias as one more row.
-// f = dx in training, which goes through x's relu if GATED; the logits in inference.
+// Computes the logits of a dense layer: logits = x w + b. a = x [ROWS, FEATURES], b = w with the bias as one more row.
+// f = dx in training, or the logits in inference. If GATED, x is a relu's output, and dx is the gradient before it.
 override FEATURES: u32;
 override GATED: bool;
 
-// A row's logits, and then their gradient; 64 classes at most.
+// The logits of a row, later their gradient: at most 64 classes.
 var<private> row_logits: array<vec4<f32>, 16>;
 
 fn begin_row(row: u32) {

@@ -1,4 +1,4 @@
-// Logits of their own. a = logits.
+// Logits that another kernel computed. a = logits.
 fn begin_row(row: u32) {}
 
 fn logits_at(row: u32, j: u32) -> vec4<f32> {

@@ -1,8 +1,8 @@
 // loss = mean over the rows of logsumexp(logits) - dot(target, logits); dlogits = (softmax(logits) - target) / rows.
 // target = (1 - SMOOTHING) onehot(label) + SMOOTHING / CLASSES.
 // One workgroup takes the whole batch, so that the sums have one order. Rows of images that do not count add nothing
-// and get a gradient of zero. A label that is no class makes the loss NaN, whatever else it changes. c = dlogits [ROWS, CLASSES], STRIDE floats a row; where the logits come from, and whether
-// their gradient goes further, another file says.
+// and get a gradient of zero. A label that is no class makes the loss NaN. c = dlogits [ROWS, CLASSES], STRIDE floats a row; another file says where the logits come
+// from and what happens to their gradient.
 @group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, top 5, length
 override ROWS: u32;
 override CLASSES: u32;
@@ -18,7 +18,7 @@ var<workgroup> losses: array<f32, 64>;
 var<workgroup> corrects: array<vec2<u32>, 64>;
 var<workgroup> without_class: array<u32, 64>;
 
-// Four logits from class j on, the lowest float past the last.
+// Four logits from class j on. Past the last class, it is the lowest float.
 fn logits_of(row: u32, j: u32) -> vec4<f32> {
     return select(vec4(LOWEST), logits_at(row, j), vec4(j) + vec4(0u, 1u, 2u, 3u) < vec4(CLASSES));
 }
@@ -27,7 +27,7 @@ fn logits_of(row: u32, j: u32) -> vec4<f32> {
 fn main(@builtin(local_invocation_index) invocation: u32) {
     let length = minibatch.step.images;
     var loss = 0.0;
-    // Rows whose label is the first class, and among the first five.
+    // Rows whose label has the largest logit, and rows whose label has one of the five largest.
     var correct = vec2<u32>();
     var wrong = 0u;
     for (var row = invocation; row < ROWS; row += 64u) {

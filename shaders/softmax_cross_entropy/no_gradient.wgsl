@@ -1,4 +1,4 @@
-// The loss alone, for inference.
+// The loss without its gradient, for inference.
 const GRADIENT = false;
 
 fn write_c(i: u32, v: vec4<f32>) {}

@@ -1,4 +1,4 @@
-//! What an adapter can do at most, measured: the ceilings that a roofline is drawn under.
+//! Two kernels that measure the highest rates of an adapter, which are the ceilings of a roofline.
 
 use crate::graph::{Access, Dispatch, Graph, Mode, Recorder, TensorId};
 use crate::kernel::wgsl;
@@ -6,7 +6,7 @@ use crate::kernel::wgsl;
 /// Invocations of a workgroup, in the shaders of `shaders/ceiling`.
 const LANES: usize = 64;
 
-/// Arithmetic of an invocation of `shaders/ceiling/multiply_add.wgsl` in a trip of its loop.
+/// Floating-point operations that an invocation of `shaders/ceiling/multiply_add.wgsl` does in an iteration of its loop.
 const FLOPS_OF_A_TRIP: usize = 2 * 12 * 16;
 
 const TRIPS: usize = 1024;
@@ -14,19 +14,19 @@ const TRIPS: usize = 1024;
 /// Bytes that a workgroup of `shaders/ceiling/copy.wgsl` copies.
 const COPIED_BY_A_GROUP: usize = 16 * 16 * LANES;
 
-/// Bytes that are copied, more than caches hold.
+/// Bytes that are copied. It is more than caches hold.
 const COPIED: usize = 64 << 20;
 
-/// Arithmetic for some tens of milliseconds: on a CPU, on a GPU.
+/// Floating-point operations that take some tens of milliseconds on a CPU, and on a GPU.
 const FLOPS: [usize; 2] = [5_000_000_000, 200_000_000_000];
 
 /// The two kernels, with their tensors.
 pub struct Ceiling {
     /// The multiply-adds, then the copy.
     pub dispatches: Vec<Dispatch>,
-    /// What they read, to be written before they run.
+    /// The tensor that they read. The host must write it before they run.
     pub x: TensorId,
-    /// What they write.
+    /// The tensor that they write.
     pub y: TensorId,
 }
 

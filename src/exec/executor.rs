@@ -11,20 +11,19 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, GpuError, RuntimeChecks};
-use crate::graph::{Arena, BufferKey, Graph, Parameter, Plan, Target, TensorId, Tuning};
+use crate::graph::{Arena, BufferKey, Dispatch, Graph, Parameter, Plan, Target, TensorId, Tuning};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, BuildOptions, NamedTensor, Sequential, glorot_uniform};
 use crate::optim::{Adam, GradientTable};
 
-/// Workgroups that keep an adapter busy, to which long reductions are split: a few for each core of a CPU, a few for
-/// each of a GPU's many.
+/// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
 const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
 
 /// Most training steps of one submission.
 const MOST_STEPS: usize = 8;
 
-/// Minibatches that are staged: as many on the device as are being encoded.
+/// Minibatches that are staged: the device may work on as many as are being encoded.
 pub(super) const STAGED: usize = 2 * MOST_STEPS;
 
 /// How to train.
@@ -36,7 +35,7 @@ pub struct Options {
     pub seed: u64,
     /// The optimizer.
     pub adam: Adam,
-    /// The loop of the matrix products; the adapter's own if absent.
+    /// The loop of the matrix products; without it, the one that suits the adapter best.
     pub micro_kernel: Option<MicroKernel>,
     /// Whether shaders check indices and loops.
     pub checks: RuntimeChecks,
@@ -58,7 +57,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What schedules are recorded for on `gpu`.
+    /// The target that schedules are recorded for on `gpu`.
     ///
     /// # Errors
     /// A micro-kernel that the adapter can't run.
@@ -109,8 +108,8 @@ impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
     ///
     /// # Errors
-    /// A network that can't be built or planned; [`Error::BatchSize`] where it exceeds the device's limits, before
-    /// anything is made; what the device reports.
+    /// A network that can't be built or planned; [`Error::BatchSize`] where it exceeds the device's limits, which is found
+    /// before anything is allocated; what the device reports.
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
@@ -120,6 +119,10 @@ impl Executor {
                 schedules.footprint.check(&limits, left)?;
                 Ok(schedules)
             })?;
+        // Measured choices may come from another adapter.
+        for product in train.dispatches().iter().chain(infer.dispatches()).filter_map(Dispatch::product) {
+            gpu.supports(product.choice.kernel)?;
+        }
         let program = Program::new(gpu.clone(), &graph, &[&train, &infer, &norm], options.checks)?;
         program.write(&graph, &train, table.tensor, &table.values)?;
         let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
@@ -167,7 +170,7 @@ impl Executor {
         &self.gpu
     }
 
-    /// How it trains.
+    /// The options that it was built with.
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -218,7 +221,7 @@ impl Executor {
         self.options.adam.learning_rate = rate;
     }
 
-    /// Bytes that buffers and images take on the device, those included that minibatches and metrics pass through.
+    /// Bytes that buffers and images take on the device, including those that minibatches and metrics pass through.
     pub fn device_bytes(&self) -> u64 {
         self.program.bytes() + self.staging.bytes() + self.readback.bytes() + self.logits_ring.bytes()
     }
@@ -256,7 +259,7 @@ impl Executor {
         let Some(buffer) = self.logits_ring.buffer().await? else {
             return Err(GpuError::Device("no buffer is left for logits".into()).into());
         };
-        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits);
+        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits)?;
         let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
         let start = memory.encode_copy(encoder, offset, bytes, &buffer);
         let shape = &self.graph.tensor(self.logits).shape;
@@ -284,7 +287,7 @@ impl Executor {
         Ok(self.logits_ring.flush().await?)
     }
 
-    /// Logits `[len, classes]` of a minibatch; waits for them.
+    /// Computes the logits `[len, classes]` of a minibatch, and waits for them.
     ///
     /// # Errors
     /// What the device reports.
@@ -324,7 +327,7 @@ impl Executor {
         if self.waiting >= self.steps_per_submit { self.submit().await } else { Ok(()) }
     }
 
-    /// Submits the steps that wait for it.
+    /// Submits the steps that are encoded but not submitted yet.
     ///
     /// # Errors
     /// What the device reports.
@@ -356,7 +359,7 @@ impl Executor {
         self.steps_per_submit
     }
 
-    /// Metrics of steps that have arrived since the last call, oldest first; waits for nothing.
+    /// Metrics of steps that have arrived since the last call, oldest first. It does not wait.
     ///
     /// # Errors
     /// What the device reports.
@@ -402,8 +405,8 @@ impl Executor {
         self.changes += 1;
     }
 
-    /// The gradients that the last training step made, named and shaped as the parameters; those of frozen layers are
-    /// not computed, and left out.
+    /// The gradients of the last training step, named and shaped as the parameters. Frozen layers have none, and are left
+    /// out.
     ///
     /// # Errors
     /// What the device reports.
@@ -435,10 +438,10 @@ impl Executor {
         Ok(())
     }
 
-    /// Whether [`Executor::set_parameters`] would take these.
+    /// Checks whether [`Executor::set_parameters`] would accept `tensors`.
     ///
     /// # Errors
-    /// As it.
+    /// Those of [`Executor::set_parameters`].
     pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
         self.values(tensors).map(drop)
     }

@@ -1,4 +1,4 @@
-//! What schedules ask of a device, known before anything is made on it.
+//! The memory and the grids that schedules need, known before anything is allocated.
 
 use crate::Error;
 use crate::gpu::{GpuError, most_bytes};
@@ -19,14 +19,14 @@ pub(super) struct Region {
 #[derive(Debug)]
 pub(super) struct Footprint {
     pub regions: Vec<Region>,
-    /// Bytes of buffers that data passes through.
+    /// Bytes of buffers that data passes through on its way to or from the host.
     pub passages: u64,
-    /// The dispatch with the most workgroups in a dimension, and these.
+    /// The dispatch with the most workgroups in a dimension, and their number.
     widest: (String, u32),
 }
 
 impl Footprint {
-    /// Of `plans`, whose regions are as large as their largest use.
+    /// The footprint of `plans`. Each region is as large as its largest use.
     pub fn new(graph: &Graph, plans: &[&Plan]) -> Self {
         let mut footprint = Self { regions: Vec::new(), passages: 0, widest: (String::new(), 0) };
         let floats = graph.target().storage;
@@ -62,7 +62,7 @@ impl Footprint {
         }
     }
 
-    /// Bytes of it all.
+    /// Bytes of all regions and passages.
     pub fn bytes(&self) -> u64 {
         self.passages + self.regions.iter().map(|region| region.bytes).sum::<u64>()
     }
@@ -70,7 +70,7 @@ impl Footprint {
     /// Whether a device with `limits` and `left` bytes of memory, if that is known, can run the plans.
     ///
     /// # Errors
-    /// [`GpuError::TooLarge`], with what does not fit.
+    /// [`GpuError::TooLarge`], which names what does not fit.
     pub fn check(&self, limits: &wgpu::Limits, left: Option<u64>) -> Result<(), GpuError> {
         let refuse = |what: &str, needed, unit, (limit, name)| {
             if needed <= limit {
@@ -95,7 +95,7 @@ impl Footprint {
     }
 }
 
-/// What `plan` makes for `batch_size` images. Where that is too much, the error says how many images are not.
+/// Plans for `batch_size` images with `plan`. If they are too many, the error says how many images fit.
 pub(super) fn plan_within_limits<T>(batch_size: usize, plan: impl Fn(usize) -> Result<T, Error>) -> Result<T, Error> {
     plan(batch_size).map_err(|error| {
         if !error.is_too_large() {

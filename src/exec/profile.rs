@@ -1,4 +1,4 @@
-//! What a profiler found, as data and as a table.
+//! The times of a schedule, as data and as a table.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::graph::{Graph, Plan};
 
-/// Whose clock took the times.
+/// The clock that the times were taken with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Timer {
-    /// The device's, by timestamps around each step, all in one submission.
+    /// The device's clock: timestamps around each step, all in one submission.
     Timestamps,
-    /// The host's, around submissions of one step each, repeated where it is short, and waited for.
+    /// The host's clock around a submission of one step, which it waits for. Short steps are repeated in the submission.
     WallClock,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Timer {
     }
 }
 
-/// What an adapter was measured to do at most.
+/// The highest rates that were measured on an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ceilings {
     /// Arithmetic in registers, a multiply-add counted as two.
@@ -42,7 +42,7 @@ pub struct StepProfile {
     pub name: String,
     /// Operation and direction, as its shader's path says: `conv2d/dw`.
     pub kind: String,
-    /// The files that make the kernel what it is.
+    /// The files that distinguish the kernel from others.
     pub kernel: String,
     /// Median of the rounds.
     pub microseconds: f64,
@@ -66,9 +66,9 @@ pub struct StepProfile {
 /// A schedule, measured step by step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
-    /// What was measured.
+    /// The name of the schedule.
     pub title: String,
-    /// Whose clock took the times of the steps.
+    /// The clock that the times of the steps were taken with.
     pub timer: Timer,
     /// The ceilings of the adapter.
     pub ceilings: Ceilings,

@@ -16,24 +16,23 @@ use crate::kernel::{MicroKernel, Storage};
 /// Rounds of the ceilings; the best one counts.
 const CEILING_ROUNDS: usize = 5;
 
-/// Time that a schedule's rounds may take, in seconds, unless another is set; and how many there are at least and at
-/// most.
+/// Seconds that the rounds of a schedule take, unless another number is set; then the least and the most rounds.
 const SECONDS: f64 = 2.0;
 const ROUNDS: [usize; 2] = [5, 25];
 
-/// On the host's clock a short step is repeated in its submission for this long, in seconds, because a submission
-/// takes time of its own; but so many times at most.
+/// With the host's clock, a short step is repeated in its submission for this many seconds, because the submission itself
+/// takes time; then the most repetitions.
 const SUBMISSION: f64 = 2e-3;
 const TIMES: usize = 50;
 
-/// What the timestamps of a kernel may come to, as part of what the host's clock gives: the host's time holds the
-/// submission too.
+/// Timestamps are trusted if their time for a kernel is in this range of the time that the host's clock gives. The host's
+/// time includes that of the submission.
 const TRUSTED: RangeInclusive<f64> = 0.7..=1.05;
 
-/// A schedule with what it runs on.
+/// A schedule with the program that runs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// What to call it.
+    /// Its name, for printing.
     pub title: &'a str,
     /// Its graph.
     pub graph: &'a Graph,
@@ -41,14 +40,14 @@ pub struct Subject<'a> {
     pub plan: &'a Plan,
     /// The program that runs it.
     pub program: &'a Program,
-    /// Its number there.
+    /// The number of the plan in the program.
     pub index: usize,
 }
 
-/// Is told how many rounds are done, and of how many.
+/// Called with the number of rounds that are done, and the number of all rounds.
 pub type OnRound<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Runs schedules step by step and takes the time. It changes what the steps write, so it comes after training.
+/// Runs schedules step by step and takes the time. It overwrites what the steps write, so use it after training.
 pub struct Profiler<'a> {
     gpu: Arc<Gpu>,
     clock: &'a dyn Fn() -> Duration,
@@ -58,8 +57,8 @@ pub struct Profiler<'a> {
 }
 
 impl<'a> Profiler<'a> {
-    /// Measures the ceilings of `gpu`, by timestamps where the adapter takes them and they agree with `clock`, which
-    /// counts from any start.
+    /// Measures the ceilings of `gpu`. It uses timestamps if the adapter has them and they agree with `clock`, which
+    /// gives the time since any fixed moment.
     ///
     /// # Errors
     /// What the device reports.
@@ -166,7 +165,7 @@ impl<'a> Profiler<'a> {
         Ok(pairs.into_iter().map(|[begin, end]| end - begin).collect())
     }
 
-    /// Seconds of each step, by the host's clock around a submission of it, so many times over.
+    /// Seconds of each step, by the host's clock around a submission that repeats it `times` times.
     async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Result<Vec<f64>, Error> {
         let mut seconds = Vec::new();
         for (step, times) in times.iter().enumerate() {

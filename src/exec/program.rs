@@ -1,4 +1,4 @@
-//! Plans with their memory, pipelines and bind groups: everything a step needs, made before the first.
+//! Plans with their memory, pipelines and bind groups. Everything that a step needs is made before the first step.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, Run
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Parameter, Plan, TensorId};
 use crate::shape::Shape;
 
-/// Plans of one graph, ready to be encoded; they share parameters and slots, so one runs after the other.
+/// Plans of one graph, ready to be encoded. They share parameters and slots, so they must run one after the other.
 #[derive(Debug)]
 pub struct Program {
     gpu: Arc<Gpu>,
@@ -68,7 +68,7 @@ impl Program {
         Ok(program)
     }
 
-    /// Bytes of all buffers and images, with the one that the host reads through.
+    /// Bytes of all buffers and images, including the buffer that the host reads through.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -139,7 +139,7 @@ impl Program {
         self.schedules.get(plan).map(Vec::as_slice).ok_or(ProgramError::NoPlan { plan, plans })
     }
 
-    /// Encodes the schedule of a plan, counted as they were given, into one compute pass.
+    /// Encodes the schedule of a plan into one compute pass. Plans are counted from 0, in the order that they were given in.
     ///
     /// # Errors
     /// [`ProgramError::NoPlan`]
@@ -182,7 +182,7 @@ impl Program {
         Ok(())
     }
 
-    /// Runs a plan once and waits for nothing.
+    /// Submits a plan once, and does not wait for it.
     ///
     /// # Errors
     /// [`ProgramError::NoPlan`]
@@ -193,10 +193,10 @@ impl Program {
         Ok(())
     }
 
-    /// The buffer behind a key of the plans, of the minibatch or the metrics: those are never images.
+    /// The buffer of a key. The minibatch and the metrics always have one; other keys may have an image instead.
     ///
     /// # Errors
-    /// The plans have none.
+    /// The plans have no buffer of that key.
     pub fn buffer(&self, key: BufferKey) -> Result<&wgpu::Buffer, GpuError> {
         match self.memory.get(&key) {
             Some(Memory::Buffer(buffer)) => Ok(buffer),
@@ -213,7 +213,7 @@ impl Program {
         }
     }
 
-    /// Overwrites a tensor with `values`, and what they leave of it with zeros.
+    /// Overwrites a tensor with `values`, followed by zeros if they are fewer than its elements.
     ///
     /// # Errors
     /// A tensor or a plan that the program does not know, or more values than the tensor has elements.
@@ -228,8 +228,8 @@ impl Program {
         Ok(())
     }
 
-    /// Overwrites what an arena holds for each parameter, given as kernel and then bias; not for the gradients, which
-    /// may be in parts.
+    /// Overwrites what an arena holds for each parameter, given as kernel and then bias. It is not meant for the gradients,
+    /// which may be in parts.
     ///
     /// # Errors
     /// Another graph, or values that are not as many as the parameter has.
@@ -248,8 +248,8 @@ impl Program {
         Ok(())
     }
 
-    /// Reads an arena in one copy: each parameter, and its elements there, like those of its weights; not for the
-    /// gradients.
+    /// Reads an arena in one copy: each parameter with its elements, in the order of its weights. It is not meant for the
+    /// gradients, which may be in parts.
     ///
     /// # Errors
     /// What the device reports.
@@ -320,7 +320,7 @@ impl Program {
     }
 }
 
-/// Rows as they are in memory, filled up with zeros.
+/// Rows as they are in memory, padded with zeros.
 fn with_padding(values: &[f32], shape: &Shape) -> Vec<f32> {
     let mut padded = vec![0.0; shape.padded_elements()];
     for (row, values) in padded.chunks_mut(shape.padded_columns()).zip(values.chunks(shape.columns())) {
@@ -329,7 +329,7 @@ fn with_padding(values: &[f32], shape: &Shape) -> Vec<f32> {
     padded
 }
 
-/// Rows as they are in memory, without what fills them up.
+/// The rows without the padding that they have in memory.
 fn without_padding(padded: &[f32], shape: &Shape) -> Vec<f32> {
     padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect()
 }

@@ -9,7 +9,8 @@ use crate::ops::METRIC_SLOTS;
 /// Copies that may be in flight.
 const SLOTS: usize = 2;
 
-/// Steps between two copies of the device's ring of metrics, few enough that none is overwritten before.
+/// Steps between two copies of the device's ring of metrics. It is so small that no metric is overwritten before it is
+/// copied.
 const INTERVAL: u64 = METRIC_SLOTS as u64 / 8;
 
 const BYTES: u64 = METRIC_SLOTS as u64 * 16;
@@ -19,9 +20,9 @@ const BYTES: u64 = METRIC_SLOTS as u64 * 16;
 pub struct StepMetrics {
     /// Mean loss over the minibatch.
     pub loss: f64,
-    /// Images whose largest logit is at the label.
+    /// Images whose label has the largest logit.
     pub correct: u32,
-    /// Images whose label is among the five largest logits; all of them where there are no more classes.
+    /// Images whose label has one of the five largest logits: all images if there are at most five classes.
     pub top5_correct: u32,
     /// Images of the minibatch.
     pub length: u32,
@@ -33,7 +34,7 @@ pub(super) struct ReadbackRing {
     gpu: Arc<Gpu>,
     slots: Vec<Slot>,
     next: usize,
-    /// Steps encoded, and those of them whose metrics a copy holds.
+    /// How many steps are encoded, and how many of them have metrics in a copy.
     encoded: u64,
     copied: u64,
     metrics: Vec<StepMetrics>,
@@ -66,7 +67,7 @@ impl ReadbackRing {
         self.slots.iter().map(|slot| slot.buffer.size()).sum()
     }
 
-    /// Steps encoded so far; as the number of the next one, it chooses the slot of its metrics.
+    /// Steps encoded so far. It is also the number of the next step, which chooses the slot of its metrics.
     pub fn encoded(&self) -> u64 {
         self.encoded
     }
@@ -91,7 +92,7 @@ impl ReadbackRing {
         Ok(())
     }
 
-    /// Starts to read the copy that was encoded, now that it is submitted.
+    /// Starts to map the copy that was encoded; `submission` holds it.
     pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) {
         let slot = &mut self.slots[self.next];
         let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Read);
@@ -124,7 +125,7 @@ impl ReadbackRing {
         Ok(())
     }
 
-    /// What has come so far and was not returned yet, oldest first; waits for nothing.
+    /// Metrics that have arrived and were not returned yet, oldest first. It does not wait.
     ///
     /// # Errors
     /// What the device reports.

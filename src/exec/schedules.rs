@@ -1,4 +1,4 @@
-//! What an executor runs: pure data, made before the device is asked for anything.
+//! The schedules of an executor: pure data, made before the device is used.
 
 use super::Options;
 use super::executor::STAGED;
@@ -17,19 +17,19 @@ pub(super) struct Schedules {
     pub train: Plan,
     pub infer: Plan,
     pub minibatch: Minibatch,
-    /// Labels are below this.
+    /// Number of classes: labels are below it.
     pub classes: usize,
     pub logits: TensorId,
     /// The table of gradients, which the host writes before the first step.
     pub table: GradientTable,
-    /// The norm of the gradient, and the tensor that it is read from.
+    /// The schedule of the norm of the gradient, and the tensor that holds it.
     pub norm: Plan,
     pub norm_of_gradient: TensorId,
     pub footprint: Footprint,
 }
 
 impl Schedules {
-    /// Of `model` for minibatches of `batch_size`, whatever `options` say of that.
+    /// The schedules of `model` for minibatches of `batch_size` images, which overrides the size in `options`.
     ///
     /// # Errors
     /// A network that can't be built or planned.

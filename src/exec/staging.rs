@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::gpu::{Gpu, GpuError, Mapping};
 
-/// Mapped buffers that the host fills in turn. A slot is filled again when the submission that read it has finished;
-/// nothing waits for a later one, which is what holds the loader back.
+/// Mapped buffers that the host fills in turn. Before it fills a slot again it waits for the submission that read the
+/// slot, and for no later one, so that the loader is at most a ring ahead of the device.
 #[derive(Debug)]
 pub(super) struct StagingRing {
     gpu: Arc<Gpu>,
     slots: Vec<Slot>,
     next: usize,
-    /// Slots that wait for their submission.
+    /// Slots that are filled, but whose commands are not submitted yet.
     filled: Vec<usize>,
 }
 
@@ -22,7 +22,7 @@ struct Slot {
 }
 
 impl StagingRing {
-    /// A ring of `slots`, each of `bytes`.
+    /// A ring of `slots` buffers, each of `bytes` bytes.
     pub fn new(gpu: Arc<Gpu>, slots: usize, bytes: u64) -> Self {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let slots = (0..slots)
@@ -60,7 +60,7 @@ impl StagingRing {
         Ok(&self.slots[index].buffer)
     }
 
-    /// Gives the filled slots back once `submission` has read them.
+    /// Notes that `submission` reads the filled slots; they can be filled again when it has finished.
     pub fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
         for index in self.filled.drain(..) {
             let slot = &mut self.slots[index];

@@ -1,15 +1,15 @@
-//! What training steps leave behind.
+//! The state that a training step takes over from the step before.
 
 use super::executor::{Executor, named};
 use crate::Error;
 use crate::graph::Arena;
 use crate::model::NamedTensor;
 
-/// All that a training step takes over from the steps before: with equal options and minibatches, a network goes on
-/// from it to the same bits.
+/// Everything that a training step takes over from the steps before. With equal options and minibatches, training
+/// continues from it to the same bits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingState {
-    /// Steps done: the time of Adam, and what random changes are drawn by.
+    /// Training steps done. Adam's bias correction and all random numbers depend on it.
     pub updates: u64,
     /// The parameters.
     pub parameters: Vec<NamedTensor>,
@@ -20,7 +20,7 @@ pub struct TrainingState {
 }
 
 impl Executor {
-    /// Where training stands; waits for the steps encoded so far.
+    /// The state after the steps encoded so far, which it waits for.
     ///
     /// # Errors
     /// What the device reports.
@@ -33,7 +33,7 @@ impl Executor {
         })
     }
 
-    /// Goes on from `state`.
+    /// Continues from `state`.
     ///
     /// # Errors
     /// A tensor that is missing, unknown or of another shape; then nothing changes.

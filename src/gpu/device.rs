@@ -29,7 +29,7 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// Wraps a device, and turns what it reports later into errors instead of panics.
+    /// Wraps a device. Errors that it reports later are kept for [`Gpu::check`], instead of a panic.
     pub(super) fn new(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
         let failure = Failure::default();
         let report = |failure: &Failure, error| {
@@ -76,8 +76,8 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Bytes that its tensors may take. WebGPU does not say what a GPU has; a software adapter has what the host has,
-    /// where that is known.
+    /// Bytes that its tensors may take, if known. WebGPU does not say how much memory a GPU has. A software adapter uses the
+    /// memory of the host.
     pub fn memory_left(&self) -> Option<u64> {
         self.is_software().then(host_memory::left).flatten()
     }
@@ -99,26 +99,26 @@ impl Gpu {
     /// Fails with the first error that the device reported, if any.
     ///
     /// # Errors
-    /// Device lost, out of memory, validation.
+    /// The device was lost, is out of memory, or rejected a command.
     pub fn check(&self) -> Result<(), GpuError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
-    /// The error behind a call that failed with `error`: what the device has reported, if it has.
+    /// The cause of a call that failed with `error`: the first error that the device reported, else `error` itself.
     pub(crate) fn failure(&self, error: &dyn std::error::Error) -> GpuError {
         self.poll();
         self.note(GpuError::Device(one_line(&error.to_string())))
     }
 
-    /// Keeps the first error, and returns it: no later use may pass for a success.
+    /// Keeps the first error and returns it, so that every later check fails.
     pub(super) fn note(&self, error: GpuError) -> GpuError {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone()
     }
 
-    /// Whether a micro-kernel can run here.
+    /// Checks whether the adapter can run a micro-kernel.
     ///
     /// # Errors
-    /// What is missing.
+    /// [`GpuError::MicroKernel`], which says what the adapter lacks.
     pub fn supports(&self, kernel: MicroKernel) -> Result<(), GpuError> {
         let limits = self.limits();
         let refuse = |reason: &str| Err(GpuError::MicroKernel { kernel: kernel.to_string(), reason: reason.into() });
@@ -142,8 +142,8 @@ impl Gpu {
         }
     }
 
-    /// The micro-kernel for this adapter: broadcast on a software adapter of 8 lanes, else direct on one, where workgroup
-    /// memory costs as much as any other; tile on a GPU; direct where neither runs.
+    /// The default micro-kernel: broadcast on a software adapter whose subgroups have 8 lanes, tile on a GPU, direct on all
+    /// other adapters. On a software adapter workgroup memory is no faster than other memory.
     pub fn default_micro_kernel(&self) -> MicroKernel {
         if self.is_software() && self.supports(MicroKernel::Broadcast64x16).is_ok() {
             MicroKernel::Broadcast64x16
@@ -181,7 +181,7 @@ impl Gpu {
         self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
     }
 
-    /// Has `probe` called at every [`GpuEvent`] from now on; only the first probe counts.
+    /// Calls `probe` at every [`GpuEvent`] from now on. Only the first probe that is set counts.
     pub fn set_probe(&self, probe: impl Fn(GpuEvent) + Send + Sync + 'static) {
         let _ = self.probe.set(Probe(Arc::new(probe)));
     }
@@ -192,7 +192,7 @@ impl Gpu {
         }
     }
 
-    /// Seconds of a tick of the device's timestamps; 0 where it takes none.
+    /// Seconds of a tick of the device's timestamps; 0 if it has no timestamps.
     pub fn timestamp_period(&self) -> f64 {
         f64::from(self.queue.get_timestamp_period()) * 1e-9
     }
@@ -216,7 +216,7 @@ impl Gpu {
         submission
     }
 
-    /// Resolves when all that was submitted before has finished.
+    /// Resolves when everything that was submitted before has finished.
     pub async fn finished(&self) {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         self.queue.on_submitted_work_done(move || {
@@ -232,7 +232,7 @@ impl Gpu {
         .await;
     }
 
-    /// Overwrites a buffer from byte `offset` on; for set-up, not for steps.
+    /// Overwrites a buffer from byte `offset` on. Meant for set-up: steps stage their data.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
         self.queue.write_buffer(buffer, offset, bytes);
     }
@@ -258,15 +258,15 @@ impl Gpu {
         self.poll_device(wgpu::PollType::Poll);
     }
 
-    /// wgpu panics where the driver says, while it is asked, that the device is lost.
+    /// Polls the device. wgpu panics if the driver reports during the call that the device is lost.
     fn poll_device(&self, how: wgpu::PollType) {
         if foreign_panic::catch(|| self.device.poll(how)).is_none() {
             self.note(GpuError::Lost("its driver failed".into()));
         }
     }
 
-    /// Runs a future of this device to its end, waiting for the device where the future does. In a browser, where
-    /// nothing may wait, callers await instead.
+    /// Runs a future of this device to its end, and waits for the device where the future does. In a browser nothing may
+    /// block, so callers await the future instead.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let mut context = Context::from_waker(Waker::noop());
@@ -295,11 +295,11 @@ impl Gpu {
     }
 }
 
-/// Why a device is gone.
+/// The reason why a device was lost.
 fn lost(reason: wgpu::DeviceLostReason, message: &str) -> GpuError {
     match (reason, message) {
         (wgpu::DeviceLostReason::Destroyed, _) => GpuError::Lost("it was destroyed".into()),
-        // wgpu gives a device up where its driver is out of memory in the middle of something.
+        // wgpu gives up a device whose driver runs out of memory during a command.
         (_, "Out of memory") => GpuError::OutOfMemory("its driver says so".into()),
         _ => GpuError::Lost(format!("wgpu says `{}`", one_line(message))),
     }

@@ -25,7 +25,7 @@ impl Mapping {
     /// Resolves when the buffer is mapped.
     ///
     /// # Errors
-    /// What the device reported, else that mapping failed.
+    /// The error that the device reported, or that mapping failed.
     pub async fn wait(self, gpu: &Gpu) -> Result<(), GpuError> {
         let mut received = pin!(self.0.receive());
         let answer = poll_fn(|context| match received.as_mut().poll(context) {
@@ -36,10 +36,10 @@ impl Mapping {
         Self::outcome(gpu, answer.await)
     }
 
-    /// Whether the buffer is mapped by now; once it is, it is not to be asked again.
+    /// Whether the buffer is mapped by now. After it has returned true it must not be called again.
     ///
     /// # Errors
-    /// As [`Mapping::wait`].
+    /// Those of [`Mapping::wait`].
     pub fn is_mapped(&self, gpu: &Gpu) -> Result<bool, GpuError> {
         match pin!(self.0.receive()).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => Self::outcome(gpu, result).map(|()| true),

@@ -1,17 +1,17 @@
-//! Floats on the device: a buffer, or an image.
+//! Memory on the device: buffers and images of floats.
 
 use std::sync::{Mutex, PoisonError};
 
 use super::{Gpu, GpuError};
 use crate::kernel::Storage;
 
-/// Texels in a row of an image; the shaders of `shaders/access` know it too.
+/// Texels in a row of an image. The shaders in `shaders/access` have the same constant.
 const IMAGE_WIDTH: u32 = 1024;
 
 /// Bytes in a row of an image.
 const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
 
-/// What tensors live in: the same bytes in the same order, either way.
+/// The memory of tensors. A buffer and an image hold the same bytes in the same order.
 #[derive(Clone, Debug)]
 pub enum Memory {
     /// A storage buffer.
@@ -20,7 +20,7 @@ pub enum Memory {
     Image(wgpu::Texture),
 }
 
-/// Most bytes of one tensor, and the name of the limit that says so.
+/// Most bytes of one tensor, and the name of the limit that it comes from.
 pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str) {
     let image = u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW;
     match storage {
@@ -32,11 +32,11 @@ pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str
     }
 }
 
-/// A buffer that the host reads tensors through, made once; a read that needs more than it holds makes a larger one.
+/// A buffer through which the host reads tensors. It is made once, and replaced by a larger one if a read needs that.
 #[derive(Debug)]
 pub struct HostCopy {
     bytes: u64,
-    /// Absent while someone reads.
+    /// Absent during a read.
     buffer: Mutex<Option<wgpu::Buffer>>,
 }
 
@@ -70,7 +70,7 @@ impl Gpu {
     /// Allocates memory for shaders and copies.
     ///
     /// # Errors
-    /// Larger than a binding or an image may be.
+    /// More bytes than a binding or an image may have.
     pub fn allocate(&self, label: &str, bytes: u64, storage: Storage) -> Result<Memory, GpuError> {
         let (limit, name) = most_bytes(&self.limits(), storage);
         if bytes > limit {
@@ -113,7 +113,7 @@ impl Memory {
         }
     }
 
-    /// Overwrites floats from byte `offset` on, a multiple of 16; for set-up, not for steps.
+    /// Overwrites floats from byte `offset` on, which is a multiple of 16. Meant for set-up: steps stage their data.
     pub fn write(&self, gpu: &Gpu, offset: u64, values: &[f32]) {
         match self {
             Self::Buffer(buffer) => gpu.write(buffer, offset, bytemuck::cast_slice(values)),
@@ -192,7 +192,7 @@ impl Memory {
         drop(range);
         buffer.unmap();
         copy.give_back(buffer);
-        // What a lost device left there means nothing.
+        // A lost device leaves arbitrary bytes there.
         gpu.check()?;
         Ok(values)
     }

@@ -1,4 +1,4 @@
-//! Kernels made into pipelines, each built once.
+//! Pipelines, each built once from a kernel.
 
 use std::collections::HashMap;
 

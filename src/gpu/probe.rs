@@ -1,4 +1,4 @@
-//! What a device is told to do, for those who want to know when.
+//! Events of a device, for observers that note their times.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 pub enum GpuEvent {
     /// Commands begin to be recorded.
     Encode,
-    /// They are recorded, and about to be submitted.
+    /// Commands are recorded and about to be submitted.
     Submit,
-    /// They were submitted, as this submission; counted from 0.
+    /// Commands were submitted. The number is that of the submission, counted from 0.
     Submitted(u64),
     /// The host begins to wait for the device.
     Wait,
-    /// It waits no more.
+    /// The host has stopped waiting.
     Waited,
-    /// The host learns that a submission has finished: while it waits, or when it polls.
+    /// The host learns, while it waits or polls, that a submission has finished.
     Finished(u64),
 }
 
-/// Is called at every event, in whatever thread it happens.
+/// A function that is called at every event, in the thread in which the event happens.
 #[derive(Clone)]
 pub(super) struct Probe(pub Arc<dyn Fn(GpuEvent) + Send + Sync>);
 

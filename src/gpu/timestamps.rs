@@ -1,8 +1,8 @@
-//! Times that the device takes itself.
+//! Times from the device's own clock.
 
 use super::{Gpu, GpuError};
 
-/// A device's own clock: pairs of timestamps, one before and one after what is timed.
+/// Pairs of timestamps, taken by the device before and after a pass.
 #[derive(Debug)]
 pub struct Timestamps {
     queries: wgpu::QuerySet,
@@ -15,7 +15,7 @@ impl Timestamps {
     /// Pairs that one set of queries holds.
     pub const MAX_PAIRS: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
-    /// Room for `pairs`; none where the adapter takes no timestamps, or where they don't fit.
+    /// Room for `pairs` pairs; none if the adapter has no timestamps or they do not fit.
     pub fn new(gpu: &Gpu, pairs: usize) -> Option<Self> {
         let fits = (1..=Self::MAX_PAIRS).contains(&pairs);
         if !fits || !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
@@ -32,7 +32,7 @@ impl Timestamps {
         Some(Self { queries, resolved, period: gpu.timestamp_period() })
     }
 
-    /// Has a pass write the pair `pair` at its begin and end.
+    /// Makes a pass write pair `pair` at its begin and end.
     pub fn around(&self, pair: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * pair as u32;
         wgpu::ComputePassTimestampWrites {
@@ -42,8 +42,8 @@ impl Timestamps {
         }
     }
 
-    /// Submits what `encoder` holds and waits for it: begin and end of the first `pairs`, in seconds of the device's
-    /// clock.
+    /// Submits what `encoder` holds, waits for it, and returns begin and end of the first `pairs` pairs, in seconds of the
+    /// device's clock.
     ///
     /// # Errors
     /// What the device reports.

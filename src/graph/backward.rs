@@ -45,13 +45,13 @@ impl Graph {
             trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
         let home: Gradients = homes.iter().copied().collect();
 
-        // A tensor needs a gradient if it is asked for, or if one that needs it is made from it.
+        // A tensor needs a gradient if the caller wants it, or if it is made from a tensor that needs one.
         let mut needed: Vec<bool> =
             self.tensors().map(|(id, _)| home.contains_key(&id) || wanted.contains(&id)).collect();
         for node in nodes {
             needed[node.output.0] |= node.inputs.iter().any(|input| needed[input.0]);
         }
-        // It gets one if it leads to a loss or to an upstream gradient; then this counts the contributions to it.
+        // It gets one if it leads to a loss or to an upstream gradient. This counts the operations that contribute to it.
         let mut contributions: HashMap<TensorId, usize> = upstream.iter().map(|(output, _)| (*output, 0)).collect();
         for node in nodes.iter().rev() {
             if node.operation.is_loss() || contributions.contains_key(&node.output) {
@@ -90,7 +90,7 @@ impl Graph {
                 .map(|input| {
                     let alone = contributions.get(input) == Some(&1) && !gradients.contains_key(input);
                     needed[input.0].then(|| match home.get(input) {
-                        // Nothing is recorded that could write elsewhere.
+                        // No kernel runs that could write the gradient elsewhere.
                         _ if node.operation.passes_gradient() => recorder.view_as(dy, *input),
                         Some(gradient) if alone => *gradient,
                         _ => recorder.gradient_like(*input),
@@ -118,7 +118,7 @@ impl Graph {
                 gradients.insert(*input, gradient);
             }
         }
-        // What no operation wrote into a parameter's place, because it was passed on or came from above, goes there now.
+        // A parameter's gradient that an operation passed on, or that came from above, is not in its place yet.
         for (weights, home) in homes {
             match gradients.insert(weights, home) {
                 Some(gradient) if gradient != home => recorder.copy(gradient, home),

@@ -16,7 +16,7 @@ pub struct Binding {
     pub index: u32,
     /// What is bound.
     pub tensor: TensorId,
-    /// How it is used.
+    /// How the shader uses it.
     pub access: Access,
     /// What it lives in.
     pub storage: Storage,
@@ -66,8 +66,8 @@ impl Dispatch {
         self.product.as_ref()
     }
 
-    /// Bytes of the tensors that it reads and writes. It must move as many at least; but the optimizer, which binds all
-    /// of an arena, leaves out the places of gradients that are in parts elsewhere.
+    /// Bytes of the tensors that it reads and writes. Nearly every dispatch moves at least as many. The optimizer is the
+    /// exception: it binds a whole arena of gradients, but skips the places of gradients that lie in parts elsewhere.
     pub fn bytes(&self, graph: &Graph) -> u64 {
         let bytes = |binding: &Binding| {
             let times = if binding.access == Access::ReadWrite { 2 } else { 1 };
@@ -77,7 +77,7 @@ impl Dispatch {
     }
 }
 
-/// What a schedule is for.
+/// The purpose of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Forward, backward, update.
@@ -94,13 +94,13 @@ pub struct Recorder<'g> {
     foreign: bool,
     dispatches: Vec<Dispatch>,
     stopped: HashSet<TensorId>,
-    /// Tensors whose gradient comes from one place and goes on.
+    /// Tensors whose gradient comes from a single operation and is passed on to another tensor.
     alone: HashSet<TensorId>,
-    /// Gradients of pooled tensors that went on to what was pooled.
+    /// Gradients of pooled tensors, each with the gradient of the cells that took its place.
     cells: HashMap<TensorId, TensorId>,
 }
 
-/// Where the gradient of a pooled tensor goes on to.
+/// The gradient of the cells that were pooled, which a kernel can write instead of the gradient of the pooled tensor.
 #[derive(Clone, Debug)]
 pub(crate) struct Scatter {
     /// `[n, oh, ow, c]` of the pooled tensor.
@@ -125,7 +125,7 @@ impl<'g> Recorder<'g> {
         }
     }
 
-    /// What the schedule is for.
+    /// The purpose of the schedule.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -140,12 +140,12 @@ impl<'g> Recorder<'g> {
         self.graph.leave_in_parts(gradient, count)
     }
 
-    /// What was recorded, in order.
+    /// The recorded dispatches, in order.
     pub(crate) fn finish(self) -> Vec<Dispatch> {
         self.dispatches
     }
 
-    /// What is recorded for.
+    /// The target that dispatches are recorded for.
     pub fn target(&self) -> Target {
         self.graph.target
     }
@@ -155,12 +155,12 @@ impl<'g> Recorder<'g> {
         self.graph
     }
 
-    /// A tensor that lives only inside this schedule.
+    /// Adds a tensor that lives only inside this schedule.
     pub fn temporary(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.graph.add_tensor(name, shape, Home::Slot)
     }
 
-    /// Notes that a gradient is 0 already wherever the relu that made the tensor put out 0.
+    /// Notes that a gradient is already 0 wherever the tensor's relu put out 0.
     pub(crate) fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
         self.stopped.insert(self.graph.root(gradient));
     }
@@ -170,13 +170,13 @@ impl<'g> Recorder<'g> {
         self.stopped.contains(&self.graph.root(gradient))
     }
 
-    /// Notes which tensors have a gradient that comes from one place only and goes on to another tensor.
+    /// Notes which tensors have a gradient that comes from a single operation and is passed on to another tensor.
     pub(super) fn set_alone(&mut self, alone: HashSet<TensorId>) {
         self.alone = alone;
     }
 
-    /// If `x` is the output of max pooling of 2 x 2 cells, or a view of it, and its whole gradient is `dx`: where that
-    /// goes on to. Whoever computes `dx` writes the cells in its stead.
+    /// The gradient of the cells behind `x`, if `x` is the output of max pooling of 2 x 2 cells (or a view of it) and
+    /// `dx` is its whole gradient. The caller, which computes `dx`, then writes the cells instead of `dx`.
     pub(crate) fn scatter_to_cells(&mut self, x: TensorId, dx: TensorId) -> Option<Scatter> {
         let mut source = x;
         while self.alone.contains(&source) {
@@ -195,19 +195,19 @@ impl<'g> Recorder<'g> {
         None
     }
 
-    /// What [`Recorder::scatter_to_cells`] made of the gradient of a pooled tensor.
+    /// The cells that [`Recorder::scatter_to_cells`] added for the gradient of a pooled tensor.
     pub(crate) fn cells_of(&self, dy: TensorId) -> Option<TensorId> {
         self.cells.get(&self.graph.root(dy)).copied()
     }
 
-    /// The elements of `of` under the shape of `like`.
+    /// Adds a view of `of` with the shape of `like`.
     pub(super) fn view_as(&mut self, of: TensorId, like: TensorId) -> TensorId {
         let name = self.graph.tensor(of).name.clone();
         let shape = self.graph.tensor(like).shape.clone();
         self.graph.add_tensor(name, shape, Home::View(of))
     }
 
-    /// Begins a dispatch of a kernel named for what it does.
+    /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
         let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
         let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None };
@@ -215,8 +215,8 @@ impl<'g> Recorder<'g> {
     }
 }
 
-/// A dispatch in the making. Operands `a` and `b` are read and `c` is written through the functions of
-/// `shaders/access`, so that a shader does not say how.
+/// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e` and write results `c`, `f` through the
+/// functions of `shaders/access`, so that one source serves buffers and images.
 pub struct DispatchBuilder<'r, 'g> {
     recorder: &'r mut Recorder<'g>,
     dispatch: Dispatch,
@@ -275,7 +275,7 @@ impl DispatchBuilder<'_, '_> {
         }
     }
 
-    /// What a tensor lives in.
+    /// The storage that holds a tensor.
     pub fn storage(&self, tensor: TensorId) -> Storage {
         self.recorder.graph.storage(tensor)
     }
@@ -296,7 +296,7 @@ impl DispatchBuilder<'_, '_> {
         self.shared(wgsl!("step")).size("BATCH", images).bind(MINIBATCH_BINDING, tensor, Access::Read)
     }
 
-    /// Appends a file that makes the kernel what it is.
+    /// Appends a file that distinguishes the kernel from others: its path becomes part of the kernel's name.
     pub fn source(mut self, file: Wgsl) -> Self {
         let name = &mut self.dispatch.kernel.name;
         if !name.is_empty() {
@@ -323,19 +323,19 @@ impl DispatchBuilder<'_, '_> {
         self.constant(name, value as f64)
     }
 
-    /// `workgroups`, folded where they exceed one dimension, times `layers`.
+    /// Sets the grid: `workgroups`, folded where they exceed one dimension, times `layers`.
     pub fn workgroups(mut self, workgroups: usize, layers: usize) -> Self {
         self.dispatch.kernel.grid = fold_grid(workgroups, layers);
         self.shared(wgsl!("grid"))
     }
 
-    /// Writes the elements of a result of this shape from the function `element` of the source, each of `flops`
-    /// operations.
+    /// Computes a result of this shape with the function `element` of the source, which takes `flops` operations for an
+    /// element.
     pub fn elementwise(self, shape: &Shape, flops: usize) -> Self {
         self.shared(wgsl!("elementwise")).quads(shape.padded_elements(), shape.elements() * flops)
     }
 
-    /// An invocation for every four of `count` elements in memory, `flops` operations in all.
+    /// Starts an invocation for every four of `count` elements in memory; `flops` operations in all.
     pub fn quads(self, count: usize, flops: usize) -> Self {
         self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
     }
@@ -346,7 +346,7 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
-    /// Arithmetic it needs, and the most loop iterations of one invocation.
+    /// Sets the number of operations, and the most loop iterations of one invocation.
     pub fn cost(mut self, flops: usize, loop_trips: usize) -> Self {
         self.dispatch.kernel.flops = flops as u64;
         self.dispatch.kernel.loop_trips = loop_trips as u64;

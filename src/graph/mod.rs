@@ -32,7 +32,7 @@ pub(crate) const ARENA_ALIGNMENT: usize = 64;
 /// Most floats of the gradients' arena that parts may fill: 128 MiB, WebGPU's default limit of a binding.
 const MOST_GRADIENTS: usize = 1 << 25;
 
-/// What a schedule is recorded for.
+/// The device that a schedule is recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The loop of the matrix products.
@@ -66,7 +66,8 @@ pub struct Parameter {
     pub trainable: bool,
     /// The weights, in [`Arena::Weights`].
     pub weights: TensorId,
-    /// Their gradient, at the same offset in [`Arena::Gradients`]; or its parts are: see [`Graph::gradient_parts`].
+    /// The place of their gradient, at the same offset in [`Arena::Gradients`]. The gradient may lie in parts elsewhere: see
+    /// [`Graph::gradient_parts`].
     pub gradient: TensorId,
     /// First float in memory of the arenas.
     pub offset: usize,
@@ -119,21 +120,23 @@ impl Parameter {
         self.kernel_len() + if self.bias { self.columns() } else { 0 }
     }
 
-    /// Never: a kernel has at least one float.
+    /// Always false, since a kernel has at least one float.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Where [`Arena::Gradients`] has the gradient of one block of weights, a few floats that lie in one parameter.
+/// Where the gradient of one block of weights lies in [`Arena::Gradients`]. A block is a few floats of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GradientBlock {
     /// First float of the first part.
     pub first: usize,
-    /// Parts; the gradient is their sum, and with none of them the weights stay.
+    /// Number of parts, whose sum is the gradient. With 0 parts the weights stay as they are.
     pub parts: usize,
     /// Floats from one part to the next.
     pub part_len: usize,
+    /// Floats of the block that belong to the parameter: the last block may reach past it.
+    pub len: usize,
 }
 
 /// Tells graphs apart: a tensor's id means nothing to another graph.
@@ -182,17 +185,17 @@ impl Graph {
         }
     }
 
-    /// Computes matrix products as `tuning` says, where it says something.
+    /// Sets the measured choices of how to compute matrix products; a rule chooses for the others.
     pub fn set_tuning(&mut self, tuning: Tuning) {
         self.tuning = tuning;
     }
 
-    /// Measured choices.
+    /// The measured choices of how to compute matrix products.
     pub fn tuning(&self) -> &Tuning {
         &self.tuning
     }
 
-    /// What its dispatches are recorded for.
+    /// The target that its dispatches are recorded for.
     pub fn target(&self) -> Target {
         self.target
     }
@@ -224,13 +227,13 @@ impl Graph {
         self.arena_len
     }
 
-    /// Floats in [`Arena::Gradients`]: those of the parameters, and then the parts of gradients.
+    /// Floats in [`Arena::Gradients`]: the gradients of the parameters, then the parts of gradients.
     pub fn gradients_len(&self) -> usize {
         self.gradients_len.max(self.arena_len)
     }
 
-    /// A tensor for `count` parts of `gradient`, one after the other, which nothing adds up until the optimizer does;
-    /// none if `gradient` is not a parameter's own, or if the arena would grow too large.
+    /// Adds a tensor for `count` parts of `gradient`, one after the other; only the optimizer adds them up. Gives none if
+    /// `gradient` is not the gradient of a whole parameter, or if the arena would grow too large.
     fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
         let tensor = self.tensor(gradient);
         let Home::Arena(Arena::Gradients, _) = tensor.home else { return None };
@@ -248,7 +251,8 @@ impl Graph {
         Some(parts)
     }
 
-    /// The tensor that holds a parameter's gradient after a backward pass, and in how many parts, one after the other.
+    /// The tensor that holds a parameter's gradient after a backward pass, and the number of its parts, which lie one after
+    /// the other.
     pub fn gradient_parts(&self, gradient: TensorId) -> (TensorId, usize) {
         self.parts.get(&gradient).copied().unwrap_or((gradient, 1))
     }
@@ -263,8 +267,12 @@ impl Graph {
             };
             let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
             let part_len = self.tensor(parameter.gradient).shape.padded_elements();
-            let firsts = (start..start + part_len).step_by(ARENA_ALIGNMENT);
-            blocks.extend(firsts.map(|first| GradientBlock { first, parts, part_len }));
+            let end = start + part_len;
+            let firsts = (start..end).step_by(ARENA_ALIGNMENT);
+            blocks.extend(firsts.map(|first| {
+                let len = (end - first).min(ARENA_ALIGNMENT);
+                GradientBlock { first, parts, part_len, len }
+            }));
         }
         blocks
     }
@@ -282,7 +290,7 @@ impl Graph {
         self.tensor(self.root(id)).home
     }
 
-    /// What a tensor lives in.
+    /// The storage that holds a tensor.
     pub fn storage(&self, id: TensorId) -> Storage {
         match self.home(id) {
             Home::Minibatch(_) | Home::Metrics => Storage::Buffers,
@@ -296,12 +304,12 @@ impl Graph {
         TensorId(self.tensors.len() - 1)
     }
 
-    /// A tensor that the host writes before a run, in a buffer of its own.
+    /// Adds a tensor that the host writes before a run, in a buffer of its own.
     pub fn input(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.add_tensor(name, shape, Home::Input)
     }
 
-    /// The minibatch, which the host writes before each step.
+    /// Adds the minibatch, which the host writes before each step.
     pub fn minibatch(&mut self, minibatch: Minibatch) -> TensorId {
         self.add_tensor("minibatch", [minibatch.words()], Home::Minibatch(minibatch))
     }
@@ -340,7 +348,7 @@ impl Graph {
         Ok(weights)
     }
 
-    /// Keeps training from changing the parameters of a layer: they get no gradient.
+    /// Freezes the parameters of a layer: they get no gradient, and training does not change them.
     pub fn freeze(&mut self, layer: &str) {
         for parameter in self.parameters.iter_mut().filter(|parameter| parameter.layer == layer) {
             parameter.trainable = false;
@@ -414,7 +422,7 @@ impl Graph {
         Ok(output)
     }
 
-    /// Makes a tensor live elsewhere.
+    /// Moves a tensor to another home.
     pub(crate) fn set_home(&mut self, id: TensorId, home: Home) {
         self.tensors[id.0].home = home;
     }
@@ -429,7 +437,7 @@ impl Graph {
         self.pooled.insert(y, places);
     }
 
-    /// Places of the maxima of a tensor that [`Graph::mark_pooled`] was told of.
+    /// The places of the maxima, if [`Graph::mark_pooled`] was called for `y`.
     pub(crate) fn places_of(&self, y: TensorId) -> Option<TensorId> {
         self.pooled.get(&y).copied()
     }

@@ -1,4 +1,4 @@
-//! What an operation must tell the graph.
+//! The interface between operations and the graph.
 
 use std::fmt::Debug;
 
@@ -6,30 +6,28 @@ use super::{GraphError, Home, Recorder, Tensor, TensorId};
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
-/// An operation is its geometry; it records dispatches and keeps no state.
+/// An operation. It consists of its geometry, records dispatches, and keeps no state.
 ///
 /// Operations of other crates are welcome: [`Graph::add_node`](super::Graph::add_node) takes them. Their kernels always
 /// run with runtime checks, unless the author vouches for the source: see [`Wgsl`](crate::kernel::Wgsl).
 pub trait Operation: Debug {
-    /// Whether the geometry makes sense and the inputs have the shapes that it was made for. The graph asks before it
-    /// adds a node, and calls nothing else of an operation that refuses.
+    /// Checks that the geometry makes sense and that the inputs have the shapes that it was made for. The graph calls it
+    /// before it adds a node, and calls nothing else if it fails. For wgrad's own operations, whose kernels run without
+    /// bounds checks, memory safety depends on it.
     ///
     /// # Errors
     /// [`GraphError`], which [`Inputs`] helps to make.
-    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        let _ = inputs;
-        Ok(())
-    }
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError>;
 
     /// Shape of the output.
     fn output_shape(&self) -> Shape;
 
-    /// Whether the output is the first input under another shape.
+    /// Whether the output has the elements of the first input under another shape, so that it needs no memory of its own.
     fn is_view(&self) -> bool {
         false
     }
 
-    /// Whether the gradient of each input is that of the output, so that nothing need be recorded.
+    /// Whether the gradient of each input equals that of the output. Then `backward` records nothing.
     fn passes_gradient(&self) -> bool {
         false
     }
@@ -48,7 +46,7 @@ pub trait Operation: Debug {
         gradients: &[Option<TensorId>],
     );
 
-    /// Whether the output is a relu's, so that its gradient is 0 wherever it is 0.
+    /// Whether the output is that of a relu. Then the gradient before the relu is 0 wherever the output is 0.
     fn ends_in_relu(&self) -> bool {
         false
     }

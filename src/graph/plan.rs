@@ -7,8 +7,8 @@ use thiserror::Error;
 use super::{Access, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::MAX_WORKGROUPS;
 
-/// llvmpipe lets one invocation run this many loop iterations, and then ends its loops without a word
-/// (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`).
+/// llvmpipe lets one invocation run this many loop iterations, and then ends its loops silently (Mesa's
+/// `LP_MAX_TGSI_LOOP_ITERATIONS`).
 const MAX_LOOP_TRIPS: u64 = 65_535;
 
 /// A schedule that can't be run.
@@ -36,9 +36,9 @@ pub enum PlanError {
         /// A tensor in the buffer.
         tensor: String,
     },
-    /// A loop is longer than every adapter is known to run.
+    /// A loop has more iterations than llvmpipe runs.
     #[error(
-        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller --batch-size"
+        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller batch"
     )]
     Loop {
         /// The dispatch.
@@ -49,7 +49,7 @@ pub enum PlanError {
     /// A grid wider than WebGPU allows.
     #[error(
         "dispatch `{dispatch}` needs {workgroups} workgroups in a dimension, more than {MAX_WORKGROUPS}; use a smaller \
-         --batch-size"
+         batch"
     )]
     Grid {
         /// The dispatch.

@@ -7,7 +7,8 @@ use crate::shape::Shape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub(super) usize);
 
-/// Buffers that hold all parameters, one after the other, at equal offsets; gradients in parts follow theirs.
+/// Buffers that each hold one value for every parameter, at equal offsets. Behind the gradients lie those that are in
+/// parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arena {
     /// The weights.
@@ -32,13 +33,13 @@ pub enum Home {
     Slot,
     /// A buffer of its own, which outlives the steps.
     Input,
-    /// A range of an arena, from this float on.
+    /// A range of an arena, which starts at this float.
     Arena(Arena, usize),
     /// The elements of another tensor under another shape.
     View(TensorId),
     /// The minibatch on the device, as the staging ring copied it.
     Minibatch(Minibatch),
-    /// The ring of per-step metrics.
+    /// The ring of the metrics of each step.
     Metrics,
 }
 

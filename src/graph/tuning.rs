@@ -18,7 +18,7 @@ pub struct ProductChoice {
 /// A matrix product of a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// Operation, direction and sizes: products with equal keys are computed alike.
+    /// Operation, direction and sizes. Products with equal keys are computed in the same way.
     pub key: String,
     /// How it is computed.
     pub choice: ProductChoice,
@@ -26,7 +26,7 @@ pub struct Product {
     pub splits: bool,
 }
 
-/// Choices by the key of their product; a rule chooses for the others.
+/// Choices by the key of their product. A rule chooses for products that have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tuning(BTreeMap<String, ProductChoice>);
@@ -42,7 +42,7 @@ impl Tuning {
         self.0.insert(key, choice);
     }
 
-    /// Takes over the choices of `other`.
+    /// Adds the choices of `other`, which replace those of the same key.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -52,7 +52,7 @@ impl Tuning {
         self.0.iter().map(|(key, choice)| (key.as_str(), *choice))
     }
 
-    /// Whether everything is left to the rule.
+    /// Whether there is no choice, so that the rule decides everything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Layers as operations of a graph.
+//! Translation of layers into operations of a graph.
 
 use super::sequential::Entry;
 use super::{Activation, Layer, ModelError, Sequential};
@@ -7,19 +7,19 @@ use crate::minibatch::Minibatch;
 use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Pool2d, Smooth};
 use crate::shape::Shape;
 
-/// How a network is built, besides what it is.
+/// Options of building a network that are not part of the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BuildOptions {
     /// Measured choices of how to compute matrix products.
     pub tuning: Tuning,
-    /// What training does to its images.
+    /// Changes that training makes to its images.
     pub augmentation: Augmentation,
-    /// Of the labels, in training and in evaluation, as in Keras.
+    /// Label smoothing, in training and in evaluation, as in Keras.
     pub label_smoothing: f64,
 }
 
 impl BuildOptions {
-    /// Whether they make sense for images `[h, w, c]`.
+    /// Checks that the options make sense for images `[h, w, c]`.
     ///
     /// # Errors
     /// [`ModelError::Augmentation`] or [`ModelError::Smoothing`].
@@ -37,16 +37,16 @@ impl BuildOptions {
     }
 }
 
-/// A graph with the ends that training needs.
+/// A graph with the tensors that training needs.
 #[derive(Debug)]
 pub struct Built {
     /// The graph.
     pub graph: Graph,
     /// The minibatch, as [`Graph::minibatch`] adds it.
     pub minibatch: TensorId,
-    /// Labels are below this.
+    /// Number of classes: labels are below it.
     pub classes: usize,
-    /// `[n, classes]`
+    /// The logits `[n, classes]`.
     pub logits: TensorId,
     /// The loss.
     pub loss: TensorId,
@@ -64,13 +64,13 @@ impl Sequential {
     /// [`Sequential::build`], with options.
     ///
     /// # Errors
-    /// As [`Sequential::build`] and [`BuildOptions::check`].
+    /// Those of [`Sequential::build`] and [`BuildOptions::check`].
     pub fn build_with(&self, batch: usize, target: Target, options: BuildOptions) -> Result<Built, ModelError> {
         if batch == 0 {
             return Err(ModelError::Batch);
         }
         options.check(self.input)?;
-        // Sizes are checked here, for layers that become one operation too.
+        // This checks the sizes of all layers, including those that become one operation with others.
         let classes = self.answer()?.classes();
         let names = self.checked_names()?;
         // The loss takes the values before a sigmoid at the end, as it does with softmax.
@@ -117,7 +117,7 @@ impl Sequential {
     }
 }
 
-/// Adds the last layer with the loss, where they are one operation; returns logits and loss.
+/// Adds the last layer and the loss as one operation, if there is such an operation; returns logits and loss.
 fn end(
     graph: &mut Graph,
     name: &str,
@@ -128,7 +128,7 @@ fn end(
 ) -> Result<Option<[TensorId; 2]>, ModelError> {
     let (Layer::Dense { units, activation }, rest) = (&entries[0].layer, &entries[1..]) else { return Ok(None) };
     let linear = matches!(activation, Activation::Linear | Activation::Softmax);
-    // Softmax may be a layer of its own, which training passes over.
+    // Softmax may be a layer of its own. The loss includes it, so training skips the layer.
     let alone = rest.iter().all(|entry| entry.layer == Layer::Activation { activation: Activation::Softmax });
     let Ok(input) = <[usize; 2]>::try_from(graph.tensor(x).shape.dims()) else { return Ok(None) };
     let dense = Dense { input, units: *units, bias: true, relu: false };
@@ -139,7 +139,7 @@ fn end(
     Ok(Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch, smoothing)?))
 }
 
-/// Adds the first layers as one operation, where there is one; returns its output and the number of layers.
+/// Adds the first layers as one operation, if there is such an operation; returns its output and the number of layers.
 fn fuse(
     graph: &mut Graph,
     names: &[String],
@@ -172,7 +172,7 @@ fn fuse(
     Ok(Some((graph.conv2d_max_pool2d(&name, convolution, x, w)?, 2)))
 }
 
-/// Most elements of a kernel, or of what a layer makes of one image: 2 GB, the most that a buffer of WebGPU holds.
+/// Most elements of a kernel, or of a layer's output for one image: 2 GB, the most that a buffer of WebGPU holds.
 pub(super) const MOST_ELEMENTS: usize = 1 << 29;
 
 /// Most multiply-adds of a convolution of one image: a thousand times those of large networks, and far from an overflow.
@@ -269,7 +269,7 @@ pub(super) fn append(
         Activation::Gelu => Smooth::Gelu,
         Activation::Tanh => Smooth::Tanh,
         Activation::Sigmoid => Smooth::Sigmoid,
-        // Relu is part of its layer, and softmax of the loss.
+        // Relu is part of its layer, and softmax is part of the loss.
         Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(y),
     };
     Ok(graph.activation(name, function, y)?)

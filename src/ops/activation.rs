@@ -1,13 +1,14 @@
-//! Smooth activations, element by element. Relu, which needs only its output for its gradient, is an operation of its own.
+//! Smooth activations, element by element. Relu is an operation of its own, since its gradient needs only its output.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::{Wgsl, wgsl};
 use crate::shape::Shape;
 
-/// Which function.
+/// A smooth function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Smooth {
-    /// `x Phi(x)`, Phi the standard normal distribution's.
+    /// `x Phi(x)`, where Phi is the cumulative distribution function of the standard normal distribution (Hendrycks &
+    /// Gimpel 2016).
     Gelu,
     /// Hyperbolic tangent.
     Tanh,
@@ -30,12 +31,12 @@ impl Smooth {
 pub struct Activation {
     /// The function.
     pub function: Smooth,
-    /// Any shape.
+    /// Shape of `x` and `y`: any.
     pub shape: Shape,
 }
 
 impl Graph {
-    /// Adds `function` of `x`, of its shape.
+    /// Adds `function` of `x`, element by element: the shape of `x`.
     ///
     /// # Errors
     /// A tensor of another graph.

@@ -6,12 +6,12 @@ use crate::shape::Shape;
 /// `y = a + b`, element by element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Add {
-    /// Any shape, that of both inputs.
+    /// Shape of both inputs and of the output: any.
     pub shape: Shape,
 }
 
 impl Graph {
-    /// Adds the sum of `a` and `b`, of their shape.
+    /// Adds the sum of `a` and `b`, which have one shape; the sum has it too.
     ///
     /// # Errors
     /// Shapes that differ, or tensors of another graph.

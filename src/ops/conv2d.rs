@@ -1,4 +1,4 @@
-//! Two-dimensional convolution (cross-correlation, as Keras has it) with bias and relu.
+//! Two-dimensional convolution with bias and relu. As in Keras, it is a cross-correlation: the kernel is not flipped.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,15 @@ use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
 
-/// What surrounds the image.
+/// The border that is added around the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Nothing: windows stay inside.
+    /// No border: windows stay inside the image.
     #[default]
     Valid,
-    /// Zeros, so that the output has `ceil(size / stride)` pixels; the odd one goes after, as in Keras.
+    /// Zeros, as many as give the output `ceil(size / stride)` pixels. As in Keras, an odd number of zeros has one more
+    /// below and to the right.
     Same,
 }
 
@@ -29,7 +30,7 @@ pub struct Conv2d {
     pub kernel: [usize; 2],
     /// `[sy, sx]`
     pub stride: [usize; 2],
-    /// What surrounds the image.
+    /// The border that is added around the image.
     pub padding: Padding,
     /// Whether a bias is added.
     pub bias: bool,
@@ -93,7 +94,7 @@ impl Conv2d {
         })
     }
 
-    /// What is computed of the output: all, or what max pooling of 2 x 2 cells keeps.
+    /// Height and width of the part of the output that is computed: all, or what max pooling of 2 x 2 cells keeps.
     pub(super) fn computed_size(&self, pooled: bool) -> [usize; 2] {
         self.output_size().map(|size| if pooled { size / 2 * 2 } else { size })
     }
@@ -107,12 +108,12 @@ impl Conv2d {
         [self.input[3], self.filters].map(|channels| channels.next_multiple_of(4))
     }
 
-    /// Cells of a window over all channels in memory.
+    /// Cells of a window, times the channels in memory.
     fn window_cells(&self) -> usize {
         self.kernel[0] * self.kernel[1] * self.channels()[0]
     }
 
-    /// Multiply-adds count as two; those with what fills up the channels don't count.
+    /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
     fn flops(&self, pixels: usize) -> usize {
         2 * pixels * self.kernel[0] * self.kernel[1] * self.input[3] * self.filters
     }
@@ -152,7 +153,8 @@ impl Conv2d {
             .constant("BIAS", self.bias)
     }
 
-    /// Records the forward pass; `places` asks for max pooling of 2 x 2 cells, and takes the places of the maxima.
+    /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
+    /// written there.
     pub(super) fn record_forward(
         &self,
         recorder: &mut Recorder,
@@ -174,8 +176,8 @@ impl Conv2d {
         product.complete(dispatch, self.flops(pixels)).record();
     }
 
-    /// Records the gradient of the input from `dy`, which has gone through relu; if `pooled`, it is the gradient of what
-    /// max pooling of 2 x 2 cells keeps.
+    /// Records the gradient of the input from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
+    /// the cells that max pooling of 2 x 2 cells keeps.
     pub(super) fn record_dx(
         &self,
         recorder: &mut Recorder,
@@ -217,8 +219,8 @@ impl Conv2d {
         product.complete(dispatch, flops).record();
     }
 
-    /// Records the gradient of the weights from `dy`, as [`Conv2d::record_dx`]; or from that of the pooled output, given
-    /// the `places` of its maxima.
+    /// Records the gradient of the weights from `dy`, which is as in [`Conv2d::record_dx`]. With the `places` of the
+    /// maxima, `dy` is the gradient of the pooled output instead.
     pub(super) fn record_dw(
         &self,
         recorder: &mut Recorder,

@@ -1,4 +1,5 @@
-//! Convolution and max pooling of 2 x 2 cells in one dispatch: what the pooling drops is neither computed nor stored.
+//! Convolution and max pooling of 2 x 2 cells in one dispatch. Cells that the pooling drops are not stored, and cells at
+//! the border that it ignores are not computed.
 
 use crate::graph::{Graph, GraphError, Home, Inputs, Operation, Recorder, TensorId};
 use crate::ops::conv2d::Conv2d;
@@ -10,7 +11,7 @@ use crate::shape::Shape;
 pub struct Conv2dMaxPool2d {
     /// The convolution.
     pub convolution: Conv2d,
-    /// Place of each maximum in its window, counted in row-major order; -1 where relu stops the gradient.
+    /// Place of each maximum in its window, counted in row-major order. It is -1 where relu makes the gradient 0.
     places: TensorId,
 }
 
@@ -71,7 +72,7 @@ impl Operation for Conv2dMaxPool2d {
         gradients: &[Option<TensorId>],
     ) {
         let Some(dx) = gradients[0] else {
-            // Nobody else reads the cells' gradient, so it need not be written.
+            // Only the gradient of the weights needs that of the cells, and it can read the pooled one.
             if let Some(dw) = gradients[1] {
                 self.convolution.record_dw(recorder, inputs[0], dy, true, Some(self.places), dw);
             }

@@ -7,10 +7,10 @@ use crate::ops::dense::Dense;
 use crate::ops::softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};
 use crate::shape::Shape;
 
-/// Most classes: a row's logits are held in registers.
+/// Most classes, since an invocation holds the logits of a row in registers.
 const MOST_CLASSES: usize = 64;
 
-/// Most multiply-adds: one workgroup does them all.
+/// Most multiply-adds, since one workgroup does them all.
 const MOST_PRODUCTS: usize = 1 << 20;
 
 /// A dense layer without activation whose outputs are logits, and their [`SoftmaxCrossEntropy`].
@@ -18,9 +18,9 @@ const MOST_PRODUCTS: usize = 1 << 20;
 pub struct DenseSoftmaxCrossEntropy {
     /// The layer, with a bias and without relu.
     pub dense: Dense,
-    /// Of the labels.
+    /// Label smoothing, as in [`SoftmaxCrossEntropy`].
     pub smoothing: f64,
-    /// `[n, classes]`, written in inference.
+    /// The logits `[n, classes]`, which are written in inference only.
     logits: TensorId,
 }
 
@@ -66,7 +66,7 @@ impl DenseSoftmaxCrossEntropy {
             && rows.saturating_mul(features).saturating_mul(dense.units) <= MOST_PRODUCTS
     }
 
-    /// `f` takes the gradient of `x` in training, the logits in inference.
+    /// Records the dispatch. It writes the gradient of `x` to `f` in training, and the logits in inference.
     fn record(
         &self,
         recorder: &mut Recorder,

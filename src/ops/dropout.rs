@@ -6,19 +6,20 @@ use crate::shape::Shape;
 
 /// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes.
 ///
-/// Which ones is a function of seed, update, layer and place, so that the gradient finds them again and runs repeat.
+/// The elements that are dropped depend on nothing but seed, update, layer and place. So the gradient drops the same ones,
+/// and a run can be repeated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dropout {
-    /// Any shape.
+    /// Shape of `x` and `y`: any.
     pub shape: Shape,
-    /// From 0 up to, but not, 1.
+    /// Share that is dropped: at least 0 and below 1.
     pub rate: f64,
-    /// Tells the dropouts of a network apart.
+    /// A number that differs between the dropouts of a network.
     pub layer: usize,
 }
 
 impl Graph {
-    /// Adds dropout of `x`, of its shape.
+    /// Adds dropout of `x`: the shape of `x`.
     ///
     /// # Errors
     /// A rate that is no share, a tensor that is no minibatch, or tensors of another graph.
@@ -30,7 +31,7 @@ impl Graph {
 }
 
 impl Dropout {
-    /// The same for `x` in the forward and for `dy` in the backward pass.
+    /// Records dropout of `from`: `x` in the forward pass, `dy` in the backward pass.
     fn record(&self, recorder: &mut Recorder, from: TensorId, minibatch: TensorId, to: TensorId) {
         let rate = if recorder.mode() == Mode::Train { self.rate } else { 0.0 };
         let name = recorder.graph().tensor(to).name.clone();
@@ -41,7 +42,7 @@ impl Dropout {
             .minibatch(minibatch)
             .shared(wgsl!("random"))
             .source(wgsl!("dropout"))
-            // Of 2^32.
+            // As a part of 2^32.
             .constant("DROPPED", (rate * 2.0_f64.powi(32)).floor())
             .constant("SCALE", 1.0 / (1.0 - rate))
             .size("LAYER", self.layer)

@@ -1,10 +1,10 @@
-//! `[n, h, w, c]` as `[n, features]`: without a copy where the channels fill their vec4s.
+//! `[n, h, w, c]` as `[n, features]`. It needs no copy if the number of channels is a multiple of four.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
-/// The same elements in rows, in NHWC order, which is Keras's own.
+/// The same elements in rows, in the order of Keras: height, width, channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flatten {
     /// `[n, ...]`
@@ -12,7 +12,7 @@ pub struct Flatten {
 }
 
 impl Graph {
-    /// Adds `x` as rows: `[n, features]`.
+    /// Adds the elements of `x` as rows: `[n, features]`.
     ///
     /// # Errors
     /// A tensor without sizes, or of another graph.

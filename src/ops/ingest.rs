@@ -1,4 +1,4 @@
-//! Bytes to floats: the first dispatch of every step.
+//! Conversion of bytes to floats, the first dispatch of every step.
 
 use super::Augmentation;
 use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, TensorId};
@@ -11,7 +11,7 @@ use crate::shape::Shape;
 pub struct Ingest {
     /// `[n, h, w, c]`
     pub output: [usize; 4],
-    /// In training.
+    /// Changes to the images, in training only.
     pub augmentation: Augmentation,
 }
 

@@ -3,10 +3,10 @@
 use crate::graph::{DispatchBuilder, Product, ProductChoice, Recorder};
 use crate::kernel::{MicroKernel, Storage, wgsl};
 
-/// Longest part of a reduction: half of the loop iterations that the plan allows.
+/// Longest part of a reduction: half of the loop iterations that a plan allows.
 const LONGEST_PART: usize = 32_768;
 
-/// Least of a reduction in a part.
+/// Shortest part of a reduction.
 const SHORTEST_PART: usize = 128;
 
 /// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into parts of equal length.
@@ -19,8 +19,9 @@ pub struct MatrixProduct {
 }
 
 impl MatrixProduct {
-    /// `[m, n, k]` all of `k` in one part, in the loop of the recorder's target or the one that was measured to be best
-    /// for `key`; `costly_rows` says that an element of `a` takes much longer to read than one of `b`.
+    /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
+    /// else in that of the recorder's target. `costly_rows` says that reading an element of `a` takes much longer than
+    /// reading one of `b`.
     pub fn whole(recorder: &Recorder, key: String, [m, n, k]: [usize; 3], costly_rows: bool) -> Self {
         let mut kernel = recorder.target().micro_kernel;
         if costly_rows && kernel == MicroKernel::Broadcast64x16 {
@@ -30,8 +31,9 @@ impl MatrixProduct {
         Self { m, n, k, product: Product { key, choice, splits: false } }.tuned(recorder)
     }
 
-    /// `[m, n, k]`, with `k` cut so that the grid keeps the adapter busy, or as measured. The number depends on nothing
-    /// but the sizes, the target and the measured choice, so that sums have the same order in every run.
+    /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
+    /// Their number depends only on the sizes, the target and the measured choice, so that sums have the same order in
+    /// every run.
     pub fn split(recorder: &Recorder, key: String, [m, n, k]: [usize; 3]) -> Self {
         let kernel = recorder.target().micro_kernel;
         let [tile_m, tile_n] = kernel.tile();
@@ -65,7 +67,7 @@ impl MatrixProduct {
         self.product.choice.parts
     }
 
-    /// Length of a part: a multiple of the deepest slice a micro-kernel takes.
+    /// Length of a part: a multiple of 16, the most that a micro-kernel takes of `k` at once.
     fn part_k(&self) -> usize {
         self.k.div_ceil(self.parts()).next_multiple_of(16)
     }

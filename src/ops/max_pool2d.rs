@@ -10,7 +10,7 @@ use crate::shape::Shape;
 pub struct MaxPool2d {
     /// The windows.
     pub pool: Pool2d,
-    /// Place of each maximum in its window, counted in row-major order; -1 where relu stops the gradient.
+    /// Place of each maximum in its window, counted in row-major order. It is -1 where relu makes the gradient 0.
     places: TensorId,
     /// Whether the input is a relu's output.
     relu: bool,

@@ -1,4 +1,4 @@
-//! The geometry that poolings share.
+//! The geometry of poolings.
 
 use crate::graph::{DispatchBuilder, GraphError, Inputs};
 use crate::kernel::wgsl;
@@ -47,8 +47,8 @@ impl Pool2d {
         [0, 1].map(|axis| self.window[axis].div_ceil(self.stride[axis])).iter().product()
     }
 
-    /// Completes a dispatch, but for its source, that makes `result` `[n, _, _, c]` in `trips` loop iterations for each
-    /// pixel.
+    /// Adds everything but the source to a dispatch that computes `result` `[n, _, _, c]`, with `trips` loop iterations for
+    /// each pixel.
     pub(super) fn geometry<'r, 'g>(
         &self,
         dispatch: DispatchBuilder<'r, 'g>,

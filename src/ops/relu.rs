@@ -7,12 +7,12 @@ use crate::shape::Shape;
 /// `y = max(x, 0)`, element by element; the gradient at 0 is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relu {
-    /// Any shape.
+    /// Shape of `x` and `y`: any.
     pub shape: Shape,
 }
 
 impl Graph {
-    /// Adds a relu of `x`, of its shape.
+    /// Adds a relu of `x`, element by element: the shape of `x`.
     ///
     /// # Errors
     /// A tensor of another graph.
@@ -23,8 +23,8 @@ impl Graph {
 }
 
 impl Recorder<'_> {
-    /// Records the gradient of a fused relu whose output was `y`; returns the gradient of its input, which is `dy`
-    /// where that stopped already.
+    /// Records the gradient of a fused relu with the output `y`, and returns the gradient of its input. That is `dy`
+    /// itself, with nothing recorded, if `dy` is already 0 wherever `y` is.
     pub(super) fn relu_gradient(&mut self, dy: TensorId, y: TensorId) -> TensorId {
         if self.is_stopped_by_relu(dy) {
             return dy;

@@ -10,14 +10,14 @@ pub const METRIC_SLOTS: usize = 64;
 /// Mean over the minibatch of `logsumexp(logits) - dot(target, logits)`, where the target is 1 at the label; with label
 /// smoothing (Szegedy et al. 2016) `1 - smoothing` there, and `smoothing / classes` added everywhere.
 ///
-/// Each run writes four words into the slot `number % METRIC_SLOTS` of the metrics: the sum of the losses (as bits), how
-/// many rows have their largest logit at the label, how many have it among the five largest, the number of images. Of
-/// equal logits the first counts as the largest. A label that is no class makes the loss NaN.
+/// Each run writes four words into the slot `number % METRIC_SLOTS` of the metrics: the sum of the losses (the bits of an
+/// f32), the number of rows whose label has the largest logit, the number of rows whose label has one of the five largest,
+/// and the number of images. Of equal logits the first counts as the largest. A label that is no class makes the loss NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     /// `[n, classes]`
     pub logits: [usize; 2],
-    /// From 0, which is none, up to 1.
+    /// From 0, which means no smoothing, to 1.
     pub smoothing: f64,
 }
 
@@ -57,8 +57,9 @@ impl SoftmaxCrossEntropy {
         Ok(())
     }
 
-    /// Records the loss, whose logits and what goes further back the dispatch knows; with the gradient of the logits if
-    /// there is a place for it. They are one dispatch, which training records in its backward pass.
+    /// Completes a dispatch whose source says where the logits come from and what happens to their gradient. It computes
+    /// the loss, and the gradient of the logits if `dlogits` is given. Training records it in the backward pass, so that
+    /// both are one dispatch.
     pub(super) fn record(
         &self,
         dispatch: DispatchBuilder<'_, '_>,

@@ -13,10 +13,10 @@ pub struct Adam {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment, outside the bias correction.
+    /// Added to the square root of the second moment before its bias is corrected, as in Keras.
     pub epsilon: f64,
-    /// Share of each weight, bias or not, that a step takes away, times the learning rate: AdamW (Loshchilov & Hutter
-    /// 2019).
+    /// Weight decay of AdamW (Loshchilov & Hutter 2019): a step subtracts this share, times the learning rate, from each
+    /// weight and bias.
     pub weight_decay: f64,
 }
 
@@ -27,14 +27,14 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Step size of step `t`, counted from 1, with both bias corrections folded in. In f32, because Keras takes the
-    /// powers in f32: `1 - beta2^t` loses 1e-5 of itself there in the first steps, and parity is closer than that.
+    /// Step size of step `t`, counted from 1, with both bias corrections folded in. It is computed in f32 as in Keras,
+    /// where `1 - beta2^t` is off by 1e-5 of its value in the first steps. Parity with Keras needs the same error.
     pub fn alpha(&self, t: u64) -> f32 {
         let power = |beta: f64| (beta as f32).powf(t as f32);
         self.learning_rate as f32 * (1.0 - power(self.beta2)).sqrt() / (1.0 - power(self.beta1))
     }
 
-    /// Share of each weight that a step takes away.
+    /// Share of each weight that a step subtracts.
     pub fn decay(&self) -> f32 {
         (self.learning_rate * self.weight_decay) as f32
     }
@@ -66,7 +66,7 @@ impl Adam {
             .constant("NEW1", 1.0 - self.beta1)
             .constant("NEW2", 1.0 - self.beta2)
             .constant("EPSILON", self.epsilon)
-            .quads(count, 0)
+            .quads(table.count(), 0)
             .cost(14 * count + table.additions(), table.most_parts())
             .record();
         Ok((recorder.finish(), table))

@@ -25,12 +25,14 @@ pub struct GradientTable {
 impl GradientTable {
     /// The table for the backward pass of `graph` that was recorded last.
     pub fn new(graph: &mut Graph) -> Self {
-        let lens = [graph.arena_len(), graph.gradients_len()];
-        let gradients = graph.add_tensor("Gradients", [lens[1]], Home::Arena(Arena::Gradients, 0));
+        let gradients_len = graph.gradients_len();
+        let gradients = graph.add_tensor("Gradients", [gradients_len], Home::Arena(Arena::Gradients, 0));
+        // Without parameters, shaders find a block without a gradient: memory is never empty, and begins with zeros.
+        let lens = [graph.arena_len(), gradients_len].map(|len| len.max(4));
         let blocks = graph.gradient_blocks();
         let values = (blocks.iter())
             // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
-            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, 0])
+            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, block.len])
             .map(|value| value as f32)
             .collect();
         Self {
@@ -41,6 +43,11 @@ impl GradientTable {
             most_parts: blocks.iter().map(|block| block.parts).max().unwrap_or(1),
             additions: blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum(),
         }
+    }
+
+    /// Floats of the weights, as shaders count them.
+    pub(super) fn count(&self) -> usize {
+        self.lens[0]
     }
 
     /// Most parts of a gradient.
@@ -66,7 +73,7 @@ impl GradientTable {
     /// Records the L2 norm of the gradient of all trainable parameters together: the dispatches, and the tensor
     /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
     pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
-        let count = self.lens[0];
+        let count = self.count();
         let groups = (count / 4).div_ceil(QUADS).max(1);
         let mut recorder = Recorder::new(graph, Mode::Train);
         let squares = recorder.temporary("squares of the gradient", [groups, 4]);

@@ -31,7 +31,7 @@ fn empty() -> Minibatch {
     Minibatch::new(1, [0; 3])
 }
 
-/// The minibatch of update `t`, counted from 1, as the words of floats.
+/// The minibatch of update `t`, counted from 1, with its words as the bits of floats.
 fn minibatch(adam: Adam, t: u64) -> Result<Vec<f32>, Error> {
     let step = Step { rate: adam.alpha(t), decay: adam.decay(), ..Step::over(1) };
     Ok(bytemuck::cast_vec(empty().encode(&step, &[0], &[], 1)?))
@@ -63,7 +63,7 @@ impl Update {
     }
 }
 
-/// How far five updates move the weights: those near 1 are kept to 6e-8, and move by 5e-3.
+/// Compares how far five updates move the weights. They move by 5e-3, and f32 rounds weights near 1 to 6e-8.
 fn five_steps(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
@@ -133,10 +133,11 @@ fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<
     Ok(vec![Comparison::exact(wrong)])
 }
 
-/// Kernels of two convolutions whose gradients are in parts, around one that has none.
+/// Kernels of two convolutions whose gradients are in parts, and between them one whose gradient is not.
 const KERNELS: [[usize; 4]; 3] = [[3, 3, 3, 6], [1, 1, 4, 4], [2, 2, 6, 20]];
 
-/// Small, as the gradients below are, so that the update depends on each of their parts and not on their sign alone.
+/// Start weights. They and the gradients below are small, so that the update depends on the size of each part, and not
+/// only on its sign.
 fn start(elements: usize) -> Vec<f32> {
     distinct(elements, 3).iter().map(|w| w * 0.05).collect()
 }
@@ -144,7 +145,7 @@ fn start(elements: usize) -> Vec<f32> {
 /// The gradient of a kernel, and its weights after the update.
 type Updated = [Vec<f32>; 2];
 
-/// The number of parts of each kernel's gradient, and what becomes of it where the optimizer adds them up.
+/// The number of parts of each kernel's gradient, and the results where the optimizer adds the parts up.
 fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
     let mut graph = graph(micro_kernel, 5);
     let tensor = graph.minibatch(empty());
@@ -181,7 +182,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
         program.write(&graph, &plan, parameter.weights, &parameter.pad(&start(parameter.len())))?;
         let (gradient, parts) = graph.gradient_parts(parameter.gradient);
         if parts > 1 {
-            // Nobody reads the place of the whole.
+            // Nothing reads the place of the whole gradient.
             let rows = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
             program.write(&graph, &plan, gradient, &rows)?;
             program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts])?;
@@ -198,8 +199,8 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     Ok((parts, read))
 }
 
-/// The update by a gradient in parts is the update by their sum: on a software adapter to the bit, while a GPU's compiler
-/// may add them up in another order.
+/// The update by a gradient in parts equals the update by their sum. On a software adapter the bits are equal, while a
+/// GPU's compiler may add the parts in another order.
 fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
     let mut graph = graph(micro_kernel, 5);

@@ -8,12 +8,12 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, Target};
 use crate::kernel::MicroKernel;
 
-/// Computes, and compares.
+/// Computes results and compares them.
 type Run = Box<dyn Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, Error>>;
 
 /// A case of a check.
 pub struct Case {
-    /// What distinguishes it from the check's other cases.
+    /// Its name, which differs from those of the check's other cases.
     pub name: String,
     run: Run,
     large: bool,
@@ -28,13 +28,13 @@ impl Case {
         Self { name: name.into(), run: Box::new(run), large: false }
     }
 
-    /// The same, so large that a software adapter takes minutes for it with some micro-kernels.
+    /// Marks the case as large: a software adapter takes minutes for it with some micro-kernels.
     pub(super) fn large(self) -> Self {
         Self { large: true, ..self }
     }
 
-    /// Whether the self-test runs the case with `micro_kernel` on `gpu`: on a software adapter a large one with the
-    /// adapter's own alone, or with `direct` where that is `tile`, which goes through workgroup memory.
+    /// Whether the self-test runs the case with `micro_kernel` on `gpu`. On a software adapter, a large case runs only with
+    /// the adapter's default micro-kernel, or with `direct` if the default is `tile`, which is slow there.
     pub fn is_for(&self, gpu: &Gpu, micro_kernel: MicroKernel) -> bool {
         let own = match gpu.default_micro_kernel() {
             MicroKernel::Tile => MicroKernel::Direct,
@@ -59,8 +59,8 @@ pub(super) fn graph(micro_kernel: MicroKernel, busy_workgroups: usize) -> Graph 
     Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
 }
 
-/// What `run` makes with runtime checks off and on, each compared by `compare`; on a software adapter, the bits must
-/// agree. A GPU's compiler may round a product before it is added in one version of a shader, and not in the other.
+/// Compares the results of `run` with runtime checks off and on. On a software adapter their bits must agree too. On a GPU
+/// they need not: its compiler may fuse a multiplication with an addition in only one of the two shaders.
 pub(super) fn with_and_without_runtime_checks(
     gpu: &Gpu,
     run: impl Fn(RuntimeChecks) -> Result<Vec<Vec<f32>>, Error>,
@@ -75,7 +75,7 @@ pub(super) fn with_and_without_runtime_checks(
     Ok(comparisons)
 }
 
-/// Values in ±1 that are all distinct, at least 1 / (2 n) apart, in no order.
+/// `n` values between -1 and 1 in mixed order. They are distinct: at least 1 / (2 n) apart.
 pub(super) fn distinct(n: usize, salt: usize) -> Vec<f32> {
     // A step coprime to the length visits every place once.
     let length = 2 * n + 1;

@@ -1,4 +1,4 @@
-//! How far a result is from what it should be.
+//! The distance of a result from what it should be.
 
 use serde::{Serialize, Serializer};
 
@@ -7,24 +7,24 @@ use serde::{Serialize, Serializer};
 pub struct Comparison {
     /// `forward`, `gradient`, `loss`, `update`, or `exact`.
     pub what: &'static str,
-    /// The largest error, as a share of the largest element expected; of `exact`, how many elements are wrong. NaN where
-    /// a result is.
+    /// The largest error, as a share of the largest expected element; for `exact`, the number of wrong elements. It is NaN
+    /// if a result is NaN.
     #[serde(serialize_with = "number_or_words")]
     pub error: f64,
     /// The most that the error may be.
     pub limit: f64,
-    /// What was found and what was expected in the first place that is off by more than the limit.
+    /// The found and the expected value of the first element whose error is above the limit.
     pub first_wrong: Option<String>,
 }
 
 impl Comparison {
-    /// Nothing compared yet: an error of 0.
+    /// A comparison of nothing so far, with an error of 0.
     pub fn new(what: &'static str, limit: f64) -> Self {
         Self { what, error: 0.0, limit, first_wrong: None }
     }
 
-    /// `found` against `expected`, by the largest error as a share of the largest element expected. `part` says in a
-    /// message which result it is.
+    /// Compares `found` with `expected` by the largest error, as a share of the largest expected element. Messages call the
+    /// result `part`.
     pub fn close(what: &'static str, part: &str, found: &[f32], expected: &[f64], limit: f64) -> Self {
         let mut comparison = Self::new(what, limit);
         if found.len() != expected.len() {
@@ -39,7 +39,7 @@ impl Comparison {
         comparison
     }
 
-    /// What must hold to the bit: counts what was found wrong.
+    /// A check that allows no error: it counts the messages in `wrong`.
     pub fn exact(wrong: impl IntoIterator<Item = String>) -> Self {
         let mut comparison = Self::new("exact", 0.0);
         for wrong in wrong {
@@ -49,12 +49,12 @@ impl Comparison {
         comparison
     }
 
-    /// `found` against `expected`, which must be equal, as [`Comparison::exact`].
+    /// Compares `found` with `expected`, which must be equal, as [`Comparison::exact`].
     pub fn same_values(part: &str, found: &[f32], expected: &[f32]) -> Self {
         Self::same(part, found, expected, |found, expected| found == expected)
     }
 
-    /// `found` against `expected`, whose bits must be equal, as [`Comparison::exact`].
+    /// Compares `found` with `expected`, whose bits must be equal, as [`Comparison::exact`].
     pub fn same_bits(part: &str, found: &[f32], expected: &[f32]) -> Self {
         Self::same(part, found, expected, |found, expected| found.to_bits() == expected.to_bits())
     }
@@ -68,7 +68,7 @@ impl Comparison {
         Self::exact(length.into_iter().chain(elements))
     }
 
-    /// Takes account of one more error; `words` say what it is.
+    /// Adds an error; `words` describe it in a message.
     pub fn add(&mut self, error: f64, words: impl FnOnce() -> String) {
         if !is_within(error, self.limit) {
             self.first_wrong.get_or_insert_with(words);
@@ -76,7 +76,7 @@ impl Comparison {
         self.error = worse(self.error, error);
     }
 
-    /// Whether the error is within the limit; NaN is not.
+    /// Whether the error is within the limit. NaN never is.
     pub fn passed(&self) -> bool {
         is_within(self.error, self.limit)
     }
@@ -86,12 +86,12 @@ fn is_within(error: f64, limit: f64) -> bool {
     error <= limit
 }
 
-/// The larger error, where NaN is the largest: `f64::max` would lose it.
+/// The larger error. NaN counts as the largest, while `f64::max` would ignore it.
 pub(super) fn worse(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
-/// JSON has no word for what is not finite.
+/// Writes numbers that are not finite as text, since JSON has no such numbers.
 fn number_or_words<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.collect_str(value) }
 }

@@ -17,7 +17,7 @@ use crate::minibatch::Minibatch;
 use crate::ops::{Dense, METRIC_SLOTS};
 
 pub(super) fn cases() -> Vec<Case> {
-    // Few, since drivers unroll the loops over classes and features, and take long to compile.
+    // The cases are few and small, since drivers unroll the loops over classes and features and take long to compile.
     let layers = [([1, 3], 2, 1, false), ([7, 12], 10, 5, true), ([33, 9], 13, 33, false), ([6, 3], 20, 6, true)];
     let case = |(input, classes, length, relu): ([usize; 2], usize, usize, bool)| {
         let dense = Dense { input, units: classes, bias: true, relu: false };
@@ -38,13 +38,13 @@ pub(super) fn cases() -> Vec<Case> {
 #[derive(Clone, Copy)]
 struct LastLayer {
     dense: Dense,
-    /// Rows that count.
+    /// Number of rows that count.
     length: usize,
-    /// Whether its input has gone through one.
+    /// Whether its input is the output of a relu.
     relu: bool,
 }
 
-/// What it should give.
+/// The expected results.
 struct Expected {
     logits: Vec<f64>,
     rows: Rows,
@@ -52,7 +52,7 @@ struct Expected {
     dw: Vec<f64>,
 }
 
-/// Of the labels.
+/// Label smoothing.
 const SMOOTHING: f64 = 0.1;
 
 impl LastLayer {
@@ -128,7 +128,7 @@ impl LastLayer {
             Comparison::close("gradient", "dx", &dx, &expected.dx, GRADIENT),
             Comparison::close("gradient", "dw", &parameter.unpad(&dw), &expected.dw, GRADIENT),
         ];
-        // Of training, then of inference.
+        // The metrics of training, then those of inference.
         for slot in metrics.chunks(4).skip(1).take(2) {
             comparisons.extend(expected.rows.compare_metrics([slot[0], slot[1], slot[2], slot[3]]));
         }

@@ -1,4 +1,4 @@
-//! Whether a device gives the same bits each time. Where it does not, threads race, or the device is faulty.
+//! Tests whether a device gives the same bits each time. If it does not, a shader has a race, or the device is faulty.
 
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ fn gradients(gpu: &Gpu, program: &Program, graph: &Graph) -> Result<Vec<f32>, Er
     Ok(gradients.into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
-/// NaN would be the same bits each time.
+/// Asserts that no value is NaN or infinite: NaN would have the same bits each time.
 fn finite(values: &[f32]) -> Comparison {
     let wrong = values.iter().enumerate().filter(|(_, value)| !value.is_finite());
     Comparison::exact(wrong.map(|(i, value)| format!("element {i} is {value}")))

@@ -13,14 +13,15 @@ use crate::minibatch::{Minibatch, Step};
 
 const LIMIT: f64 = 1e-6;
 
-/// What determines the elements that are dropped.
+/// The numbers that determine which elements are dropped.
 #[derive(Clone, Copy)]
 struct Drawn {
     update: u32,
     seed: u64,
 }
 
-/// An input, two dropouts of it, and the gradient of the input where the first alone has one, of 1.
+/// An input, two dropouts of it, and the gradient of the input if the gradient of the first dropout is 1 and the second
+/// has none.
 struct Dropped {
     x: Vec<f32>,
     y: Vec<f32>,

@@ -1,4 +1,4 @@
-//! Bytes to floats, and what training does to its images.
+//! The conversion of bytes to floats, and the changes that training makes to its images.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ fn bytes_over_255(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) 
         let dispatches = graph.record_forward(Mode::Infer);
         let plan = Plan::new(&graph, dispatches, &[y])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
-        // Labels of all ones next to the pixels, and no image that counts but the first.
+        // All bits of the labels next to the pixels are set, so that one that is read as a pixel shows. Only the first
+        // image counts, but all are converted.
         let words = layout.encode(&Step::over(1), &vec![u32::MAX; n], &bytes, usize::MAX)?;
         program.fill_slots(f32::NAN);
         program.write(&graph, &plan, minibatch, bytemuck::cast_slice(&words))?;
@@ -55,11 +56,11 @@ const IMAGES: usize = 64;
 const H: usize = 9;
 const W: usize = 12;
 
-/// Where a pixel came from; none where it is covered, or came from outside.
+/// The place that a pixel came from; `None` if it is covered or came from outside.
 type Place = Option<[i32; 2]>;
 
-/// Where each pixel of `IMAGES` images came from, by an image whose red and green are its row and column from 1 on; or
-/// the first pixel that came from nowhere.
+/// The place that each pixel of `IMAGES` images came from, or a message about the first pixel that came from no place. Red
+/// and green of a pixel are its row and its column, counted from 1.
 fn augmented(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
@@ -97,7 +98,7 @@ fn place(i: usize) -> [i32; 2] {
     [(i / W) as i32, (i % W) as i32]
 }
 
-/// Compares augmented images by what `judge` finds wrong with them.
+/// Turns what `judge` finds wrong with augmented images into a comparison.
 fn judged(
     images: Result<Vec<Vec<Place>>, String>,
     judge: impl Fn(&[Vec<Place>]) -> Vec<String>,

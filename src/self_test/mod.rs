@@ -1,8 +1,8 @@
-//! Whether wgrad computes right on a device: every operation against itself in f64, twenty steps of training against
-//! Keras, and whether a step gives the same bits each time.
+//! Tests whether wgrad computes correctly on a device. Every operation is compared with a reference in f64, twenty steps of
+//! training are compared with Keras, and a step must give the same bits each time.
 //!
-//! A [`Check`] has cases, of which each runs with every micro-kernel of the device and yields its errors, each with its
-//! limit. [`SelfTest`] runs them and makes a [`Report`]; what fails is a line of it, not an error.
+//! A [`Check`] has cases. Each runs with every micro-kernel of the device and gives its errors with their limits.
+//! [`SelfTest`] runs the cases and makes a [`Report`], in which failures are listed.
 
 mod activation;
 mod adam;
@@ -35,9 +35,9 @@ pub use runner::SelfTest;
 
 /// Cases of one operation, or of training as a whole.
 pub struct Check {
-    /// The operation.
+    /// Its name: the operation.
     pub name: &'static str,
-    /// At least one.
+    /// The cases, at least one.
     pub cases: Vec<Case>,
 }
 

@@ -23,9 +23,9 @@ type Build = Box<dyn Fn(&mut Graph, &[TensorId]) -> Result<TensorId, GraphError>
 /// The operation in f64.
 type Reference = Box<dyn Fn(&[Vec<f64>]) -> Vec<f64>>;
 
-/// An operation and what it should compute: its forward pass, and its gradients by central differences.
+/// An operation, and a reference in f64 that gives its output. The gradients come from central differences.
 pub struct OperationCase {
-    /// What distinguishes it from the operation's other cases.
+    /// Its name, which differs from those of the operation's other cases.
     pub name: String,
     /// Shapes of the operation's activations; each is the sum of two inputs, so that it is made mid-graph.
     pub activations: Vec<Vec<usize>>,
@@ -33,7 +33,7 @@ pub struct OperationCase {
     pub parameter: Option<Vec<usize>>,
     /// Adds the operation; the last tensor is the parameter.
     pub build: Build,
-    /// The same in f64, of activations and then the parameter's kernel and bias rows.
+    /// The operation in f64. Its inputs are the activations, then the parameter's kernel followed by its bias.
     pub reference: Reference,
 }
 
@@ -78,7 +78,7 @@ impl OperationCase {
             tensors.push(graph.add_parameter("layer", kernel.clone(), true)?);
         }
         let y = (self.build)(&mut graph, &tensors)?;
-        // Something follows, and uses y twice: its gradient is a sum of two.
+        // The next operations use y twice, so that its gradient is a sum.
         let shape = graph.tensor(y).shape.clone();
         let more = graph.input("more", shape.clone());
         let z = graph.add("y + more", y, more)?;
@@ -118,7 +118,7 @@ impl OperationCase {
         Ok(read)
     }
 
-    /// The same in f64.
+    /// The expected results in f64.
     fn expected(&self) -> Vec<Vec<f64>> {
         let inputs: Vec<Vec<f64>> = self.inputs().iter().map(|values| widened(values)).collect();
         let y = (self.reference)(&inputs);

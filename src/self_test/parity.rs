@@ -21,23 +21,23 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |(name, json)| {
         Case::new(name, move |gpu, micro_kernel| match serde_json::from_str::<Figures>(json) {
             Ok(figures) => figures.compare(gpu, micro_kernel),
-            Err(error) => Ok(vec![Comparison::exact([format!("the figures of Keras can't be read: {error}")])]),
+            Err(error) => Ok(vec![Comparison::exact([format!("the results of Keras can't be read: {error}")])]),
         })
         .large()
     };
     [("the tutorial's network", TUTORIAL), ("a network of odd sizes", ODD)].map(case).into()
 }
 
-/// What Keras made of a network.
+/// The results of Keras for a network.
 #[derive(Deserialize)]
 struct Figures {
     salt: u32,
     input: [usize; 3],
     batch: usize,
     layers: Vec<Layer>,
-    /// Of each step.
+    /// The loss of each step.
     losses: Vec<f64>,
-    /// Images answered right in each step.
+    /// Images that were classified correctly in each step.
     correct: Vec<u64>,
     tensors: Vec<Tensor>,
 }
@@ -51,15 +51,15 @@ enum Layer {
     Dense { units: usize, relu: bool },
 }
 
-/// A parameter, by every `stride`-th element and its norm.
+/// A parameter, given by every `stride`-th element and by its norm.
 #[derive(Deserialize)]
 struct Tensor {
     name: String,
     shape: Vec<usize>,
     stride: usize,
-    /// Of the first step.
+    /// The gradient of the first step.
     gradient: Sampled,
-    /// By all steps.
+    /// The change that all steps made.
     update: Sampled,
 }
 

@@ -1,4 +1,4 @@
-//! What came of the checks: for people a table, for a bug report JSON.
+//! The results of the checks, as a table for people and as JSON for a bug report.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::gpu::Gpu;
 use crate::kernel::MicroKernel;
 use crate::train::AdapterConfig;
 
-/// Most failures that the table lists; JSON has all.
+/// Most failures that the table lists. The JSON has all of them.
 const LISTED: usize = 20;
 
 /// The results of a device.
@@ -20,13 +20,13 @@ const LISTED: usize = 20;
 pub struct Report {
     /// wgrad's version.
     pub wgrad: &'static str,
-    /// Whether every case passed, and was run.
+    /// Whether every case was run and passed.
     pub passed: bool,
-    /// Why cases were not run.
+    /// Why some cases were not run; absent if all were.
     pub ended: Option<String>,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// What was tested.
+    /// The device that was tested.
     #[serde(flatten)]
     pub device: DeviceReport,
     /// The loops of the matrix products that it was tested with.
@@ -35,7 +35,7 @@ pub struct Report {
     pub results: Vec<CaseResult>,
 }
 
-/// A device, as far as results depend on it.
+/// The properties of a device that results depend on.
 #[derive(Debug, Serialize)]
 pub struct DeviceReport {
     /// Operating system and processor.
@@ -46,7 +46,7 @@ pub struct DeviceReport {
     pub adapter_type: String,
     /// PCI numbers of the vendor and the device.
     pub pci: [u32; 2],
-    /// The micro-kernel chosen where none is asked for.
+    /// The micro-kernel that is used where none is asked for.
     pub default_micro_kernel: MicroKernel,
     /// Least and most lanes of a subgroup.
     pub subgroup_size: [u32; 2],
@@ -61,22 +61,22 @@ pub struct DeviceReport {
 pub struct CaseResult {
     /// The operation.
     pub check: &'static str,
-    /// The case of it.
+    /// The name of the case.
     pub case: String,
     /// The loop of the matrix products.
     pub micro_kernel: MicroKernel,
-    /// How long it took, with the compilation of its shaders.
+    /// Duration in seconds, including the compilation of shaders.
     pub seconds: f64,
     /// Whether it was run and every error is within its limit.
     pub passed: bool,
-    /// What the device reported instead of results.
+    /// The error that the device reported instead of results.
     pub failure: Option<String>,
     /// The errors and their limits.
     pub comparisons: Vec<Comparison>,
 }
 
 impl DeviceReport {
-    /// What `gpu` is.
+    /// The properties of `gpu`.
     pub fn new(gpu: &Gpu) -> Self {
         let (info, limits) = (gpu.info(), gpu.limits());
         Self {
@@ -102,7 +102,7 @@ impl DeviceReport {
 }
 
 impl CaseResult {
-    /// What `run` gave of a case.
+    /// The result of a case, from what its `run` returned.
     pub fn new(
         check: &'static str,
         case: &str,
@@ -110,7 +110,7 @@ impl CaseResult {
         run: Result<Vec<Comparison>, Error>,
     ) -> Self {
         let (comparisons, failure) = match run {
-            // What compares nothing shows nothing.
+            // A case without comparisons has tested nothing.
             Ok(comparisons) if comparisons.is_empty() => (comparisons, Some("nothing was compared".to_owned())),
             Ok(comparisons) => (comparisons, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -119,7 +119,7 @@ impl CaseResult {
         Self { check, case: case.to_owned(), micro_kernel, seconds: 0.0, passed, failure, comparisons }
     }
 
-    /// The lines that say what is wrong; none if it passed.
+    /// Lines that say what is wrong. There are none if the case passed.
     pub fn failures(&self) -> Vec<String> {
         let of = format!("{} ({}, {})", self.check, self.case, self.micro_kernel);
         let failed = self.comparisons.iter().filter(|comparison| !comparison.passed()).map(|comparison| {
@@ -141,7 +141,7 @@ impl CaseResult {
 impl Report {
     pub(super) fn new(device: DeviceReport, micro_kernels: Vec<MicroKernel>) -> Self {
         let wgrad = env!("CARGO_PKG_VERSION");
-        // What ran nothing shows nothing.
+        // Without results nothing was tested.
         Self { wgrad, passed: false, ended: None, seconds: 0.0, device, micro_kernels, results: Vec::new() }
     }
 
@@ -155,10 +155,10 @@ impl Report {
         self.ended = Some(reason);
     }
 
-    /// As JSON.
+    /// The report as JSON.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// An error of the JSON library. No report is known to cause one.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
@@ -180,7 +180,7 @@ impl Report {
                 }
             }
         }
-        // What was counted stands last.
+        // Rows that count errors come last.
         let checks: Vec<&str> = self.results.iter().map(|result| result.check).collect();
         rows.sort_by_key(|row| (checks.iter().position(|check| *check == row.check), row.limit == 0.0));
         rows
@@ -196,7 +196,7 @@ struct Row {
     errors: Vec<Option<f64>>,
 }
 
-/// An error as `2.1e-7`; of what is counted the count.
+/// An error as `2.1e-7`; in a row that counts errors, the count.
 fn error_figure(error: f64, limit: f64) -> String {
     if limit == 0.0 || error == 0.0 || !error.is_finite() { error.to_string() } else { format!("{error:.1e}") }
 }

@@ -1,4 +1,4 @@
-//! Runs checks on a device, and goes on where one fails.
+//! Runs checks on a device. If one fails, the others still run.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ pub struct SelfTest {
 }
 
 impl SelfTest {
-    /// The device that `choice` opened as `gpu`, with one micro-kernel, or with all that it runs.
+    /// A test of `gpu`, which `choice` opened, with one micro-kernel or with all that the device can run.
     ///
     /// # Errors
     /// A micro-kernel that it can't run.
@@ -35,12 +35,12 @@ impl SelfTest {
         &self.micro_kernels
     }
 
-    /// Runs every case with every micro-kernel. A case in which the device fails is a failed case; the device is then
-    /// opened anew for the next, and where it does not open, the rest is not run. `on_case` is told of each result, and
-    /// of how many there are and will be.
+    /// Runs every case with every micro-kernel. If the device fails in a case, the case has failed, and the device is
+    /// opened again for the next one. If it does not open, the other cases are not run. `on_case` is called with each
+    /// result, the number of results so far, and the number of all.
     pub fn run(mut self, checks: &[Check], on_case: &mut dyn FnMut(&CaseResult, usize, usize)) -> Report {
         let start = Instant::now();
-        // One that was asked for runs everything, however long it takes.
+        // A single micro-kernel was asked for, so it runs everything, however long that takes.
         let all = self.micro_kernels.len() == 1;
         let runs: Vec<(&Check, &Case, MicroKernel)> = (checks.iter())
             .flat_map(|check| check.cases.iter().map(move |case| (check, case)))

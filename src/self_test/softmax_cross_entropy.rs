@@ -23,13 +23,13 @@ pub(super) struct Rows {
     smoothing: f64,
 }
 
-/// What they should give.
+/// The expected results.
 pub(super) struct Expected {
-    /// Summed over the rows.
+    /// The loss, summed over the rows.
     pub(super) loss: f64,
-    /// How many rows have their label first, and among the first five.
+    /// The number of rows whose label has the largest logit, and one of the five largest.
     correct: [u32; 2],
-    /// Of the mean loss.
+    /// The gradient of the mean loss.
     gradient: Vec<f64>,
 }
 
@@ -64,7 +64,7 @@ impl Rows {
         Expected { loss, correct, gradient }
     }
 
-    /// The minibatch of a step, as the words of floats; a label may be any.
+    /// The minibatch of a step, with its words as the bits of floats. Any label is allowed.
     pub(super) fn minibatch(&self, number: u32) -> Result<Vec<f32>, Error> {
         let step = Step { number, ..Step::over(self.length as u32) };
         let minibatch = Minibatch::new(self.labels.len(), [0; 3]);
@@ -79,7 +79,7 @@ impl Rows {
         checks: RuntimeChecks,
         mode: Mode,
     ) -> Result<([f32; 4], Vec<f32>), Error> {
-        // Past the last slot, to which the metrics wrap around.
+        // Past the last slot, so that the metrics wrap around.
         let number = METRIC_SLOTS + 6;
         let n = self.labels.len();
         let mut graph = graph(micro_kernel, 1);
