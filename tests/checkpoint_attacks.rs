@@ -1,5 +1,5 @@
-//! Checkpoints that somebody made to harm who goes on with them, their checksum right: an error of one line, or a run
-//! that ends; no panic, and nothing outside the directory of the run.
+//! Checkpoints that were made to harm the user who resumes them, and have the right checksum. Each must give an error of
+//! one line or a run that ends. Nothing may panic, and nothing may be written outside the directory of the run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ impl Parts {
     }
 }
 
-/// What somebody did to a checkpoint.
+/// A change that somebody made to a checkpoint.
 type Change = Box<dyn FnOnce(&mut Parts)>;
 
 /// A finished run of one epoch.
@@ -84,7 +84,7 @@ impl Run {
         files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("checkpoint-")).collect()
     }
 
-    /// The command that goes on from the checkpoint as `change` makes it, and from no other.
+    /// The command that resumes from the checkpoint that `change` makes, which is the only one.
     fn resume(&self, change: impl FnOnce(&mut Parts)) -> std::process::Command {
         for file in self.checkpoints() {
             fs::remove_file(file).unwrap();
@@ -178,7 +178,7 @@ fn settings_and_networks_that_there_are_none_of_are_refused() {
     }
 }
 
-/// Numbers that are odd, but may stand in a file: whatever comes of them, it is no panic.
+/// Odd numbers that a file may have: whatever comes of them, nothing panics.
 #[test]
 fn odd_numbers_do_no_harm() {
     let run = Run::new();

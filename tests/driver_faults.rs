@@ -125,8 +125,8 @@ fn a_driver_that_fails_while_a_network_is_trained_loses_nothing() {
         assert_eq!(output.status.code(), Some(DEVICE), "{function}: {text}");
         let lines: Vec<_> = text.lines().collect();
         let [kept, error] = lines[..] else { panic!("{function}: {text}") };
-        let resume = format!("`wgrad train --resume {}` goes on", out.display());
-        assert!(kept.starts_with("kept up to step ") && kept.ends_with(&resume), "{text}");
+        let resume = format!("`wgrad train --resume {}` resumes the run", out.display());
+        assert!(kept.starts_with("the run is saved up to step ") && kept.ends_with(&resume), "{text}");
         assert!(error.starts_with("error: ") && error.contains(message), "{text}");
 
         succeeds(wgrad("train --resume").arg(&out));

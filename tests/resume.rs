@@ -1,4 +1,4 @@
-//! A run that is killed, interrupted or damaged goes on to the bits of one that never was.
+//! A run that was killed, interrupted or damaged can be resumed, and ends with the bits of one that never was.
 
 #![cfg(unix)]
 
@@ -19,7 +19,7 @@ use command::*;
 const EVERYTHING: &str = "--limit 320 --epochs 3 --batch-size 16 --augment flip,crop:2,cutout:4 --lr-schedule cosine@1 \
                           --early-stopping 2 --weight-decay 1e-3 --label-smoothing 0.1 --keep-weights both --no-report";
 
-/// Milliseconds in which a run may come to its end, and most of those until it is killed.
+/// A run is killed after at most so many milliseconds, which may be after its end.
 const KILLED_WITHIN: u64 = 2000;
 const KILLED_RUNS: u32 = 3;
 

@@ -1,4 +1,4 @@
-//! What happens between the epochs of a training.
+//! Observers that a run's settings ask for.
 
 use wgrad::data::Dataset;
 use wgrad::model::Sequential;
@@ -37,7 +37,7 @@ impl<'a> Callbacks<'a> {
         trainer
     }
 
-    /// Says what they did, as Keras does where it does.
+    /// Prints what they did, in the words of Keras where Keras has some.
     pub fn report(&self, interrupted: bool) {
         if let (Some(early_stopping), false) = (&self.early_stopping, interrupted) {
             if let Some(epoch) = early_stopping.stopped_epoch() {

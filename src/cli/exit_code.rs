@@ -1,4 +1,4 @@
-//! What the exit code says.
+//! Exit codes.
 
 use std::io;
 
@@ -22,13 +22,13 @@ pub const TABLE: &str = "Exit codes:
   8    the self-test found a wrong result
   130  ended by Ctrl-C or a request to terminate";
 
-/// Where the self-test found a wrong result.
+/// The self-test found a wrong result.
 pub const WRONG_RESULT: u8 = 8;
 
-/// After Ctrl-C, as shells count it.
+/// The process ended because of Ctrl-C; this is the code that shells use.
 pub const INTERRUPTED: u8 = 130;
 
-/// The code of an error.
+/// The exit code of an error.
 pub fn of(error: &anyhow::Error) -> u8 {
     error.chain().find_map(of_cause).unwrap_or(1)
 }

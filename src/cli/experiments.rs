@@ -1,17 +1,17 @@
 //! The report's experiments.
 
-/// An experiment, and what the report says of it.
+/// An experiment, and the figures that the report gives for it.
 #[derive(Debug)]
 pub struct Experiment {
     /// Its name, which benches/peers/keras_experiments.py gives it too.
     pub name: &'static str,
-    /// What is done.
+    /// What the experiment does.
     pub description: &'static str,
     /// Directory of its run.
     pub directory: &'static str,
     /// Passes over the training images, with a fresh optimizer.
     pub epochs: usize,
-    /// Directory of the run whose weights it starts from; initial ones if none.
+    /// Directory of the run whose weights it starts from; initial weights are drawn if none.
     pub starts_from: Option<&'static str>,
     /// Name and text of its model file; the tutorial's network, or that of the weights, if none.
     pub model: Option<(&'static str, &'static str)>,
@@ -29,7 +29,7 @@ macro_rules! model_file {
     };
 }
 
-/// All of them. The notebook never rebuilt its model: each attempt went on from the weights of the one before.
+/// All experiments. The notebook never rebuilt its model, so each attempt started from the weights of the one before.
 pub const ALL: [Experiment; 5] = [
     Experiment {
         name: "baseline",

@@ -73,7 +73,7 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn run() -> anyhow::Result<ExitCode> {
-    // wgpu and naga report to wgrad as errors; what they log besides is about the driver.
+    // wgpu and naga report errors to wgrad directly; what they log besides is about the driver.
     let filter = "warn,wgpu=error,wgpu_core=error,wgpu_hal=off,naga=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
     match Cli::parse().command {
@@ -95,12 +95,12 @@ fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{}", printable(line));
 }
 
-/// Prints a line. Training goes on where nobody reads it any more.
+/// Prints a line. Training continues even if nobody reads standard output any more.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{}", printable(line));
 }
 
-/// Text without control characters other than line breaks: names in files could command the terminal.
+/// Replaces control characters other than line breaks: names in files could contain commands for the terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

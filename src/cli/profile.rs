@@ -6,12 +6,12 @@ use wgrad::train::{OutputDir, RunProfile, Timeline, trace_to_json};
 
 use super::say;
 
-/// Bytes that the files take at most, generously.
+/// More bytes than the files take.
 pub const ROOM_FOR_PROFILE: usize = Timeline::MAX_SPANS * 120 + (1 << 18);
 
 /// Measures each step of the schedules, prints the tables and writes the files.
 pub fn write_profile(out: &OutputDir, executor: &Executor, timeline: &Timeline) -> anyhow::Result<()> {
-    // Hidden where standard output is no terminal.
+    // The bar is hidden if standard output is not a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
     if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} profiling") {
         bar.set_style(style.progress_chars("━━─"));

@@ -1,4 +1,4 @@
-//! The report that training leaves, and what TensorBoard gets at the end.
+//! The report of a run, and the picture for TensorBoard at its end.
 
 use wgrad::data::Dataset;
 use wgrad::model::LayerSummary;
@@ -7,8 +7,8 @@ use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard};
 
 use super::say;
 
-/// Bytes that the report takes, generously: for text and plots by epoch and by class, for the confusion matrix, and for
-/// the pictures of mistakes, which are in it three times.
+/// More bytes than the report takes: text and plots grow with epochs and classes, and so does the confusion matrix; the
+/// pictures of mistakes are stored three times.
 pub fn room_for_report(dataset: &Dataset, epochs: usize) -> usize {
     let classes = dataset.class_names.len();
     let cells = classes.min(100).pow(2).min(dataset.test.len());
@@ -16,9 +16,9 @@ pub fn room_for_report(dataset: &Dataset, epochs: usize) -> usize {
     (1 << 17) + 2048 * epochs + 1024 * classes + 320 * cells + 25 * 3 * 3 * (height * width).min(160 * 160)
 }
 
-/// What a finished run is reported from.
+/// What the report of a finished run needs.
 pub struct Finished<'a> {
-    /// What each epoch measured.
+    /// The figures of each epoch.
     pub history: &'a History,
     /// Settings.
     pub config: &'a RunConfig,
@@ -31,7 +31,7 @@ pub struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    /// Writes the report to `out` and the confusion matrix to TensorBoard, where they are wanted.
+    /// Writes the report to `out` and the confusion matrix to TensorBoard, if they are wanted.
     pub fn write(&self, out: Option<&OutputDir>, tensorboard: Option<&mut TensorBoard>) -> anyhow::Result<()> {
         if let (Some(tensorboard), Some(predictions)) = (tensorboard, self.predictions) {
             self.write_picture(tensorboard, predictions)?;

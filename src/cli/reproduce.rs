@@ -19,7 +19,7 @@ use super::resume::{Resumed, words};
 use super::train::Run;
 use super::{INTERRUPTED, note, say};
 
-/// Says which run a directory has, once it is whole.
+/// The file that says which run a directory has. It is written when the run is complete.
 const RUN: &str = "run.json";
 
 /// What earlier versions of wgrad wrote in its place.
@@ -80,7 +80,7 @@ impl Reproduce {
                     say(&format!("\n{name}, run {} of {}, with seed {run}: {description}", run + 1, self.runs));
                     let json = serde_json::to_string_pretty(&made)?;
                     if made.train(&directory)? == Ending::Interrupted {
-                        note("interrupted; the same command goes on from here");
+                        note("interrupted; the same command resumes it");
                         return Ok(INTERRUPTED.into());
                     }
                     OutputDir::create(&directory, json.len())?.write(&[(RUN, json.as_bytes())])?;

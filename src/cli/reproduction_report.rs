@@ -1,4 +1,4 @@
-//! What the report says, Keras does and wgrad did, side by side.
+//! The figures of the report, of Keras and of wgrad, side by side.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct Run {
     pub test_accuracy: f64,
     /// Mean loss on the test images, in the end.
     pub test_loss: f64,
-    /// What else each epoch measured; nothing of Keras's runs.
+    /// The figures of each epoch; none for Keras's runs.
     pub epochs: Vec<HistoryRow>,
 }
 
@@ -64,11 +64,11 @@ impl KerasRuns {
 
 /// All runs of the experiments.
 pub struct ReproductionReport<'a> {
-    /// The experiments, in turn.
+    /// The experiments, in order.
     pub experiments: Vec<&'a Experiment>,
-    /// Keras's.
+    /// Keras's runs.
     pub keras: KerasRuns,
-    /// wgrad's, by experiment.
+    /// wgrad's runs, by experiment.
     pub runs: BTreeMap<&'a str, Vec<Run>>,
 }
 
@@ -108,7 +108,7 @@ impl ReproductionReport<'_> {
     /// A plot that can't be drawn.
     pub fn document(&self) -> Result<Document, ReportError> {
         let intro = "Three trainings of the CNN of TensorFlow's tutorial on CIFAR-10, as the report's notebook ran them: \
-                     its model was never rebuilt, so each attempt went on from the weights of the one before, with a \
+                     its model was never rebuilt, so each attempt started from the weights of the one before, with a \
                      fresh optimizer. Where there are several runs, figures are means, with the lowest and the highest.";
         let rows = self.rows().into_iter().map(Vec::from).collect();
         let table = Table { title: "In the end".into(), columns: COLUMNS.into(), rows };

@@ -15,7 +15,7 @@ use super::note;
 pub struct Resumed {
     /// Its directory.
     pub directory: PathBuf,
-    /// Where it stands.
+    /// Its newest checkpoint.
     pub checkpoint: Checkpoint,
 }
 
@@ -60,7 +60,7 @@ impl Resumed {
             return Ok(());
         }
         bail!(
-            "{} is not the data that the run was begun with; name those with --dataset and --data-dir",
+            "{} is not the data that the run was begun with; give that data with --dataset and --data-dir",
             dataset.origin
         )
     }
@@ -74,7 +74,7 @@ impl Resumed {
         Ok(dataset.with_classes(&map))
     }
 
-    /// Says where the bits will not be those of a run that was never stopped.
+    /// Warns if the bits may not be those of a run that was never stopped.
     pub fn compare(&self, gpu: &Gpu) {
         let RunRecord { adapter: before, wgrad, .. } = self.record();
         let now = AdapterConfig::new(gpu.info());
@@ -89,7 +89,7 @@ impl Resumed {
         ] {
             if before != now {
                 note(&format!(
-                    "warning: the run was begun on {what} {before}, and goes on with {now}: not to equal bits"
+                    "warning: the run was begun with {what} {before}, and is resumed with {now}, so its bits may differ"
                 ));
             }
         }

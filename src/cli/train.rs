@@ -31,10 +31,11 @@ use super::training_options::TrainingOptions;
 use super::tuning;
 use super::{INTERRUPTED, note, say, units};
 
-/// Bytes that history and settings take, generously.
+/// More bytes than history and settings take.
 const ROOM_FOR_TEXT: usize = 1 << 16;
 
-/// Room for checkpoints, in weights: three files, each of parameters, two moments, and the best weights.
+/// Room for checkpoints, as multiples of the weights: three files, each with the parameters, two moments, and the best
+/// weights.
 const CHECKPOINTS_IN_WEIGHTS: usize = 12;
 
 /// Options of `wgrad train`.
@@ -61,8 +62,8 @@ pub struct Train {
     /// Train on the first images only; the test set stays whole
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
-    /// Draw this share of the training images, after --limit and of each class alike, as validation images: epochs are
-    /// evaluated and chosen by them, and the test set is evaluated once, at the end
+    /// Use this share of the training images of each class, after --limit, as validation images: each epoch is evaluated
+    /// and chosen by them, and the test set is evaluated once, at the end
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation_split: Option<f64>,
     #[command(flatten)]
@@ -70,14 +71,14 @@ pub struct Train {
     /// Measure how to compute each matrix product before training, as `wgrad tune` does
     #[arg(long, conflicts_with = "tuning")]
     tune: bool,
-    /// Measured choices: `auto` are those of an earlier `wgrad tune` on this adapter, `none` leaves all to a rule, and
-    /// the config.json of a run repeats it [default: auto]
+    /// Where measured choices for the matrix products come from: `auto` takes those of an earlier `wgrad tune` on this
+    /// adapter, `none` takes none, and the config.json of a run repeats the choices of that run [default: auto]
     #[arg(long, value_name = "auto|none|FILE")]
     tuning: Option<TuningSource>,
     /// Training steps submitted together, 1 to 8; as many as a tenth of a second holds if left out
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=8))]
     steps_per_submit: Option<u8>,
-    /// Directory for weights, history and settings; those of an earlier run there are replaced, if it was finished
+    /// Directory for weights, history and settings; the files of an earlier run there are replaced if it was finished
     /// [default: runs/latest]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -85,19 +86,19 @@ pub struct Train {
     /// computed may be given anew
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Steps, or seconds, after which everything that --resume needs is written: 500, or 60s [default: 60s]
+    /// Steps or seconds between two checkpoints, which hold everything that --resume needs: 500, or 60s [default: 60s]
     #[arg(long, value_name = "STEPS|SECONDSs")]
     checkpoint_every: Option<CheckpointInterval>,
-    /// Begin anew where --out has a run that was stopped
+    /// Begin anew if --out has a run that was stopped
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
-    /// Measure where the time goes: a table of each dispatch, profile.json, and trace.json for Perfetto
+    /// Measure where the time goes: print a table of the dispatches, and write profile.json, and trace.json for Perfetto
     #[arg(long)]
     profile: bool,
-    /// Leave out the report: report.html, report.md, plots and the pictures most surely mistaken
+    /// Do not write the report: report.html, report.md, plots, and the mistakes that the network was most sure of
     #[arg(long)]
     no_report: bool,
-    /// Directory for TensorBoard's event files, one for each run; none are written if left out
+    /// Directory for TensorBoard's event files; none are written if left out
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
 }
@@ -157,7 +158,7 @@ impl Train {
 pub struct Run {
     /// What is computed.
     pub spec: RunSpec,
-    /// How.
+    /// How it is carried out.
     pub execution: Execution,
     /// The directory of its results.
     pub out: PathBuf,
@@ -250,7 +251,7 @@ impl Run {
         match &resumed {
             Some(resumed) => {
                 let position = &resumed.checkpoint.position;
-                say(&format!("Going on after step {} of epoch {}", position.step, position.epoch));
+                say(&format!("Resuming after step {} of epoch {}", position.step, position.epoch));
                 EpochWeights::copy(&resumed.directory, &out)?;
             }
             None => Checkpoints::delete(&out)?,
@@ -288,7 +289,7 @@ impl Run {
         let predictions = result.as_ref().and_then(|result| result.predictions.as_ref());
         let finished = Finished { history: &history, config: &config, layers: &layers, dataset: &dataset, predictions };
         finished.write(execution.report.then_some(&out), tensorboard.as_mut())?;
-        // After the files, because it goes on to change the weights.
+        // After the files are written, because measuring changes the weights.
         if let Some(timeline) = timeline.filter(|_| history.evaluation.is_some()) {
             write_profile(&out, &executor, &timeline)?;
         }
@@ -311,7 +312,7 @@ fn prepared(mut dataset: Dataset, spec: &RunSpec) -> anyhow::Result<Dataset> {
     }
 }
 
-/// How to go on, where the run itself could.
+/// Says how to resume the run, unless resuming would only fail in the same way.
 fn say_what_is_kept(out: &OutputDir, error: &wgrad::Error) {
     let diverged = matches!(error, wgrad::Error::Train(TrainError::NotFinite { .. }));
     if let Ok((Some(Checkpoint { position, state, .. }), _)) = Checkpoints::newest(out.path())
@@ -319,11 +320,13 @@ fn say_what_is_kept(out: &OutputDir, error: &wgrad::Error) {
         && state.updates > 0
     {
         let (step, epoch, out) = (position.step, position.epoch, out.path().display());
-        note(&format!("kept up to step {step} of epoch {epoch}; `wgrad train --resume {out}` goes on"));
+        note(&format!(
+            "the run is saved up to step {step} of epoch {epoch}; `wgrad train --resume {out}` resumes the run"
+        ));
     }
 }
 
-/// A run that was stopped is not to be lost because its command is given once more.
+/// Refuses to replace a run that was stopped: its command may have been given again by mistake.
 fn no_unfinished_run(out: &Path) -> Result<(), wgrad::Error> {
     let Ok((Some(checkpoint), _)) = Checkpoints::newest(out) else { return Ok(()) };
     let position = checkpoint.position;
@@ -333,7 +336,7 @@ fn no_unfinished_run(out: &Path) -> Result<(), wgrad::Error> {
     Err(TrainError::Unfinished { path: out.into(), epoch: position.epoch, step: position.step }.into())
 }
 
-/// A flag that Ctrl-C and a request to terminate set. The second one ends the process, for a step that never does.
+/// A flag that Ctrl-C and a request to terminate set. The second of them ends the process, in case a step never ends.
 fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
     static STOP: AtomicBool = AtomicBool::new(false);
     static LISTENING: AtomicBool = AtomicBool::new(false);
@@ -342,7 +345,7 @@ fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
             std::process::exit(INTERRUPTED.into());
         }
     };
-    // A process may train several times, but listens once.
+    // A process may train several times, but a handler can be set only once.
     if !LISTENING.swap(true, Ordering::Relaxed) {
         ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
     }
@@ -383,7 +386,7 @@ fn report(out: &OutputDir, dataset: &Dataset, history: &History, epochs: usize) 
         None => {
             let (finished, place) = (history.epochs.len(), out.path().display());
             note(&format!(
-                "interrupted: {finished} of {epochs} epochs were finished; `wgrad train --resume {place}` goes on"
+                "interrupted: {finished} of {epochs} epochs were finished; `wgrad train --resume {place}` resumes the run"
             ));
             say(&files);
         }

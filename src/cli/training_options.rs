@@ -16,13 +16,13 @@ pub struct TrainingOptions {
     /// `one-cycle:MAX` or `plateau:FACTOR@EPOCHS` [default: constant]
     #[arg(long, value_name = "SCHEDULE")]
     lr_schedule: Option<LearningRateSchedule>,
-    /// Share of each weight that a step takes away, times the learning rate: AdamW [default: 0]
+    /// Weight decay of AdamW: the share of each weight that an update subtracts, times the learning rate [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
-    /// Share of each label that is spread over all classes, in the loss of training and of evaluation [default: 0]
+    /// Label smoothing: the share of each label that the loss spreads over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
-    /// Changes of the training images: `flip`, `crop:PIXELS`, `cutout:PIXELS`, or several, as in flip,crop:4,cutout:8
+    /// Random changes of the training images: `flip`, `crop:PIXELS`, `cutout:PIXELS`, or several, as in flip,crop:4,cutout:8
     #[arg(long, value_name = "CHANGES", value_parser = augmentation)]
     augment: Option<Augmentation>,
     /// End training after this many epochs that were no better than the best one, and go back to its weights
@@ -31,7 +31,7 @@ pub struct TrainingOptions {
     /// The figure that says which epoch is better, for --early-stopping, --keep-weights and `plateau` [default: val_loss]
     #[arg(long, value_enum, value_name = "FIGURE")]
     monitor: Option<Monitor>,
-    /// Weights to keep in the directory of results while training goes on: best.safetensors, last.safetensors [default: best]
+    /// Weights to write after epochs, while training continues [default: best]
     #[arg(long, value_enum, value_name = "EPOCHS")]
     keep_weights: Option<KeptWeights>,
 }

@@ -1,4 +1,4 @@
-//! All that a training needs to go on as if it had never stopped, as a file.
+//! A file that holds all that a training needs to continue as if it had never been stopped.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,38 +12,40 @@ use crate::exchange::header_len;
 use crate::exec::TrainingState;
 use crate::model::NamedTensor;
 
-/// Key of the file's metadata: one, because the format leaves their order open.
+/// The only key of the file's metadata: with several, the format would leave their order open.
 const METADATA: &str = "wgrad";
 
-/// Changes when older programs could no longer read the file.
+/// Version of the format. It changes if older programs can't read the file.
 const VERSION: u32 = 2;
 
-/// Name and bytes of the checksum: the format stores the type of the smallest alignment last, so it ends the file.
+/// Name and bytes of the checksum. The format stores the type with the smallest alignment last, so the checksum is at the
+/// end of the file.
 const CHECKSUM: &str = "sha256";
 const CHECKSUM_LEN: usize = 32;
 
-/// Longest header, which holds the history too; as a tree, shapes and names take many times as much memory.
+/// Most bytes of the header, which holds the history too. The parsed header takes many times as much memory.
 const MOST_HEADER: u64 = 16 << 20;
 
-/// What the names of tensors start with.
+/// Prefixes of the names of tensors.
 const PARAMETER: &str = "parameter/";
 const FIRST_MOMENT: &str = "first_moment/";
 const SECOND_MOMENT: &str = "second_moment/";
 const KEPT: &str = "kept/";
 
-/// A training between two of its steps.
+/// The state of a training between two steps.
 ///
-/// As a file, it is safetensors: `parameter/`, `first_moment/`, `second_moment/` and `kept/` with Keras's names behind,
-/// the rest as JSON in the metadata, and the SHA-256 of everything before as the last 32 bytes.
+/// The file is in the format safetensors. Names of tensors start with `parameter/`, `first_moment/`, `second_moment/` or
+/// `kept/` and continue with Keras's names. The metadata hold the rest as JSON. The last 32 bytes are the SHA-256 of
+/// everything before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// What the run was begun with.
     pub run: RunRecord,
-    /// How far it has come.
+    /// How far the training has come.
     pub position: Position,
-    /// Parameters and optimizer.
+    /// The parameters and the optimizer's state.
     pub state: TrainingState,
-    /// What its observers keep: see [`Observer::kept`](super::Observer::kept).
+    /// What the observers keep: see [`Observer::kept`](super::Observer::kept).
     pub kept: Vec<NamedTensor>,
 }
 
@@ -56,11 +58,11 @@ struct Metadata<'a> {
     run: Cow<'a, RunRecord>,
 }
 
-/// What the metadata of every version have.
+/// The part of the metadata that every version has.
 #[derive(Deserialize)]
 struct AnyVersion {
     version: u32,
-    /// Version 1: the options of its run as words of a command line.
+    /// In version 1: the options of the run, as words of a command line.
     #[serde(default)]
     settings: Option<OldSettings>,
 }
@@ -71,7 +73,7 @@ struct OldSettings {
     wgrad: String,
 }
 
-/// Makes sure that the metadata are of this version.
+/// Makes sure that the metadata have this version.
 fn check_version(text: &str) -> Result<(), String> {
     let AnyVersion { version, settings } = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if version == VERSION {
@@ -109,10 +111,10 @@ impl View for Data<'_> {
 }
 
 impl Checkpoint {
-    /// The contents of its file; equal checkpoints give equal bytes.
+    /// The contents of the file. Equal checkpoints give equal bytes.
     ///
     /// # Errors
-    /// The reason, where a tensor's shape and elements don't agree.
+    /// The reason, if the shape of a tensor does not match its elements.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let Self { run, position, state, kept } = self;
         let mut tensors = Vec::new();
@@ -151,7 +153,7 @@ impl Checkpoint {
     /// Reads the contents of a file.
     ///
     /// # Errors
-    /// The reason, where they are cut short, changed, or something else.
+    /// The reason, if the contents are cut short or changed, or are not a checkpoint.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let end = bytes.len().saturating_sub(CHECKSUM_LEN);
         if Sha256::digest(&bytes[..end])[..] != bytes[end..] {

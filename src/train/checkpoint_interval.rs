@@ -4,17 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Steps or time between two checkpoints. Written as `500` or `60s`.
+/// The steps or the time between two checkpoints. Written as `500` or `60s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointInterval {
-    /// 1 or more.
+    /// The number of steps, 1 or more.
     Steps(usize),
-    /// From a step that ends later on.
+    /// The time; a checkpoint follows the first step that ends later.
     Time(Duration),
 }
 
 impl Default for CheckpointInterval {
-    /// A minute: what a kill costs at most, while writing takes milliseconds.
+    /// A minute: a kill loses no more than that, and writing a checkpoint takes milliseconds.
     fn default() -> Self {
         Self::Time(Duration::from_secs(60))
     }
@@ -49,7 +49,7 @@ impl FromStr for CheckpointInterval {
             }
             None => text.parse().ok().filter(|steps| *steps > 0).map(CheckpointInterval::Steps),
         };
-        interval.ok_or_else(|| format!("`{text}` is no interval; give steps, as in 500, or seconds, as in 60s"))
+        interval.ok_or_else(|| format!("`{text}` is not an interval; give steps, as in 500, or seconds, as in 60s"))
     }
 }
 

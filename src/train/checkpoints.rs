@@ -8,12 +8,12 @@ use std::time::Instant;
 use super::{Checkpoint, CheckpointInterval, OutputDir, RunRecord, TrainError};
 use crate::file;
 
-/// What the files' names start and end with; the updates done are between.
+/// Beginning and end of the files' names; the number of updates stands between them.
 const START: &str = "checkpoint-";
 const END: &str = ".safetensors";
 
-/// Writes checkpoints into a run's directory. The one before stays until the next is safely on disk, and after that too:
-/// a disk may lose what it said to have.
+/// Writes checkpoints into a run's directory. The checkpoint before the newest stays, because a disk may lose a file that
+/// it has reported as written.
 #[derive(Debug)]
 pub struct Checkpoints<'a> {
     out: &'a OutputDir,
@@ -25,17 +25,17 @@ pub struct Checkpoints<'a> {
 }
 
 impl<'a> Checkpoints<'a> {
-    /// Writes one into `out` whenever `interval` has passed; each holds `run`.
+    /// Writes a checkpoint into `out` whenever `interval` has passed. Each checkpoint holds `run`.
     pub fn new(out: &'a OutputDir, interval: CheckpointInterval, run: RunRecord) -> Self {
         Self { out, interval, run, before: None, written: Instant::now(), steps: 0 }
     }
 
-    /// The run that each belongs to.
+    /// The run that the checkpoints belong to.
     pub fn run(&self) -> &RunRecord {
         &self.run
     }
 
-    /// Counts a step, and tells whether a checkpoint should follow it.
+    /// Counts a step, and returns whether a checkpoint is due after it.
     pub(super) fn is_due(&mut self) -> bool {
         self.steps += 1;
         self.interval.has_passed(self.steps, self.written.elapsed())
@@ -44,7 +44,7 @@ impl<'a> Checkpoints<'a> {
     /// Writes `checkpoint`, and deletes all others but the one written before it.
     ///
     /// # Errors
-    /// [`TrainError::Write`]; those of before stay.
+    /// [`TrainError::Write`]; the checkpoints before stay.
     pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
         let name = format!("{START}{:09}{END}", checkpoint.state.updates);
         let path = self.out.path().join(&name);
@@ -53,7 +53,7 @@ impl<'a> Checkpoints<'a> {
         self.out.write(&[(&name, &bytes)])?;
         for other in files(self.out.path()) {
             if other != path && Some(&other) != self.before.as_ref() {
-                // Where it can't be deleted it does no harm: the newest is read.
+                // A file that can't be deleted does no harm: the newest checkpoint is read.
                 let _ = fs::remove_file(other);
             }
         }
@@ -62,11 +62,11 @@ impl<'a> Checkpoints<'a> {
         Ok(())
     }
 
-    /// The newest checkpoint in `directory` that can be read, none where there are none at all, and what is wrong with
-    /// those that are newer.
+    /// The newest checkpoint in `directory` that can be read, and what is wrong with newer ones. There is none if the
+    /// directory has no checkpoints at all.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] where none of them can be read.
+    /// [`TrainError::Checkpoint`] if the directory has checkpoints and none can be read.
     pub fn newest(directory: &Path) -> Result<(Option<Checkpoint>, Vec<TrainError>), TrainError> {
         let mut wrong = Vec::new();
         for path in files(directory).into_iter().rev() {

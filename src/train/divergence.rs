@@ -9,9 +9,9 @@ use crate::model::NamedTensor;
 /// What the weights and the gradients of the last training step show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Divergence {
-    /// First value that is NaN or infinite: of the weights, else of their gradients. None where all are finite.
+    /// The first value that is NaN or infinite, in the weights or else in their gradients; none if all are finite.
     pub not_finite: Option<Extreme>,
-    /// Largest absolute value of the gradients that are finite; none if none is.
+    /// The finite value of the gradients with the largest magnitude; none if no value is finite.
     pub largest_gradient: Option<Extreme>,
 }
 
@@ -25,7 +25,8 @@ pub struct Extreme {
 }
 
 impl Divergence {
-    /// Looks for it in the network of `executor`. Steps that were submitted after the one with the loss count too.
+    /// Looks for such values in the network of `executor`. Steps that were submitted after the one whose loss is not finite
+    /// have changed the weights too.
     ///
     /// # Errors
     /// What the device reports.

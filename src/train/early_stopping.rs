@@ -1,4 +1,4 @@
-//! Ending training when it gains nothing more.
+//! Ending training when it no longer improves.
 
 use std::ops::ControlFlow;
 
@@ -8,11 +8,11 @@ use crate::Error;
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
-/// What the names of the best weights start with in a checkpoint.
+/// Prefix of the names of the best weights in a checkpoint.
 const KEPT: &str = "early_stopping/";
 
-/// Ends training after some epochs that were no better than the best, whose weights the network has in the end: Keras's
-/// `EarlyStopping` with `restore_best_weights=True`.
+/// Ends training after some epochs that were no better than the best one, and gives the network the weights of the best
+/// epoch: Keras's `EarlyStopping` with `restore_best_weights=True`.
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {
     patience: usize,
@@ -28,17 +28,17 @@ impl EarlyStopping {
         Self { patience, best: Best::new(monitor), weights: Vec::new(), waited: 0, stopped: None }
     }
 
-    /// Number of the epoch that ended training, if one did.
+    /// Number of the epoch after which this ended training; none if it did not.
     pub fn stopped_epoch(&self) -> Option<usize> {
         self.stopped
     }
 
-    /// Number of the best epoch; none before the first has ended.
+    /// Number of the best epoch; none before the first epoch has ended.
     pub fn best_epoch(&self) -> Option<usize> {
         self.best.epoch()
     }
 
-    /// Whether `row` is the best so far, and whether training goes on.
+    /// Returns whether `row` is the best epoch so far, and whether training continues.
     fn judge(&mut self, row: &HistoryRow) -> (bool, ControlFlow<()>) {
         if self.best.is_beaten_by(row) {
             self.waited = 0;

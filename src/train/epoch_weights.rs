@@ -20,23 +20,23 @@ const BEST: &str = "best.safetensors";
 /// Name of the file with the weights of the last epoch.
 const LAST: &str = "last.safetensors";
 
-/// Which epochs' weights are kept while training goes on.
+/// The epochs whose weights are written while training continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptWeights {
-    /// Those of the best epoch, in best.safetensors
+    /// The weights of the best epoch, in best.safetensors
     #[default]
     Best,
-    /// Those of the last epoch, in last.safetensors
+    /// The weights of the last epoch, in last.safetensors
     Last,
-    /// Both
+    /// Both files
     Both,
-    /// None
+    /// No file
     None,
 }
 
 impl KeptWeights {
-    /// Most files that it keeps.
+    /// The number of files.
     pub fn files(self) -> usize {
         match self {
             Self::Best | Self::Last => 1,
@@ -52,12 +52,12 @@ pub struct EpochWeights<'a> {
     choice: KeptWeights,
     best: Best,
     out: &'a OutputDir,
-    /// What every file holds besides the tensors.
+    /// The network and the class names, which every file holds besides the tensors.
     weights: Weights,
 }
 
 impl<'a> EpochWeights<'a> {
-    /// Writes what `choice` says into `out`, with the network and the names of its classes; `monitor` says which epoch
+    /// Writes the files of `choice` into `out`, with the network and the names of its classes. `monitor` decides which epoch
     /// is the best.
     pub fn new(
         choice: KeptWeights,
@@ -70,7 +70,7 @@ impl<'a> EpochWeights<'a> {
         Self { choice, best: Best::new(monitor), out, weights }
     }
 
-    /// Copies what a run has kept in `from` into `out`, where it goes on.
+    /// Copies the files that a run has written in `from` to `out`, where it is resumed.
     ///
     /// # Errors
     /// [`TrainError::Write`](super::TrainError::Write)

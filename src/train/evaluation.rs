@@ -1,4 +1,4 @@
-//! Sums of metrics, and the pass that evaluates.
+//! Sums of metrics, and passes that evaluate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +12,10 @@ use crate::Error;
 use crate::data::{Loader, Split};
 use crate::exec::{Executor, StepMetrics};
 
-/// Batches that the loader gathers ahead of the device.
+/// The number of batches that the loader prepares ahead of the device.
 pub(super) const DEPTH: usize = 2;
 
-/// Metrics summed over images, so that a short last batch counts for what it holds.
+/// Metrics summed over images, so that a short last batch counts by the images that it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Steps.
@@ -31,7 +31,10 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Counts `steps` in; gives the first loss that is NaN or infinite, with the number of its step, counted from 1.
+    /// Adds the metrics of `steps`.
+    ///
+    /// # Errors
+    /// The first loss that is NaN or infinite, with the number of its step, counted from 1.
     pub(super) fn add(&mut self, steps: &[StepMetrics]) -> Result<(), (f64, usize)> {
         for step in steps {
             self.steps += 1;
@@ -79,7 +82,7 @@ pub struct Evaluation {
     pub seconds: f64,
 }
 
-/// Evaluates `split` in order. Gives none where `stop` was set before the end.
+/// Evaluates `split` in order. Returns none if `stop` was set before the end.
 ///
 /// # Errors
 /// A loss that is NaN or infinite, or what the loader or the device reports.

@@ -1,4 +1,4 @@
-//! A file of TensorBoard's events: records of protocol buffers, one after the other.
+//! Files of TensorBoard's events, which are records of protocol buffers, one after the other.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use prost::Message;
 
 use super::TrainError;
 
-/// `tensorflow.Event`, as far as it is written here.
+/// The part of `tensorflow.Event` that is written here.
 #[derive(Clone, PartialEq, Message)]
 struct Event {
     /// Seconds since 1970.
@@ -58,7 +58,7 @@ struct SummaryValue {
     datum: Option<Datum>,
 }
 
-/// What a tag is given.
+/// The value of a tag.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Datum {
     #[prost(float, tag = "2")]
@@ -125,7 +125,7 @@ impl EventFile {
 
     fn append(&mut self, step: usize, time: Duration, what: What) -> Result<(), TrainError> {
         let event = Event { wall_time: time.as_secs_f64(), step: step as i64, what: Some(what) };
-        // In one call, so that a reader meets whole records.
+        // In one call, so that a reader finds whole records.
         let written = self.file.write_all(&record(&event.encode_to_vec())).and_then(|()| self.file.flush());
         written.map_err(|source: io::Error| TrainError::WriteEvents { path: self.path.clone(), source })
     }
@@ -143,7 +143,7 @@ fn record(data: &[u8]) -> Vec<u8> {
     [&length[..], &masked_crc(&length), data, &masked_crc(data)].concat()
 }
 
-/// CRC-32C, turned and shifted as TFRecord asks for.
+/// CRC-32C, rotated and offset as the format TFRecord demands.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

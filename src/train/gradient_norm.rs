@@ -1,4 +1,4 @@
-//! How long the gradient is.
+//! The norm of the gradient.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ impl GradientNorm {
         self.samples += 1;
     }
 
-    /// The root mean square over the minibatches; 0 without any.
+    /// The root mean square over the minibatches; 0 if there are none.
     pub fn root_mean_square(&self) -> f64 {
         (self.sum_of_squares / self.samples.max(1) as f64).sqrt()
     }

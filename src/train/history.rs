@@ -1,4 +1,4 @@
-//! What each epoch measured, as files.
+//! The figures of each epoch, and their files.
 
 use std::ops::ControlFlow;
 
@@ -29,7 +29,7 @@ const COLUMNS: [&str; 11] = [
 pub struct HistoryRow {
     /// Its number, counted from 1.
     pub epoch: usize,
-    /// Mean training loss over its images, each measured before its step's update.
+    /// Mean loss over the training images; the loss of each is measured before the update of its step.
     pub loss: f64,
     /// Share of the training images whose class was found.
     pub accuracy: f64,
@@ -48,11 +48,11 @@ pub struct HistoryRow {
     pub gradient_norm: f64,
     /// Training time in seconds, without the evaluation.
     pub seconds: f64,
-    /// Training images a second of training time.
+    /// Training images per second of training time.
     pub images_per_second: f64,
 }
 
-/// Makes sure that rows read from a file are those of epochs in turn.
+/// Makes sure that the rows of a file have the epochs 1, 2, 3 and so on.
 pub(super) fn check_rows(rows: &[HistoryRow]) -> Result<(), String> {
     let wrong = |(place, row): (usize, &HistoryRow)| (row.epoch != place + 1).then_some((place + 1, row.epoch));
     match rows.iter().enumerate().find_map(wrong) {
@@ -61,7 +61,7 @@ pub(super) fn check_rows(rows: &[HistoryRow]) -> Result<(), String> {
     }
 }
 
-/// Rows of the finished epochs; as an observer, it collects them.
+/// The rows of the finished epochs. As an observer, it collects them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// Name of the data set.
@@ -84,19 +84,19 @@ impl History {
     /// Reads what [`Self::to_json`] has written.
     ///
     /// # Errors
-    /// The reason, where it is something else.
+    /// The reason, if `text` is not a history.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let history: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         check_rows(&history.epochs)?;
         Ok(history)
     }
 
-    /// The rows as CSV, under their names.
+    /// The rows as CSV, with a header.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// Serialization fails only if the program is wrong: every value of this type can be written.
     pub fn to_csv(&self) -> csv::Result<Vec<u8>> {
-        // A run interrupted in its first epoch leaves the header all the same.
+        // A run that was interrupted in its first epoch has no rows, but its file needs the header too.
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         writer.write_record(COLUMNS)?;
         for row in &self.epochs {
@@ -105,10 +105,10 @@ impl History {
         writer.into_inner().map_err(|error| error.into_error().into())
     }
 
-    /// Rows and evaluation. Two runs of one seed differ in the times alone.
+    /// Everything as JSON. Two runs with equal settings differ only in the times.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// Serialization fails only if the program is wrong: every value of this type can be written.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }

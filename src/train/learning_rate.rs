@@ -15,13 +15,13 @@ const FALL: f64 = 1e4;
 /// A gain as small as this, in loss or in share, does not end a plateau: Keras's default.
 const PLATEAU_GAIN: f64 = 1e-4;
 
-/// What the learning rate of an update is, given the first one.
+/// How the learning rate of an update follows from the first learning rate.
 ///
 /// Written as `constant`, `step:FACTOR@EPOCHS`, `cosine`, `cosine@WARM-UP EPOCHS`, `one-cycle:MAX` or
 /// `plateau:FACTOR@EPOCHS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LearningRateSchedule {
-    /// The first one throughout.
+    /// The first learning rate throughout.
     #[default]
     Constant,
     /// Times `factor` after each `epochs` epochs: PyTorch's `StepLR`.
@@ -50,14 +50,14 @@ pub enum LearningRateSchedule {
         factor: f64,
         /// 1 or more.
         patience: usize,
-        /// What should gain.
+        /// The figure that should gain.
         monitor: Monitor,
     },
 }
 
 impl LearningRateSchedule {
-    /// The rate of the update that follows `step` others of `epoch`, where `first` is the rate to begin with and
-    /// `history` has the epochs before, from the first on. It depends on nothing else, so that a run repeats.
+    /// The rate of the update that follows `step` others of `epoch`. `first` is the first learning rate, and `history` has
+    /// all epochs before. The rate depends on nothing else, so that a resumed run has the same rates.
     pub fn rate(&self, first: f64, epoch: &Epoch, step: usize, history: &[HistoryRow]) -> f64 {
         let update = ((epoch.number - 1) * epoch.steps + step) as f64;
         let updates = (epoch.last * epoch.steps) as f64;
@@ -84,7 +84,7 @@ impl LearningRateSchedule {
         }
     }
 
-    /// The same schedule, which follows `monitor` if it follows one.
+    /// The same schedule; a plateau is one of `monitor`.
     pub fn watching(self, monitor: Monitor) -> Self {
         match self {
             Self::Plateau { factor, patience, .. } => Self::Plateau { factor, patience, monitor },
@@ -148,7 +148,7 @@ impl FromStr for LearningRateSchedule {
         };
         let epochs = epochs.map(|epochs| match epochs.parse() {
             Ok(epochs) if epochs > 0 => Ok(epochs),
-            _ => Err(format!("`{epochs}` is no number of epochs; give 1 or more after `@`")),
+            _ => Err(format!("`{epochs}` is not a number of epochs; give 1 or more after `@`")),
         });
         let below = |most: f64| match number.map(str::parse) {
             Some(Ok(value)) if 0.0 < value && value < most => Ok(value),

@@ -1,4 +1,4 @@
-//! The figure that says which epoch was the best.
+//! The figure that decides which epoch is the best.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum Monitor {
     /// Mean loss: less is better
     #[default]
     ValLoss,
-    /// Share of the images whose class was found: more is better
+    /// Share of the images whose class was predicted: more is better
     ValAccuracy,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Monitor {
     }
 }
 
-/// The best epoch so far; of equal ones, the first.
+/// The best epoch so far. If several are equal, it is the first of them.
 #[derive(Clone, Debug)]
 pub(super) struct Best {
     monitor: Monitor,
@@ -50,7 +50,7 @@ impl Best {
         Self { monitor, row: None }
     }
 
-    /// Whether `row` is the best from now on.
+    /// Makes `row` the best epoch if it is better, and returns whether it is.
     pub fn is_beaten_by(&mut self, row: &HistoryRow) -> bool {
         let beaten = self.row.is_none_or(|best| self.monitor.gain(row, &best) > 0.0);
         if beaten {
@@ -59,7 +59,7 @@ impl Best {
         beaten
     }
 
-    /// Its number.
+    /// The number of the best epoch.
     pub fn epoch(&self) -> Option<usize> {
         self.row.map(|row| row.epoch)
     }

@@ -1,4 +1,4 @@
-//! What happens during training, for those who want to know.
+//! Observers, which are told what happens during training.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -19,13 +19,13 @@ pub struct Epoch {
     pub steps: usize,
 }
 
-/// Follows training. All methods do nothing unless written.
+/// Is told what happens during training. Every method does nothing by default.
 pub trait Observer {
-    /// Where training goes on from a checkpoint: `history` has the epochs before, and `kept` what all observers had
-    /// kept. [`ControlFlow::Break`] says that training had ended there.
+    /// Called when training is resumed from a checkpoint: `history` has the epochs before, and `kept` has what all observers
+    /// had kept. [`ControlFlow::Break`] says that training had ended there.
     ///
     /// # Errors
-    /// What was kept makes no sense for the executor.
+    /// What was kept does not fit the executor's network.
     fn on_resume(
         &mut self,
         _history: &[HistoryRow],
@@ -35,30 +35,31 @@ pub trait Observer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Tensors, under names of the observer's own, that a checkpoint is to keep for [`Observer::on_resume`].
+    /// Tensors that checkpoints keep for [`Observer::on_resume`]. Their names must not be used by other observers.
     fn kept(&self) -> Vec<NamedTensor> {
         Vec::new()
     }
 
-    /// Before the first step of an epoch.
+    /// Called before the first step of an epoch.
     fn on_epoch_begin(&mut self, _epoch: &Epoch) {}
 
-    /// After `step` (counted from 1) was submitted, `elapsed` after the epoch began. Measurements arrive later:
-    /// `measured` covers the steps whose numbers are here.
+    /// Called after `step` (counted from 1) was submitted, `elapsed` after the epoch began. Measurements arrive later, so
+    /// `measured` covers the steps whose measurements have arrived.
     fn on_step(&mut self, _step: usize, _measured: &Measured, _elapsed: Duration) {}
 
-    /// After the evaluation of an epoch; [`ControlFlow::Break`] ends training here.
+    /// Called after the evaluation of an epoch. [`ControlFlow::Break`] ends training here.
     ///
     /// # Errors
-    /// What the observer could not do; training stops.
+    /// What failed; training stops.
     fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// After the last epoch, or the one that an observer ended training with; not where training was interrupted.
+    /// Called after the last epoch, or after the epoch at which an observer ended training. It is not called if training was
+    /// interrupted.
     ///
     /// # Errors
-    /// What the observer could not do.
+    /// What failed.
     fn on_train_end(&mut self, _executor: &mut Executor) -> Result<(), Error> {
         Ok(())
     }

@@ -10,24 +10,24 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::TrainError;
 
-/// What the names of files start with that are not whole yet.
+/// Prefix of the names of files that are not complete yet.
 const PARTIAL: &str = ".partial-";
 
-/// The file that is locked by who works in a run's directory.
+/// The file that the process that works in a run's directory locks.
 const LOCK: &str = ".lock";
 
 /// A directory whose files are replaced whole, and only once all of them are safely on disk.
 #[derive(Debug)]
 pub struct OutputDir {
     path: PathBuf,
-    /// The system gives it back, however the process ends.
+    /// The system releases the lock, however the process ends.
     _lock: Option<File>,
 }
 
 impl OutputDir {
-    /// Creates `path` if need be, and keeps other processes from doing so. Makes sure that it takes files of `room` bytes
-    /// in all, by writing as much and deleting it again: better before training than after. Deletes what a killed process
-    /// had not written to its end.
+    /// Creates `path` if it does not exist, and locks it against other processes. Writes a file of `room` bytes and deletes
+    /// it again, so that a full disk is noticed before training and not after. Deletes the incomplete files of a killed
+    /// process.
     ///
     /// # Errors
     /// [`TrainError::InUse`], [`TrainError::Write`]
@@ -49,7 +49,7 @@ impl OutputDir {
         Ok(directory)
     }
 
-    /// Creates `path` if need be; others may write there too.
+    /// Creates `path` if it does not exist, without a lock: other processes may write there too.
     ///
     /// # Errors
     /// [`TrainError::Write`]
@@ -59,13 +59,13 @@ impl OutputDir {
         Ok(Self { path: path.into(), _lock: None })
     }
 
-    /// Its path.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes `files`, given as names and contents; a name may lead into a directory: `plots/loss.svg`. Where one
-    /// can't be written, those of before stay as they were.
+    /// Writes `files`, given as names and contents. A name may have a directory, as in `plots/loss.svg`. If a file can't be
+    /// written, the files that were there before stay as they are.
     ///
     /// # Errors
     /// [`TrainError::Write`]
@@ -89,10 +89,10 @@ impl OutputDir {
         Ok(())
     }
 
-    /// Creates the directory of a file, within this one, if need be.
+    /// Creates the directory of a file, within this one, if it does not exist.
     fn create_folder(&self, file: &Path) -> io::Result<()> {
         match file.parent() {
-            // One that a link leads to is somebody else's.
+            // A link leads to a directory that is not the run's.
             Some(folder) if folder != self.path && folder.is_symlink() => Err(ErrorKind::NotADirectory.into()),
             Some(folder) if folder != self.path && !folder.is_dir() => fs::create_dir(folder),
             _ => Ok(()),
@@ -121,19 +121,19 @@ fn lock(path: &Path) -> Result<File, TryLockError> {
     Ok(file)
 }
 
-/// Makes renames last: where the system loses power, their files would be there under their old names.
+/// Makes renames durable: without it, files could have their old names again after a loss of power.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Other systems have no such call.
+/// Other systems have no such function.
 #[cfg(not(unix))]
 fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// tempfile adds its own file's name to an error, which nobody needs to know.
+/// Removes the name of the temporary file, which tempfile adds to an error and which means nothing to a user.
 fn without_path(error: io::Error) -> io::Error {
     if error.raw_os_error().is_some() { error } else { error.kind().into() }
 }

@@ -14,26 +14,27 @@ pub enum Phase {
     LoadWait,
     /// The host fills, encodes and submits a training step.
     TrainStep,
-    /// In it: every staging slot is in flight. The device is busy, so this costs nothing.
+    /// During a training step, the host waits because every staging slot is in flight. The device is busy meanwhile, so this
+    /// costs nothing.
     StagingWait,
-    /// Commands are recorded.
+    /// The host records commands.
     Encode,
-    /// They are given to the driver.
+    /// The host gives recorded commands to the driver.
     Submit,
     /// The host waits for metrics.
     Readback,
-    /// Outside training steps: the host waits for the device.
+    /// The host waits for the device outside training steps.
     DeviceWait,
     /// A checkpoint is read from the device and written.
     Checkpoint,
-    /// The test set is evaluated.
+    /// The network is evaluated on the validation or test images.
     Evaluation,
     /// The device works on a submission, as far as the host can tell.
     Device,
 }
 
 impl Phase {
-    /// All of them.
+    /// All phases.
     pub const ALL: [Self; 11] = [
         Self::Epoch,
         Self::LoadWait,
@@ -48,7 +49,7 @@ impl Phase {
         Self::Device,
     ];
 
-    /// Its name in print.
+    /// The name that tables print.
     pub fn name(self) -> &'static str {
         match self {
             Self::Epoch => "epoch",
@@ -66,10 +67,10 @@ impl Phase {
     }
 }
 
-/// A phase with its begin and end, from the timeline's begin on.
+/// A phase with its beginning and end, as times since the timeline was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// What it is.
+    /// The phase.
     pub phase: Phase,
     /// When it began.
     pub begin: Duration,
@@ -82,8 +83,8 @@ pub struct Span {
 pub struct PhaseTotal {
     /// The phase.
     pub phase: Phase,
-    /// How often.
+    /// How often it was entered.
     pub count: u64,
-    /// How long in all.
+    /// Time spent there in all.
     pub milliseconds: f64,
 }

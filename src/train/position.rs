@@ -14,22 +14,22 @@ const MOST_SECONDS: f64 = 1e10;
 pub struct Position {
     /// The epoch that is trained, counted from 1.
     pub epoch: usize,
-    /// Its steps that are done.
+    /// Steps of this epoch that are done.
     pub step: usize,
-    /// What they measured.
+    /// What these steps measured.
     pub measured: Measured,
-    /// Of their gradients.
+    /// The norm of their gradients.
     pub(super) gradient_norm: GradientNorm,
-    /// Training time that they took, in seconds.
+    /// Training time that these steps took, in seconds.
     pub seconds: f64,
-    /// The epochs before.
+    /// The epochs before this one.
     pub history: Vec<HistoryRow>,
-    /// Whether training came to its end here: all epochs were trained, or an observer had enough.
+    /// Whether training ended here, because all epochs were trained or an observer ended it.
     pub finished: bool,
 }
 
 impl Position {
-    /// Before the first step of the epoch that follows those of `history`.
+    /// The position before the first step of the epoch that follows those of `history`.
     pub fn after(history: Vec<HistoryRow>) -> Self {
         Self {
             epoch: history.len() + 1,
@@ -42,7 +42,7 @@ impl Position {
         }
     }
 
-    /// Makes sure that a training can stand here, which a file may say of any numbers.
+    /// Makes sure that a training can have this position: a file may hold any numbers.
     pub(super) fn check(&self) -> Result<(), String> {
         let Self { epoch, step, measured, seconds, history, .. } = self;
         check_rows(history)?;

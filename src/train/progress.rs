@@ -13,7 +13,7 @@ use crate::exec::Executor;
 /// Time between two plain lines of an epoch.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells on standard output how training goes. Training goes on where nobody reads it any more.
+/// Prints on standard output how training goes. Training continues even if nobody reads standard output any more.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -30,7 +30,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Draws a bar where standard output is a terminal, prints a line every ten seconds elsewhere.
+    /// Draws a bar if standard output is a terminal, and else prints a line every ten seconds.
     pub fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         Self { bar: None, terminal, shows_learning_rate: false, steps: 0, printed: Duration::ZERO }
@@ -102,13 +102,13 @@ impl Drop for Progress {
     }
 }
 
-/// Keras's line of a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy: 0.7035`.
+/// The line that Keras prints for a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy: 0.7035`.
 fn result_line(steps: usize, seconds: f64, loss: f64, accuracy: f64) -> String {
     let per_step = step_time(seconds / steps.max(1) as f64);
     format!("{steps}/{steps} - {seconds:.0}s - {per_step} - {}", figures("", loss, accuracy))
 }
 
-/// Keras's line of an evaluation, and the share of top 5 where there are more than five `classes`.
+/// Keras's line of an evaluation. With more than five `classes` it ends with the top-5 accuracy.
 pub fn evaluation_line(evaluation: &Evaluation, classes: usize) -> String {
     let Evaluation { loss, accuracy, top5_accuracy, steps, seconds, .. } = *evaluation;
     let line = result_line(steps, seconds, loss, accuracy);

@@ -1,4 +1,4 @@
-//! Everything that a run was made with.
+//! Everything that a run was made with, for `config.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct RunConfig {
     pub epochs: usize,
     /// Images of a minibatch.
     pub batch_size: usize,
-    /// Chooses initial weights and order.
+    /// Chooses the initial weights and the order of the images.
     pub seed: u64,
     /// The optimizer.
     pub optimizer: &'static str,
@@ -31,11 +31,11 @@ pub struct RunConfig {
     pub beta2: f64,
     /// Adam's epsilon.
     pub epsilon: f64,
-    /// Share of each weight that a step takes away, times the learning rate.
+    /// Share of each weight that an update subtracts, times the learning rate.
     pub weight_decay: f64,
-    /// Of the labels, in training and in evaluation.
+    /// Share of each label that the loss spreads over all classes, in training and in evaluation.
     pub label_smoothing: f64,
-    /// What training does to its images.
+    /// Random changes of the training images.
     pub augmentation: Augmentation,
     /// How the learning rate changes.
     #[serde(with = "as_text")]
@@ -44,11 +44,11 @@ pub struct RunConfig {
     pub early_stopping: Option<usize>,
     /// The figure that should gain.
     pub monitor: Monitor,
-    /// The weights that are kept while training goes on.
+    /// The weights that are written while training continues.
     pub kept_weights: KeptWeights,
     /// The file of the weights that training starts from; initial weights are drawn if none.
     pub from: Option<String>,
-    /// The network as a model file.
+    /// The network, as a model file.
     pub model: String,
     /// The loop of the matrix products.
     pub kernel: String,
@@ -145,7 +145,7 @@ impl RunConfig {
     /// As JSON.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// Serialization fails only if the program is wrong: every value of this type can be written.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }

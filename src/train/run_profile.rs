@@ -72,7 +72,7 @@ impl RunProfile {
     /// As JSON.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// Serialization fails only if the program is wrong: every value of this type can be written.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }

@@ -10,12 +10,12 @@ use crate::graph::Tuning;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// What is computed.
+    /// The settings that decide what is computed.
     pub spec: RunSpec,
-    /// How.
+    /// The settings that do not change what is computed.
     pub execution: Execution,
-    /// The directory of TensorBoard's files, if there are any. It is only told to the user: nothing is written to a
-    /// place that a checkpoint names.
+    /// The directory of TensorBoard's files, if there are any. wgrad only shows it to the user, and never
+    /// writes to a place that a checkpoint names.
     pub tensorboard: Option<String>,
     /// The network, as a model file.
     pub network: String,

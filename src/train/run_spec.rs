@@ -64,7 +64,7 @@ pub struct RunSpec {
     pub early_stopping: Option<usize>,
     /// The figure that says which epoch is better.
     pub monitor: Monitor,
-    /// The weights that are kept while training goes on.
+    /// The weights that are written while training continues.
     pub keep_weights: KeptWeights,
     /// The loop of the matrix products; the adapter's own if none.
     pub kernel: Option<MicroKernel>,

@@ -1,13 +1,13 @@
-//! How many steps go into one submission, by the time they take.
+//! Chooses how many steps go into one submission, by the time that a step takes.
 
 use std::time::Instant;
 
 use crate::exec::Executor;
 
-/// Longest that a submission should take, in seconds: some systems reset a device that is busy for two.
+/// The longest time that a submission should take, in seconds. Some systems reset a device that is busy for two seconds.
 const SUBMISSION_SECONDS: f64 = 0.1;
 
-/// Steps that pass before others are timed, and how many are timed.
+/// The number of steps before the timed ones, and of the timed ones.
 const STEPS: usize = 16;
 
 /// Times a few steps, submitted one by one, and then submits as many together as are done in a tenth of a second.
@@ -23,7 +23,7 @@ impl SubmitPace {
         Self { steps: 0, begin: Instant::now() }
     }
 
-    /// To be told after every step.
+    /// Must be called after every step.
     pub fn step(&mut self, executor: &mut Executor) {
         self.steps += 1;
         if self.steps == STEPS {

@@ -20,7 +20,7 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Starts a file in each of both directories in `directory`.
+    /// Starts a file in each of the two directories in `directory`.
     ///
     /// # Errors
     /// [`TrainError::WriteEvents`]

@@ -20,7 +20,7 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    /// Passes the network over `split`, with predictions if `predicts`. Gives none where `stop` was set before the end.
+    /// Passes the network over `split`, with predictions if `predicts`. Returns none if `stop` was set before the end.
     ///
     /// # Errors
     /// As [`evaluate`].

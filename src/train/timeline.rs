@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Phase, PhaseTotal, Span};
 use crate::gpu::{Gpu, GpuEvent};
 
-/// Follows a run. Spans are kept up to [`Timeline::MAX_SPANS`], sums to the end.
+/// Records what a run does. The first [`Timeline::MAX_SPANS`] spans are kept; the sums cover the whole run.
 #[derive(Debug)]
 pub struct Timeline {
     begin: Instant,
@@ -19,26 +19,26 @@ struct Record {
     spans: Vec<Span>,
     left_out: u64,
     totals: [(u64, Duration); Phase::ALL.len()],
-    /// Begins of what the device's events open.
+    /// Times at which the device's events began encoding, submitting and waiting.
     encode: Duration,
     submit: Duration,
     wait: Duration,
     /// Phases that are open, outermost first.
     open: Vec<Phase>,
-    /// Submissions that the host has not seen finished, with the time at which they were given to the driver.
+    /// Submissions that have not finished as far as the host knows, with the time at which the driver got them.
     in_flight: VecDeque<(u64, Duration)>,
     last_finished: Duration,
-    /// Since when the trainer has been waiting for the loader with nothing in flight.
+    /// The time since which the trainer waits for the loader while nothing is in flight.
     starving: Option<Duration>,
     starved: Duration,
     closed: bool,
 }
 
 impl Timeline {
-    /// Most spans that are kept; later ones only count in the sums.
+    /// Most spans that are kept. Later spans only count in the sums.
     pub const MAX_SPANS: usize = 1 << 16;
 
-    /// Follows `gpu` from now on; one timeline can do so for each [`Gpu`].
+    /// Starts to record what `gpu` does. Each [`Gpu`] can have one timeline.
     pub fn watch(gpu: &Gpu) -> Arc<Self> {
         let timeline = Arc::new(Self { begin: Instant::now(), record: Mutex::default() });
         let probe = timeline.clone();
@@ -46,7 +46,7 @@ impl Timeline {
         timeline
     }
 
-    /// Time since the begin.
+    /// Time since the timeline was begun.
     pub fn now(&self) -> Duration {
         self.begin.elapsed()
     }
@@ -55,14 +55,14 @@ impl Timeline {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters a phase, until what is returned is dropped.
+    /// Enters a phase; it ends when the returned value is dropped.
     pub fn enter(&self, phase: Phase) -> Inside<'_> {
         let begin = self.now();
         self.record().enter(phase, begin);
         Inside { timeline: self, phase, begin }
     }
 
-    /// Hears nothing more.
+    /// Stops recording.
     pub fn close(&self) {
         self.record().closed = true;
     }
@@ -72,14 +72,14 @@ impl Timeline {
         self.record().hear(event, now);
     }
 
-    /// The spans that were kept, those of a begin by their length.
+    /// The spans that were kept, in order of their beginnings; of two that begin together, the longer comes first.
     pub fn spans(&self) -> Vec<Span> {
         let mut spans = self.record().spans.clone();
         spans.sort_by_key(|span| (span.begin, std::cmp::Reverse(span.end)));
         spans
     }
 
-    /// Spans that were not kept.
+    /// The number of spans that were not kept.
     pub fn left_out(&self) -> u64 {
         self.record().left_out
     }
@@ -93,7 +93,7 @@ impl Timeline {
             .collect()
     }
 
-    /// How long the device waited for data: the trainer waited for the loader, and nothing was in flight.
+    /// How long the device waited for data: the time in which the trainer waited for the loader while nothing was in flight.
     pub fn starved(&self) -> Duration {
         self.record().starved
     }

@@ -26,11 +26,11 @@ struct Event<'a> {
     args: Value,
 }
 
-/// The spans of `timeline`: what the host did, when the device worked on submissions; and after them the steps of
-/// `profiles`, which were measured after the run, end to end.
+/// The spans of `timeline`, which are what the host did and when the device worked on submissions. After them come the
+/// steps of `profiles`, one after the other: they were measured after the run.
 ///
 /// # Errors
-/// None that this type is known to cause.
+/// Serialization fails only if the program is wrong: every event can be written.
 pub fn trace_to_json(timeline: &Timeline, profiles: &[&Profile]) -> serde_json::Result<String> {
     let spans = timeline.spans();
     let mut events = Vec::new();

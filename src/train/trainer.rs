@@ -16,7 +16,7 @@ use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
 use crate::exec::Executor;
 
-/// How often the device is asked what has finished while the trainer waits for the loader and a timeline wants to know.
+/// While the trainer waits for the loader and a timeline records, it asks the device this often what has finished.
 const POLL_INTERVAL: Duration = Duration::from_micros(100);
 
 /// Why training ended.
@@ -26,7 +26,7 @@ pub enum Ending {
     Finished,
     /// An observer asked for it, at the end of an epoch.
     Enough,
-    /// The stop flag was set; the last epoch may be in part.
+    /// The stop flag was set; the last epoch may be incomplete.
     Interrupted,
 }
 
@@ -65,47 +65,47 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Adds an observer; they are told in the order they were added in.
+    /// Adds an observer. Observers are called in the order in which they were added.
     pub fn observe(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observers.push(observer);
         self
     }
 
-    /// Lets the learning rate change, from the executor's own on; without it, it stays.
+    /// Sets how the learning rate changes; the executor's own rate is the first. Without a schedule it does not change.
     pub fn schedule(mut self, schedule: LearningRateSchedule) -> Self {
         self.schedule = schedule;
         self
     }
 
-    /// Sets how many steps are submitted together; without it, as many as are done in a tenth of a second.
+    /// Sets how many steps are submitted together; if none, as many as a tenth of a second holds.
     pub fn steps_per_submit(mut self, steps: Option<usize>) -> Self {
         self.steps_per_submit = steps;
         self
     }
 
-    /// Has the phases of training noted, if there is a timeline.
+    /// Records the phases of training in `timeline`, if there is one.
     pub fn time(mut self, timeline: Option<&'a Timeline>) -> Self {
         self.timeline = timeline;
         self
     }
 
-    /// Has checkpoints written: at the begin, as often as they say, and where training ends or is interrupted.
+    /// Writes checkpoints: at the beginning, after each of their intervals, and when training ends or is interrupted.
     pub fn checkpoints(mut self, checkpoints: Checkpoints<'a>) -> Self {
         self.checkpoints = Some(checkpoints);
         self
     }
 
-    /// Has the evaluation of the last epoch left in `result`, if it is on the test images, with predictions if
-    /// `predicts`: who wants to know how the trained network does on them need not pass them again.
+    /// Keeps the evaluation of the last epoch in `result` if it is on the test images, with predictions if `predicts`. Then
+    /// the test images need not be passed again after training.
     pub fn test_result(mut self, result: &'a mut Option<TestResult>, predicts: bool) -> Self {
         self.test_result = Some((result, predicts));
         self
     }
 
-    /// Goes on from a checkpoint, with all that has been added before.
+    /// Resumes training from a checkpoint. Observers must have been added before.
     ///
     /// # Errors
-    /// Tensors of another network, [`TrainError::TooFar`]
+    /// Tensors that do not fit the network; [`TrainError::TooFar`].
     pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self, Error> {
         let (step, steps) = (checkpoint.position.step, self.steps());
         if step > steps {
@@ -206,7 +206,7 @@ impl<'a> Trainer<'a> {
         Ok(Ending::Finished)
     }
 
-    /// Trains the rest of an epoch, or up to where the stop flag was set.
+    /// Trains the rest of an epoch, or until the stop flag is set.
     fn train(&mut self, epoch: &Epoch, first_rate: f64, mut pace: Option<&mut SubmitPace>) -> Result<(), Error> {
         let gpu = self.executor.gpu().clone();
         let _epoch = self.enter(Phase::Epoch);
@@ -253,7 +253,7 @@ impl<'a> Trainer<'a> {
             }
         }
         let _readback = self.enter(Phase::Readback);
-        // Also before an interrupted run's weights are taken: they may have become NaN in a step not measured yet.
+        // An interrupted run needs this too: its weights may have become NaN in a step that was not measured yet.
         self.position
             .measured
             .add(&gpu.block_on(self.executor.metrics())?)
@@ -279,14 +279,14 @@ impl<'a> Trainer<'a> {
         self.schedule.rate(first_rate, epoch, step, &self.position.history)
     }
 
-    /// Writes a checkpoint of a position whose steps are all measured, if there are to be any.
+    /// Writes a checkpoint, if checkpoints are wanted. All steps of the position must be measured.
     fn write_checkpoint(&mut self) -> Result<(), Error> {
         let inside = self.enter(Phase::Checkpoint);
         let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
         let gpu = self.executor.gpu().clone();
         let state = gpu.block_on(self.executor.training_state())?;
         let mut values = state.parameters.iter().flat_map(|tensor| &tensor.values);
-        // The last update may have spoiled them, which the next loss will tell.
+        // The last update may have made them NaN, which only the loss of the next step shows.
         if values.all(|value| value.is_finite()) {
             checkpoints.write(&Checkpoint {
                 run: checkpoints.run().clone(),
@@ -299,12 +299,12 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// The next batch, when it is there.
+    /// Waits for the next batch.
     fn next_batch(&self, loader: &mut Loader) -> Option<Batch> {
         let Some(timeline) = self.timeline else { return loader.next() };
         let _inside = timeline.enter(Phase::LoadWait);
         loop {
-            // Else nobody would learn that the device falls idle.
+            // Without this, nobody would learn that the device has nothing left to do.
             self.executor.gpu().poll();
             if let Poll::Ready(batch) = loader.next_within(POLL_INTERVAL) {
                 return batch;

@@ -1,4 +1,4 @@
-//! Files of a run that were made to harm who goes on with it.
+//! Files of a run that were made to harm the user who resumes it.
 
 use serde_json::json;
 use wgrad::exec::TrainingState;
