@@ -103,7 +103,7 @@ fn places_in_training_that_there_are_none_of_are_refused() {
     let run = Run::new();
     succeeds(&mut run.resume(|_| ()));
     let position = |name: &'static str, value: Value| move |parts: &mut Parts| parts.metadata["position"][name] = value;
-    let changes: [(Change, &str); 8] = [
+    let changes: [(Change, &str); 9] = [
         (Box::new(position("epoch", json!(0))), "it stands in epoch 0, after 1 others"),
         (Box::new(position("epoch", json!(u64::MAX))), "after 1 others"),
         (Box::new(position("step", json!(3))), "it stands after step 3, but 0 are measured"),
@@ -113,6 +113,15 @@ fn places_in_training_that_there_are_none_of_are_refused() {
         (
             Box::new(|parts| parts.metadata["position"]["history"][0]["epoch"] = 7.into()),
             "row 1 of its history is of epoch 7",
+        ),
+        // As earlier versions wrote it.
+        (
+            Box::new(|parts| {
+                let position = parts.metadata["position"].take();
+                let settings = json!({ "options": { "epochs": "1" }, "wgrad": "0.0.9" });
+                parts.metadata = json!({ "version": 1, "updates": 4, "position": position, "settings": settings });
+            }),
+            "version 1, but this wgrad reads version 2; finish the run with wgrad 0.0.9",
         ),
         (Box::new(|parts| parts.metadata["version"] = 3.into()), "version 3, but this wgrad reads version 2"),
     ];
