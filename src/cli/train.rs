@@ -62,8 +62,8 @@ pub struct Train {
     /// Train on the first images only; the test set stays whole
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
-    /// Use this share of the training images of each class, after --limit, as validation images: each epoch is evaluated
-    /// and chosen by them, and the test set is evaluated once, at the end
+    /// Use this share of the training images of each class, after --limit, as validation images: each epoch is
+    /// evaluated and chosen by them, and the test set is evaluated once, at the end
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation_split: Option<f64>,
     #[command(flatten)]
@@ -92,7 +92,8 @@ pub struct Train {
     /// Begin anew if --out has a run that was stopped
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
-    /// Measure where the time goes: print a table of the dispatches, and write profile.json, and trace.json for Perfetto
+    /// Measure where the time goes: print a table of the dispatches, and write profile.json, and trace.json for
+    /// Perfetto
     #[arg(long)]
     profile: bool,
     /// Do not write the report: report.html, report.md, plots, and the mistakes that the network was most sure of

@@ -22,13 +22,15 @@ pub struct TrainingOptions {
     /// Label smoothing: the share of each label that the loss spreads over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
-    /// Random changes of the training images: `flip`, `crop:PIXELS`, `cutout:PIXELS`, or several, as in flip,crop:4,cutout:8
+    /// Random changes of the training images: `flip`, `crop:PIXELS`, `cutout:PIXELS`, or several, as in
+    /// flip,crop:4,cutout:8
     #[arg(long, value_name = "CHANGES", value_parser = augmentation)]
     augment: Option<Augmentation>,
     /// End training after this many epochs that were no better than the best one, and go back to its weights
     #[arg(long, value_name = "EPOCHS")]
     early_stopping: Option<usize>,
-    /// The figure that says which epoch is better, for --early-stopping, --keep-weights and `plateau` [default: val_loss]
+    /// The figure that says which epoch is better, for --early-stopping, --keep-weights and `plateau` [default:
+    /// val_loss]
     #[arg(long, value_enum, value_name = "FIGURE")]
     monitor: Option<Monitor>,
     /// Weights to write after epochs, while training continues [default: best]

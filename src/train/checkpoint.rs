@@ -18,8 +18,8 @@ const METADATA: &str = "wgrad";
 /// Version of the format. It changes if older programs can't read the file.
 const VERSION: u32 = 2;
 
-/// Name and bytes of the checksum. The format stores the type with the smallest alignment last, so the checksum is at the
-/// end of the file.
+/// Name and bytes of the checksum. The format stores the type with the smallest alignment last, so the checksum is at
+/// the end of the file.
 const CHECKSUM: &str = "sha256";
 const CHECKSUM_LEN: usize = 32;
 
@@ -34,8 +34,8 @@ const KEPT: &str = "kept/";
 
 /// The state of a training between two steps.
 ///
-/// The file is in the format safetensors. Names of tensors start with `parameter/`, `first_moment/`, `second_moment/` or
-/// `kept/` and continue with Keras's names. The metadata hold the rest as JSON. The last 32 bytes are the SHA-256 of
+/// The file is in the format safetensors. Names of tensors start with `parameter/`, `first_moment/`, `second_moment/`
+/// or `kept/` and continue with Keras's names. The metadata hold the rest as JSON. The last 32 bytes are the SHA-256 of
 /// everything before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {

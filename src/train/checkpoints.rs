@@ -12,8 +12,8 @@ use crate::file;
 const START: &str = "checkpoint-";
 const END: &str = ".safetensors";
 
-/// Writes checkpoints into a run's directory. The checkpoint before the newest stays, because a disk may lose a file that
-/// it has reported as written.
+/// Writes checkpoints into a run's directory. The checkpoint before the newest stays, because a disk may lose a file
+/// that it has reported as written.
 #[derive(Debug)]
 pub struct Checkpoints<'a> {
     out: &'a OutputDir,

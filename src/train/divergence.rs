@@ -25,8 +25,8 @@ pub struct Extreme {
 }
 
 impl Divergence {
-    /// Looks for such values in the network of `executor`. Steps that were submitted after the one whose loss is not finite
-    /// have changed the weights too.
+    /// Looks for such values in the network of `executor`. Steps that were submitted after the one whose loss is not
+    /// finite have changed the weights too.
     ///
     /// # Errors
     /// What the device reports.

@@ -57,8 +57,8 @@ pub struct EpochWeights<'a> {
 }
 
 impl<'a> EpochWeights<'a> {
-    /// Writes the files of `choice` into `out`, with the network and the names of its classes. `monitor` decides which epoch
-    /// is the best.
+    /// Writes the files of `choice` into `out`, with the network and the names of its classes. `monitor` decides which
+    /// epoch is the best.
     pub fn new(
         choice: KeptWeights,
         monitor: Monitor,

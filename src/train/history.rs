@@ -43,8 +43,8 @@ pub struct HistoryRow {
     pub val_top5_accuracy: f64,
     /// Learning rate of the epoch's last update.
     pub learning_rate: f64,
-    /// L2 norm of the gradient of the loss by all trainable parameters together: root mean square over eight minibatches
-    /// of the epoch in even distances, the last among them.
+    /// L2 norm of the gradient of the loss by all trainable parameters together: root mean square over eight
+    /// minibatches of the epoch in even distances, the last among them.
     pub gradient_norm: f64,
     /// Training time in seconds, without the evaluation.
     pub seconds: f64,

@@ -37,14 +37,14 @@ pub enum LearningRateSchedule {
         /// Epochs in which the rate rises to the first one, on a line from 0; the cosine takes the others.
         warm_up: usize,
     },
-    /// Rises by half a cosine to `max` in three tenths of the updates, and falls by half a cosine to a ten-thousandth of
-    /// the first rate: PyTorch's `OneCycleLR` with `div_factor = max / first` and `cycle_momentum=False`.
+    /// Rises by half a cosine to `max` in three tenths of the updates, and falls by half a cosine to a ten-thousandth
+    /// of the first rate: PyTorch's `OneCycleLR` with `div_factor = max / first` and `cycle_momentum=False`.
     OneCycle {
         /// Above 0.
         max: f64,
     },
-    /// Times `factor` after `patience` epochs in which `monitor` gained no more than 1e-4 on its best, and again after as
-    /// many: Keras's `ReduceLROnPlateau`.
+    /// Times `factor` after `patience` epochs in which `monitor` gained no more than 1e-4 on its best, and again after
+    /// as many: Keras's `ReduceLROnPlateau`.
     Plateau {
         /// Between 0 and 1.
         factor: f64,
@@ -56,8 +56,8 @@ pub enum LearningRateSchedule {
 }
 
 impl LearningRateSchedule {
-    /// The rate of the update that follows `step` others of `epoch`. `first` is the first learning rate, and `history` has
-    /// all epochs before. The rate depends on nothing else, so that a resumed run has the same rates.
+    /// The rate of the update that follows `step` others of `epoch`. `first` is the first learning rate, and `history`
+    /// has all epochs before. The rate depends on nothing else, so that a resumed run has the same rates.
     pub fn rate(&self, first: f64, epoch: &Epoch, step: usize, history: &[HistoryRow]) -> f64 {
         let update = ((epoch.number - 1) * epoch.steps + step) as f64;
         let updates = (epoch.last * epoch.steps) as f64;

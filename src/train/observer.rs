@@ -21,8 +21,8 @@ pub struct Epoch {
 
 /// Is told what happens during training. Every method does nothing by default.
 pub trait Observer {
-    /// Called when training is resumed from a checkpoint: `history` has the epochs before, and `kept` has what all observers
-    /// had kept. [`ControlFlow::Break`] says that training had ended there.
+    /// Called when training is resumed from a checkpoint: `history` has the epochs before, and `kept` has what all
+    /// observers had kept. [`ControlFlow::Break`] says that training had ended there.
     ///
     /// # Errors
     /// What was kept does not fit the executor's network.
@@ -43,8 +43,8 @@ pub trait Observer {
     /// Called before the first step of an epoch.
     fn on_epoch_begin(&mut self, _epoch: &Epoch) {}
 
-    /// Called after `step` (counted from 1) was submitted, `elapsed` after the epoch began. Measurements arrive later, so
-    /// `measured` covers the steps whose measurements have arrived.
+    /// Called after `step` (counted from 1) was submitted, `elapsed` after the epoch began. Measurements arrive later,
+    /// so `measured` covers the steps whose measurements have arrived.
     fn on_step(&mut self, _step: usize, _measured: &Measured, _elapsed: Duration) {}
 
     /// Called after the evaluation of an epoch. [`ControlFlow::Break`] ends training here.
@@ -55,8 +55,8 @@ pub trait Observer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Called after the last epoch, or after the epoch at which an observer ended training. It is not called if training was
-    /// interrupted.
+    /// Called after the last epoch, or after the epoch at which an observer ended training. It is not called if
+    /// training was interrupted.
     ///
     /// # Errors
     /// What failed.

@@ -25,9 +25,9 @@ pub struct OutputDir {
 }
 
 impl OutputDir {
-    /// Creates `path` if it does not exist, and locks it against other processes. Writes a file of `room` bytes and deletes
-    /// it again, so that a full disk is noticed before training and not after. Deletes the incomplete files of a killed
-    /// process.
+    /// Creates `path` if it does not exist, and locks it against other processes. Writes a file of `room` bytes and
+    /// deletes it again, so that a full disk is noticed before training and not after. Deletes the incomplete files of
+    /// a killed process.
     ///
     /// # Errors
     /// [`TrainError::InUse`], [`TrainError::Write`]
@@ -64,8 +64,8 @@ impl OutputDir {
         &self.path
     }
 
-    /// Writes `files`, given as names and contents. A name may have a directory, as in `plots/loss.svg`. If a file can't be
-    /// written, the files that were there before stay as they are.
+    /// Writes `files`, given as names and contents. A name may have a directory, as in `plots/loss.svg`. If a file
+    /// can't be written, the files that were there before stay as they are.
     ///
     /// # Errors
     /// [`TrainError::Write`]

@@ -14,8 +14,8 @@ pub enum Phase {
     LoadWait,
     /// The host fills, encodes and submits a training step.
     TrainStep,
-    /// During a training step, the host waits because every staging slot is in flight. The device is busy meanwhile, so this
-    /// costs nothing.
+    /// During a training step, the host waits because every staging slot is in flight. The device is busy meanwhile, so
+    /// this costs nothing.
     StagingWait,
     /// The host records commands.
     Encode,

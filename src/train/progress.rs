@@ -102,7 +102,8 @@ impl Drop for Progress {
     }
 }
 
-/// The line that Keras prints for a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy: 0.7035`.
+/// The line that Keras prints for a pass over `steps` steps: `313/313 - 1s - 4ms/step - loss: 0.8786 - accuracy:
+/// 0.7035`.
 fn result_line(steps: usize, seconds: f64, loss: f64, accuracy: f64) -> String {
     let per_step = step_time(seconds / steps.max(1) as f64);
     format!("{steps}/{steps} - {seconds:.0}s - {per_step} - {}", figures("", loss, accuracy))

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use crate::exec::Executor;
 
-/// The longest time that a submission should take, in seconds. Some systems reset a device that is busy for two seconds.
+/// The longest time that a submission should take, in seconds. Some systems reset a device that is busy for two
+/// seconds.
 const SUBMISSION_SECONDS: f64 = 0.1;
 
 /// The number of steps before the timed ones, and of the timed ones.

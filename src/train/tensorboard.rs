@@ -11,8 +11,8 @@ use crate::exec::Executor;
 use crate::model::NamedTensor;
 
 /// Writes each epoch's figures to the directories `train` and `validation`, under the tags that Keras uses, so that
-/// TensorBoard draws both in one plot. Steps are epochs, counted from 1. Each start of a run writes files of its own; of
-/// all files in a directory, TensorBoard shows the newest.
+/// TensorBoard draws both in one plot. Steps are epochs, counted from 1. Each start of a run writes files of its own;
+/// of all files in a directory, TensorBoard shows the newest.
 #[derive(Debug)]
 pub struct TensorBoard {
     train: EventFile,

@@ -93,7 +93,8 @@ impl Timeline {
             .collect()
     }
 
-    /// How long the device waited for data: the time in which the trainer waited for the loader while nothing was in flight.
+    /// How long the device waited for data: the time in which the trainer waited for the loader while nothing was in
+    /// flight.
     pub fn starved(&self) -> Duration {
         self.record().starved
     }

@@ -95,8 +95,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Keeps the evaluation of the last epoch in `result` if it is on the test images, with predictions if `predicts`. Then
-    /// the test images need not be passed again after training.
+    /// Keeps the evaluation of the last epoch in `result` if it is on the test images, with predictions if `predicts`.
+    /// Then the test images need not be passed again after training.
     pub fn test_result(mut self, result: &'a mut Option<TestResult>, predicts: bool) -> Self {
         self.test_result = Some((result, predicts));
         self
