@@ -238,6 +238,6 @@ fn a_picture_that_a_decoder_panicked_at_is_an_error_like_others() {
     let broken = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/decoder_panic.jpg");
     let output = predict("", &[&broken, &whole]).output().unwrap();
     assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
-    assert!(stderr(&output).contains("decoder_panic.jpg can't be read: it"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("decoder_panic.jpg cannot be read: it"), "{}", stderr(&output));
     assert!(stdout(&output).contains("whole.png"), "{}", stdout(&output));
 }

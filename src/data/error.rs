@@ -179,7 +179,7 @@ pub enum DataError {
         set: &'static PublishedSet,
     },
     /// A picture can't be decoded, or would take too much memory.
-    #[error("{} can't be read: {reason}", path.display())]
+    #[error("{} cannot be read: {reason}", path.display())]
     Picture {
         /// The file.
         path: PathBuf,

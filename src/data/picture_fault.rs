@@ -6,7 +6,7 @@ use std::io;
 use super::picture::{MAX_SIDE, MOST_MEMORY, MOST_PIXELS};
 use crate::jpeg;
 
-/// The reason why a picture can't be read. Its text follows "PATH can't be read:".
+/// The reason why a picture can't be read. Its text follows "PATH cannot be read:".
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     /// The file ends before the picture is complete.
@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Damaged(&'static str),
     /// The picture is of a kind that wgrad does not read; the text names it, with its article.
     Unsupported(&'static str),
+    /// The first bytes are not those of a picture.
+    NoPicture,
     /// The picture is in a format that wgrad does not read, but that the command `with` converts.
     Convert { what: &'static str, with: &'static str },
     /// The picture, of this size `[h, w]`, has too many pixels.
@@ -34,6 +36,9 @@ impl fmt::Display for Fault {
             }
             Self::Damaged(what) => write!(f, "it is damaged ({what}); get it again, or remove it"),
             Self::Unsupported(what) => write!(f, "it is {what}, which wgrad does not read; {AGAIN}"),
+            Self::NoPicture => {
+                write!(f, "its contents are not those of a PNG, JPEG, GIF, BMP, TIFF or WebP picture; {AGAIN}")
+            }
             Self::Convert { what, with } => {
                 write!(f, "it is {what}, which wgrad does not read; convert it with `{with}`, or remove it")
             }

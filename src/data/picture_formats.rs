@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
             Some(Format::JpegXl) => convert("a JPEG XL picture", "djxl PICTURE.jxl PICTURE.png"),
             Some(Format::Jpeg2000) => convert("a JPEG 2000 picture", "opj_decompress -i PICTURE.jp2 -o PICTURE.png"),
             None if bytes.is_empty() => Err(Fault::EndsEarly),
-            None => Err(Fault::Unsupported("none of PNG, JPEG, GIF, BMP, TIFF and WebP")),
+            None => Err(Fault::NoPicture),
         }
     }
 }
@@ -547,7 +547,10 @@ mod tests {
             (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", ["AVIF", "avifdec"]),
             (b"\xff\x0a\xff\xff\xff\xff", ["JPEG XL", "djxl"]),
             (b"\0\0\0\x0cjP  \r\n\x87\n", ["JPEG 2000", "opj_decompress"]),
-            (b"<html>", ["none of PNG, JPEG, GIF, BMP, TIFF and WebP", "save it again as a usual PNG or JPEG"]),
+            (
+                b"<html>",
+                ["not those of a PNG, JPEG, GIF, BMP, TIFF or WebP picture", "save it again as a usual PNG or JPEG"],
+            ),
         ] {
             let message = decode(bytes).unwrap_err().to_string();
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
