@@ -28,8 +28,9 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .relu()
         .dense(7)
         .activation(Activation::Tanh)
-        .dense(5)
-        .activation(Activation::Sigmoid);
+        .dense(6)
+        .activation(Activation::Sigmoid)
+        .dense(5);
     let mut all = Vec::new();
     for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
         let target = Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 };
