@@ -50,6 +50,7 @@ operations! {
     adam
     add
     average_pool2d
+    binary_cross_entropy
     conv2d
     conv2d_max_pool2d
     dense

@@ -77,6 +77,12 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_forward(Mode::Train));
     all.extend(graph.record_backward(&[(z, dz)], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
+    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let minibatch = graph.minibatch(Minibatch::new(3, [0; 3]));
+    let logits = graph.input("logits", [3, 1]);
+    graph.binary_cross_entropy(logits, minibatch, 0.1).unwrap();
+    all.extend(graph.record_backward(&[], &[logits]).unwrap().0);
+    all.extend(graph.record_forward(Mode::Infer));
     let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all

@@ -1,7 +1,7 @@
 //! Translation of layers into operations of a graph.
 
 use super::sequential::Entry;
-use super::{Activation, Layer, ModelError, Sequential};
+use super::{Activation, Answer, Layer, ModelError, Sequential};
 use crate::graph::{Graph, Target, TensorId, Tuning};
 use crate::minibatch::Minibatch;
 use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Pool2d, Smooth};
@@ -71,7 +71,8 @@ impl Sequential {
         }
         options.check(self.input)?;
         // This checks the sizes of all layers, including those that become one operation with others.
-        let classes = self.answer()?.classes();
+        let answer = self.answer()?;
+        let (classes, exclusive) = (answer.classes(), matches!(answer, Answer::Softmax { .. }));
         let names = self.checked_names()?;
         // The loss takes the values before a sigmoid at the end, as it does with softmax.
         let network = self.to_logits();
@@ -84,7 +85,7 @@ impl Sequential {
         let mut i = 0;
         while i < names.len() {
             let entries = &network.entries[i..];
-            if let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing)? {
+            if exclusive && let Some([logits, loss]) = end(&mut graph, &names[i], entries, x, minibatch, smoothing)? {
                 self.freeze_in(&mut graph, &names);
                 return Ok(Built { graph, minibatch, classes, logits, loss });
             }
@@ -104,7 +105,10 @@ impl Sequential {
             return Err(ModelError::Output(output.dims()[1..].to_vec().into()));
         }
         self.freeze_in(&mut graph, &names);
-        let loss = graph.softmax_cross_entropy(x, minibatch, smoothing)?;
+        let loss = match exclusive {
+            true => graph.softmax_cross_entropy(x, minibatch, smoothing)?,
+            false => graph.binary_cross_entropy(x, minibatch, smoothing)?,
+        };
         Ok(Built { graph, minibatch, classes, logits: x, loss })
     }
 

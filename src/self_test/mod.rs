@@ -8,6 +8,7 @@ mod activation;
 mod adam;
 mod add;
 mod average_pool2d;
+mod binary_cross_entropy;
 mod case;
 mod comparison;
 mod conv2d;
@@ -48,6 +49,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "adam", cases: adam::cases() },
         Check { name: "add", cases: add::cases() },
         Check { name: "average_pool2d", cases: average_pool2d::cases() },
+        Check { name: "binary_cross_entropy", cases: binary_cross_entropy::cases() },
         Check { name: "conv2d", cases: conv2d::cases() },
         Check { name: "conv2d_max_pool2d", cases: conv2d_max_pool2d::cases() },
         Check { name: "dense", cases: dense::cases() },
