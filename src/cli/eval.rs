@@ -38,7 +38,7 @@ pub struct Eval {
     data: DataOptions,
     #[command(flatten)]
     class_names: ClassNames,
-    /// Evaluate on the first test images only
+    /// Evaluate only the first test images
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
     /// Also write the test images and the network's outputs for them, before a final softmax or sigmoid: a NumPy archive
@@ -63,7 +63,7 @@ struct Report<'a> {
 }
 
 impl Eval {
-    /// Evaluates the weights on the test set.
+    /// Evaluates the weights on the test set, and prints the result.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
         let weights = weights_file::read(&self.weights)?;
@@ -100,7 +100,7 @@ impl Eval {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The set, with no more test images than asked for.
+    /// Returns the data set with only as many test images as the user asked for.
     fn limited(&self, dataset: Dataset) -> anyhow::Result<Dataset> {
         let Some(limit) = self.limit else { return Ok(dataset) };
         let images = dataset.test.len();
@@ -111,7 +111,7 @@ impl Eval {
     }
 }
 
-/// Writes images, labels and logits of `split` as a NumPy archive.
+/// Writes the images, labels and logits of `split` as a NumPy archive.
 fn write_logits(path: &Path, split: &Split, predictions: &Predictions) -> anyhow::Result<()> {
     let (n, [h, w, c]) = (split.len(), split.image_shape());
     let logits: Vec<f32> = (0..n).flat_map(|i| predictions.logits(i).to_vec()).collect();

@@ -1,4 +1,4 @@
-//! Options that choose the network and where its weights start.
+//! Options that choose the network and the weights that it starts from.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::class_names::ClassNames;
 use super::options::update_some;
 use super::weights_file;
 
-/// Which network.
+/// The network that a command works on.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
     /// Model file (TOML), such as models/tutorial.toml; the network of TensorFlow's tutorial if left out
@@ -24,13 +24,13 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// The network for images `[h, w, c]` of `classes`.
+    /// Opens the network for images of the shape `input` `[h, w, c]` and for `classes` classes.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
         open_model(self.model.as_deref(), input, classes)
     }
 
-    /// The network that `weights` belong to, which the weights file or else the options tell, and `dataset` with the
-    /// network's classes and what the user must know of them.
+    /// Returns the network of `weights`, which the options or else the weights file name; `dataset` with the network's
+    /// classes; and a line that the user must see, if there is one.
     pub fn of_weights(
         &self,
         weights: &Weights,
@@ -67,23 +67,25 @@ pub fn check_data(model: &Sequential, dataset: &Dataset) -> anyhow::Result<()> {
     })
 }
 
-/// The network of a model file, or of TensorFlow's tutorial, for images `[h, w, c]` of `classes`.
+/// Opens the network of a model file, or that of TensorFlow's tutorial, for images of the shape `input` `[h, w, c]` and for
+/// `classes` classes.
 fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
     let Some(path) = path else { return Ok(Sequential::tutorial(input, classes)) };
     Sequential::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
 }
 
-/// Which network weights belong to, where no data set tells the shape of an image: 32 x 32 colours, if the model file
-/// doesn't tell either.
+/// The network of weights, for commands without a data set. Images are 32 x 32 in colour if neither the weights nor the
+/// model file give their shape.
 #[derive(Debug, Args)]
 pub struct WeightsModel {
-    /// Model file (TOML) of the weights; what the weights say if left out, else the network of TensorFlow's tutorial
+    /// Model file (TOML) of the weights. Without it, the network is the one in the weights file, or else that of
+    /// TensorFlow's tutorial
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 }
 
 impl WeightsModel {
-    /// Says in `weights` which network they belong to, and makes sure of it; returns that network.
+    /// Puts the network into `weights` and returns it, after a check that the weights fit it.
     pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<Sequential> {
         const TUTORIAL: &str = include_str!("../../models/tutorial.toml");
         let own = weights.model.take();
@@ -102,7 +104,7 @@ impl WeightsModel {
     }
 }
 
-/// Where training starts.
+/// The network and the weights that training starts from.
 #[derive(Debug, Args)]
 pub struct StartOptions {
     #[command(flatten)]
@@ -110,30 +112,30 @@ pub struct StartOptions {
     /// Start from trained weights (safetensors), with a fresh optimizer
     #[arg(long, value_name = "WEIGHTS")]
     from: Option<PathBuf>,
-    /// Model file with layers to put on top of the network, with initial weights of their own
+    /// Model file with layers to put on top of the network; they get initial weights
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
-    /// Layers whose weights stay as they are, by name
+    /// Names of layers whose weights stay as they are
     #[arg(long, value_name = "LAYER,...", value_delimiter = ',')]
     freeze: Vec<String>,
 }
 
-/// A network with the weights that training starts from, where they are not drawn.
+/// A network, and the weights that training starts from if they are not drawn.
 #[derive(Debug)]
 pub struct Start {
     /// The network.
     pub model: Sequential,
-    /// Names of the classes that the last layer has learnt, which are empty where the weights do not have any; nothing
-    /// where the last layer is new.
+    /// Names of the classes that the last layer has learnt. They are empty if the weights file has no names, and nothing if
+    /// the last layer is new.
     pub class_names: Option<Vec<String>>,
     from: Option<PathBuf>,
     weights: Vec<NamedTensor>,
-    /// Layers that were put on top.
+    /// Names of the layers that were put on top.
     appended: Vec<String>,
 }
 
 impl StartOptions {
-    /// Changes in `spec` what the options say.
+    /// Changes `spec` as the options say.
     pub fn update(&self, spec: &mut RunSpec) {
         update_some(&mut spec.model, self.model.model.clone());
         update_some(&mut spec.from, self.from.clone());
@@ -143,7 +145,8 @@ impl StartOptions {
         }
     }
 
-    /// Reads the files that the options name, for images `[h, w, c]` of `classes`, unless the files say for which ones.
+    /// Reads the files that the options name, for images of the shape `input` `[h, w, c]` and for `classes` classes, unless the
+    /// files give others.
     pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Start> {
         let mut spec = RunSpec::default();
         self.update(&mut spec);
@@ -152,7 +155,8 @@ impl StartOptions {
 }
 
 impl Start {
-    /// Reads the files that `spec` names, for images `[h, w, c]` of `classes`, unless the files say for which ones.
+    /// Reads the files that `spec` names, for images of the shape `input` `[h, w, c]` and for `classes` classes, unless the
+    /// files give others.
     pub fn open(spec: &RunSpec, input: [usize; 3], classes: usize) -> anyhow::Result<Self> {
         let weights = spec.from.as_ref().map(|path| weights_file::read(path)).transpose()?;
         let mut model = match weights.as_ref().and_then(|weights| weights.model.as_ref()) {
@@ -175,7 +179,7 @@ impl Start {
         Ok(Self { model, class_names, from: spec.from.clone(), weights, appended })
     }
 
-    /// The network of a run that goes on: its weights are in the checkpoint.
+    /// The network of a run that is resumed. Its weights are in the checkpoint.
     pub fn resumed(record: &RunRecord) -> anyhow::Result<Self> {
         let model = Sequential::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
         Ok(Self { model, class_names: None, from: None, weights: Vec::new(), appended: Vec::new() })

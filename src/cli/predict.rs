@@ -21,20 +21,22 @@ use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions, note_left_out, with_remedy};
 use super::{note, printable, units, weights_file};
 
-/// Longest file of class names, in bytes.
+/// The most bytes that a file of class names may have.
 const MOST_NAMES: u64 = 4 << 20;
 
-/// Most bytes of pixels that are decoded for the batches to come.
+/// The most bytes of pixels that are decoded ahead of the device.
 const MOST_AHEAD: usize = 1 << 28;
 
 /// Options of `wgrad predict`.
 #[derive(Debug, Args)]
-#[command(after_help = "A picture that can't be used is named on standard error, and the rest goes on. \
-    The exit code is 0 if all could be used, else 1.\n\n\
-    Example: wgrad predict --weights runs/latest/weights.safetensors cat.jpg photos/")]
+#[command(
+    after_help = "A picture that cannot be used is named on standard error, and the other pictures are still predicted. \
+    The exit code is 0 if all pictures could be used, else 1.\n\n\
+    Example: wgrad predict --weights runs/latest/weights.safetensors cat.jpg photos/"
+)]
 pub struct Predict {
-    /// Pictures, and directories of them, which are searched to the bottom in sorted order; symbolic links are followed,
-    /// and hidden files are left out
+    /// Pictures, and directories of them, which are searched with their sub-directories in sorted order; symbolic links
+    /// are followed, and hidden files are left out
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Weights that `wgrad train` wrote
@@ -42,10 +44,10 @@ pub struct Predict {
     weights: PathBuf,
     #[command(flatten)]
     model: WeightsModel,
-    /// Names of the classes: those of a data set, or a file with one on each line; those in the weights file if left out
+    /// Names of the classes, if the weights do not have any: those of a data set, or a text file with a name on each line
     #[arg(long, value_name = "cifar10|cifar100|mnist|fashion-mnist|FILE")]
     classes: Option<String>,
-    /// Most probable classes printed of each picture
+    /// Number of classes to print for each picture, the most probable ones first
     #[arg(long, value_name = "CLASSES", default_value_t = 5)]
     top_k: usize,
     #[command(flatten)]
@@ -57,8 +59,8 @@ pub struct Predict {
     /// Stop before the first picture if anything in a directory would be left out
     #[arg(long)]
     strict: bool,
-    /// Print a JSON object on a line for each picture. Its `answer` says what the probabilities are: `softmax` of all
-    /// classes, which sum to 1; `sigmoid` of each class by itself; or `binary`, one sigmoid for two classes
+    /// Print a line with a JSON object for each picture. Its `answer` says what the probabilities are: `softmax` over all
+    /// classes, so that they sum to 1; `sigmoid` of each class by itself; or `binary`, one sigmoid for two classes
     #[arg(long)]
     json: bool,
 }
@@ -142,7 +144,7 @@ impl Predict {
         Ok(ExitCode::FAILURE)
     }
 
-    /// Names of the classes of `model`: those asked for, else those in the weights file, else numbers.
+    /// Names of the classes of `model`: those that the user gave, else those of the weights file, else numbers.
     fn class_names(&self, weights: &Weights, model: &Sequential) -> anyhow::Result<Vec<String>> {
         let own = match self.matching.ignore_class_names && self.classes.is_some() {
             true => &[],
@@ -162,7 +164,7 @@ impl Predict {
         }
     }
 
-    /// The lines of a batch.
+    /// Computes a batch, and returns the lines to print.
     fn predict(
         &self,
         executor: &mut Executor,
@@ -237,7 +239,7 @@ fn class_names(source: &str) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Says what the percentages are, where they are not shares of one hundred.
+/// Explains the percentages if they do not sum to 100 or come from one output.
 fn answer_line(answer: Answer, class_names: &[String]) -> Option<String> {
     match (answer, class_names) {
         (Answer::Binary, [first, second]) => Some(format!(
@@ -251,7 +253,7 @@ fn answer_line(answer: Answer, class_names: &[String]) -> Option<String> {
     }
 }
 
-/// A bar on standard error, where that is a terminal and there are more pictures than a batch.
+/// A progress bar on standard error, which is hidden if that is no terminal or there is only one batch.
 fn progress(pictures: usize, batch_size: usize) -> ProgressBar {
     if pictures <= batch_size {
         return ProgressBar::hidden();

@@ -21,7 +21,7 @@ pub struct Summary {
     start: StartOptions,
     #[command(flatten)]
     input: InputOptions,
-    /// Print also what the device does in a step of training and of evaluation
+    /// Also print what the device does in a step of training and in a step of evaluation
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Prints the layers, and the plans if asked.
+    /// Prints the layers, and the plans if the user asked for them.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
         let model = self.start.open(self.input.shape(), 10)?.model;

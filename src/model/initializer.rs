@@ -3,15 +3,15 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Glorot & Bengio 2010: uniform in `±sqrt(6 / (fan_in + fan_out))`, Keras's default. A function of `seed`, of the
-/// parameter's place in the network, and of the kernel's shape (HWIO or (in, out)); ChaCha8 gives the same numbers on
-/// every machine.
+/// Draws a kernel uniformly from `±sqrt(6 / (fan_in + fan_out))`, which is Keras's default (Glorot & Bengio 2010). The
+/// numbers depend only on `seed`, on the parameter's `place` in the network, and on the kernel's shape (HWIO or (in, out)).
+/// ChaCha8 gives the same numbers on every machine.
 pub fn glorot_uniform(seed: u64, place: u64, kernel_shape: &[usize]) -> Vec<f32> {
     let [.., channels_in, channels_out] = kernel_shape else { return Vec::new() };
     let field: usize = kernel_shape[..kernel_shape.len() - 2].iter().product();
     let limit = (6.0 / ((channels_in + channels_out) * field) as f64).sqrt();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    // Counted from the top, as the orders of the epochs count theirs from the bottom.
+    // Streams are counted down from the last one, because the orders of the epochs use the first ones.
     random.set_stream(u64::MAX - place);
     (0..kernel_shape.iter().product())
         .map(|_| {

@@ -1,26 +1,27 @@
-//! A layer, as the user wrote it: Keras's kinds and options.
+//! A layer as the user describes it, with Keras's kinds and options.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ops::Padding;
 
-/// What a layer's outputs go through, element by element.
+/// The function that a layer applies to its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// Nothing.
+    /// `x`: nothing is applied.
     #[default]
     Linear,
     /// `max(x, 0)`
     Relu,
-    /// `x Phi(x)`, Phi the standard normal distribution's; the exact form, Keras's default.
+    /// `x Phi(x)`, where `Phi` is the distribution function of the standard normal distribution. This is the exact form,
+    /// which is Keras's default.
     Gelu,
     /// Hyperbolic tangent.
     Tanh,
     /// `1 / (1 + exp(-x))`
     Sigmoid,
-    /// Probabilities of the classes. At the end of the network only: the loss takes the logits before it, and so
-    /// training passes over it.
+    /// Makes probabilities of the classes. It may stand only at the end of the network. The loss is computed from the
+    /// values before it, so training leaves it out.
     Softmax,
 }
 
@@ -42,7 +43,7 @@ impl Activation {
     }
 }
 
-/// Whether a layer may be called so: tables are as wide as their longest name, and tensors are called `layer/variable`.
+/// Whether a layer may have this name. Tables are as wide as the longest name, and tensors are called `layer/variable`.
 pub(crate) fn is_layer_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
 }
@@ -62,10 +63,10 @@ pub enum Layer {
         /// `[sy, sx]`
         #[serde(default = "ones", deserialize_with = "pair")]
         strides: [usize; 2],
-        /// What surrounds the image.
+        /// Whether the image is padded with zeros.
         #[serde(default)]
         padding: Padding,
-        /// Of the output.
+        /// Applied to the output.
         #[serde(default, skip_serializing_if = "Activation::is_linear")]
         activation: Activation,
     },
@@ -100,26 +101,26 @@ pub enum Layer {
     Dense {
         /// Outputs.
         units: usize,
-        /// Of the output.
+        /// Applied to the output.
         #[serde(default, skip_serializing_if = "Activation::is_linear")]
         activation: Activation,
     },
-    /// In training, sets a share of the elements to 0 and scales the others up.
+    /// Sets a random share of the elements to 0 in training, and scales the others up so that their expected sum stays.
     #[serde(rename = "dropout")]
     Dropout {
-        /// The share, from 0 up to, but not, 1.
+        /// The share, at least 0 and less than 1.
         rate: f64,
     },
     /// An activation as a layer of its own.
     #[serde(rename = "activation")]
     Activation {
-        /// Which.
+        /// The activation.
         activation: Activation,
     },
 }
 
 impl Layer {
-    /// Keras's name of the kind in layer names, and its class.
+    /// Keras's name of the kind, as it stands in names of layers, and Keras's class.
     pub fn keras_names(&self) -> [&'static str; 2] {
         match self {
             Self::Conv2d { .. } => ["conv2d", "Conv2D"],
@@ -133,7 +134,7 @@ impl Layer {
         }
     }
 
-    /// What its output goes through.
+    /// The activation of its output.
     pub fn activation(&self) -> Activation {
         match self {
             Self::Conv2d { activation, .. } | Self::Dense { activation, .. } | Self::Activation { activation } => {

@@ -1,4 +1,4 @@
-//! A network as a TOML file.
+//! Reads and writes a network as a TOML file.
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -8,25 +8,26 @@ use super::sequential::{Entry, MOST_LAYERS};
 use super::{Layer, ModelError, NamedTensor, Sequential};
 use crate::error::one_line;
 
-/// The file: `input = [h, w, c]`, which may be left out where the data tell, and a `[[layers]]` for each layer.
+/// The content of the file: `input = [h, w, c]`, which may be left out if the data give it, and a `[[layers]]` for each
+/// layer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFile {
-    // Not an array: the parser drops what is left of a list that is longer.
+    // This is not an array, because the parser would ignore the rest of a list that is too long.
     input: Option<Vec<usize>>,
     #[serde(default)]
     layers: Vec<Table>,
 }
 
-/// Stands for a number of classes that isn't known yet: no layer may have as many.
+/// Stands for a number of classes that is not known yet. No layer may have this number of units.
 const UNKNOWN: usize = 0;
 
 impl Sequential {
     /// Longest model file, in bytes.
     pub const MOST_BYTES: usize = 1 << 20;
 
-    /// Reads a model file for images of `input` `[h, w, c]` and `classes`, which `units = "classes"` stands for. A file
-    /// that gives neither an `input` of its own nor gets one is an error.
+    /// Reads a model file. `data` are the shape `[h, w, c]` of the images and the number of classes, which `units = "classes"`
+    /// stands for. It is an error if neither the file nor `data` gives the shape of the images.
     ///
     /// ```
     /// let text = r#"
@@ -49,7 +50,7 @@ impl Sequential {
     /// ```
     ///
     /// # Errors
-    /// What is wrong, in which layer; a network that does not fit its data.
+    /// The file or a layer of it is wrong, or the network does not fit `data`.
     pub fn from_toml(text: &str, data: Option<([usize; 3], usize)>) -> Result<Self, ModelError> {
         let (input, classes) = data.unzip();
         let model = Self::read(text, input, classes)?;
@@ -60,11 +61,11 @@ impl Sequential {
         Ok(model)
     }
 
-    /// Reads a model file for trained parameters: `units = "classes"` is as many as that layer's bias has, and images are
-    /// of `input` where the file doesn't tell.
+    /// Reads a model file for trained parameters. `units = "classes"` is the length of that layer's bias in `tensors`, and
+    /// the images have the shape `input` if the file does not give one.
     ///
     /// # Errors
-    /// As [`Sequential::from_toml`], and a bias that is missing.
+    /// Those of [`Sequential::from_toml`], and a bias that is missing.
     pub fn from_toml_for(text: &str, input: [usize; 3], tensors: &[NamedTensor]) -> Result<Self, ModelError> {
         let mut model = Self::read(text, Some(input), Some(UNKNOWN))?;
         let names: Vec<String> = model.layers().map(|(name, _)| name).collect();
@@ -81,7 +82,7 @@ impl Sequential {
         Ok(model)
     }
 
-    /// Reads a model file without looking at how its layers fit.
+    /// Reads a model file without checking whether its layers fit together.
     fn read(text: &str, input: Option<[usize; 3]>, classes: Option<usize>) -> Result<Self, ModelError> {
         let file = parse(text)?;
         let own = file.input.map(<[usize; 3]>::try_from).transpose();
@@ -97,10 +98,10 @@ impl Sequential {
         Ok(Self { input, entries: entries? })
     }
 
-    /// Reads a model file whose layers are to stand on the output of this network, and appends them.
+    /// Reads a model file, and appends its layers to this network.
     ///
     /// # Errors
-    /// As [`Sequential::from_toml`].
+    /// Those of [`Sequential::from_toml`].
     pub fn append_toml(self, text: &str, classes: usize) -> Result<Self, ModelError> {
         let layers = parse(text)?.layers.into_iter().enumerate();
         let entries: Result<Vec<_>, _> = layers.map(|(i, table)| entry(i, table, Some(classes))).collect();
@@ -109,10 +110,10 @@ impl Sequential {
         Ok(model)
     }
 
-    /// The network as a model file, every default written out.
+    /// Writes the network as a model file that has every option, defaults too.
     ///
     /// # Errors
-    /// None that this type is known to cause.
+    /// No network is known to cause one.
     pub fn to_toml(&self) -> Result<String, ModelError> {
         #[derive(Serialize)]
         struct Line<'a> {
@@ -136,7 +137,7 @@ impl Sequential {
 
 fn parse(text: &str) -> Result<ModelFile, ModelError> {
     if text.len() > Sequential::MOST_BYTES {
-        return Err(ModelError::File(format!("it has more than {} bytes", Sequential::MOST_BYTES)));
+        return Err(ModelError::File(format!("the file has more than {} bytes", Sequential::MOST_BYTES)));
     }
     let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
     if file.layers.len() > MOST_LAYERS {
@@ -145,7 +146,7 @@ fn parse(text: &str) -> Result<ModelFile, ModelError> {
     Ok(file)
 }
 
-/// The layer of a table, without the options that every kind has.
+/// Reads a layer from a table. `name` and `trainable` are options of every kind of layer.
 fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry, ModelError> {
     let name = table.remove("name");
     let title = match name.as_ref().and_then(|name| name.as_str()) {

@@ -1,4 +1,4 @@
-//! Layers in a row.
+//! A network whose layers follow each other in a row.
 
 use std::collections::HashSet;
 
@@ -10,38 +10,38 @@ use crate::minibatch::Minibatch;
 use crate::ops::Padding;
 use crate::shape::Shape;
 
-/// Most layers of a network.
+/// The most layers that a network may have.
 pub(super) const MOST_LAYERS: usize = 1000;
 
-/// Most elements of an image: as bytes, 64 MiB.
+/// The most elements that an image may have; as bytes they take 64 MiB.
 const MOST_IMAGE: usize = 1 << 26;
 
 /// A line of the summary table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
-    /// Unique name, as Keras counts: `conv2d`, `conv2d_1`.
+    /// Unique name, counted as in Keras: `conv2d`, `conv2d_1`.
     pub name: String,
-    /// Keras's class.
+    /// Keras's class of the layer.
     pub kind: &'static str,
-    /// Output without the batch.
+    /// Shape of the output of one image.
     pub output_shape: Shape,
-    /// Parameters.
+    /// Number of parameters.
     pub parameters: usize,
-    /// Whether training changes them.
+    /// Whether training changes the parameters.
     pub trainable: bool,
 }
 
-/// A layer in its place.
+/// A layer of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
-    /// The user's name for it.
+    /// The name that the user gave it.
     pub name: Option<String>,
     /// Whether training changes its parameters.
     pub trainable: bool,
     pub layer: Layer,
 }
 
-/// A network of layers in a row. Methods append a layer, as in Keras's `Sequential`:
+/// A network whose layers follow each other in a row. Its methods append a layer, as in Keras's `Sequential`:
 ///
 /// ```
 /// let model = wgrad::model::Sequential::new([32, 32, 3])
@@ -99,7 +99,7 @@ impl Sequential {
         self.layer(Layer::Conv2d { filters, kernel_size: kernel, strides: stride, padding, activation })
     }
 
-    /// Appends max pooling by a square window, as far apart as it is wide.
+    /// Appends max pooling by a square window, whose stride is its width.
     pub fn max_pool2d(self, window: usize) -> Self {
         self.layer(Layer::MaxPooling2d { pool_size: [window; 2], strides: None })
     }
@@ -109,7 +109,7 @@ impl Sequential {
         self.layer(Layer::MaxPooling2d { pool_size: window, strides: Some(stride) })
     }
 
-    /// Appends average pooling by a square window, as far apart as it is wide.
+    /// Appends average pooling by a square window, whose stride is its width.
     pub fn average_pool2d(self, window: usize) -> Self {
         self.layer(Layer::AveragePooling2d { pool_size: [window; 2], strides: None })
     }
@@ -119,12 +119,12 @@ impl Sequential {
         self.layer(Layer::GlobalAveragePooling2d {})
     }
 
-    /// Appends dropout of a share of the elements.
+    /// Appends dropout, which sets the share `rate` of the elements to 0 in training.
     pub fn dropout(self, rate: f64) -> Self {
         self.layer(Layer::Dropout { rate })
     }
 
-    /// Appends the reshaping of images to rows.
+    /// Appends a layer that makes a row of each image.
     pub fn flatten(self) -> Self {
         self.layer(Layer::Flatten {})
     }
@@ -134,12 +134,13 @@ impl Sequential {
         self.layer(Layer::Dense { units, activation: Activation::Linear })
     }
 
-    /// Appends a relu, as [`Sequential::activation`].
+    /// Appends a relu, as [`Sequential::activation`] does.
     pub fn relu(self) -> Self {
         self.activation(Activation::Relu)
     }
 
-    /// Appends an activation: as that of a convolution or dense layer right before it, else as a layer.
+    /// Appends an activation. A convolution or dense layer without an activation right before it takes it as its own; else
+    /// it becomes a layer.
     pub fn activation(mut self, new: Activation) -> Self {
         match self.entries.last_mut().map(|entry| &mut entry.layer) {
             Some(Layer::Conv2d { activation, .. } | Layer::Dense { activation, .. })
@@ -160,16 +161,16 @@ impl Sequential {
         self
     }
 
-    /// Appends the layers of `other` on top, whose input is this network's output.
+    /// Appends the layers of `other`, which take the output of this network.
     pub fn append(mut self, other: Self) -> Self {
         self.entries.extend(other.entries);
         self
     }
 
-    /// Keeps training from changing the parameters of the layers named.
+    /// Makes training leave the parameters of the named layers as they are.
     ///
     /// # Errors
-    /// A name that no layer has.
+    /// No layer has one of the names.
     pub fn freeze(mut self, layers: &[String]) -> Result<Self, ModelError> {
         let names = self.names();
         for layer in layers {
@@ -183,7 +184,7 @@ impl Sequential {
         Ok(self)
     }
 
-    /// Shape of one image, `[h, w, c]`.
+    /// Shape `[h, w, c]` of an image.
     pub fn input(&self) -> [usize; 3] {
         self.input
     }
@@ -193,7 +194,7 @@ impl Sequential {
         self.names().into_iter().zip(self.entries.iter().map(|entry| &entry.layer))
     }
 
-    /// Number of classes that it tells apart: 2 with one output, else that of its outputs.
+    /// Number of classes that the network distinguishes: 2 if it has one output, else the number of its outputs.
     ///
     /// # Errors
     /// A layer that does not fit its input, or an output that is not a row.
@@ -201,10 +202,10 @@ impl Sequential {
         Ok(self.answer()?.classes())
     }
 
-    /// Whether it takes images `[h, w, c]` and tells `classes` apart.
+    /// Makes sure that the network takes images of the shape `input` `[h, w, c]` and distinguishes `classes` classes.
     ///
     /// # Errors
-    /// [`ModelError::Data`] if it does not, or that the network can't be built.
+    /// [`ModelError::Data`] if it does not, and the errors of a network that cannot be built.
     pub fn check_data(&self, input: [usize; 3], classes: usize) -> Result<(), ModelError> {
         if self.input != input {
             let [wanted, found] = [self.input, input].map(|[h, w, c]| format!("images of {h} x {w} x {c}"));
@@ -218,12 +219,12 @@ impl Sequential {
         Ok(())
     }
 
-    /// Name, output and parameters of each layer.
+    /// Name, output shape and number of parameters of each layer.
     ///
     /// # Errors
     /// A layer that does not fit its input.
     pub fn summary(&self) -> Result<Vec<LayerSummary>, ModelError> {
-        // The target has no part in shapes.
+        // Shapes do not depend on the target.
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let mut graph = Graph::new(target);
         let [h, w, c] = self.input;
@@ -237,7 +238,7 @@ impl Sequential {
         for (name, Entry { layer, trainable, .. }) in self.checked_names()?.into_iter().zip(&self.entries) {
             let before = graph.parameters().len();
             x = append(&mut graph, &name, layer, x, minibatch)?;
-            // All of them lie in one buffer.
+            // The parameters of all layers are in one buffer.
             if graph.arena_len() > MOST_ELEMENTS {
                 let what = "parameters, with the layers before it";
                 return Err(ModelError::TooLarge { layer: name, most: MOST_ELEMENTS, what });
@@ -250,7 +251,8 @@ impl Sequential {
         Ok(lines)
     }
 
-    /// The user's names, and Keras's for the rest: the kind, numbered from the second on, past those that are taken.
+    /// The name of each layer. A layer without a name from the user gets one as in Keras: its kind, with a number from the
+    /// second one on, that no other layer has.
     fn names(&self) -> Vec<String> {
         let mut taken: HashSet<String> = self.entries.iter().filter_map(|entry| entry.name.clone()).collect();
         let mut name = |entry: &Entry| {
@@ -268,7 +270,7 @@ impl Sequential {
         self.entries.iter().map(&mut name).collect()
     }
 
-    /// [`Sequential::names`], where no two are the same and softmax is at the end.
+    /// [`Sequential::names`], after a check that no two are the same and that only the last layer has softmax.
     pub(super) fn checked_names(&self) -> Result<Vec<String>, ModelError> {
         if self.entries.len() > MOST_LAYERS {
             return Err(ModelError::Depth(MOST_LAYERS));

@@ -1,11 +1,11 @@
-//! Which classes were taken for which.
+//! Counts which classes a network takes for which.
 
 use std::collections::BTreeMap;
 
 use crate::data::Split;
 use crate::train::Predictions;
 
-/// Images by true class and by predicted class. It takes room for the pairs that occur, not for all there may be.
+/// Numbers of images by true class and by predicted class. It needs memory only for the pairs of classes that occur.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: usize,
@@ -14,21 +14,21 @@ pub struct ConfusionMatrix {
     columns: Vec<u64>,
 }
 
-/// How well a class was found.
+/// How well a network finds a class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassScore {
-    /// Share of what was predicted as the class that is of it; none where nothing was predicted as it.
+    /// Share of the images predicted as the class that are of the class; nothing if no image was predicted as it.
     pub precision: Option<f64>,
-    /// Share of the class that was found; none where no image is of it.
+    /// Share of the images of the class that were predicted as it; nothing if no image is of the class.
     pub recall: Option<f64>,
-    /// Harmonic mean of both; none where no image is of the class and none was predicted as it.
+    /// Harmonic mean of precision and recall; nothing if no image is of the class and none was predicted as it.
     pub f1: Option<f64>,
-    /// Images of the class.
+    /// Number of images of the class.
     pub support: u64,
 }
 
 impl ConfusionMatrix {
-    /// Counts pairs of true and predicted class; those that name a class past the last are left out.
+    /// Counts pairs of true and predicted class. Pairs with a class past the last one are left out.
     pub fn new(classes: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut matrix = Self { classes, counts: BTreeMap::new(), rows: vec![0; classes], columns: vec![0; classes] };
         for (truth, prediction) in pairs.into_iter().filter(|&(a, b)| a.max(b) < classes) {
@@ -51,17 +51,17 @@ impl ConfusionMatrix {
         self.classes
     }
 
-    /// Images of class `truth` that were taken for `prediction`.
+    /// Number of images of class `truth` that were predicted as `prediction`.
     pub fn count(&self, truth: usize, prediction: usize) -> u64 {
         self.counts.get(&(truth, prediction)).copied().unwrap_or(0)
     }
 
-    /// Images of class `truth`.
+    /// Number of images of class `truth`.
     pub fn support(&self, truth: usize) -> u64 {
         self.rows.get(truth).copied().unwrap_or(0)
     }
 
-    /// True class, predicted class and number of images of each pair that occurs, by true class.
+    /// True class, predicted class and number of images of each pair that occurs, in the order of the true classes.
     pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
         self.counts.iter().map(|(&(truth, prediction), &count)| (truth, prediction, count))
     }
@@ -82,7 +82,7 @@ impl ConfusionMatrix {
             .collect()
     }
 
-    /// The `most` pairs of different classes with the most images, most first.
+    /// The `most` pairs of different classes with the most images, in falling order.
     pub fn confused(&self, most: usize) -> Vec<(usize, usize, u64)> {
         let mut pairs: Vec<_> = self.pairs().filter(|(truth, prediction, _)| truth != prediction).collect();
         pairs.sort_by_key(|&(truth, prediction, count)| (std::cmp::Reverse(count), truth, prediction));
@@ -90,7 +90,7 @@ impl ConfusionMatrix {
         pairs
     }
 
-    /// Classes joined by `size` neighbours each, so that a drawing has room for them.
+    /// Joins each `size` neighbouring classes into one, so that a drawing has room for them.
     pub(super) fn joined(&self, size: usize) -> Self {
         let mut joined = Self::new(self.classes.div_ceil(size), []);
         for (truth, prediction, count) in self.pairs() {

@@ -1,12 +1,12 @@
-//! The curves of one run, and of several.
+//! Plots of one run's curves, and of several runs together.
 
 use super::line_plot::{Curve, LinePlot};
 use crate::train::HistoryRow;
 
-/// Where the axis of accuracy starts, unless a value is lower; it ends at 1.
+/// The axis of accuracy starts here unless a value is lower. It ends at 1.
 pub const LEAST_ACCURACY: f64 = 0.5;
 
-/// Accuracy of training and validation by epoch.
+/// Plots the accuracy of training and of validation by epoch.
 pub fn accuracy_plot(rows: &[HistoryRow]) -> LinePlot {
     LinePlot {
         title: "Accuracy".into(),
@@ -19,7 +19,7 @@ pub fn accuracy_plot(rows: &[HistoryRow]) -> LinePlot {
     }
 }
 
-/// Loss of training and validation by epoch.
+/// Plots the loss of training and of validation by epoch.
 pub fn loss_plot(rows: &[HistoryRow]) -> LinePlot {
     LinePlot {
         title: "Loss".into(),
@@ -29,7 +29,8 @@ pub fn loss_plot(rows: &[HistoryRow]) -> LinePlot {
     }
 }
 
-/// Share of the images whose class was among the five of the largest logits, in training and validation by epoch.
+/// Plots by epoch the share of the images whose class was among the five most probable ones, in training and in
+/// validation.
 pub fn top5_plot(rows: &[HistoryRow]) -> LinePlot {
     LinePlot {
         title: "Top-5 accuracy".into(),
@@ -42,17 +43,17 @@ pub fn top5_plot(rows: &[HistoryRow]) -> LinePlot {
     }
 }
 
-/// Learning rate at the end of each epoch.
+/// Plots the learning rate at the end of each epoch.
 pub fn learning_rate_plot(rows: &[HistoryRow]) -> LinePlot {
     from_zero("Learning rate", "step size", by_epoch("at the end of the epoch", rows, |row| row.learning_rate))
 }
 
-/// Norm of the gradient by epoch.
+/// Plots the norm of the gradient by epoch.
 pub fn gradient_norm_plot(rows: &[HistoryRow]) -> LinePlot {
     from_zero("Norm of the gradient", "L2 norm", by_epoch("all parameters", rows, |row| row.gradient_norm))
 }
 
-/// Training images a second by epoch.
+/// Plots the training images per second by epoch.
 pub fn throughput_plot(rows: &[HistoryRow]) -> LinePlot {
     from_zero("Throughput", "images/s", by_epoch("training, without evaluation", rows, |row| row.images_per_second))
 }
@@ -61,7 +62,8 @@ fn from_zero(title: &str, y_name: &str, curve: Curve) -> LinePlot {
     LinePlot { title: title.into(), y_name: y_name.into(), y_range: Some(0.0..0.0), curves: vec![curve] }
 }
 
-/// Accuracy of several runs by epoch, with dashed lines at figures to compare with, given by name.
+/// Plots the accuracy of several runs by epoch, with a dashed line at each of the `references`, which have a name and an
+/// accuracy.
 pub fn comparison_plot(title: &str, mut runs: Vec<Curve>, references: &[(&str, f64)]) -> LinePlot {
     let epochs = runs.iter().flat_map(|run| &run.points).map(|&(epoch, _)| epoch);
     let (first, last) = (epochs.clone().fold(f64::INFINITY, f64::min), epochs.fold(f64::NEG_INFINITY, f64::max));

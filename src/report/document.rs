@@ -5,63 +5,63 @@
 pub struct Document {
     /// Its title.
     pub title: String,
-    /// What follows, in order.
+    /// Its parts, in order.
     pub blocks: Vec<Block>,
 }
 
-/// A part of a document. All texts are plain: what is special to a format is escaped when it is written.
+/// A part of a document. All texts are plain; characters that are markup in a format are escaped when it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// The title of what follows.
+    /// The title of the blocks after it.
     Heading(String),
-    /// A sentence or more.
+    /// One sentence or several.
     Paragraph(String),
-    /// Large numbers: what each is, and how much.
+    /// Important numbers, each with its name and its value.
     Figures(Vec<[String; 2]>),
-    /// Rows under names.
+    /// A table.
     Table(Table),
-    /// Plots of equal rank.
+    /// Plots that stand side by side.
     Plots(Vec<Plot>),
     /// Small pictures.
     Gallery(Gallery),
 }
 
-/// Rows under names.
+/// Rows under the names of their columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// What it shows.
+    /// The title, which says what it shows.
     pub title: String,
-    /// Names of the columns, and whether they hold numbers.
+    /// Name of each column, and whether it holds numbers.
     pub columns: Vec<(&'static str, bool)>,
-    /// The rows, as wide as there are columns.
+    /// The rows; each has a cell for every column.
     pub rows: Vec<Vec<String>>,
 }
 
-/// A plot that is a file of its own too.
+/// A plot, which is also a file of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
-    /// Name of its file.
+    /// Name of the file.
     pub file: String,
-    /// What it shows.
+    /// The title, which says what it shows.
     pub title: String,
-    /// The file.
+    /// Content of the file.
     pub svg: String,
-    /// What must be known to read it; may be empty.
+    /// Explains how to read the plot; may be empty.
     pub caption: String,
-    /// Whether it must not be made smaller.
+    /// Whether the plot needs its full size to be readable.
     pub large: bool,
 }
 
-/// Small pictures, one by one and on one sheet.
+/// Small pictures, both one by one and together on one sheet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gallery {
     /// Name of the sheet's file.
     pub file: String,
-    /// What it shows.
+    /// The title, which says what it shows.
     pub title: String,
     /// All pictures in rows, as a PNG file.
     pub sheet: Vec<u8>,
-    /// Pictures in a row of the sheet.
+    /// Number of pictures in a row of the sheet.
     pub columns: usize,
     /// The pictures.
     pub pictures: Vec<Picture>,
@@ -72,7 +72,7 @@ pub struct Gallery {
 pub struct Picture {
     /// A PNG file.
     pub png: Vec<u8>,
-    /// The lines under it; the first stands out.
+    /// The lines under the picture, the first of which is emphasised.
     pub lines: Vec<String>,
 }
 

@@ -1,9 +1,9 @@
-//! What can go wrong with a report.
+//! Errors of a report.
 
 /// A report that can't be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// A plot.
+    /// A plot cannot be drawn.
     #[error("cannot draw {plot}: {reason}; please report it")]
     Plot {
         /// Its title.
@@ -11,7 +11,7 @@ pub enum ReportError {
         /// What the drawing library said.
         reason: String,
     },
-    /// A picture of pixels.
+    /// A picture cannot be encoded as PNG.
     #[error("cannot encode a picture of the report: {0}; please report it")]
     Picture(#[from] png::EncodingError),
 }

@@ -4,37 +4,38 @@ use std::fmt;
 
 use crate::train::HistoryRow;
 
-/// The losses of one epoch to the next differ by a percent or so by chance, so less than this says nothing.
+/// The smallest relative change of a loss that means something: from one epoch to the next it changes by about 1 % by
+/// chance.
 const NOTABLE: f64 = 0.02;
-/// Epochs that a trend takes: one alone may be chance.
+/// Number of epochs that make a trend; the change of a single epoch may be chance.
 const TREND: usize = 2;
 
-/// A reading of a history.
+/// Whether a network overfits or underfits, as the losses of its history show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Generalization {
-    /// Fewer epochs than a trend and its start.
+    /// There are too few epochs for a trend, which takes three.
     TooShort,
     /// Validation loss was lowest two or more epochs ago and has risen by 2 % or more, while training loss fell.
     Overfitting(Change),
-    /// The same, but training loss has not fallen: it isn't the data that is learnt by heart.
+    /// The same, but training loss has not fallen, so the network does not learn its images by heart.
     Diverging(Change),
     /// Validation loss is lowest now, and both losses fell by 2 % or more in the last two epochs.
     Underfitting(Change),
-    /// None of these.
+    /// None of the other cases.
     Balanced,
 }
 
-/// What became of the losses from one epoch to the last.
+/// The figures of an epoch and of the last one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
-    /// The epoch in which it starts.
+    /// The epoch in which the change starts.
     pub from: HistoryRow,
     /// The last epoch.
     pub to: HistoryRow,
 }
 
 impl Generalization {
-    /// Reads `rows`, in order of their epochs.
+    /// Reads `rows`, which are in the order of their epochs.
     pub fn read(rows: &[HistoryRow]) -> Self {
         let lowest = (0..rows.len()).reduce(|a, b| if rows[b].val_loss < rows[a].val_loss { b } else { a });
         let (Some(lowest), Some(last)) = (lowest, rows.len().checked_sub(1)) else { return Self::TooShort };
@@ -57,11 +58,13 @@ impl Generalization {
 impl fmt::Display for Generalization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort => write!(f, "Too few epochs to tell over- from underfitting: a trend takes three."),
+            Self::TooShort => {
+                write!(f, "There are too few epochs to see overfitting or underfitting: a trend takes three.")
+            }
             Self::Overfitting(Change { from, to }) => write!(
                 f,
                 "Overfitting since epoch {}: validation loss is lowest there ({:.3}) and rises to {:.3} in epoch {}, \
-                 while training loss falls on, from {:.3} to {:.3}.",
+                 while training loss still falls, from {:.3} to {:.3}.",
                 from.epoch, from.val_loss, to.val_loss, to.epoch, from.loss, to.loss
             ),
             Self::Diverging(Change { from, to }) => write!(
@@ -78,8 +81,8 @@ impl fmt::Display for Generalization {
             ),
             Self::Balanced => write!(
                 f,
-                "No sign of over- or underfitting: validation loss neither stands 2 % above its lowest value for long, \
-                 nor do both losses still fall by 2 % in two epochs."
+                "There is no sign of overfitting or underfitting: validation loss has not stayed 2 % above its lowest \
+                 value, and the two losses no longer both fall by 2 % in two epochs."
             ),
         }
     }

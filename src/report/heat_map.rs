@@ -7,26 +7,26 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::palette::{BLUE, GREY, INK, ON_FIELD, ORANGE, PALE, PAPER, text, title};
 use super::{ConfusionMatrix, Raster, ReportError};
 
-/// Cells on a side at most; more classes share cells.
+/// The most cells on a side. With more classes, neighbours share a cell.
 pub(super) const MOST_CELLS: usize = 100;
-/// Cells on a side, at most, that have room for their numbers.
+/// The most cells on a side that leave room for a number in each cell.
 pub(super) const MOST_NUMBERS: usize = 20;
-/// Letters of a class's name that are shown.
+/// The most letters of a class's name that are shown.
 const MOST_LETTERS: usize = 18;
-/// Room that a row's name needs.
+/// Height of a row's name, in pixels.
 const LINE: usize = 15;
-/// Shares of a class that the scale shows.
+/// The shares of a class that the scale has a colour for.
 const SCALE: [f64; 5] = [0.01, 0.05, 0.2, 0.5, 1.0];
 
-/// Draws `matrix` as a file of its own, on white: a row for each true class, a column for each predicted one. The larger
-/// a cell's share of its row, the stronger its colour: blue where both classes are the same, else orange.
+/// Draws `matrix` as an SVG file on white, with a row for each true class and a column for each predicted class. The
+/// larger a cell's share of its row, the stronger its colour. The colour is blue if both classes are the same, else orange.
 ///
 /// # Errors
 /// [`ReportError::Plot`]
 pub fn heat_map(matrix: &ConfusionMatrix, class_names: &[String]) -> Result<String, ReportError> {
     let size = joined_classes(matrix);
     let cells = matrix.joined(size);
-    // A shared cell goes by its first class.
+    // A shared cell has the name of its first class.
     let names: Vec<String> = (0..cells.classes()).map(|cell| short_name(class_names, cell * size)).collect();
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let side = if cells.classes() > MOST_NUMBERS { 640 } else { 380 };
@@ -41,12 +41,12 @@ pub fn heat_map(matrix: &ConfusionMatrix, class_names: &[String]) -> Result<Stri
     Ok(svg)
 }
 
-/// How many classes share a row of the heat map.
+/// Number of classes that share a row of the heat map.
 pub(super) fn joined_classes(matrix: &ConfusionMatrix) -> usize {
     matrix.classes().div_ceil(MOST_CELLS).max(1)
 }
 
-/// The cells alone, without names and numbers, about 400 pixels wide.
+/// Draws the cells without names and numbers, as a picture about 400 pixels wide.
 pub fn heat_picture(matrix: &ConfusionMatrix) -> Raster {
     let cells = matrix.joined(joined_classes(matrix));
     let size = (400 / cells.classes().max(1)).max(1) as u32;
@@ -59,7 +59,7 @@ pub fn heat_picture(matrix: &ConfusionMatrix) -> Raster {
     })
 }
 
-/// How much of its colour a cell takes. The root keeps small shares apart, which is where the errors are.
+/// Strength of a cell's colour, from 0 to 1. Errors are small shares, and the root makes their differences visible.
 fn strength(count: u64, row: u64) -> f64 {
     if count == 0 { 0.0 } else { (count as f64 / row as f64).sqrt().max(0.08) }
 }
@@ -80,14 +80,14 @@ fn short_name(class_names: &[String], class: usize) -> String {
 struct Layout<'a> {
     cells: &'a ConfusionMatrix,
     names: &'a [String],
-    /// Of the square of cells, in pixels.
+    /// Length of a side of the square of cells, in pixels.
     side: i32,
     left: i32,
     top: i32,
 }
 
 impl Layout<'_> {
-    /// Where cell `i` of a row starts, from the first.
+    /// Distance in pixels of cell `i` of a row from the first one.
     fn start(&self, i: usize) -> i32 {
         (i * self.side as usize / self.names.len().max(1)) as i32
     }
@@ -107,7 +107,7 @@ impl Layout<'_> {
         let corners = [(self.left - 1, self.top - 1), (self.left + self.side, self.top + self.side)];
         area.draw(&Rectangle::new(corners, PALE))?;
         let most = self.cells.pairs().map(|(.., count)| count).max().unwrap_or(0);
-        // Letters that fit a cell.
+        // The largest letters that fit a cell.
         let width = self.side / self.names.len().max(1) as i32;
         let size = (2 * width / most.to_string().len().max(2) as i32).min(16) as u32;
         for (row, column, count) in self.cells.pairs() {
@@ -127,7 +127,7 @@ impl Layout<'_> {
 
     fn draw_names(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn std::error::Error>> {
         let bottom = self.top + self.side;
-        // Where names would run into each other, some are left out.
+        // Some names are left out if they would overlap.
         let step = (self.names.len() * LINE).div_ceil(self.side as usize).max(1);
         let upright = text(16, INK, HPos::Right, VPos::Center);
         let turned = upright.clone().transform(FontTransform::Rotate270);
@@ -144,7 +144,7 @@ impl Layout<'_> {
         Ok(())
     }
 
-    /// What the shades mean, in the last line.
+    /// Draws the last line, which explains the colours.
     fn draw_scale(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn std::error::Error>> {
         let (_, height) = area.dim_in_pixel();
         let y = height as i32 - 18;

@@ -1,4 +1,4 @@
-//! A document as one HTML file that needs no other.
+//! Writes a document as one HTML file that needs no other file.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -6,10 +6,10 @@ use super::document::{Block, Document, Gallery, Plot, Table};
 use super::palette::{DARK, hex};
 
 const STYLE: &str = include_str!("report.css");
-/// Longer tables are folded up.
+/// Tables with more rows are folded up at first.
 const MOST_ROWS: usize = 25;
 
-/// Writes `document` as HTML, which is XML too.
+/// Writes `document` as HTML that is also well-formed XML.
 pub fn to_html(document: &Document) -> String {
     let title = escape(&document.title);
     let mut html = format!(
@@ -32,7 +32,7 @@ pub fn to_html(document: &Document) -> String {
     html + "</main>\n</body>\n</html>\n"
 }
 
-/// Rules that give the plots their colours on a dark page.
+/// CSS rules that give the plots their colours on a dark page.
 fn dark_plots() -> String {
     let rules = DARK.iter().map(|&(light, dark)| {
         let (light, dark) = (hex(light), hex(dark));
@@ -97,7 +97,7 @@ fn show_gallery(gallery: &Gallery) -> String {
     format!("<h3>{}</h3>\n<div class=\"gallery\">\n{}</div>\n", escape(&gallery.title), figures.collect::<String>())
 }
 
-/// Text as HTML shows it; control characters, which XML has no place for, become spaces.
+/// Escapes text for HTML. Control characters become spaces, because XML does not allow them.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Curves over a common axis, as SVG.
+//! Draws curves over a common axis as SVG.
 
 use std::ops::Range;
 
@@ -13,11 +13,11 @@ use super::palette::{GREY, INK, PALE, PAPER, SERIES, text, title};
 
 const WIDTH: u32 = 430;
 const HEIGHT: u32 = 310;
-/// Where the legend may go on, and the height of its lines.
+/// Left end of the legend's lines, and their height, in pixels.
 const LEGEND: [i32; 2] = [18, 22];
-/// More points than these are drawn without dots.
+/// The most points of a curve that are drawn with dots.
 const MOST_DOTS: usize = 40;
-/// Labels that an axis has about.
+/// The approximate number of labels of an axis.
 const TICKS: f64 = 6.0;
 
 /// A curve of a plot.
@@ -25,9 +25,9 @@ const TICKS: f64 = 6.0;
 pub struct Curve {
     /// Its name in the legend.
     pub name: String,
-    /// Its points from left to right; those that are not finite are left out.
+    /// Its points from left to right; points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// Whether it is dashed and without dots, as a figure to compare with.
+    /// Whether it is dashed and without dots, which is for figures to compare with.
     pub dashed: bool,
 }
 
@@ -52,23 +52,23 @@ impl Curve {
 pub struct LinePlot {
     /// Its title.
     pub title: String,
-    /// What the vertical axis measures, with its unit.
+    /// Name of the vertical axis, with its unit.
     pub y_name: String,
-    /// What the vertical axis shows at least; it grows to hold every point.
+    /// The smallest range that the vertical axis shows; the range grows to hold every point.
     pub y_range: Option<Range<f64>>,
-    /// The curves; they take colours in turn.
+    /// The curves, which take the colours in turn.
     pub curves: Vec<Curve>,
 }
 
 impl LinePlot {
-    /// What the vertical axis shows: `y_range`, and every point.
+    /// The range of the vertical axis, which holds `y_range` and every point.
     pub fn y_extent(&self) -> Range<f64> {
         let values = || self.curves.iter().flat_map(Curve::finite).map(|(_, y)| y);
         let (least, most) = extent(values());
         match &self.y_range {
             None => outward(least, most),
             Some(range) => {
-                // An end that was asked for is kept to the digit.
+                // An end of the range that holds all points stays exactly as it was asked for.
                 let start = if least < range.start { outward(least, range.end).start } else { range.start };
                 let end = if most > range.end { outward(range.start, most).end } else { range.end };
                 start..end
@@ -76,7 +76,7 @@ impl LinePlot {
         }
     }
 
-    /// The plot as a file of its own, on white.
+    /// Draws the plot as an SVG file, on white.
     ///
     /// # Errors
     /// [`ReportError::Plot`]
@@ -91,12 +91,12 @@ impl LinePlot {
         Ok(svg)
     }
 
-    /// Line and left end of each name in the legend.
+    /// The line, the left end and the text of each name in the legend.
     fn legend(&self) -> Vec<(i32, i32, &str)> {
         let mut places = Vec::new();
         let (mut line, mut x) = (0, LEGEND[0]);
         for curve in &self.curves {
-            // A generous width of letters; no font is at hand to measure.
+            // This is a generous width of letters, because there is no font to measure.
             let width = 44 + 8 * curve.name.chars().count() as i32;
             if x > LEGEND[0] && x + width > WIDTH as i32 {
                 (line, x) = (line + 1, LEGEND[0]);
@@ -134,7 +134,7 @@ impl LinePlot {
         let x_ticks = whole_ticks(first, last);
         let y_ticks = ticks(&y);
         let step = if y_ticks.len() > 1 { y_ticks[1] - y_ticks[0] } else { 1.0 };
-        // Room for the longest label and, beside it, the axis's name.
+        // There must be room for the longest label and, beside it, for the axis's name.
         let letters = y_ticks.iter().map(|&tick| label(tick, step).len()).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(&area)
             .margin_left(4)
@@ -184,7 +184,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // Light points lie between the ticks.
+        // Plotters asks for light points between the ticks too, of which there are none.
         if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
     }
 
@@ -197,25 +197,25 @@ fn colours() -> impl Iterator<Item = RGBColor> {
     SERIES.into_iter().cycle()
 }
 
-/// The least and the most of `values`; 0 and 1 of none.
+/// The smallest and the largest of `values`, or 0 and 1 if there are none.
 fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (least, most) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
     if least <= most { (least, most) } else { (0.0, 1.0) }
 }
 
-/// The smallest range of whole steps that holds both.
+/// The smallest range that starts and ends at whole steps and holds both values.
 fn outward(least: f64, most: f64) -> Range<f64> {
     if least == most {
         let pad = if least == 0.0 { 1.0 } else { 0.1 * least.abs() };
         return least - pad..most + pad;
     }
     let step = step(most - least);
-    // A hair of tolerance, so that 0.3 stands at 3 steps of 0.1.
+    // The small tolerance makes 0.3 exactly 3 steps of 0.1.
     (least / step + 1e-9).floor() * step..(most / step - 1e-9).ceil() * step
 }
 
-/// 1, 2 or 5 times a power of ten, of which `width` holds a handful.
+/// 1, 2 or 5 times a power of ten, so that `width` holds about [`TICKS`] of it.
 fn step(width: f64) -> f64 {
     let rough = width / TICKS;
     let power = 10f64.powf(rough.log10().floor());
@@ -228,20 +228,20 @@ fn ticks(range: &Range<f64>) -> Vec<f64> {
     (first..=last).map(|place| place as f64 * step).collect()
 }
 
-/// As [`ticks`], at whole numbers only.
+/// As [`ticks`], but only at whole numbers.
 fn whole_ticks(first: f64, last: f64) -> Vec<f64> {
     let step = step(last - first).max(1.0).ceil();
     let mut ticks = vec![first];
-    // Multiples of the step, and the first, where they leave it room.
+    // Multiples of the step follow the first tick where they do not come too close to it.
     let start = ((first + 0.5 * step) / step).ceil() as i64;
     ticks.extend((start..=(last / step) as i64).map(|place| place as f64 * step));
     ticks
 }
 
-/// A number with the digits that tell it from one `step` further.
+/// Writes a number with as many digits as distinguish it from the number one `step` further.
 fn label(value: f64, step: f64) -> String {
     let digits = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    // Else a rounded zero may read -0.0.
+    // Otherwise a rounded zero could be written as -0.0.
     let value = if value.abs() < 1e-3 * step { 0.0 } else { value };
     match digits {
         0..=3 => format!("{value:.digits$}"),

@@ -1,4 +1,4 @@
-//! A document as Markdown in GitHub's dialect, beside its files.
+//! Writes a document as Markdown in GitHub's dialect, which refers to files beside it.
 
 use super::document::{Block, Document, Gallery, Picture, Plot, Table};
 
@@ -24,7 +24,7 @@ pub fn to_markdown(document: &Document) -> String {
     markdown
 }
 
-/// A table of cells that are Markdown already.
+/// Writes a table whose cells are already Markdown.
 fn tabulate(columns: &[(&str, bool)], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let head: Vec<String> = columns.iter().map(|(name, _)| escape(name)).collect();
@@ -38,7 +38,7 @@ fn show_plot(plot: &Plot) -> String {
     format!("\n![{}]({})\n{caption}", escape(&plot.title), plot.file)
 }
 
-/// The sheet, and a table with a cell for each of its pictures.
+/// Writes the sheet, and a table with a cell for each picture on it.
 fn show_gallery(gallery: &Gallery) -> String {
     let columns = vec![("", false); gallery.columns.min(gallery.pictures.len())];
     let rows = gallery.pictures.chunks(gallery.columns.max(1)).map(|row| {
@@ -55,7 +55,7 @@ fn caption(picture: &Picture) -> String {
     lines.join("<br>")
 }
 
-/// Text as Markdown shows it, in a line and in a table's cell.
+/// Escapes text for Markdown, both for lines and for cells of a table.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

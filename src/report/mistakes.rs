@@ -1,15 +1,16 @@
-//! The images that the network was surest of, and wrong about.
+//! The wrong predictions that the network was most confident about.
 
 use super::Raster;
 use crate::data::Split;
 use crate::train::Predictions;
 
-/// Pictures in a row of the sheet.
+/// Number of pictures in a row of the sheet.
 pub(super) const COLUMNS: usize = 5;
-/// Pixels that a picture is enlarged to, about, and those it has at most.
+/// Length in pixels that a picture's longer side is enlarged to, approximately.
 const SIDE: u32 = 96;
+/// Length in pixels that a picture's longer side has at most.
 const MOST_SIDE: u32 = 160;
-/// White pixels between pictures of the sheet.
+/// Number of white pixels between the pictures of the sheet.
 const GAP: u32 = 8;
 
 /// A wrong prediction.
@@ -17,9 +18,9 @@ const GAP: u32 = 8;
 pub struct Mistake {
     /// Number of the image in its split, from 0.
     pub image: usize,
-    /// Its class.
+    /// The class of the image.
     pub label: usize,
-    /// The class that it was taken for.
+    /// The class that the network predicted.
     pub predicted: usize,
     /// The probability that the network gave to that class.
     pub confidence: f64,
@@ -39,8 +40,8 @@ pub fn confident_mistakes(split: &Split, predictions: &Predictions, most: usize)
     mistakes
 }
 
-/// Pixels `[h, w, c]` as a picture: grey if there is one channel, else red, green and blue are the first three. Larger
-/// pictures than 160 pixels on a side are made smaller.
+/// Makes a picture of pixels `[h, w, c]`. One channel is grey; of more channels the first three are red, green and blue.
+/// A picture with a side of more than 160 pixels is made smaller.
 pub fn picture(pixels: &[u8], [height, width, channels]: [usize; 3]) -> Raster {
     let mut pixels = pixels.chunks_exact(channels.max(1));
     let picture = Raster::from_fn(width as u32, height as u32, |_, _| match *pixels.next().unwrap_or_default() {
@@ -56,7 +57,7 @@ pub fn picture(pixels: &[u8], [height, width, channels]: [usize; 3]) -> Raster {
     picture.reduced(width, height)
 }
 
-/// `pictures` in rows of five, each pixel enlarged to a square.
+/// Places `pictures` in rows of five, with each pixel enlarged to a square.
 pub fn sheet(pictures: &[Raster]) -> Raster {
     let most = |axis: usize| pictures.iter().map(|picture| picture.dimensions()[axis]).max().unwrap_or(0);
     let [width, height] = [most(0), most(1)];

@@ -1,7 +1,7 @@
-//! The report of a run: HTML, Markdown, plots and pictures, from data alone.
+//! The report of a run as HTML, Markdown, plots and pictures. It is made of data alone and needs no device.
 //!
-//! [`Report`] gathers what a run left into a [`Document`], which [`to_html`] and [`to_markdown`] write with the same
-//! content. [`LinePlot`] and [`Curve`] draw any run's curves in the same style.
+//! [`Report`] makes a [`Document`] of the results of a run. [`to_html`] and [`to_markdown`] write the same document in two
+//! formats. [`LinePlot`] and [`Curve`] draw the curves of any run in the same style.
 
 mod confusion_matrix;
 mod curves;

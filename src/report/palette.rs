@@ -1,4 +1,4 @@
-//! The colours and letters of plots.
+//! Colours and fonts of the plots.
 
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, FontStyle, IntoFont, RGBColor, TextStyle, WHITE};
@@ -9,10 +9,10 @@ pub(super) const GREY: RGBColor = RGBColor(90, 90, 90);
 pub(super) const PALE: RGBColor = RGBColor(222, 222, 222);
 pub(super) const BLUE: RGBColor = RGBColor(31, 95, 168);
 pub(super) const ORANGE: RGBColor = RGBColor(192, 86, 12);
-/// Letters on a dark field. Not quite white, so that a dark page can tell them from the paper.
+/// Letters on a dark field. They are not quite white, so that a dark page can give them another colour than the paper.
 pub(super) const ON_FIELD: RGBColor = RGBColor(255, 255, 254);
 
-/// Curves take these in turn.
+/// The colours that curves take in turn.
 pub(super) const SERIES: [RGBColor; 8] = [
     BLUE,
     ORANGE,
@@ -24,7 +24,7 @@ pub(super) const SERIES: [RGBColor; 8] = [
     RGBColor(100, 100, 120),
 ];
 
-/// Each colour, and what stands for it on a dark page.
+/// Each colour, and the colour that replaces it on a dark page.
 pub(super) const DARK: [(RGBColor, RGBColor); 13] = [
     (PAPER, RGBColor(23, 27, 33)),
     (INK, RGBColor(230, 232, 235)),
@@ -41,17 +41,17 @@ pub(super) const DARK: [(RGBColor, RGBColor); 13] = [
     (SERIES[7], RGBColor(170, 170, 196)),
 ];
 
-/// A colour as SVG and CSS write it.
+/// Writes a colour as SVG and CSS do.
 pub(super) fn hex(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
-/// Letters; plotters draws them 1.24 times smaller than `size` says.
+/// The style of a text. Plotters draws letters 1.24 times smaller than `size` says.
 pub(super) fn text(size: u32, colour: RGBColor, h_pos: HPos, v_pos: VPos) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&colour).pos(Pos::new(h_pos, v_pos))
 }
 
-/// Letters of a plot's title, from its upper left corner.
+/// The style of a plot's title, whose place is its upper left corner.
 pub(super) fn title() -> TextStyle<'static> {
     let font = ("sans-serif", 20).into_font().style(FontStyle::Bold);
     font.color(&INK).pos(Pos::new(HPos::Left, VPos::Top))

@@ -1,4 +1,4 @@
-//! What a run left, put into a document.
+//! Makes a document of the results of a run.
 
 use serde_json::Value;
 
@@ -15,29 +15,30 @@ use crate::data::Dataset;
 use crate::model::{Answer, LayerSummary};
 use crate::train::{History, HistoryRow, Predictions};
 
-/// Pairs of classes, and pictures, that are shown.
+/// The most pairs of confused classes that are listed.
 const MOST_PAIRS: usize = 10;
+/// The most mistakes whose pictures are shown.
 const MOST_MISTAKES: usize = 25;
-/// With more classes than this, the share of labels among the first five says something.
+/// Top-5 accuracy is reported only with more classes than this; with fewer it says little.
 const FEW_CLASSES: usize = 10;
 
-/// A run, as its report needs it.
+/// The parts of a run that its report is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// What each epoch measured, and the final evaluation.
+    /// The figures of each epoch, and the final evaluation.
     pub history: &'a History,
-    /// What `config.json` holds.
+    /// The content of `config.json`.
     pub settings: &'a Value,
     /// The network.
     pub layers: &'a [LayerSummary],
     /// The data set.
     pub dataset: &'a Dataset,
-    /// Logits of the test split; none where the run was interrupted.
+    /// Predictions for the test images; nothing if the run was interrupted.
     pub predictions: Option<&'a Predictions>,
 }
 
 impl Report<'_> {
-    /// Names and contents of all files: `report.html`, `report.md`, and what the latter refers to.
+    /// Names and contents of all files: `report.html`, `report.md`, and the files that `report.md` refers to.
     ///
     /// # Errors
     /// [`ReportError`]
@@ -51,7 +52,7 @@ impl Report<'_> {
         Ok(files)
     }
 
-    /// The report.
+    /// Makes the report.
     ///
     /// # Errors
     /// [`ReportError`]
@@ -198,7 +199,7 @@ impl Report<'_> {
         }
         blocks.push(Block::Gallery(Gallery {
             file: "mistakes.png".into(),
-            title: "Most confident mistakes: what the network said, how sure it was, and what the image is".into(),
+            title: "Most confident mistakes: the predicted class, its probability, and the class of the image".into(),
             sheet: sheet(&raster).to_png()?,
             columns: COLUMNS,
             pictures,
@@ -269,7 +270,7 @@ fn plot(name: &str, plot: &LinePlot, caption: String) -> Result<Plot, ReportErro
     Ok(Plot { file: format!("plots/{name}.svg"), title, svg: plot.to_svg()?, caption, large: false })
 }
 
-/// How to read the figures below it.
+/// Says how the predictions in the figures below it are made.
 fn answer_line(answer: Answer) -> String {
     let rule = match answer {
         Answer::Softmax { .. } => "An image is counted for its most probable class.",

@@ -1,8 +1,8 @@
-//! Settings of any depth as rows of a table.
+//! Turns settings of any depth into the rows of a table.
 
 use serde_json::{Map, Value};
 
-/// Name and value of each setting in `settings`, those that stand alone first. A group within a group is one row.
+/// Name and value of each setting in `settings`. Settings outside of groups come first. A group within a group is one row.
 pub(super) fn settings_rows(settings: &Value) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     if let Value::Object(members) = settings {

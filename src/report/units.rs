@@ -1,6 +1,6 @@
-//! Numbers for people.
+//! Writes numbers as people read them.
 
-/// A count with commas: `122,570`.
+/// Writes a count with commas: `122,570`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -13,12 +13,12 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// Bytes as Keras writes them, in powers of 1024: `478.79 KB`.
+/// Writes a number of bytes as Keras does, in powers of 1024: `478.79 KB`.
 pub fn bytes(bytes: u64) -> String {
     scaled(bytes, 1024.0, &["B", "KB", "MB", "GB", "TB"])
 }
 
-/// Arithmetic in powers of 1000: `30.97 MFLOP`.
+/// Writes a number of floating-point operations in powers of 1000: `30.97 MFLOP`.
 pub fn flops(flops: u64) -> String {
     scaled(flops, 1000.0, &["FLOP", "KFLOP", "MFLOP", "GFLOP", "TFLOP"])
 }

@@ -1,4 +1,4 @@
-//! What the network says about each image of a split.
+//! The outputs of a network for each image of a split.
 
 use crate::model::Answer;
 
