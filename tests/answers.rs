@@ -172,6 +172,15 @@ fn a_final_softmax_is_applied_once() {
     }
 }
 
+#[test]
+fn a_softmax_over_one_class_says_that_it_says_nothing() {
+    let dir = temporary();
+    let (weights, _) = network(1, |model| model.activation(Activation::Softmax), &[]);
+    let output = succeeds(&mut predict(&written(dir.path(), &weights), &pictures(dir.path()), ""));
+    assert!(stdout(&output).lines().all(|line| line.ends_with(": class 0 100.00 %")), "{}", stdout(&output));
+    assert!(stderr(&output).contains("1 for every picture"), "{}", stderr(&output));
+}
+
 /// A directory of pictures of 2 x 2, `count` classes from dark to bright.
 fn folder(dir: &Path, count: u8) -> PathBuf {
     let dir = dir.join(format!("{count}_classes"));

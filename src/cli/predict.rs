@@ -249,6 +249,9 @@ fn answer_line(answer: Answer, class_names: &[String]) -> Option<String> {
             "the network ends in sigmoid: each class has a probability of its own, and they need not sum to 100 %"
                 .into(),
         ),
+        (Answer::Softmax { classes: 1 }, _) => {
+            Some("the network ends in a softmax over one class, whose probability is 1 for every picture".into())
+        }
         _ => None,
     }
 }

@@ -215,7 +215,7 @@ mod tests {
             ("type = \"conv2d\"\nfilters = 2\nkernel_size = [1, 2, 3]", ["layer 1 (conv2d)", "[y, x]"]),
             ("name = \"c\"\ntype = \"conv2d\"\nfilters = 2\nkernel_size = 9", ["layer `c`", "[8, 8, 1]"]),
             ("type = \"activation\"\nactivation = \"rellu\"", ["rellu", "relu"]),
-            ("type = \"dense\"\nunits = 3", ["layer `dense` wants rows", "[8, 8, 1]"]),
+            ("type = \"dense\"\nunits = 3", ["layer `dense` needs rows", "[8, 8, 1]"]),
             ("name = 3\ntype = \"flatten\"", ["layer 1 (flatten)", "`name`"]),
             ("filters = 3", ["without a type", "type"]),
         ] {
