@@ -182,7 +182,7 @@ fn numpy_archives() {
     ] {
         files.refuses("npz", &zip(&[("x.npy", bytes)], None), part);
     }
-    files.refuses("npz", &zip(&[("x", vec![0; 9])], None), "`x` is no .npy file");
+    files.refuses("npz", &zip(&[("x", vec![0; 9])], None), "`x` is not a .npy file");
     files.refuses("npz", b"PK\x03\x04", "NumPy archive");
     files.refuses("npz", b"no archive at all", "NumPy archive");
     files.refuses("keras", &weights().to_npz().unwrap(), "no config.json");
@@ -260,7 +260,7 @@ fn keras_descriptions() {
     let text = String::from_utf8(config.clone()).unwrap();
     files.import("keras", &keras_archive(&config, &weights)).unwrap();
     for (from, to, part) in [
-        (r#""class_name": "Sequential""#, r#""class_name": "Functional""#, "Functional; wgrad has Sequential only"),
+        (r#""class_name": "Sequential""#, r#""class_name": "Functional""#, "Functional, but wgrad has Sequential only"),
         (r#""class_name": "Dropout""#, r#""class_name": "Lambda""#, "layer `dropout` (Lambda)"),
         (r#""activation": "tanh""#, r#""activation": "mish""#, "layer `hidden` (Dense)"),
         (r#""filters": 2"#, r#""filters": 9223372036854775807"#, "Keras archive"),

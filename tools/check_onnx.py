@@ -39,7 +39,7 @@ def write_weights(names, path):
     for place, (name, (options, shapes)) in enumerate(zip(names, LAYERS)):
         model.append("[[layers]]")
         # JSON's words, numbers and lists are TOML's too.
-        model += [f"{key} = {json.dumps(value)}" for key, value in {"name": name, **options}.items()]
+        model += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in {"name": name, **options}.items()]
         for variable, shape in zip(["kernel", "bias"], shapes):
             values = (np.arange(np.prod(shape)) * 7 + place * 3) % 13 / 8 - 0.75
             tensors[f"{name}/{variable}"] = values.astype(np.float32).reshape(shape)

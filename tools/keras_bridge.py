@@ -154,7 +154,7 @@ def load(path, rescaling=False):
     model = build(metadata["model"], rescaling)
     wanted = variables(model)
     if wanted.keys() != tensors.keys():
-        sys.exit(f"the tensors of {path} are not those of its network; the difference: {sorted(wanted.keys() ^ tensors.keys())}")
+        sys.exit(f"the tensors of {path} are not the ones of its network; these are in only one of both: {sorted(wanted.keys() ^ tensors.keys())}")
     for name, variable in wanted.items():
         variable.assign(tensors[name])
     return model, metadata.get("class_names", [])
@@ -181,7 +181,7 @@ def from_keras(args):
     names = args.class_names.split(",") if args.class_names else []
     model = keras.saving.load_model(args.model, compile=False)
     if len(without_rescaling(model)) < len(model.layers):
-        print("Rescaling(1/255) is left out: wgrad divides pixels by 255 before the first layer itself")
+        print("Rescaling(1/255) is left out, because wgrad divides pixels by 255 itself")
     save(model, names, args.weights)
 
 

@@ -1,4 +1,4 @@
-//! Files of weights that options name.
+//! Reads the files of weights that options name.
 
 use std::path::Path;
 
@@ -11,23 +11,21 @@ pub fn read(path: &Path) -> anyhow::Result<Weights> {
     Weights::read(path).map_err(with_advice)
 }
 
-/// The weights in a file of any format that is imported. Says what was changed.
+/// The weights in a file of any format that is imported. Prints a note if importing changed the network.
 pub fn import(path: &Path) -> anyhow::Result<Weights> {
     let Imported { weights, rescaling } = Imported::read(path).map_err(with_advice)?;
     if let Some(layer) = rescaling {
-        note(&format!(
-            "layer `{layer}`, Rescaling(1/255), is left out: wgrad divides pixels by 255 before the first layer itself"
-        ));
+        note(&format!("layer `{layer}`, Rescaling(1/255), is left out, because wgrad divides pixels by 255 itself"));
     }
     Ok(weights)
 }
 
-/// The error with what to do about it on the command line.
+/// The error, with the option or the command that helps.
 pub fn with_advice(error: ExchangeError) -> anyhow::Error {
     let advice = match &error {
         ExchangeError::NotWeights { path, kind } if kind.is_imported() => {
             let path = path.display();
-            format!("make one of it with `wgrad import {path} --out weights.safetensors`")
+            format!("convert it with `wgrad import {path} --out weights.safetensors`")
         }
         ExchangeError::NotWeights { kind, .. } => kind.advice().into(),
         ExchangeError::Misfit(_) | ExchangeError::NoModel => "give its model file with --model".into(),
@@ -37,20 +35,21 @@ pub fn with_advice(error: ExchangeError) -> anyhow::Error {
     anyhow::Error::new(wgrad::Error::from(error)).context(words)
 }
 
-/// Advice about the file at `path`, which was given as a model file and can't be read as one.
+/// A message about the file at `path`, which was given as a model file and can't be read as one; nothing where the file
+/// may be a model file.
 pub fn instead_of_model_file(path: &Path) -> Option<String> {
     let kind = FileKind::at(path).ok()?;
     let advice = match kind {
         FileKind::Unknown | FileKind::ModelFile | FileKind::Empty => return None,
         FileKind::Safetensors => {
-            "if wgrad wrote it, it says the network itself: give it with --from or --weights, and leave out --model"
+            "a safetensors file of wgrad also holds its network: give it with --from or --weights, without --model"
                 .to_owned()
         }
         kind if kind.is_imported() => {
             let path = path.display();
             format!(
-                "make weights of it with `wgrad import {path} --out weights.safetensors`; \
-                 if it holds the network, they say it and need no model file"
+                "convert it with `wgrad import {path} --out weights.safetensors`, and give that file with --from or \
+                 --weights; it holds the network too if {path} does"
             )
         }
         _ => "give a model file such as models/tutorial.toml".into(),

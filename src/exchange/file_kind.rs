@@ -1,4 +1,4 @@
-//! What a file is, whatever it is called.
+//! Recognises what a file is by its contents.
 
 use std::fmt;
 use std::path::Path;
@@ -22,13 +22,13 @@ pub enum FileKind {
     NumpyArchive,
     /// `numpy.save`
     NumpyArray,
-    /// What Keras 2.13 and later call `.keras`.
+    /// The `.keras` file of Keras 2.13 and later.
     KerasArchive,
-    /// What Keras calls `.h5`, and before 2.13 `.keras`.
+    /// The `.h5` file of Keras, which was also its `.keras` file before 2.13.
     Hdf5,
     /// An archive of anything else.
     Zip,
-    /// A Python object; older files of PyTorch are such.
+    /// A Python object. Old files of PyTorch are of this kind.
     Pickle,
     /// `torch.save`
     PyTorch,
@@ -57,8 +57,8 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The kind of the file at `path` that holds `bytes`. Where the contents tell nothing, as in a damaged file, the
-    /// extension does.
+    /// The kind of the file at `path` that holds `bytes`. Where the contents don't tell it, as in a damaged file, the
+    /// extension decides.
     pub fn of(path: &Path, bytes: &[u8]) -> Self {
         let by_contents = Self::of_contents(bytes);
         if by_contents != Self::Unknown && by_contents != Self::Zip && by_contents != Self::Empty {
@@ -127,7 +127,7 @@ impl FileKind {
             Self::Onnx | Self::TensorFlowLite | Self::TensorFlowGraph => {
                 "give the file of the Keras model that it was made from"
             }
-            Self::ModelFile => "it describes a network, and has no weights: give it with a file of weights",
+            Self::ModelFile => "it describes a network but has no weights; give it together with a file of weights",
             Self::Run => "give the file weights.safetensors in it",
             Self::Zip | Self::Picture | Self::Directory | Self::Empty | Self::Unknown => {
                 "give a .safetensors, .npz, .keras or .h5 file"

@@ -1,11 +1,11 @@
-//! HDF5 files in memory. None of them makes reading take more than a small multiple of its size.
+//! HDF5 files in memory. Reading one takes no more memory than a small multiple of its size.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hdf5_pure::{DType, File, FormatError, Group, Source};
 
-/// How often each byte of a file may be read on average. Files of Keras need less than 4 times; in a file made to harm,
-/// thousands of strings may refer to the same megabytes.
+/// How often each byte of a file may be read on average. The files of Keras in the tests need less than 2 times. In a
+/// file made to harm, thousands of strings may refer to the same megabytes.
 const MOST_READS: u64 = 16;
 
 /// Bytes that may be read from a file of any size.
@@ -14,11 +14,11 @@ const ALWAYS: u64 = 1 << 20;
 /// A file, and how much may still be read from it.
 pub struct Hdf5 {
     file: File,
-    /// Bytes of arrays that may still be read: all of them together can't be longer than the file.
+    /// Bytes of arrays that may still be read. All arrays together can't be longer than the file.
     room: AtomicUsize,
 }
 
-/// The bytes of a file, which end when they were read too often.
+/// The bytes of a file. Reading fails after `left` bytes.
 struct Bounded {
     bytes: Vec<u8>,
     left: AtomicU64,
@@ -52,13 +52,13 @@ fn words(error: hdf5_pure::Error) -> String {
 }
 
 impl Hdf5 {
-    /// What such a file begins with.
+    /// The bytes that such a file begins with.
     pub const MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 
     /// Opens the file in `bytes`.
     ///
     /// # Errors
-    /// What is wrong with it, in words; so for all methods.
+    /// What is wrong with the file, in words. The other methods fail in the same way.
     pub fn open(bytes: &[u8]) -> Result<Self, String> {
         let left = ALWAYS.saturating_add((bytes.len() as u64).saturating_mul(MOST_READS));
         let source = Bounded { bytes: bytes.to_vec(), left: left.into() };
@@ -76,7 +76,7 @@ impl Hdf5 {
         Ok(group.iter_groups().map_err(words)?.collect())
     }
 
-    /// The strings of an attribute; none where it holds something else, or isn't there.
+    /// The strings of an attribute; `None` where the attribute is missing or holds something else.
     pub fn strings(group: &Group, attribute: &str) -> Result<Option<Vec<String>>, String> {
         let mut attributes = group.attrs().map_err(words)?;
         Ok(attributes.remove(attribute).and_then(|value| value.as_strings().map(<[String]>::to_vec)))
@@ -90,7 +90,10 @@ impl Hdf5 {
             return Err(format!("its elements are {kind}, not float32"));
         }
         if dataset.is_chunked() {
-            return Err("it is chunked, which Keras's own files are not; load and save the model in Keras".into());
+            return Err(
+                "it is stored in chunks, but Keras stores arrays whole; load the model in Keras and save it again"
+                    .into(),
+            );
         }
         let shape: Vec<usize> = dataset.shape().map_err(words)?.iter().map(|size| *size as usize).collect();
         let len = shape.iter().try_fold(4_usize, |len, size| len.checked_mul(*size));

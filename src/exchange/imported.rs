@@ -5,22 +5,22 @@ use std::path::Path;
 use super::{ExchangeError, FileKind, Weights};
 use crate::file;
 
-/// Weights from a file, with what was changed on the way.
+/// Weights from a file, and the change that importing made to the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     /// The weights.
     pub weights: Weights,
-    /// Name of the network's first layer, if that was Keras's `Rescaling(1/255)`. The network here is without it,
-    /// because wgrad divides pixels by 255 itself.
+    /// Name of the network's first layer, if that was Keras's `Rescaling(1/255)`. `weights.model` doesn't
+    /// have this layer, because wgrad divides pixels by 255 itself.
     pub rescaling: Option<String>,
 }
 
 impl Imported {
-    /// Reads a safetensors file, a NumPy archive (`.npz`), or what Keras 2 or 3 saved (`.keras`, `.h5`); the contents
-    /// tell which. The network comes from safetensors files of wgrad, and from whole models of Keras.
+    /// Reads a safetensors file, a NumPy archive (`.npz`), or a file that Keras 2 or 3 saved (`.keras`, `.h5`). The
+    /// contents decide which of these it is. Safetensors files of wgrad and whole models of Keras also hold the network.
     ///
     /// # Errors
-    /// [`ExchangeError`]; no file makes it take more than a small multiple of its size.
+    /// [`ExchangeError`]. No file makes it take more memory than a small multiple of the file's size.
     pub fn read(path: &Path) -> Result<Self, ExchangeError> {
         let (kind, bytes) = open(path)?;
         match kind {

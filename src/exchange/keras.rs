@@ -1,4 +1,4 @@
-//! Models that Keras saved, read only: `.keras` archives and HDF5 files of Keras 2 and 3. Nothing in them is executed.
+//! Reads models that Keras 2 and 3 saved: `.keras` archives and HDF5 files. Nothing in them is executed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{ExchangeError, Imported, Weights};
 use crate::error::one_line;
 use crate::model::NamedTensor;
 
-/// Members of an archive with the network and the weights.
+/// Members of an archive: the network and the weights.
 pub(super) const MEMBERS: [&str; 2] = ["config.json", "model.weights.h5"];
 
 impl Imported {

@@ -34,7 +34,7 @@ impl KerasModel {
     /// Reads a description.
     ///
     /// # Errors
-    /// What wgrad can't take over, in which layer, in words.
+    /// The part that wgrad lacks and its layer, in words.
     pub fn from_json(config: &[u8]) -> Result<Self, String> {
         if config.len() > MOST_CONFIG {
             return Err(format!("the description of its network has more than {MOST_CONFIG} bytes"));
@@ -47,13 +47,13 @@ impl KerasModel {
                  save keras.Sequential(model.layers) instead"
             ));
         }
-        // Before Keras 2.2.3, a list of the layers stood here.
+        // Before Keras 2.2.3, the configuration was the list of the layers itself.
         let layers = match config.get().starts_with('[') {
             true => serde_json::from_str(config.get()),
             false => serde_json::from_str(config.get()).map(|config: Config| config.layers),
         };
         let mut layers = layers.map_err(wrong)?.into_iter().map(KerasLayer::read).peekable();
-        // In Keras 2, the first layer may say the shape of its input itself.
+        // In Keras 2, any first layer may have the shape of its input.
         let first = layers.peek().and_then(|layer| layer.as_ref().ok()).and_then(|layer| layer.input);
         let input = match first {
             Some(input) => input,
@@ -72,7 +72,7 @@ impl KerasModel {
                 Kind::Rescaling => {
                     return Err(format!(
                         "layer `{name}` (Rescaling): wgrad divides pixels by 255 before the first layer, \
-                         and can't do it elsewhere; train the network with Rescaling(1/255) as its first layer"
+                         and can't rescale elsewhere; train the network with Rescaling(1/255) as its first layer only"
                     ));
                 }
                 Kind::Layer { trainable, layer } => {

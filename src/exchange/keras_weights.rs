@@ -1,9 +1,9 @@
 //! Where Keras keeps kernels and biases in its HDF5 files.
 //!
 //! - `.keras` archives and `.weights.h5` files number the layers of each class: `layers/conv2d_1/vars/0`. Keras 2.12 and
-//!   2.13 call the first part `_layer_checkpoint_dependencies`, and count by two there.
-//! - `.h5` files name the layers: `model_weights/NAME`, with the paths of the variables in the attribute
-//!   `weight_names`. Without the network, the layers are at the top.
+//!   2.13 write `_layer_checkpoint_dependencies` instead of `layers`, and number the layers 0, 2, 4.
+//! - `.h5` files have a group `model_weights/NAME` for each layer, whose attribute `weight_names` has the paths of the
+//!   variables. In a file without the network, these groups are at the top.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use hdf5_pure::Group;
 use super::hdf5::Hdf5;
 use crate::model::{NamedTensor, Sequential};
 
-/// Groups with the numbered layers.
+/// Names of the group with the numbered layers.
 const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 
 /// Keras's names of a layer's variables, in its order.
 const VARIABLES: [&str; 2] = ["kernel", "bias"];
 
-/// Classes of layers with parameters, as the groups are called.
+/// Classes of layers with parameters, in the spelling of the groups' names.
 const CLASSES: [&str; 2] = ["conv2d", "dense"];
 
 /// Kernels and biases of numbered layers.
@@ -31,7 +31,7 @@ pub struct NumberedWeights<'a> {
 }
 
 impl<'a> NumberedWeights<'a> {
-    /// The numbered layers of `file`; none where it has no such groups.
+    /// The numbered layers of `file`; `None` where it has no such group.
     pub fn find(file: &'a Hdf5) -> Result<Option<Self>, String> {
         let containers = Hdf5::groups(&file.root())?;
         let container = containers.into_iter().find(|(name, _)| CONTAINERS.contains(&name.as_str()));
@@ -72,11 +72,11 @@ impl<'a> NumberedWeights<'a> {
         Ok(tensors)
     }
 
-    /// All tensors, under the names that the file has for the layers (Keras 3), else under those that Keras gives to
-    /// layers without a name.
+    /// All tensors. Keras 3 stores the names of the layers; for files of Keras 2, they are the names that Keras gives to
+    /// layers without one.
     ///
     /// # Errors
-    /// In words; also where a layer of another class has variables.
+    /// What is wrong, in words. It is an error if a layer of another class has variables.
     pub fn all(&self) -> Result<Vec<NamedTensor>, String> {
         for (name, group) in &self.others {
             let variables = group.group("vars").and_then(|vars| vars.datasets());
@@ -108,7 +108,7 @@ impl<'a> NumberedWeights<'a> {
     }
 }
 
-/// The tensors of all layers that `group` names in its attribute `layer_names`; none where it has no such attribute.
+/// The tensors of all layers in the attribute `layer_names` of `group`; `None` where it has no such attribute.
 pub fn named_weights(file: &Hdf5, group: &Group) -> Result<Option<Vec<NamedTensor>>, String> {
     let Some(layers) = Hdf5::strings(group, "layer_names")? else { return Ok(None) };
     let mut tensors = Vec::new();
@@ -121,7 +121,12 @@ pub fn named_weights(file: &Hdf5, group: &Group) -> Result<Option<Vec<NamedTenso
                 let paths = [paths[0].clone(), paths[1].clone()];
                 tensors.extend(named(file, &group, &layer, &paths).map_err(inside)?);
             }
-            paths => return Err(inside(format!("it has {} variables; wgrad's have a kernel and a bias", paths.len()))),
+            paths => {
+                return Err(inside(format!(
+                    "it has {} variables, but layers of wgrad have a kernel and a bias, or none",
+                    paths.len()
+                )));
+            }
         }
     }
     Ok(Some(tensors))
