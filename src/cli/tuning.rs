@@ -103,7 +103,9 @@ pub fn of_run(products: &Tuning, gpu: &Gpu) -> Tuning {
 /// Loads from the user's cache. A cache that cannot be used costs speed, not correctness, so there is only a warning.
 fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
     let Some(cache) = TuningCache::of_user() else { return Tuning::default() };
-    let found = key(gpu, model, options).and_then(|key| Ok(cache.load(&key).map_err(wgrad::Error::from)?));
+    // A network that can't be built has no key; the executor says why.
+    let Ok(key) = key(gpu, model, options) else { return Tuning::default() };
+    let found = cache.load(&key).map_err(|error| wgrad::Error::from(error).into());
     match found.and_then(|tuning| runs_on(gpu, &tuning).map(|()| tuning)) {
         Ok(tuning) => tuning,
         Err(error) => {

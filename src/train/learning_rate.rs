@@ -260,8 +260,8 @@ mod tests {
         for (text, words) in [
             ("step:2@3", "between 0 and 1, as in `step:0.5@3`"),
             ("plateau:@3", "between 0 and 1, as in `plateau:0.5@3`"),
-            ("step:0.5@0", "`0` is no number of epochs"),
-            ("cosine@-1", "`-1` is no number of epochs"),
+            ("step:0.5@0", "`0` is not a number of epochs"),
+            ("cosine@-1", "`-1` is not a number of epochs"),
             ("one-cycle", "a rate above 0, as in `one-cycle:0.01`"),
             ("one-cycle:nan", "a rate above 0"),
             ("one-cycle:inf", "a rate above 0"),
