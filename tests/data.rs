@@ -55,7 +55,7 @@ fn record(set: &PublishedSet) -> (usize, usize) {
 
 /// How an IDX file of `bytes` bytes in a set of MNIST's kind begins.
 fn idx_header(bytes: u64) -> Vec<u8> {
-    let (images, rank) = if (bytes - 16) % 784 == 0 { ((bytes - 16) / 784, 3) } else { (bytes - 8, 1) };
+    let (images, rank) = if (bytes - 16).is_multiple_of(784) { ((bytes - 16) / 784, 3) } else { (bytes - 8, 1) };
     let mut header = vec![0, 0, 8, rank];
     header.extend((images as u32).to_be_bytes());
     if rank == 3 {
