@@ -3,8 +3,14 @@
 use crate::graph::{ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, Graph, Home, Mode, Recorder, TensorId};
 use crate::kernel::wgsl;
 
-/// Fours of floats that a workgroup of the norm takes.
-const QUADS: usize = 1024;
+/// Invocations of a workgroup of the norm.
+const LANES: usize = 64;
+
+/// Most parts that an invocation of the norm reads, where more than one four of floats is left to it.
+const PARTS_OF_A_LANE: usize = 1024;
+
+/// Most fours of floats that an invocation of the norm takes.
+const MOST_QUADS_OF_A_LANE: usize = 16;
 
 /// The gradients of the backward pass recorded last, and a table of where they are, since some are in parts.
 ///
@@ -74,7 +80,10 @@ impl GradientTable {
     /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
     pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
         let count = self.count();
-        let groups = (count / 4).div_ceil(QUADS).max(1);
+        // Gradients in many parts are spread over more workgroups, so that no loop becomes too long for a plan.
+        let quads_of_a_lane = (PARTS_OF_A_LANE / self.most_parts.max(1)).clamp(1, MOST_QUADS_OF_A_LANE);
+        let quads = LANES * quads_of_a_lane;
+        let groups = (count / 4).div_ceil(quads).max(1);
         let mut recorder = Recorder::new(graph, Mode::Train);
         let squares = recorder.temporary("squares of the gradient", [groups, 4]);
         let norm = recorder.temporary("norm of the gradient", [4]);
@@ -82,9 +91,9 @@ impl GradientTable {
         self.bind(dispatch)
             .source(wgsl!("gradient_norm/squares"))
             .size("COUNT", count)
-            .size("QUADS", QUADS)
+            .size("QUADS", quads)
             .workgroups(groups, 1)
-            .cost(4 * count + 2 * self.additions, 2 * QUADS.div_ceil(64) * self.most_parts + 128)
+            .cost(4 * count + 2 * self.additions, 2 * quads_of_a_lane * self.most_parts + 2 * LANES)
             .record();
         recorder
             .dispatch("norm of the gradient")
@@ -92,7 +101,7 @@ impl GradientTable {
             .c(norm)
             .source(wgsl!("gradient_norm/total"))
             .size("GROUPS", groups)
-            .cost(4 * groups, 2 * groups.div_ceil(64) + 128)
+            .cost(4 * groups, 2 * groups.div_ceil(LANES) + 2 * LANES)
             .record();
         (recorder.finish(), norm)
     }

@@ -140,10 +140,7 @@ fn models_of_keras_2_answer_as_in_keras() {
     let folder = keras_2();
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
     let wanted = Sequential::from_toml(NETWORK, None).unwrap().to_toml().unwrap();
-    let answers = [
-        [0.347_734_75, 0.281_588_4, 0.370_676_8],
-        [0.342_095_2, 0.293_891_97, 0.364_012_87],
-    ];
+    let answers = [[0.347_734_75, 0.281_588_4, 0.370_676_8], [0.342_095_2, 0.293_891_97, 0.364_012_87]];
     for file in ["2.12.keras", "2.13.keras", "2.15.keras", "2.15.h5"] {
         let Imported { weights, rescaling } = Imported::read(&folder.path().join(file)).unwrap();
         assert_eq!(rescaling.as_deref(), Some("rescaling"), "{file}");
