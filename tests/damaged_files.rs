@@ -269,7 +269,7 @@ fn keras_descriptions() {
         (r#"[null, 9, 8, 3]"#, r#"[null, null, null, 3]"#, "leaves a size of the images open"),
         (r#"[null, 9, 8, 3]"#, r#"[null, 4611686018427387904, 8, 3]"#, "from Keras"),
         (r#""name": "second""#, r#""name": "conv2d""#, "two layers are called `conv2d`"),
-        (r#""layers": ["#, r#""layer": ["#, "config.json"),
+        (r#""layers": ["#, r#""layer": ["#, "missing field `layers`"),
     ] {
         assert!(text.contains(from), "{from}");
         files.refuses("keras", &keras_archive(text.replacen(from, to, 1).as_bytes(), &weights), part);
@@ -279,7 +279,7 @@ fn keras_descriptions() {
     }
     // A long list of nothing.
     let zeros = format!(r#"{{"class_name":"Sequential","config":{{"layers":[{}0]}}}}"#, "0,".repeat(200_000));
-    files.refuses("keras", &keras_archive(zeros.as_bytes(), &weights), "config.json: invalid type");
+    files.refuses("keras", &keras_archive(zeros.as_bytes(), &weights), "description of its network: invalid type");
     for i in (0..config.len()).step_by(7) {
         let mut config = config.clone();
         config[i] ^= 1;
