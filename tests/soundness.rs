@@ -6,7 +6,9 @@ use std::sync::Arc;
 use wgrad::Shape;
 use wgrad::exec::{Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
-use wgrad::graph::{Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Target, TensorId};
+use wgrad::graph::{
+    Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
+};
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{Augmentation, Conv2d, Dense, Ingest, Padding, Pool2d, Relu, Smooth};
@@ -47,21 +49,21 @@ impl Operation for Outside {
         Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        [64].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[64].into()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         recorder
             .dispatch("outside")
             .bind(0, inputs[0], Access::Read)
-            .bind(1, output, Access::Write)
+            .bind(1, outputs[0], Access::Write)
             .source(Wgsl::new("outside", OUTSIDE))
             .workgroups(1, 1)
             .record();
     }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
 #[test]
@@ -105,21 +107,21 @@ impl Operation for Misuse {
         Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        [4].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[4].into()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        Relu { shape: [1 << 20].into() }.forward(recorder, inputs, output);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        Relu { shape: [1 << 20].into() }.forward(recorder, inputs, outputs);
         Dense { input: [512, 512], units: 512, bias: true, relu: false }.forward(
             recorder,
             &[inputs[0], inputs[0]],
-            output,
+            outputs,
         );
-        recorder.add(inputs[0], inputs[0], output);
+        recorder.add(inputs[0], inputs[0], outputs[0]);
     }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
 fn all_checked(dispatches: &[Dispatch]) -> bool {
@@ -156,16 +158,15 @@ impl Operation for Vouched {
         Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        [4].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[4].into()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let shape = self.output_shape();
-        recorder.dispatch("y").a(inputs[0]).c(output).source(self.0).elementwise(&shape, 1).record();
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        recorder.dispatch("y").a(inputs[0]).c(outputs[0]).source(self.0).elementwise(&[4].into(), 1).record();
     }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
 #[test]
@@ -193,8 +194,8 @@ impl Operation for WideView {
         Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        [1 << 20].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[1 << 20].into()]
     }
 
     fn is_view(&self) -> bool {
@@ -205,9 +206,9 @@ impl Operation for WideView {
         self.passes_gradient
     }
 
-    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId) {}
+    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId]) {}
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
 /// Every way to add a node whose geometry does not fit: an error, and nothing is added.

@@ -1,9 +1,8 @@
 //! The reverse walk: the one place where gradients meet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Dispatch, Graph, GraphError, Mode, Node, Recorder, TensorId};
-use crate::kernel::wgsl;
+use super::{Dispatch, Epilogue, Graph, GraphError, Mode, Node, Recorder, Sink, TensorId};
 
 /// Gradient of each tensor that has one.
 pub type Gradients = HashMap<TensorId, TensorId>;
@@ -12,11 +11,12 @@ impl Graph {
     /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`, where `dy` has the shape of
     /// `output`; several of one output count together.
     ///
-    /// Trainable parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); an input of the graph gets one
+    /// Trainable parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); another tensor gets one
     /// if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
     ///
     /// # Errors
-    /// A tensor of another graph, or a `dy` of another shape than its output.
+    /// A tensor of another graph, a `dy` of another shape than its output, or an operation whose
+    /// [`Epilogue`](super::Operation::epilogue) does not fit its outputs.
     pub fn record_backward(
         &mut self,
         upstream: &[(TensorId, TensorId)],
@@ -30,7 +30,7 @@ impl Graph {
         let nodes = std::mem::take(&mut self.nodes);
         let recorded = self.walk_back(&nodes, upstream, wanted);
         self.nodes = nodes;
-        Ok(recorded)
+        recorded
     }
 
     fn walk_back(
@@ -38,116 +38,201 @@ impl Graph {
         nodes: &[Node],
         upstream: &[(TensorId, TensorId)],
         wanted: &[TensorId],
-    ) -> (Vec<Dispatch>, Gradients) {
+    ) -> Result<(Vec<Dispatch>, Gradients), GraphError> {
         self.parts.clear();
         let trainable = self.parameters.iter().filter(|parameter| parameter.trainable);
         let homes: Vec<(TensorId, TensorId)> =
             trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
         let home: Gradients = homes.iter().copied().collect();
-
-        // A tensor needs a gradient if the caller wants it, or if it is made from a tensor that needs one.
-        let mut needed: Vec<bool> =
-            self.tensors().map(|(id, _)| home.contains_key(&id) || wanted.contains(&id)).collect();
-        for node in nodes {
-            needed[node.output.0] |= node.inputs.iter().any(|input| needed[input.0]);
-        }
-        // It gets one if it leads to a loss or to an upstream gradient. This counts the operations that contribute to it.
-        let mut contributions: HashMap<TensorId, usize> = upstream.iter().map(|(output, _)| (*output, 0)).collect();
-        for node in nodes.iter().rev() {
-            if node.operation.is_loss() || contributions.contains_key(&node.output) {
-                for input in node.inputs.iter().filter(|input| needed[input.0]) {
-                    *contributions.entry(*input).or_default() += 1;
-                }
-            }
-        }
+        let mut ways = Ways::new(self, nodes, &home, upstream, wanted);
 
         let mut recorder = Recorder::new(self, Mode::Train);
-        let mut gradients = Gradients::new();
-        for (output, dy) in upstream {
-            let sum = match gradients.get(output) {
-                Some(earlier) => {
-                    let sum = recorder.gradient_like(*output);
-                    recorder.add(*earlier, *dy, sum);
-                    sum
-                }
-                None => *dy,
-            };
-            gradients.insert(*output, sum);
+        for node in nodes {
+            ways.add_maker(node, &recorder)?;
         }
-        let alone = contributions.iter().filter(|(id, count)| **count == 1 && !gradients.contains_key(id));
-        let dead_end = |id: &TensorId| {
-            let made = nodes.iter().find(|node| node.output == *id);
-            made.and_then(|node| node.inputs.first()).is_some_and(|input| !needed[input.0])
-        };
-        recorder.set_alone(alone.map(|(id, _)| *id).filter(|id| !wanted.contains(id) && !dead_end(id)).collect());
+        let mut arrived: HashMap<TensorId, Arrived> = HashMap::new();
+        for (output, dy) in upstream {
+            recorder.arrive(&mut arrived, *output, Arrived { tensor: *dy, finished: false }, None);
+        }
         for node in nodes.iter().rev() {
-            let dy = match gradients.get(&node.output) {
+            let output = node.outputs[0];
+            let dy = match arrived.get(&output) {
                 Some(dy) => *dy,
-                None if node.operation.is_loss() => node.output,
+                None if node.operation.is_loss() => Arrived { tensor: output, finished: true },
                 None => continue,
             };
-            let targets: Vec<Option<TensorId>> = (node.inputs.iter())
-                .map(|input| {
-                    let alone = contributions.get(input) == Some(&1) && !gradients.contains_key(input);
-                    needed[input.0].then(|| match home.get(input) {
+            let needed: Vec<bool> = node.inputs.iter().map(|input| ways.needed[input.0]).collect();
+            if !node.operation.is_loss() && !needed.contains(&true) {
+                continue;
+            }
+            let passes = node.operation.passes_gradient();
+            let epilogue = ways.epilogue_of(output);
+            // What leads through a view is in the form of the node behind it.
+            let finished = node.is_transparent() && dy.finished;
+            let dy = match epilogue {
+                Epilogue::None => dy.tensor,
+                _ if dy.finished => dy.tensor,
+                _ => {
+                    let behind = recorder.gradient_behind(epilogue, output);
+                    recorder.apply(epilogue, dy.tensor, behind);
+                    behind
+                }
+            };
+            let sinks: Vec<Option<Sink>> = (node.inputs.iter().zip(&needed))
+                .map(|(input, needed)| {
+                    needed.then(|| {
+                        let input = *input;
                         // No kernel runs that could write the gradient elsewhere.
-                        _ if node.operation.passes_gradient() => recorder.view_as(dy, *input),
-                        Some(gradient) if alone => *gradient,
-                        _ => recorder.gradient_like(*input),
+                        if passes {
+                            let gradient = if finished { dy } else { recorder.view_as(dy, input) };
+                            return Sink { input, gradient, epilogue: Epilogue::None };
+                        }
+                        let single = ways.is_single(input);
+                        let epilogue = if single { ways.epilogue_through_views(input) } else { Epilogue::None };
+                        let gradient = match home.get(&input) {
+                            Some(gradient) if single => *gradient,
+                            _ => recorder.gradient_behind(epilogue, input),
+                        };
+                        Sink { input, gradient, epilogue }
                     })
                 })
                 .collect();
-            recorder.set_foreign(node.foreign);
-            node.operation.backward(&mut recorder, &node.inputs, node.output, dy, &targets);
-            recorder.set_foreign(false);
-            for (input, target) in node.inputs.iter().zip(targets) {
-                let Some(mut gradient) = target else { continue };
-                if let Some(count) = contributions.get_mut(input) {
-                    *count -= 1;
-                    if let Some(earlier) = gradients.get(input) {
-                        // The last sum goes home; those before it are temporary, so that no dispatch reads what it
-                        // writes.
-                        let sum = match home.get(input) {
-                            Some(home) if *count == 0 => *home,
-                            _ => recorder.gradient_like(*input),
-                        };
-                        recorder.add(*earlier, gradient, sum);
-                        gradient = sum;
-                    }
-                }
-                gradients.insert(*input, gradient);
+            if !passes {
+                recorder.set_foreign(node.foreign);
+                node.operation.backward(&mut recorder, &node.inputs, &node.outputs, dy, &sinks);
+                recorder.set_foreign(false);
+            }
+            for sink in sinks.into_iter().flatten() {
+                let last = ways.count_down(sink.input);
+                let finished = finished || sink.epilogue != Epilogue::None;
+                // The last sum goes home; those before it are temporary, so that no dispatch reads what it writes.
+                let home = home.get(&sink.input).copied().filter(|_| last);
+                recorder.arrive(&mut arrived, sink.input, Arrived { tensor: sink.gradient, finished }, home);
             }
         }
+        let mut gradients: Gradients =
+            wanted.iter().filter_map(|id| arrived.get(id).map(|gradient| (*id, gradient.tensor))).collect();
         // A parameter's gradient that an operation passed on, or that came from above, is not in its place yet.
         for (weights, home) in homes {
-            match gradients.insert(weights, home) {
-                Some(gradient) if gradient != home => recorder.copy(gradient, home),
-                Some(_) => {}
-                None => drop(gradients.remove(&weights)),
+            let Some(gradient) = arrived.get(&weights) else { continue };
+            if gradient.tensor != home {
+                recorder.copy(gradient.tensor, home);
             }
+            gradients.insert(weights, home);
         }
-        (recorder.finish(), gradients)
+        Ok((recorder.finish(), gradients))
     }
 }
 
+impl Node {
+    /// Whether it only gives a tensor another shape: what is done to the gradient of its output is done to that of its input.
+    fn is_transparent(&self) -> bool {
+        self.operation.is_view() && self.operation.passes_gradient() && self.inputs.len() == 1
+    }
+}
+
+/// The gradient of a tensor on its way to the operation that made the tensor.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    tensor: TensorId,
+    /// Whether it has gone through the epilogue that the operation declares.
+    finished: bool,
+}
+
 impl Recorder<'_> {
-    fn gradient_like(&mut self, of: TensorId) -> TensorId {
-        let tensor = self.graph().tensor(of);
-        let (name, shape) = (format!("d {}", tensor.name), tensor.shape.clone());
-        self.temporary(name, shape)
+    /// Notes a gradient of `id`. Where one has arrived already, it records the sum of both, into `home` if there is one.
+    fn arrive(
+        &mut self,
+        arrived: &mut HashMap<TensorId, Arrived>,
+        id: TensorId,
+        mut gradient: Arrived,
+        home: Option<TensorId>,
+    ) {
+        if let Some(earlier) = arrived.get(&id) {
+            let sum = home.unwrap_or_else(|| self.gradient_like(id));
+            self.add(earlier.tensor, gradient.tensor, sum);
+            gradient = Arrived { tensor: sum, finished: false };
+        }
+        arrived.insert(id, gradient);
+    }
+}
+
+/// What is known about the ways of all gradients before the walk.
+struct Ways<'n> {
+    /// Whether somebody needs the gradient of a tensor: the caller wants it, or it leads to one that is wanted.
+    needed: Vec<bool>,
+    /// Operations that are still to contribute to the gradient of a tensor, of those tensors that get one.
+    left: HashMap<TensorId, usize>,
+    /// Tensors to whose gradient a single operation contributes.
+    single: HashSet<TensorId>,
+    /// Tensors whose gradient the caller sees.
+    wanted: HashSet<TensorId>,
+    /// The node that made a tensor, and what the gradient goes through before that node.
+    makers: HashMap<TensorId, (&'n Node, Epilogue)>,
+}
+
+impl<'n> Ways<'n> {
+    fn new(
+        graph: &Graph,
+        nodes: &[Node],
+        home: &Gradients,
+        upstream: &[(TensorId, TensorId)],
+        wanted: &[TensorId],
+    ) -> Self {
+        let mut needed: Vec<bool> =
+            graph.tensors().map(|(id, _)| home.contains_key(&id) || wanted.contains(&id)).collect();
+        for node in nodes {
+            needed[node.outputs[0].0] |= node.inputs.iter().any(|input| needed[input.0]);
+        }
+        // A gradient comes from a loss or from above.
+        let mut left: HashMap<TensorId, usize> = upstream.iter().map(|(output, _)| (*output, 0)).collect();
+        for node in nodes.iter().rev() {
+            if node.operation.is_loss() || left.contains_key(&node.outputs[0]) {
+                for input in node.inputs.iter().filter(|input| needed[input.0]) {
+                    *left.entry(*input).or_default() += 1;
+                }
+            }
+        }
+        let from_above = |id: &TensorId| upstream.iter().any(|(output, _)| output == id);
+        let single = left.iter().filter(|(id, count)| **count == 1 && !from_above(id)).map(|(id, _)| *id).collect();
+        Self { needed, left, single, wanted: wanted.iter().copied().collect(), makers: HashMap::new() }
     }
 
-    /// Records `c = a + b`.
-    pub fn add(&mut self, a: TensorId, b: TensorId, c: TensorId) {
-        let shape = self.graph().tensor(c).shape.clone();
-        let name = format!("{} = sum", self.graph().tensor(c).name);
-        self.dispatch(name).a(a).b(b).c(c).source(wgsl!("add")).elementwise(&shape, 1).record();
+    fn add_maker(&mut self, node: &'n Node, recorder: &Recorder) -> Result<(), GraphError> {
+        let needed: Vec<bool> = node.inputs.iter().map(|input| self.needed[input.0]).collect();
+        self.makers.insert(node.outputs[0], (node, node.epilogue(recorder, &needed)?));
+        Ok(())
     }
 
-    /// Records `c = a`.
-    fn copy(&mut self, a: TensorId, c: TensorId) {
-        let shape = self.graph().tensor(c).shape.clone();
-        let name = format!("{} = copy", self.graph().tensor(c).name);
-        self.dispatch(name).a(a).c(c).source(wgsl!("copy")).elementwise(&shape, 0).record();
+    /// Whether a single operation contributes to the gradient of a tensor.
+    fn is_single(&self, id: TensorId) -> bool {
+        self.single.contains(&id)
+    }
+
+    /// What the gradient of a tensor goes through before the node that made the tensor.
+    fn epilogue_of(&self, id: TensorId) -> Epilogue {
+        self.makers.get(&id).map_or(Epilogue::None, |(_, epilogue)| *epilogue)
+    }
+
+    /// What the operation that alone contributes to the gradient of a tensor can do to it. Behind a view, that is what the
+    /// tensor wants that the view is of.
+    fn epilogue_through_views(&self, id: TensorId) -> Epilogue {
+        let Some((node, epilogue)) = self.makers.get(&id) else { return Epilogue::None };
+        if !self.is_single(id) || self.wanted.contains(&id) {
+            return Epilogue::None;
+        }
+        match node.is_transparent() && *epilogue == Epilogue::None {
+            true => self.epilogue_through_views(node.inputs[0]),
+            false => *epilogue,
+        }
+    }
+
+    /// Counts a contribution to the gradient of a tensor, and returns whether it was the last one.
+    fn count_down(&mut self, id: TensorId) -> bool {
+        let left = self.left.get_mut(&id);
+        left.is_none_or(|left| {
+            *left = left.saturating_sub(1);
+            *left == 0
+        })
     }
 }

@@ -1,13 +1,15 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{Graph, GraphId, Home, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
 /// Where `shaders/step.wgsl` binds the minibatch.
 const MINIBATCH_BINDING: u32 = 6;
+
+/// Where the second result of a dispatch is bound, and the files that write it.
+const SECOND_RESULT_BINDING: u32 = 5;
+const SECOND_RESULT: [Wgsl; 2] = [wgsl!("access/f_buffer"), wgsl!("access/f_image")];
 
 /// A tensor at a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,19 @@ impl Dispatch {
         &self.bindings
     }
 
+    /// Leaves out the second result `f` if `is_read` says that nothing reads it.
+    pub(super) fn drop_unread(&mut self, is_read: impl Fn(TensorId) -> bool) {
+        let files = SECOND_RESULT.map(|file| self.kernel.source.iter().position(|own| *own == file));
+        let Some(file) = files.into_iter().flatten().next() else { return };
+        let Some(place) = self.bindings.iter().position(|binding| binding.index == SECOND_RESULT_BINDING) else {
+            return;
+        };
+        if !is_read(self.bindings[place].tensor) {
+            self.bindings.remove(place);
+            self.kernel.source[file] = wgsl!("access/f_none");
+        }
+    }
+
     /// The matrix product that it is, if any.
     pub fn product(&self) -> Option<&Product> {
         self.product.as_ref()
@@ -93,36 +108,12 @@ pub struct Recorder<'g> {
     /// Whether an operation of another crate records at present.
     foreign: bool,
     dispatches: Vec<Dispatch>,
-    stopped: HashSet<TensorId>,
-    /// Tensors whose gradient comes from a single operation and is passed on to another tensor.
-    alone: HashSet<TensorId>,
-    /// Gradients of pooled tensors, each with the gradient of the cells that took its place.
-    cells: HashMap<TensorId, TensorId>,
-}
-
-/// The gradient of the cells that were pooled, which a kernel can write instead of the gradient of the pooled tensor.
-#[derive(Clone, Debug)]
-pub(crate) struct Scatter {
-    /// `[n, oh, ow, c]` of the pooled tensor.
-    pub pooled: [usize; 4],
-    /// Place of each maximum among its 2 x 2 cells.
-    pub places: TensorId,
-    /// Gradient of the cells, `[n, 2 oh, 2 ow, c]`.
-    pub cells: TensorId,
 }
 
 impl<'g> Recorder<'g> {
     /// A recorder with nothing recorded.
     pub(crate) fn new(graph: &'g mut Graph, mode: Mode) -> Self {
-        Self {
-            graph,
-            mode,
-            foreign: false,
-            dispatches: Vec::new(),
-            stopped: HashSet::new(),
-            alone: HashSet::new(),
-            cells: HashMap::new(),
-        }
+        Self { graph, mode, foreign: false, dispatches: Vec::new() }
     }
 
     /// The purpose of the schedule.
@@ -158,46 +149,6 @@ impl<'g> Recorder<'g> {
     /// Adds a tensor that lives only inside this schedule.
     pub fn temporary(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.graph.add_tensor(name, shape, Home::Slot)
-    }
-
-    /// Notes that a gradient is already 0 wherever the tensor's relu put out 0.
-    pub(crate) fn mark_stopped_by_relu(&mut self, gradient: TensorId) {
-        self.stopped.insert(self.graph.root(gradient));
-    }
-
-    /// Whether [`Recorder::mark_stopped_by_relu`] was called for this gradient: a sum of two is another tensor.
-    pub(crate) fn is_stopped_by_relu(&self, gradient: TensorId) -> bool {
-        self.stopped.contains(&self.graph.root(gradient))
-    }
-
-    /// Notes which tensors have a gradient that comes from a single operation and is passed on to another tensor.
-    pub(super) fn set_alone(&mut self, alone: HashSet<TensorId>) {
-        self.alone = alone;
-    }
-
-    /// The gradient of the cells behind `x`, if `x` is the output of max pooling of 2 x 2 cells (or a view of it) and
-    /// `dx` is its whole gradient. The caller, which computes `dx`, then writes the cells instead of `dx`.
-    pub(crate) fn scatter_to_cells(&mut self, x: TensorId, dx: TensorId) -> Option<Scatter> {
-        let mut source = x;
-        while self.alone.contains(&source) {
-            match self.graph.tensor(source).home {
-                Home::View(of) => source = of,
-                _ => {
-                    let places = self.graph.places_of(source)?;
-                    let [n, oh, ow, c] = <[usize; 4]>::try_from(self.graph.tensor(source).shape.dims()).ok()?;
-                    let name = format!("{} cells", self.graph.tensor(dx).name);
-                    let cells = self.temporary(name, [n, 2 * oh, 2 * ow, c]);
-                    self.cells.insert(self.graph.root(dx), cells);
-                    return Some(Scatter { pooled: [n, oh, ow, c], places, cells });
-                }
-            }
-        }
-        None
-    }
-
-    /// The cells that [`Recorder::scatter_to_cells`] added for the gradient of a pooled tensor.
-    pub(crate) fn cells_of(&self, dy: TensorId) -> Option<TensorId> {
-        self.cells.get(&self.graph.root(dy)).copied()
     }
 
     /// Adds a view of `of` with the shape of `like`.
@@ -250,10 +201,11 @@ impl DispatchBuilder<'_, '_> {
         self.operand(4, tensor, Access::Read, wgsl!("access/e_buffer"), wgsl!("access/e_image"), "E_FIRST")
     }
 
-    /// Writes `tensor`, if any, as second result `f`.
+    /// Writes `tensor`, if any, as second result `f`. A plan leaves it out if nothing reads it and it lives in a slot.
     pub fn f(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/f_none")) };
-        self.operand(5, tensor, Access::Write, wgsl!("access/f_buffer"), wgsl!("access/f_image"), "F_FIRST")
+        let [buffer, image] = SECOND_RESULT;
+        self.operand(SECOND_RESULT_BINDING, tensor, Access::Write, buffer, image, "F_FIRST")
     }
 
     fn operand(

@@ -2,7 +2,7 @@
 //!
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 mod backward;
@@ -10,6 +10,7 @@ mod dispatch;
 mod error;
 mod operation;
 mod plan;
+mod sink;
 mod tensor;
 mod tuning;
 
@@ -18,6 +19,7 @@ pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
 pub use error::GraphError;
 pub use operation::{Inputs, Operation};
 pub use plan::{BufferKey, Plan, PlanError};
+pub use sink::{Epilogue, Sink};
 pub use tensor::{Arena, Home, Tensor, TensorId};
 pub use tuning::{Product, ProductChoice, Tuning};
 
@@ -50,7 +52,7 @@ struct Node {
     foreign: bool,
     operation: Box<dyn Operation>,
     inputs: Vec<TensorId>,
-    output: TensorId,
+    outputs: Vec<TensorId>,
 }
 
 /// A trainable tensor: the rows of its kernel, then a row for the bias if it has one.
@@ -160,10 +162,6 @@ pub struct Graph {
     parts: HashMap<TensorId, (TensorId, usize)>,
     target: Target,
     tuning: Tuning,
-    /// Outputs of operations that end in a relu.
-    relus: HashSet<TensorId>,
-    /// Outputs of max pooling of 2 x 2 cells, and the places of the maxima.
-    pooled: HashMap<TensorId, TensorId>,
 }
 
 impl Graph {
@@ -180,8 +178,6 @@ impl Graph {
             parts: HashMap::new(),
             target,
             tuning: Tuning::default(),
-            relus: HashSet::new(),
-            pooled: HashMap::new(),
         }
     }
 
@@ -355,8 +351,8 @@ impl Graph {
         }
     }
 
-    /// Adds a node of any operation; its output is a new tensor, or a view of its first input if the operation only
-    /// reshapes. Kernels that it records run with runtime checks: see [`Wgsl`](crate::kernel::Wgsl).
+    /// Adds a node of any operation. Its first output, which is returned, is a new tensor, or a view of its first input if
+    /// the operation only reshapes; [`Graph::outputs`] gives the others. Kernels that it records run with runtime checks: see [`Wgsl`](crate::kernel::Wgsl).
     ///
     /// # Errors
     /// A geometry that the operation refuses, inputs of another graph, a tensor that is too large.
@@ -399,8 +395,11 @@ impl Graph {
     ) -> Result<TensorId, GraphError> {
         let tensors = self.inputs(name, inputs)?;
         operation.check(&tensors)?;
-        let shape = operation.output_shape();
-        indexable(name, &shape)?;
+        let shapes = operation.outputs();
+        for shape in &shapes {
+            indexable(name, shape)?;
+        }
+        let Some(shape) = shapes.first() else { return Err(tensors.refuse("an operation needs an output")) };
         let mut home = Home::Slot;
         if operation.is_view() {
             let [of, ..] = inputs else { return Err(tensors.refuse("a view needs an input")) };
@@ -411,15 +410,23 @@ impl Graph {
         for input in &tensors.tensors()[..views] {
             if input.shape.padded_elements() != shape.padded_elements() {
                 let (node, tensor) = (name.into(), input.name.clone());
-                return Err(GraphError::Shape { node, tensor, found: input.shape.clone(), wanted: shape });
+                return Err(GraphError::Shape { node, tensor, found: input.shape.clone(), wanted: shape.clone() });
             }
         }
-        let output = self.add_tensor(name, shape, home);
-        if operation.ends_in_relu() {
-            self.relus.insert(output);
-        }
-        self.nodes.push(Node { foreign, operation: Box::new(operation), inputs: inputs.to_vec(), output });
-        Ok(output)
+        let outputs: Vec<TensorId> = (shapes.into_iter().enumerate())
+            .map(|(i, shape)| match i {
+                0 => self.add_tensor(name, shape, home),
+                _ => self.add_tensor(format!("{name}, output {i}"), shape, Home::Slot),
+            })
+            .collect();
+        let first = outputs[0];
+        self.nodes.push(Node { foreign, operation: Box::new(operation), inputs: inputs.to_vec(), outputs });
+        Ok(first)
+    }
+
+    /// All outputs of the node whose first output is `output`; none if there is no such node.
+    pub fn outputs(&self, output: TensorId) -> &[TensorId] {
+        self.nodes.iter().find(|node| node.outputs[0] == output).map_or(&[], |node| &node.outputs)
     }
 
     /// Moves a tensor to another home.
@@ -427,19 +434,15 @@ impl Graph {
         self.tensors[id.0].home = home;
     }
 
-    /// Whether `id` is the output of an operation that ends in a relu, or a view of it.
-    pub fn ends_in_relu(&self, id: TensorId) -> bool {
-        self.relus.contains(&self.root(id))
-    }
-
-    /// Notes that `y` is the output of max pooling of windows of 2 x 2 cells, 2 apart.
-    pub(crate) fn mark_pooled(&mut self, y: TensorId, places: TensorId) {
-        self.pooled.insert(y, places);
-    }
-
-    /// The places of the maxima, if [`Graph::mark_pooled`] was called for `y`.
-    pub(crate) fn places_of(&self, y: TensorId) -> Option<TensorId> {
-        self.pooled.get(&y).copied()
+    /// Whether the operation that made `id`, or what it is a view of, wants the gradient gated by its output, as a relu
+    /// does.
+    pub(crate) fn is_gated(&self, id: TensorId) -> bool {
+        let root = self.root(id);
+        let maker = self.nodes.iter().find(|node| node.outputs[0] == root);
+        maker.is_some_and(|node| {
+            let needed = vec![true; node.inputs.len()];
+            node.operation.epilogue(&node.outputs, &needed) == Epilogue::Gate(root)
+        })
     }
 
     /// Records the forward pass.
@@ -448,7 +451,7 @@ impl Graph {
         let mut recorder = Recorder::new(self, mode);
         for node in &nodes {
             recorder.set_foreign(node.foreign);
-            node.operation.forward(&mut recorder, &node.inputs, node.output);
+            node.operation.forward(&mut recorder, &node.inputs, &node.outputs);
         }
         let dispatches = recorder.finish();
         self.nodes = nodes;

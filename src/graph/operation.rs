@@ -1,8 +1,9 @@
 //! The interface between operations and the graph.
 
+use std::any::Any;
 use std::fmt::Debug;
 
-use super::{GraphError, Home, Recorder, Tensor, TensorId};
+use super::{Epilogue, GraphError, Home, Recorder, Sink, Tensor, TensorId};
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
@@ -10,7 +11,7 @@ use crate::shape::Shape;
 ///
 /// Operations of other crates are welcome: [`Graph::add_node`](super::Graph::add_node) takes them. Their kernels always
 /// run with runtime checks, unless the author vouches for the source: see [`Wgsl`](crate::kernel::Wgsl).
-pub trait Operation: Debug {
+pub trait Operation: Any + Debug + Send + Sync {
     /// Checks that the geometry makes sense and that the inputs have the shapes that it was made for. The graph calls it
     /// before it adds a node, and calls nothing else if it fails. For wgrad's own operations, whose kernels run without
     /// bounds checks, memory safety depends on it.
@@ -19,37 +20,45 @@ pub trait Operation: Debug {
     /// [`GraphError`], which [`Inputs`] helps to make.
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError>;
 
-    /// Shape of the output.
-    fn output_shape(&self) -> Shape;
+    /// Shapes of the outputs, at least one. Only the first has a gradient. Others are what the forward pass leaves to the
+    /// backward pass or to whoever wants it. Where nothing in a plan reads them, a dispatch that writes one as its second
+    /// result leaves it out.
+    fn outputs(&self) -> Vec<Shape>;
 
-    /// Whether the output has the elements of the first input under another shape, so that it needs no memory of its own.
+    /// Whether the first output has the elements of the first input under another shape, so that it needs no memory of its
+    /// own.
     fn is_view(&self) -> bool {
         false
     }
 
-    /// Whether the gradient of each input equals that of the output. Then `backward` records nothing.
+    /// Whether the gradient of each input equals that of the output behind [`Operation::epilogue`]. Then `backward` is not
+    /// called.
     fn passes_gradient(&self) -> bool {
         false
     }
 
-    /// Records the dispatches that write `output`.
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId);
+    /// What the gradient of the first output goes through before `backward` gets it. An operation that stores the
+    /// gradient can often do that on the way, which saves a dispatch. `needed` says of which inputs somebody needs the
+    /// gradient. Tensors in the answer must be among the `outputs`.
+    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        let _ = (outputs, needed);
+        Epilogue::None
+    }
 
-    /// Records the dispatches that write the gradient of each input into `gradients`; an entry is `None` where nobody
-    /// needs the gradient. `dy` is the gradient of the output; a loss, which ends a graph, gets its own output.
+    /// Records the dispatches that write `outputs`.
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]);
+
+    /// Records the dispatches that write the gradient of each input into its sink; an entry is `None` where nobody needs
+    /// the gradient. `dy` is the gradient of the first output behind [`Operation::epilogue`]; a loss, which ends a graph,
+    /// gets its own output.
     fn backward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     );
-
-    /// Whether the output is that of a relu. Then the gradient before the relu is 0 wherever the output is 0.
-    fn ends_in_relu(&self) -> bool {
-        false
-    }
 
     /// Whether the node is a loss: it needs no gradient from above.
     fn is_loss(&self) -> bool {

@@ -1,6 +1,6 @@
 //! A schedule with its memory: which buffer or image each tensor lives in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -74,10 +74,11 @@ impl Plan {
     /// # Errors
     /// A dispatch of another graph, that reads what nothing wrote, that reads and writes one buffer, or whose loops are too
     /// long or whose grid is too wide.
-    pub fn new(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
+    pub fn new(graph: &Graph, mut dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
         if let Some(foreign) = dispatches.iter().find(|dispatch| dispatch.graph() != graph.id()) {
             return Err(PlanError::OtherGraph { dispatch: foreign.name().into() });
         }
+        drop_unread_results(graph, &mut dispatches, keep);
         let lives = lives(graph, &dispatches, keep)?;
         let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
         let plan = Self { graph: graph.id(), dispatches, slots, slot_bytes };
@@ -154,6 +155,16 @@ pub enum BufferKey {
     Metrics,
     /// A tensor's own.
     Own(TensorId),
+}
+
+/// Leaves out second results that no dispatch reads and nobody keeps, such as the places of maxima in inference.
+fn drop_unread_results(graph: &Graph, dispatches: &mut [Dispatch], keep: &[TensorId]) {
+    let bindings = dispatches.iter().flat_map(|dispatch| dispatch.bindings());
+    let read = bindings.filter(|binding| binding.access != Access::Write).map(|binding| binding.tensor);
+    let read: HashSet<TensorId> = read.chain(keep.iter().copied()).map(|tensor| graph.root(tensor)).collect();
+    for dispatch in dispatches {
+        dispatch.drop_unread(|tensor| graph.home(tensor) != Home::Slot || read.contains(&graph.root(tensor)));
+    }
 }
 
 /// First write and last use of each slot tensor, as dispatch numbers.

@@ -1,6 +1,6 @@
 //! Smooth activations, element by element. Relu is an operation of its own, since its gradient needs only its output.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::{Wgsl, wgsl};
 use crate::shape::Shape;
 
@@ -52,16 +52,16 @@ impl Operation for Activation {
         inputs.shape(0, self.shape.clone())
     }
 
-    fn output_shape(&self) -> Shape {
-        self.shape.clone()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.shape.clone()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let name = recorder.graph().tensor(output).name.clone();
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        let name = recorder.graph().tensor(outputs[0]).name.clone();
         recorder
             .dispatch(name)
             .a(inputs[0])
-            .c(output)
+            .c(outputs[0])
             .shared(self.function.source())
             .source(wgsl!("activation/forward"))
             .size("COLUMNS", self.shape.columns())
@@ -74,20 +74,22 @@ impl Operation for Activation {
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        _output: TensorId,
+        _outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let Some(dx) = gradients[0] else { return };
-        let name = recorder.graph().tensor(dx).name.clone();
-        recorder
-            .dispatch(name)
-            .a(dy)
-            .b(inputs[0])
-            .c(dx)
-            .shared(self.function.source())
-            .source(wgsl!("activation/dx"))
-            .elementwise(&self.shape, 10)
-            .record();
+        let Some(sink) = &sinks[0] else { return };
+        recorder.store(sink, |recorder, dx| {
+            let name = recorder.graph().tensor(dx).name.clone();
+            recorder
+                .dispatch(name)
+                .a(dy)
+                .b(inputs[0])
+                .c(dx)
+                .shared(self.function.source())
+                .source(wgsl!("activation/dx"))
+                .elementwise(&self.shape, 10)
+                .record();
+        });
     }
 }

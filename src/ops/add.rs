@@ -1,6 +1,6 @@
 //! Sum of two tensors of one shape.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::shape::Shape;
 
 /// `y = a + b`, element by element.
@@ -28,17 +28,17 @@ impl Operation for Add {
         inputs.shape(1, self.shape.clone())
     }
 
-    fn output_shape(&self) -> Shape {
-        self.shape.clone()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.shape.clone()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        recorder.add(inputs[0], inputs[1], output);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        recorder.add(inputs[0], inputs[1], outputs[0]);
     }
 
     fn passes_gradient(&self) -> bool {
         true
     }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }

@@ -1,6 +1,6 @@
 //! Two-dimensional average pooling without padding.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::pool2d::Pool2d;
 use crate::shape::Shape;
@@ -27,13 +27,13 @@ impl Operation for AveragePool2d {
         self.pool.check(inputs)
     }
 
-    fn output_shape(&self) -> Shape {
-        self.pool.output().into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.pool.output().into()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let name = recorder.graph().tensor(output).name.clone();
-        let dispatch = recorder.dispatch(name).a(inputs[0]).c(output);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        let name = recorder.graph().tensor(outputs[0]).name.clone();
+        let dispatch = recorder.dispatch(name).a(inputs[0]).c(outputs[0]);
         let dispatch = self.pool.geometry(dispatch, self.pool.output(), self.pool.cells());
         dispatch.source(wgsl!("average_pool2d/forward")).record();
     }
@@ -42,14 +42,16 @@ impl Operation for AveragePool2d {
         &self,
         recorder: &mut Recorder,
         _inputs: &[TensorId],
-        _output: TensorId,
+        _outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let Some(dx) = gradients[0] else { return };
-        let name = recorder.graph().tensor(dx).name.clone();
-        let dispatch = recorder.dispatch(name).a(dy).c(dx);
-        let dispatch = self.pool.geometry(dispatch, self.pool.input, 2 * self.pool.windows());
-        dispatch.source(wgsl!("average_pool2d/dx")).record();
+        let Some(sink) = &sinks[0] else { return };
+        recorder.store(sink, |recorder, dx| {
+            let name = recorder.graph().tensor(dx).name.clone();
+            let dispatch = recorder.dispatch(name).a(dy).c(dx);
+            let dispatch = self.pool.geometry(dispatch, self.pool.input, 2 * self.pool.windows());
+            dispatch.source(wgsl!("average_pool2d/dx")).record();
+        });
     }
 }

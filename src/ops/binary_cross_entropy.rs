@@ -1,6 +1,6 @@
 //! Binary cross-entropy of sigmoid units from their logits, with the batch's loss and accuracy.
 
-use crate::graph::{Access, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Access, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};
 use crate::shape::Shape;
@@ -73,18 +73,18 @@ impl Operation for BinaryCrossEntropy {
         SoftmaxCrossEntropy { logits, smoothing }.check_labels(inputs, 1)
     }
 
-    fn output_shape(&self) -> Shape {
-        [METRIC_SLOTS, 4].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[METRIC_SLOTS, 4].into()]
     }
 
     fn is_loss(&self) -> bool {
         true
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         // In training the loss is computed with its gradient, in the backward pass.
         if recorder.mode() == Mode::Infer {
-            self.record(recorder, inputs, output, None);
+            self.record(recorder, inputs, outputs[0], None);
         }
     }
 
@@ -92,10 +92,13 @@ impl Operation for BinaryCrossEntropy {
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        outputs: &[TensorId],
         _dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        self.record(recorder, inputs, output, gradients[0]);
+        match &sinks[0] {
+            Some(sink) => recorder.store(sink, |recorder, dx| self.record(recorder, inputs, outputs[0], Some(dx))),
+            None => self.record(recorder, inputs, outputs[0], None),
+        }
     }
 }

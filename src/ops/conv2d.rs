@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::shape::Shape;
@@ -176,41 +176,27 @@ impl Conv2d {
         product.complete(dispatch, self.flops(pixels)).record();
     }
 
-    /// Records the gradient of the input from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
+    /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
     /// the cells that max pooling of 2 x 2 cells keeps.
-    pub(super) fn record_dx(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &[TensorId],
-        dy: TensorId,
-        pooled: bool,
-        dx: TensorId,
-    ) {
+    pub(super) fn record_dx(&self, recorder: &mut Recorder, w: TensorId, dy: TensorId, pooled: bool, sink: &Sink) {
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
         let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, true);
-        let name = recorder.graph().tensor(dx).name.clone();
-        let scatter = recorder.scatter_to_cells(inputs[0], dx);
-        let gate = (scatter.is_none() && recorder.graph().ends_in_relu(inputs[0])).then_some(inputs[0]);
-        if gate.is_some() {
-            recorder.mark_stopped_by_relu(dx);
-        }
+        let name = recorder.graph().tensor(sink.gradient).name.clone();
+        let (gate, places, [_, _, pool_w, pool_c]) = match sink.epilogue {
+            Epilogue::None => (None, None, [1; 4]),
+            Epilogue::Gate(y) => (Some(y), None, [1; 4]),
+            Epilogue::Scatter { pooled, places } => (None, Some(places), pooled),
+        };
         // Few enough images that what a tile reads of them stays in the nearest cache.
         let block = 1 << n.trailing_zeros().min(4);
-        let [_, _, pool_w, pool_c] = scatter.as_ref().map_or([1; 4], |scatter| scatter.pooled);
-        let dispatch = recorder
-            .dispatch(name)
-            .a(dy)
-            .b(inputs[1])
-            .c(scatter.as_ref().map_or(dx, |scatter| scatter.cells))
-            .d(scatter.as_ref().map(|scatter| scatter.places))
-            .e(gate);
+        let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places).e(gate);
         let dispatch = self
             .geometry(dispatch, pooled)
             .source(wgsl!("conv2d/dx"))
             .constant("GATED", gate.is_some())
-            .constant("SCATTERED", scatter.is_some())
+            .constant("SCATTERED", places.is_some())
             .constant("POOLED", false)
             .size("POOL_W", pool_w)
             .size("POOL_C", pool_c.next_multiple_of(4))
@@ -222,6 +208,18 @@ impl Conv2d {
     /// Records the gradient of the weights from `dy`, which is as in [`Conv2d::record_dx`]. With the `places` of the
     /// maxima, `dy` is the gradient of the pooled output instead.
     pub(super) fn record_dw(
+        &self,
+        recorder: &mut Recorder,
+        x: TensorId,
+        dy: TensorId,
+        pooled: bool,
+        places: Option<TensorId>,
+        sink: &Sink,
+    ) {
+        recorder.store(sink, |recorder, dw| self.record_plain_dw(recorder, x, dy, pooled, places, dw));
+    }
+
+    fn record_plain_dw(
         &self,
         recorder: &mut Recorder,
         x: TensorId,
@@ -267,33 +265,32 @@ impl Operation for Conv2d {
         self.check_shapes(inputs, self.input)
     }
 
-    fn output_shape(&self) -> Shape {
+    fn outputs(&self) -> Vec<Shape> {
         let [oh, ow] = self.output_size();
-        [self.input[0], oh, ow, self.filters].into()
+        vec![[self.input[0], oh, ow, self.filters].into()]
     }
 
-    fn ends_in_relu(&self) -> bool {
-        self.relu
+    fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
+        if self.relu { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        self.record_forward(recorder, inputs, output, None);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        self.record_forward(recorder, inputs, outputs[0], None);
     }
 
     fn backward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        _outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let dy = if self.relu { recorder.relu_gradient(dy, output) } else { dy };
-        if let Some(dw) = gradients[1] {
-            self.record_dw(recorder, inputs[0], dy, false, None, dw);
+        if let Some(sink) = &sinks[1] {
+            self.record_dw(recorder, inputs[0], dy, false, None, sink);
         }
-        if let Some(dx) = gradients[0] {
-            self.record_dx(recorder, inputs, dy, false, dx);
+        if let Some(sink) = &sinks[0] {
+            self.record_dx(recorder, inputs[1], dy, false, sink);
         }
     }
 }

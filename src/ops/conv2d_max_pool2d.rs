@@ -1,18 +1,16 @@
 //! Convolution and max pooling of 2 x 2 cells in one dispatch. Cells that the pooling drops are not stored, and cells at
 //! the border that it ignores are not computed.
 
-use crate::graph::{Graph, GraphError, Home, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::ops::conv2d::Conv2d;
-use crate::ops::max_pool2d::MaxPool2d;
 use crate::shape::Shape;
 
-/// A convolution followed by max pooling of windows of 2 x 2 cells, 2 apart.
+/// A convolution followed by max pooling of windows of 2 x 2 cells, 2 apart. The second output is the place of each maximum
+/// in its window, counted in row-major order; it is -1 where relu makes the gradient 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dMaxPool2d {
     /// The convolution.
     pub convolution: Conv2d,
-    /// Place of each maximum in its window, counted in row-major order. It is -1 where relu makes the gradient 0.
-    places: TensorId,
 }
 
 impl Graph {
@@ -27,68 +25,57 @@ impl Graph {
         x: TensorId,
         w: TensorId,
     ) -> Result<TensorId, GraphError> {
-        check(&convolution, &self.inputs(name, &[x, w])?)?;
-        let shape = output_shape(&convolution);
-        let places = self.add_tensor(format!("{name} places"), shape, Home::Slot);
-        let y = self.add_own_node(name, Conv2dMaxPool2d { convolution, places }, &[x, w])?;
-        self.mark_pooled(y, places);
-        Ok(y)
+        self.add_own_node(name, Conv2dMaxPool2d { convolution }, &[x, w])
     }
 }
 
-fn check(convolution: &Conv2d, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-    inputs.count(2)?;
-    convolution.check_shapes(inputs, convolution.input)?;
-    if convolution.output_size().iter().any(|size| *size < 2) {
-        return Err(inputs.refuse("the output of the convolution is smaller than the 2 x 2 cells that are pooled"));
+impl Conv2dMaxPool2d {
+    /// `[n, oh / 2, ow / 2, filters]`
+    fn pooled(&self) -> [usize; 4] {
+        let [oh, ow] = self.convolution.output_size();
+        [self.convolution.input[0], oh / 2, ow / 2, self.convolution.filters]
     }
-    Ok(())
-}
-
-fn output_shape(convolution: &Conv2d) -> Shape {
-    let [oh, ow] = convolution.output_size();
-    [convolution.input[0], oh / 2, ow / 2, convolution.filters].into()
 }
 
 impl Operation for Conv2dMaxPool2d {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        check(&self.convolution, inputs)
+        let convolution = &self.convolution;
+        inputs.count(2)?;
+        convolution.check_shapes(inputs, convolution.input)?;
+        if convolution.output_size().iter().any(|size| *size < 2) {
+            return Err(inputs.refuse("the output of the convolution is smaller than the 2 x 2 cells that are pooled"));
+        }
+        Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        output_shape(&self.convolution)
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.pooled().into(); 2]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        self.convolution.record_forward(recorder, inputs, output, Some(self.places));
+    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        // The gradient of the weights alone can be computed from that of the pooled output.
+        if needed[0] { Epilogue::Scatter { pooled: self.pooled(), places: outputs[1] } } else { Epilogue::None }
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        self.convolution.record_forward(recorder, inputs, outputs[0], Some(outputs[1]));
     }
 
     fn backward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        _output: TensorId,
+        outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let Some(dx) = gradients[0] else {
-            // Only the gradient of the weights needs that of the cells, and it can read the pooled one.
-            if let Some(dw) = gradients[1] {
-                self.convolution.record_dw(recorder, inputs[0], dy, true, Some(self.places), dw);
-            }
-            return;
-        };
-        let cells = recorder.cells_of(dy).unwrap_or_else(|| {
-            let [oh, ow] = self.convolution.computed_size(true);
-            let name = format!("{} cells", recorder.graph().tensor(dy).name);
-            let shape = [self.convolution.input[0], oh, ow, self.convolution.filters];
-            let cells = recorder.temporary(name, shape);
-            MaxPool2d::record_dx_of_pairs(recorder, dy, self.places, cells);
-            cells
-        });
-        if let Some(dw) = gradients[1] {
-            self.convolution.record_dw(recorder, inputs[0], cells, true, None, dw);
+        // With the gradient of the input goes that of the cells, as `epilogue` says.
+        let places = if sinks[0].is_some() { None } else { Some(outputs[1]) };
+        if let Some(sink) = &sinks[1] {
+            self.convolution.record_dw(recorder, inputs[0], dy, true, places, sink);
         }
-        self.convolution.record_dx(recorder, inputs, cells, true, dx);
+        if let Some(sink) = &sinks[0] {
+            self.convolution.record_dx(recorder, inputs[1], dy, true, sink);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Fully connected layer: a convolution of one pixel.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::ops::conv2d::{Conv2d, Padding};
 use crate::shape::Shape;
 
@@ -50,26 +50,26 @@ impl Operation for Dense {
         Conv2d::from(*self).check_shapes(inputs, self.input)
     }
 
-    fn output_shape(&self) -> Shape {
-        [self.input[0], self.units].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[self.input[0], self.units].into()]
     }
 
-    fn ends_in_relu(&self) -> bool {
-        self.relu
+    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        Conv2d::from(*self).epilogue(outputs, needed)
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        Conv2d::from(*self).forward(recorder, inputs, output);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        Conv2d::from(*self).forward(recorder, inputs, outputs);
     }
 
     fn backward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        Conv2d::from(*self).backward(recorder, inputs, output, dy, gradients);
+        Conv2d::from(*self).backward(recorder, inputs, outputs, dy, sinks);
     }
 }

@@ -1,6 +1,6 @@
 //! The last dense layer, the loss of its logits, and their gradients in one dispatch.
 
-use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
@@ -13,15 +13,14 @@ const MOST_CLASSES: usize = 64;
 /// Most multiply-adds, since one workgroup does them all.
 const MOST_PRODUCTS: usize = 1 << 20;
 
-/// A dense layer without activation whose outputs are logits, and their [`SoftmaxCrossEntropy`].
+/// A dense layer without activation whose outputs are logits, and their [`SoftmaxCrossEntropy`]. The second output is the
+/// logits `[n, classes]`, which are written in inference only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DenseSoftmaxCrossEntropy {
     /// The layer, with a bias and without relu.
     pub dense: Dense,
     /// Label smoothing, as in [`SoftmaxCrossEntropy`].
     pub smoothing: f64,
-    /// The logits `[n, classes]`, which are written in inference only.
-    logits: TensorId,
 }
 
 impl Graph {
@@ -38,22 +37,11 @@ impl Graph {
         minibatch: TensorId,
         smoothing: f64,
     ) -> Result<[TensorId; 2], GraphError> {
-        check(&dense, smoothing, &self.inputs(name, &[x, w, minibatch])?)?;
-        let logits = self.add_tensor(name, [dense.input[0], dense.units], Home::Slot);
-        let loss =
-            self.add_own_node("loss", DenseSoftmaxCrossEntropy { dense, smoothing, logits }, &[x, w, minibatch])?;
+        let operation = DenseSoftmaxCrossEntropy { dense, smoothing };
+        let loss = self.add_own_node(&format!("{name} + loss"), operation, &[x, w, minibatch])?;
         self.set_home(loss, Home::Metrics);
-        Ok([logits, loss])
+        Ok([self.outputs(loss)[1], loss])
     }
-}
-
-fn check(dense: &Dense, smoothing: f64, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-    inputs.count(3)?;
-    Conv2d::from(*dense).check_shapes(inputs, dense.input)?;
-    if !DenseSoftmaxCrossEntropy::takes(dense) {
-        return Err(inputs.refuse("the layer is too large to be computed with its loss, or no layer of logits"));
-    }
-    SoftmaxCrossEntropy { logits: [dense.input[0], dense.units], smoothing }.check_labels(inputs, 2)
 }
 
 impl DenseSoftmaxCrossEntropy {
@@ -64,6 +52,10 @@ impl DenseSoftmaxCrossEntropy {
             && !dense.relu
             && dense.units <= MOST_CLASSES
             && rows.saturating_mul(features).saturating_mul(dense.units) <= MOST_PRODUCTS
+    }
+
+    fn loss(&self) -> SoftmaxCrossEntropy {
+        SoftmaxCrossEntropy { logits: [self.dense.input[0], self.dense.units], smoothing: self.smoothing }
     }
 
     /// Records the dispatch. It writes the gradient of `x` to `f` in training, and the logits in inference.
@@ -78,7 +70,7 @@ impl DenseSoftmaxCrossEntropy {
     ) {
         let [rows, features] = self.dense.input;
         let products = rows * features * self.dense.units;
-        let name = format!("{} + loss", recorder.graph().tensor(self.logits).name);
+        let name = recorder.graph().tensor(metrics).name.clone();
         let dispatch = recorder
             .dispatch(name)
             .a(inputs[0])
@@ -87,29 +79,33 @@ impl DenseSoftmaxCrossEntropy {
             .source(wgsl!("softmax_cross_entropy/dense_logits"))
             .size("FEATURES", features.next_multiple_of(4))
             .constant("GATED", gated);
-        let loss = SoftmaxCrossEntropy { logits: [rows, self.dense.units], smoothing: self.smoothing };
         let flops = 2 * products * if dlogits.is_some() { 2 } else { 1 };
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
-        loss.record(dispatch, inputs[2], metrics, dlogits, flops, trips);
+        self.loss().record(dispatch, inputs[2], metrics, dlogits, flops, trips);
     }
 }
 
 impl Operation for DenseSoftmaxCrossEntropy {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        check(&self.dense, self.smoothing, inputs)
+        inputs.count(3)?;
+        Conv2d::from(self.dense).check_shapes(inputs, self.dense.input)?;
+        if !Self::takes(&self.dense) {
+            return Err(inputs.refuse("the layer is too large to be computed with its loss, or no layer of logits"));
+        }
+        self.loss().check_labels(inputs, 2)
     }
 
-    fn output_shape(&self) -> Shape {
-        [METRIC_SLOTS, 4].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[METRIC_SLOTS, 4].into(), self.loss().logits.into()]
     }
 
     fn is_loss(&self) -> bool {
         true
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         if recorder.mode() == Mode::Infer {
-            self.record(recorder, inputs, output, None, Some(self.logits), false);
+            self.record(recorder, inputs, outputs[0], None, Some(outputs[1]), false);
         }
     }
 
@@ -117,20 +113,23 @@ impl Operation for DenseSoftmaxCrossEntropy {
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        outputs: &[TensorId],
         _dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let tensor = recorder.graph().tensor(self.logits);
-        let (name, shape) = (format!("d {}", tensor.name), tensor.shape.clone());
-        let dlogits = recorder.temporary(name, shape);
-        let gated = gradients[0].is_some() && recorder.graph().ends_in_relu(inputs[0]);
-        self.record(recorder, inputs, output, Some(dlogits), gradients[0], gated);
-        if let (Some(dx), true) = (gradients[0], gated) {
-            recorder.mark_stopped_by_relu(dx);
+        let metrics = outputs[0];
+        let dlogits = recorder.temporary(format!("d {}", recorder.graph().tensor(metrics).name), self.loss().logits);
+        match &sinks[0] {
+            Some(sink) if sink.is_gated_by_input(recorder) => {
+                self.record(recorder, inputs, metrics, Some(dlogits), Some(sink.gradient), true);
+            }
+            Some(sink) => recorder.store(sink, |recorder, dx| {
+                self.record(recorder, inputs, metrics, Some(dlogits), Some(dx), false);
+            }),
+            None => self.record(recorder, inputs, metrics, Some(dlogits), None, false),
         }
-        if let Some(dw) = gradients[1] {
-            Conv2d::from(self.dense).record_dw(recorder, inputs[0], dlogits, false, None, dw);
+        if let Some(sink) = &sinks[1] {
+            Conv2d::from(self.dense).record_dw(recorder, inputs[0], dlogits, false, None, sink);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al. 2014), scaled in training as Keras does.
 
-use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -62,24 +62,24 @@ impl Operation for Dropout {
         Ok(())
     }
 
-    fn output_shape(&self) -> Shape {
-        self.shape.clone()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.shape.clone()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        self.record(recorder, inputs[0], inputs[1], output);
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        self.record(recorder, inputs[0], inputs[1], outputs[0]);
     }
 
     fn backward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        _output: TensorId,
+        _outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        if let Some(dx) = gradients[0] {
-            self.record(recorder, dy, inputs[1], dx);
+        if let Some(sink) = &sinks[0] {
+            recorder.store(sink, |recorder, dx| self.record(recorder, dy, inputs[1], dx));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `[n, h, w, c]` as `[n, features]`. It needs no copy if the number of channels is a multiple of four.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -50,9 +50,9 @@ impl Operation for Flatten {
         inputs.shape(0, self.input.clone())
     }
 
-    fn output_shape(&self) -> Shape {
+    fn outputs(&self) -> Vec<Shape> {
         let n = self.input.dims()[0];
-        [n, self.input.elements() / n.max(1)].into()
+        vec![[n, self.input.elements() / n.max(1)].into()]
     }
 
     fn is_view(&self) -> bool {
@@ -63,9 +63,9 @@ impl Operation for Flatten {
         self.is_view()
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         if !self.is_view() {
-            Self::record(recorder, inputs[0], output);
+            Self::record(recorder, inputs[0], outputs[0]);
         }
     }
 
@@ -73,12 +73,12 @@ impl Operation for Flatten {
         &self,
         recorder: &mut Recorder,
         _inputs: &[TensorId],
-        _output: TensorId,
+        _outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        if let (Some(dx), false) = (gradients[0], self.is_view()) {
-            Self::record(recorder, dy, dx);
+        if let Some(sink) = &sinks[0] {
+            recorder.store(sink, |recorder, dx| Self::record(recorder, dy, dx));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Conversion of bytes to floats, the first dispatch of every step.
 
 use super::Augmentation;
-use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
@@ -35,15 +35,15 @@ impl Operation for Ingest {
         inputs.positive("the images", &self.output)
     }
 
-    fn output_shape(&self) -> Shape {
-        self.output.into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.output.into()]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let name = recorder.graph().tensor(output).name.clone();
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        let name = recorder.graph().tensor(outputs[0]).name.clone();
         let [_, h, w, channels] = self.output;
         let augmented = recorder.mode() == Mode::Train && self.augmentation != Augmentation::default();
-        let mut dispatch = recorder.dispatch(name).c(output).minibatch(inputs[0]);
+        let mut dispatch = recorder.dispatch(name).c(outputs[0]).minibatch(inputs[0]);
         dispatch = if augmented {
             dispatch
                 .shared(wgsl!("random"))
@@ -60,9 +60,9 @@ impl Operation for Ingest {
             .source(wgsl!("ingest/pixels"))
             .size("CHANNELS", channels)
             .size("STRIDE", channels.next_multiple_of(4))
-            .elementwise(&self.output_shape(), 1)
+            .elementwise(&self.output.into(), 1)
             .record();
     }
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }

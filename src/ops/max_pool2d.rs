@@ -1,19 +1,17 @@
 //! Two-dimensional max pooling without padding.
 
-use crate::graph::{Graph, GraphError, Home, Inputs, Operation, Recorder, TensorId};
+use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::pool2d::Pool2d;
 use crate::shape::Shape;
 
-/// Largest value of each window.
+/// Largest value of each window. The second output is the place of each maximum in its window, counted in row-major order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool2d {
     /// The windows.
     pub pool: Pool2d,
-    /// Place of each maximum in its window, counted in row-major order. It is -1 where relu makes the gradient 0.
-    places: TensorId,
-    /// Whether the input is a relu's output.
-    relu: bool,
+    /// Whether the input is a relu's output. Then the place of a maximum of 0 is -1, since relu makes its gradient 0.
+    pub relu: bool,
 }
 
 impl Graph {
@@ -22,24 +20,16 @@ impl Graph {
     /// # Errors
     /// Windows that do not fit `x`.
     pub fn max_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> Result<TensorId, GraphError> {
-        pool.check(&self.inputs(name, &[x])?)?;
-        let places = self.add_tensor(format!("{name} places"), pool.output(), Home::Slot);
-        let relu = self.ends_in_relu(x);
-        self.add_own_node(name, MaxPool2d { pool, places, relu }, &[x])
+        self.inputs(name, &[x])?;
+        let relu = self.is_gated(x);
+        self.add_own_node(name, MaxPool2d { pool, relu }, &[x])
     }
 }
 
 impl MaxPool2d {
-    /// Records the gradient of the cells `[n, h, w, c]` of windows of 2 x 2, 2 apart.
-    pub(super) fn record_dx_of_pairs(recorder: &mut Recorder, dy: TensorId, places: TensorId, cells: TensorId) {
-        let dims = recorder.graph().tensor(cells).shape.dims();
-        let pool = Pool2d { input: [dims[0], dims[1], dims[2], dims[3]], window: [2, 2], stride: [2, 2] };
-        Self { pool, places, relu: false }.record_dx(recorder, dy, cells);
-    }
-
-    fn record_dx(&self, recorder: &mut Recorder, dy: TensorId, dx: TensorId) {
+    fn record_dx(&self, recorder: &mut Recorder, dy: TensorId, places: TensorId, dx: TensorId) {
         let name = recorder.graph().tensor(dx).name.clone();
-        let dispatch = recorder.dispatch(name).a(dy).c(dx).d(Some(self.places));
+        let dispatch = recorder.dispatch(name).a(dy).c(dx).d(Some(places));
         let dispatch = self.pool.geometry(dispatch, self.pool.input, 2 * self.pool.windows());
         dispatch.source(wgsl!("max_pool2d/dx")).record();
     }
@@ -50,13 +40,13 @@ impl Operation for MaxPool2d {
         self.pool.check(inputs)
     }
 
-    fn output_shape(&self) -> Shape {
-        self.pool.output().into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.pool.output().into(); 2]
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
-        let name = recorder.graph().tensor(output).name.clone();
-        let dispatch = recorder.dispatch(name).a(inputs[0]).c(output).f(Some(self.places));
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        let name = recorder.graph().tensor(outputs[0]).name.clone();
+        let dispatch = recorder.dispatch(name).a(inputs[0]).c(outputs[0]).f(Some(outputs[1]));
         self.pool
             .geometry(dispatch, self.pool.output(), self.pool.cells())
             .source(wgsl!("max_pool2d/forward"))
@@ -68,14 +58,16 @@ impl Operation for MaxPool2d {
         &self,
         recorder: &mut Recorder,
         _inputs: &[TensorId],
-        _output: TensorId,
+        outputs: &[TensorId],
         dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        let Some(dx) = gradients[0] else { return };
-        self.record_dx(recorder, dy, dx);
-        if self.relu {
-            recorder.mark_stopped_by_relu(dx);
+        let Some(sink) = &sinks[0] else { return };
+        if self.relu && sink.is_gated_by_input(recorder) {
+            // No cell gets a gradient where relu would stop it.
+            self.record_dx(recorder, dy, outputs[1], sink.gradient);
+        } else {
+            recorder.store(sink, |recorder, dx| self.record_dx(recorder, dy, outputs[1], dx));
         }
     }
 }

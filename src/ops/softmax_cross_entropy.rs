@@ -1,6 +1,8 @@
 //! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
 
-use crate::graph::{Access, DispatchBuilder, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, TensorId};
+use crate::graph::{
+    Access, DispatchBuilder, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId,
+};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -100,17 +102,17 @@ impl Operation for SoftmaxCrossEntropy {
         self.check_labels(inputs, 1)
     }
 
-    fn output_shape(&self) -> Shape {
-        [METRIC_SLOTS, 4].into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[METRIC_SLOTS, 4].into()]
     }
 
     fn is_loss(&self) -> bool {
         true
     }
 
-    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId) {
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         if recorder.mode() == Mode::Infer {
-            self.record_alone(recorder, inputs, output, None);
+            self.record_alone(recorder, inputs, outputs[0], None);
         }
     }
 
@@ -118,10 +120,15 @@ impl Operation for SoftmaxCrossEntropy {
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        output: TensorId,
+        outputs: &[TensorId],
         _dy: TensorId,
-        gradients: &[Option<TensorId>],
+        sinks: &[Option<Sink>],
     ) {
-        self.record_alone(recorder, inputs, output, gradients[0]);
+        match &sinks[0] {
+            Some(sink) => {
+                recorder.store(sink, |recorder, dx| self.record_alone(recorder, inputs, outputs[0], Some(dx)))
+            }
+            None => self.record_alone(recorder, inputs, outputs[0], None),
+        }
     }
 }
