@@ -123,7 +123,16 @@ fn weights_that_do_not_fit_are_an_error() {
     fails(&mut eval(), &["weights.safetensors is not a whole safetensors file"]);
     let tensors: [(&str, safetensors::tensor::TensorView); 0] = [];
     fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
-    fails(&mut eval(), &["weights.safetensors", "`conv2d/kernel` is missing"]);
+    assert_eq!(fails(&mut eval(), &["weights.safetensors", "`conv2d/kernel` is missing"]), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_has_its_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    succeeds(&mut train(&dir.path().join("run"), "--limit 32 --epochs 1"));
+    let mut export = wgrad("export --format keras-npz --weights");
+    export.arg(dir.path().join("run/weights.safetensors")).arg("--out").arg(dir.path().join("run/config.json/a.npz"));
+    assert_eq!(fails(&mut export, &["cannot write", "config.json", "check its permissions"]), 6);
 }
 
 // Windows keeps its cache directory where no variable moves it.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use wgrad::data::{Dataset, Split};
@@ -78,7 +78,7 @@ impl Eval {
         }
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
-        executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
         if let Some(line) = line {
             note(&line);
         }

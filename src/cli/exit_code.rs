@@ -9,6 +9,8 @@ use wgrad::gpu::GpuError;
 use wgrad::model::ModelError;
 use wgrad::train::TrainError;
 
+use super::output_file::NotWritten;
+
 /// The codes, as `wgrad --help` lists them.
 pub const TABLE: &str = "Exit codes:
   0    done
@@ -48,6 +50,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if cause.is::<GpuError>() {
         return Some(4);
+    }
+    if cause.is::<NotWritten>() {
+        return Some(6);
     }
     if cause.is::<DataError>() || cause.is::<ExchangeError>() || cause.is::<ModelError>() || cause.is::<io::Error>() {
         return Some(3);

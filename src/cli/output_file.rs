@@ -1,9 +1,23 @@
 //! Writes a file completely or not at all.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
+use thiserror::Error;
 use wgrad::train::{OutputDir, TrainError};
+
+/// A file that the user named can't be written or deleted.
+#[derive(Debug, Error)]
+#[error("cannot {verb} {}: {source}; check its permissions and the free space", path.display())]
+pub struct NotWritten {
+    /// `write` or `delete`.
+    pub verb: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
 
 /// Writes `bytes` to `path` and replaces a file that is there.
 pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
@@ -16,9 +30,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = OutputDir::shared(folder).and_then(|folder| folder.write(&[(name, bytes)]));
     written.map_err(|error| match error {
-        TrainError::Write { path, source } => {
-            anyhow!("cannot write {}: {source}; check its permissions and the free space", path.display())
-        }
+        TrainError::Write { path, source } => NotWritten { verb: "write", path, source }.into(),
         other => other.into(),
     })
 }

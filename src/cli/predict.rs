@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -87,8 +87,7 @@ impl Predict {
         }
         let pictures: Arc<[PathBuf]> = pictures(&self.paths, self.strict)?.into();
         let mut weights = weights_file::read(&self.weights)?;
-        let model =
-            self.model.complete(&mut weights).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        let model = self.model.complete(&mut weights).map_err(|error| weights_file::about(&self.weights, error))?;
         let class_names = self.class_names(&weights, &model)?;
         let [h, w, channels] = model.input();
         if ![1, 3, 4].contains(&channels) {
@@ -104,7 +103,7 @@ impl Predict {
         let gpu = Arc::new(self.device.open()?);
         let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
-        executor.set_parameters(&weights.tensors).map_err(|error| anyhow!("{}: {error}", self.weights.display()))?;
+        executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
 
         if let (Some(line), false) = (answer_line(executor.answer(), &class_names), self.json) {
             note(&line);

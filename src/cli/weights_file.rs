@@ -20,6 +20,13 @@ pub fn import(path: &Path) -> anyhow::Result<Weights> {
     Ok(weights)
 }
 
+/// An error about what the file at `path` holds, with the path before its message.
+pub fn about(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    let words = format!("{}: {error}", path.display());
+    error.context(words)
+}
+
 /// The error, with the option or the command that helps.
 pub fn with_advice(error: ExchangeError) -> anyhow::Error {
     let advice = match &error {
