@@ -50,12 +50,13 @@
 //! optim                 optimizers, one file each
 //! ops                   operations, one file each
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
-//! kernel, shape, minibatch, file, error, foreign_panic
+//! kernel, shape, minibatch, file, cache, error, foreign_panic
 //! ```
 //!
 //! Shaders are in `shaders/`. Each is put together from WGSL files that say how an operand is read (`access/`), what an
 //! operation multiplies (such as `conv2d/`), and in which loop (`product/`).
 
+pub mod cache;
 pub mod data;
 mod error;
 pub mod exchange;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 10] = [
     &["optim"],
     &["ops"],
     &["graph", "gpu"],
-    &["kernel", "shape", "minibatch", "file", "error", "foreign_panic", "jpeg"],
+    &["kernel", "shape", "minibatch", "file", "cache", "error", "foreign_panic", "jpeg"],
 ];
 
 fn level(module: &str) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! The commands, and the options that they share.
 
+mod cache;
 mod callbacks;
 mod class_names;
 mod devices;
@@ -69,6 +70,8 @@ enum Command {
     SelfTest(self_test::SelfTestCommand),
     /// List the adapters
     Devices(devices::Devices),
+    /// List what wgrad keeps for later runs: downloaded data sets and measured choices; `clear` deletes it
+    Cache(cache::Cache),
 }
 
 /// Runs the command of this process's arguments.
@@ -87,6 +90,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Tune(tune) => tune.run(),
         Command::SelfTest(self_test) => self_test.run(),
         Command::Devices(devices) => devices.run(),
+        Command::Cache(cache) => cache.run(),
     }
 }
 

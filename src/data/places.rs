@@ -9,6 +9,7 @@ use super::{
     DataError, Dataset,
     published::{Archive, PublishedSet},
 };
+use crate::cache;
 
 /// Where a data set is looked for, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Places {
         Self {
             data_dir: data_dir.map(Into::into),
             env_dir: env::var_os(set.variable).filter(|dir| !dir.is_empty()).map(Into::into),
-            cache_dir: directories::BaseDirs::new().map(|dirs| dirs.cache_dir().join("wgrad").join(set.name)),
+            cache_dir: cache::directory().map(|cache| cache.join(set.name)),
             set,
         }
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::TrainError;
+use crate::cache;
 use crate::error::one_line;
 use crate::file;
 use crate::graph::{Dispatch, Tuning};
@@ -26,7 +27,7 @@ pub struct TuningCache {
 impl TuningCache {
     /// `wgrad/tuning.json` in the user's cache directory; none where the system names no such directory.
     pub fn of_user() -> Option<Self> {
-        directories::BaseDirs::new().map(|dirs| Self::at(&dirs.cache_dir().join("wgrad").join("tuning.json")))
+        cache::directory().map(|cache| Self::at(&cache.join("tuning.json")))
     }
 
     /// The file `path`, which need not exist.
