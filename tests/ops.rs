@@ -55,6 +55,7 @@ operations! {
     conv2d_max_pool2d
     dense
     dense_softmax_cross_entropy
+    depthwise_conv2d
     dropout
     flatten
     gradient_norm

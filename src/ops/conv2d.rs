@@ -1,23 +1,10 @@
 //! Two-dimensional convolution with bias and relu. As in Keras, it is a cross-correlation: the kernel is not flipped.
 
-use serde::{Deserialize, Serialize};
-
 use crate::graph::{DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
+use crate::ops::padding::{Padding, check_windows};
 use crate::shape::Shape;
-
-/// The border that is added around the image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Padding {
-    /// No border: windows stay inside the image.
-    #[default]
-    Valid,
-    /// Zeros, as many as give the output `ceil(size / stride)` pixels. As in Keras, an odd number of zeros has one more
-    /// below and to the right.
-    Same,
-}
 
 /// Geometry of a convolution of `[n, h, w, c]` by a kernel `[kh, kw, c, filters]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +40,7 @@ impl Conv2d {
     pub(super) fn check_shapes(&self, inputs: &Inputs<'_>, x: impl Into<Shape>) -> Result<(), GraphError> {
         inputs.shape(0, x)?;
         inputs.positive("the number of filters", &[self.filters])?;
-        inputs.positive("the kernel", &self.kernel)?;
-        inputs.positive("the stride", &self.stride)?;
+        check_windows(inputs, "the kernel", self.kernel, self.stride)?;
         inputs.positive("the image", &self.input)?;
         let product = |sizes: [usize; 3]| sizes.into_iter().fold(1_usize, usize::saturating_mul);
         let rows = product([self.kernel[0], self.kernel[1], self.input[3].next_multiple_of(4)])
@@ -68,14 +54,7 @@ impl Conv2d {
 
     /// `[oh, ow]`; 0 where the kernel is larger than the image.
     pub fn output_size(&self) -> [usize; 2] {
-        [0, 1].map(|axis| {
-            let (size, kernel, stride) = (self.input[1 + axis], self.kernel[axis], self.stride[axis]);
-            match self.padding {
-                Padding::Valid if size < kernel => 0,
-                Padding::Valid => (size - kernel) / stride + 1,
-                Padding::Same => size.div_ceil(stride),
-            }
-        })
+        [0, 1].map(|axis| self.padding.windows(self.input[1 + axis], self.kernel[axis], self.stride[axis]))
     }
 
     /// `[kh, kw, c, filters]`
@@ -85,13 +64,7 @@ impl Conv2d {
 
     /// Zeros before the image in y and x.
     fn padding_before(&self) -> [usize; 2] {
-        [0, 1].map(|axis| match self.padding {
-            Padding::Valid => 0,
-            Padding::Same => {
-                let covered = (self.output_size()[axis] - 1) * self.stride[axis] + self.kernel[axis];
-                covered.saturating_sub(self.input[1 + axis]) / 2
-            }
-        })
+        [0, 1].map(|axis| self.padding.before(self.input[1 + axis], self.kernel[axis], self.stride[axis]))
     }
 
     /// Height and width of the part of the output that is computed: all, or what max pooling of 2 x 2 cells keeps.

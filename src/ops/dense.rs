@@ -1,7 +1,8 @@
 //! Fully connected layer: a convolution of one pixel.
 
 use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
-use crate::ops::conv2d::{Conv2d, Padding};
+use crate::ops::conv2d::Conv2d;
+use crate::ops::padding::Padding;
 use crate::shape::Shape;
 
 /// Geometry of `y[n, units] = x[n, features] w[features, units] + b[units]`.

@@ -15,6 +15,7 @@ mod conv2d;
 mod conv2d_max_pool2d;
 mod dense;
 mod dense_softmax_cross_entropy;
+mod depthwise_conv2d;
 mod determinism;
 mod dropout;
 mod flatten;
@@ -54,6 +55,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "conv2d_max_pool2d", cases: conv2d_max_pool2d::cases() },
         Check { name: "dense", cases: dense::cases() },
         Check { name: "dense_softmax_cross_entropy", cases: dense_softmax_cross_entropy::cases() },
+        Check { name: "depthwise_conv2d", cases: depthwise_conv2d::cases() },
         Check { name: "dropout", cases: dropout::cases() },
         Check { name: "flatten", cases: flatten::cases() },
         Check { name: "gradient_norm", cases: gradient_norm::cases() },
