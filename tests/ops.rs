@@ -57,10 +57,11 @@ operations! {
     dense_softmax_cross_entropy
     depthwise_conv2d
     dropout
-    flatten
     gradient_norm
     ingest
     max_pool2d
     relu
+    reshape
     softmax_cross_entropy
+    zero_padding2d
 }

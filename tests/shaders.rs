@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, Mode, Target};
+use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Target, TensorId};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
-use wgrad::ops::{Augmentation, Conv2d, Padding};
+use wgrad::ops::{Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
 use wgrad::optim::Adam;
 
 /// Networks that use each operation with aligned and odd channels.
@@ -83,9 +83,41 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     graph.binary_cross_entropy(logits, minibatch, 0.1).unwrap();
     all.extend(graph.record_backward(&[], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
+    all.extend(operations(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap());
     let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all
+}
+
+/// Operations that no layer of those networks uses, forward and backward.
+fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
+    let mut graph = Graph::new(target);
+    let input = [2, 9, 8, 6];
+    let x = graph.input("x", input);
+    let mut ends: Vec<TensorId> = Vec::new();
+    for (multiplier, stride, bias, len) in [(1, [1, 1], false, 72), (1, [2, 2], true, 136), (3, [1, 2], true, 212)] {
+        let geometry = DepthwiseConv2d { input, multiplier, kernel: [3, 3], stride, padding: Padding::Same, bias };
+        let w = graph.input("w", [len]);
+        ends.push(graph.depthwise_conv2d("depthwise", geometry, x, w)?);
+    }
+    let pool = Pool2d { input, window: [3, 3], stride: [2, 2], padding: Padding::Same };
+    ends.push(graph.max_pool2d("max", pool, x)?);
+    ends.push(graph.average_pool2d("average", pool, x)?);
+    ends.push(graph.reshape("reshaped", [9, 96], x)?);
+    ends.push(graph.zero_padding2d("padded", [[0, 1], [2, 3]], x)?);
+    // Where the gradient of what was pooled is computed, the cells that it goes back to are not known.
+    let pointwise =
+        Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: false, relu: true };
+    let w = graph.input("w", [8, 4]);
+    let pooled = graph.conv2d_max_pool2d("pooled", pointwise, x, w)?;
+    ends.push(graph.zero_padding2d("padded", [[1, 1], [1, 1]], pooled)?);
+    let wanted: Vec<TensorId> =
+        graph.tensors().filter(|(_, tensor)| ["x", "w"].contains(&&*tensor.name)).map(|(id, _)| id).collect();
+    let upstream: Vec<(TensorId, TensorId)> =
+        ends.into_iter().map(|end| (end, graph.input("dy", graph.tensor(end).shape.clone()))).collect();
+    let mut all = graph.record_forward(Mode::Train);
+    all.extend(graph.record_backward(&upstream, &wanted)?.0);
+    Ok(all)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wgrad::graph::{
 };
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
-use wgrad::ops::{Augmentation, Conv2d, Dense, Ingest, Padding, Pool2d, Relu, Smooth};
+use wgrad::ops::{Augmentation, Conv2d, Dense, DepthwiseConv2d, Ingest, Padding, Pool2d, Relu, Smooth};
 use wgrad::optim::Adam;
 
 fn gpu() -> Arc<Gpu> {
@@ -239,10 +239,23 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         relu: true,
     };
     let dense = Dense { input: [2, 12], units: 5, bias: true, relu: false };
-    let pool = Pool2d { input: [2, 6, 6, 3], window: [2, 2], stride: [2, 2] };
+    let pool = Pool2d { input: [2, 6, 6, 3], window: [2, 2], stride: [2, 2], padding: Padding::Valid };
     let max = usize::MAX;
 
+    let depthwise = DepthwiseConv2d {
+        input: [2, 6, 6, 3],
+        multiplier: 2,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Valid,
+        bias: true,
+    };
+    let dw = graph.input("dw", [136]);
+
     // They fit as they are.
+    graph.depthwise_conv2d("y", depthwise, x, dw).unwrap();
+    graph.reshape("y", [24, 9], x).unwrap();
+    graph.zero_padding2d("y", [[1, 2], [0, 1]], x).unwrap();
     graph.conv2d("y", conv, x, w).unwrap();
     graph.conv2d_max_pool2d("y", conv, x, w).unwrap();
     graph.dense("y", dense, rows, v).unwrap();
@@ -263,6 +276,7 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         Conv2d { kernel: [0, 3], ..conv },
         Conv2d { kernel: [max, max], ..conv },
         Conv2d { stride: [0, 1], ..conv },
+        Conv2d { stride: [1, max], ..conv },
         Conv2d { bias: false, ..conv },
     ] {
         wrong.push(graph.conv2d("y", conv, x, w));
@@ -277,6 +291,37 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     wrong.push(graph.add_node("y", conv, &[x]));
     wrong.push(graph.add_node("y", conv, &[x, w, w]));
     wrong.push(graph.add_node("y", conv, &[]));
+    for depthwise in [
+        DepthwiseConv2d { input: [3, 6, 6, 3], ..depthwise },
+        DepthwiseConv2d { input: [2, 6, 6, 6], multiplier: 1, ..depthwise },
+        DepthwiseConv2d { multiplier: 0, ..depthwise },
+        DepthwiseConv2d { multiplier: 3, ..depthwise },
+        DepthwiseConv2d { multiplier: max, ..depthwise },
+        DepthwiseConv2d { kernel: [2, 3], ..depthwise },
+        DepthwiseConv2d { kernel: [0, 3], ..depthwise },
+        DepthwiseConv2d { kernel: [max, max], ..depthwise },
+        DepthwiseConv2d { stride: [0, 1], ..depthwise },
+        DepthwiseConv2d { stride: [1, max], ..depthwise },
+        DepthwiseConv2d { bias: false, ..depthwise },
+    ] {
+        wrong.push(graph.depthwise_conv2d("y", depthwise, x, dw));
+        wrong.push(graph.add_node("y", depthwise, &[x, dw]));
+    }
+    wrong.push(graph.depthwise_conv2d("y", depthwise, small, dw));
+    wrong.push(graph.depthwise_conv2d("y", depthwise, x, rows));
+    wrong.push(graph.depthwise_conv2d("y", depthwise, x, elsewhere));
+    wrong.push(graph.add_node("y", depthwise, &[x]));
+    for shape in [vec![24, 8], vec![], vec![0], vec![max, 2], vec![216, 0]] {
+        wrong.push(graph.reshape("y", shape, x));
+    }
+    wrong.push(graph.reshape("y", [24, 9], elsewhere));
+    for padding in [[[max, 0], [0, 0]], [[0, 1 << 40], [1 << 40, 0]], [[1 << 30, 0], [0, 0]]] {
+        wrong.push(graph.zero_padding2d("y", padding, x));
+    }
+    wrong.push(graph.zero_padding2d("y", [[1, 1], [1, 1]], rows));
+    wrong.push(graph.zero_padding2d("y", [[1, 1], [1, 1]], elsewhere));
+    wrong.push(graph.global_max_pool2d("y", true, rows));
+    wrong.push(graph.global_average_pool2d("y", false, rows));
     for dense in [
         Dense { input: [2, 13], ..dense },
         Dense { input: [3, 12], ..dense },
@@ -294,6 +339,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         Pool2d { window: [2, 0], ..pool },
         Pool2d { stride: [0, 2], ..pool },
         Pool2d { window: [max, max], ..pool },
+        Pool2d { window: [max, max], padding: Padding::Same, ..pool },
+        Pool2d { stride: [max, 1], padding: Padding::Same, ..pool },
     ] {
         wrong.push(graph.max_pool2d("y", pool, x));
         wrong.push(graph.average_pool2d("y", pool, x));

@@ -5,14 +5,15 @@
 override RELU: bool;
 
 fn make(pixel: u32, channel: u32, store: bool) {
-    let corner = corner_of(pixel);
-    var y = read_a(corner * C + channel);
-    var place = vec4<f32>();
-    for (var cell = 1u; cell < WINDOW_H * WINDOW_W; cell++) {
-        let x = read_a((corner + cell / WINDOW_W * W + cell % WINDOW_W) * C + channel);
-        let larger = x > y;
+    let first = first_place(pixel);
+    var y = read_a(cell_of(pixel, first / WINDOW_W, first % WINDOW_W).pixel * C + channel);
+    var place = vec4(f32(first));
+    for (var k = 1u; k < WINDOW_H * WINDOW_W; k++) {
+        let cell = cell_of(pixel, k / WINDOW_W, k % WINDOW_W);
+        let x = read_a(cell.pixel * C + channel);
+        let larger = (x > y) & vec4(cell.exists);
         y = select(y, x, larger);
-        place = select(place, vec4(f32(cell)), larger);
+        place = select(place, vec4(f32(k)), larger);
     }
     if (RELU) { place = select(vec4(-1.0), place, y > vec4<f32>()); }
     if (store) {

@@ -105,6 +105,16 @@ impl<'g> Inputs<'g> {
         Err(GraphError::Shape { node, tensor: tensor.name.clone(), found: tensor.shape.clone(), wanted })
     }
 
+    /// Asserts that input `input` is a batch of images, and returns its shape `[n, h, w, c]`.
+    ///
+    /// # Errors
+    /// [`GraphError::Value`], or [`GraphError::Inputs`] where there is no such input.
+    pub fn image(&self, input: usize) -> Result<[usize; 4], GraphError> {
+        let Some(tensor) = self.tensors.get(input) else { return self.count(input + 1).map(|()| [0; 4]) };
+        let shape = <[usize; 4]>::try_from(tensor.shape.dims());
+        shape.map_err(|_| self.refuse(format!("images are [n, h, w, c], but `{}` is {}", tensor.name, tensor.shape)))
+    }
+
     /// Asserts that input `input` is a minibatch, and returns its layout.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::sequential::Entry;
 use super::{Activation, Answer, Layer, ModelError, Sequential};
 use crate::graph::{Graph, Target, TensorId, Tuning};
 use crate::minibatch::Minibatch;
-use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Pool2d, Smooth};
+use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Padding, Pool2d, Smooth};
 use crate::shape::Shape;
 
 /// Options of building a network that are not part of the network.
@@ -208,7 +208,7 @@ pub(super) fn append(
         if window_size.contains(&0) || stride.contains(&0) {
             return Err(zero());
         }
-        let pool = Pool2d { input: image()?, window: window_size, stride };
+        let pool = Pool2d { input: image()?, window: window_size, stride, padding: Padding::Valid };
         if pool.output().contains(&0) { Err(window(window_size)) } else { Ok(pool) }
     };
     let y = match *layer {

@@ -1,4 +1,4 @@
-//! Two-dimensional average pooling without padding.
+//! Two-dimensional average pooling.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
@@ -19,6 +19,16 @@ impl Graph {
     /// Windows that do not fit `x`.
     pub fn average_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> Result<TensorId, GraphError> {
         self.add_own_node(name, AveragePool2d { pool }, &[x])
+    }
+
+    /// Adds the mean of each channel of `x` `[n, h, w, c]`: `[n, c]`, or `[n, 1, 1, c]` if it keeps the axes.
+    ///
+    /// # Errors
+    /// A tensor that is no image.
+    pub fn global_average_pool2d(&mut self, name: &str, keepdims: bool, x: TensorId) -> Result<TensorId, GraphError> {
+        let pool = Pool2d::global(self.inputs(name, &[x])?.image(0)?);
+        let y = self.average_pool2d(name, pool, x)?;
+        if keepdims { Ok(y) } else { self.flatten(name, y) }
     }
 }
 

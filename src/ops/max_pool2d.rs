@@ -1,4 +1,4 @@
-//! Two-dimensional max pooling without padding.
+//! Two-dimensional max pooling.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
@@ -23,6 +23,18 @@ impl Graph {
         self.inputs(name, &[x])?;
         let relu = self.is_gated(x);
         self.add_own_node(name, MaxPool2d { pool, relu }, &[x])
+    }
+}
+
+impl Graph {
+    /// Adds the largest value of each channel of `x` `[n, h, w, c]`: `[n, c]`, or `[n, 1, 1, c]` if it keeps the axes.
+    ///
+    /// # Errors
+    /// A tensor that is no image.
+    pub fn global_max_pool2d(&mut self, name: &str, keepdims: bool, x: TensorId) -> Result<TensorId, GraphError> {
+        let pool = Pool2d::global(self.inputs(name, &[x])?.image(0)?);
+        let y = self.max_pool2d(name, pool, x)?;
+        if keepdims { Ok(y) } else { self.flatten(name, y) }
     }
 }
 

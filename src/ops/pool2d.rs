@@ -2,8 +2,9 @@
 
 use crate::graph::{DispatchBuilder, GraphError, Inputs};
 use crate::kernel::wgsl;
+use crate::ops::padding::{Padding, check_windows};
 
-/// Windows over `[n, h, w, c]` without padding; they may overlap or leave gaps.
+/// Windows over `[n, h, w, c]`; they may overlap or leave gaps. Cells of the border that padding adds do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool2d {
     /// `[n, h, w, c]`
@@ -12,16 +13,21 @@ pub struct Pool2d {
     pub window: [usize; 2],
     /// `[sy, sx]`
     pub stride: [usize; 2],
+    /// The border that is added around the image.
+    pub padding: Padding,
 }
 
 impl Pool2d {
+    /// The whole image `[h, w]` of `input` `[n, h, w, c]` as one window.
+    pub fn global(input: [usize; 4]) -> Self {
+        let [_, h, w, _] = input;
+        Self { input, window: [h, w], stride: [h, w], padding: Padding::Valid }
+    }
+
     /// `[n, oh, ow, c]`; 0 where the window is larger than the image.
     pub fn output(&self) -> [usize; 4] {
         let [n, h, w, c] = self.input;
-        let size = |size: usize, axis: usize| match size.checked_sub(self.window[axis]) {
-            Some(rest) => rest / self.stride[axis] + 1,
-            None => 0,
-        };
+        let size = |size, axis: usize| self.padding.windows(size, self.window[axis], self.stride[axis]);
         [n, size(h, 0), size(w, 1), c]
     }
 
@@ -29,12 +35,19 @@ impl Pool2d {
     pub(super) fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(1)?;
         inputs.shape(0, self.input)?;
-        inputs.positive("the window", &self.window)?;
-        inputs.positive("the stride", &self.stride)?;
+        check_windows(inputs, "the window", self.window, self.stride)?;
         if self.output().contains(&0) {
             return Err(inputs.refuse(format!("a window of {:?} does not fit into {:?}", self.window, self.input)));
         }
         Ok(())
+    }
+
+    /// Whether some window reaches past the image.
+    fn is_padded(&self) -> bool {
+        let [_, h, w, _] = self.input;
+        let [_, oh, ow, _] = self.output();
+        let reaches_past = |size, windows, axis: usize| (windows - 1) * self.stride[axis] + self.window[axis] > size;
+        reaches_past(h, oh, 0) || reaches_past(w, ow, 1)
     }
 
     /// Cells of a window.
@@ -57,6 +70,7 @@ impl Pool2d {
     ) -> DispatchBuilder<'r, 'g> {
         let [_, h, w, c] = self.input;
         let [_, oh, ow, _] = self.output();
+        let before = |axis: usize| self.padding.before(self.input[1 + axis], self.window[axis], self.stride[axis]);
         let pixels = result[..3].iter().product::<usize>();
         let channels = c.next_multiple_of(4);
         dispatch
@@ -70,6 +84,9 @@ impl Pool2d {
             .size("WINDOW_W", self.window[1])
             .size("STRIDE_Y", self.stride[0])
             .size("STRIDE_X", self.stride[1])
+            .size("BEFORE_Y", before(0))
+            .size("BEFORE_X", before(1))
+            .constant("PADDED", self.is_padded())
             .size("PIXELS", pixels)
             .workgroups((pixels * channels / 4).div_ceil(64), 1)
             .cost(pixels * c * trips, trips)

@@ -1,4 +1,4 @@
-//! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; ties; and behind a relu.
+//! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; borders; whole images; ties; and behind a relu.
 
 use std::sync::Arc;
 
@@ -12,56 +12,85 @@ use crate::kernel::MicroKernel;
 use crate::ops::{Conv2d, Padding, Pool2d};
 
 fn reference(pool: Pool2d, x: &[f64]) -> Vec<f64> {
-    let ([n, h, w, c], window, stride) = (pool.input, pool.window, pool.stride);
-    let (oh, ow) = ((h - window[0]) / stride[0] + 1, (w - window[1]) / stride[1] + 1);
-    let mut y = Vec::new();
-    for image in 0..n {
-        for oy in 0..oh {
-            for ox in 0..ow {
-                for channel in 0..c {
-                    let cell = |i: usize| {
-                        let (iy, ix) = (oy * stride[0] + i / window[1], ox * stride[1] + i % window[1]);
-                        x[((image * h + iy) * w + ix) * c + channel]
-                    };
-                    y.push((0..window[0] * window[1]).map(cell).fold(f64::MIN, f64::max));
-                }
-            }
-        }
-    }
-    y
+    windows(pool).into_iter().map(|cells| cells.into_iter().map(|cell| x[cell]).fold(f64::MIN, f64::max)).collect()
 }
 
+/// The cells of the window of each element of the output. As in Keras, the border that `same` adds has none, and its smaller
+/// half comes before the image.
+pub(super) fn windows(pool: Pool2d) -> Vec<Vec<usize>> {
+    let [n, h, w, c] = pool.input;
+    let ([kh, kw], [sy, sx]) = (pool.window, pool.stride);
+    let extent = |size: usize, k: usize, s: usize| match pool.padding {
+        Padding::Valid => ((size - k) / s + 1, 0),
+        Padding::Same => {
+            let out = size.div_ceil(s);
+            (out, ((out - 1) * s + k).saturating_sub(size) / 2)
+        }
+    };
+    let ((oh, top), (ow, left)) = (extent(h, kh, sy), extent(w, kw, sx));
+    let window = |i: usize| {
+        let (channel, ox, oy, image) = (i % c, i / c % ow, i / (c * ow) % oh, i / (c * ow * oh));
+        let cell = |k: usize| {
+            let (y, x) = ((oy * sy + k / kw).wrapping_sub(top), (ox * sx + k % kw).wrapping_sub(left));
+            (y < h && x < w).then(|| ((image * h + y) * w + x) * c + channel)
+        };
+        (0..kh * kw).filter_map(cell).collect()
+    };
+    (0..n * oh * ow * c).map(window).collect()
+}
+
+/// An image, a window, a stride and a padding.
+pub(super) const WINDOWS: [([usize; 4], [usize; 2], [usize; 2], Padding); 13] = [
+    ([2, 6, 8, 4], [2, 2], [2, 2], Padding::Valid),
+    ([2, 7, 5, 8], [2, 2], [2, 2], Padding::Valid),
+    ([1, 9, 8, 6], [3, 3], [2, 2], Padding::Valid),
+    ([2, 6, 7, 3], [3, 4], [1, 1], Padding::Valid),
+    ([1, 9, 10, 5], [2, 2], [3, 4], Padding::Valid),
+    ([2, 5, 9, 4], [1, 3], [2, 1], Padding::Valid),
+    ([3, 4, 5, 7], [4, 5], [4, 5], Padding::Valid),
+    ([1, 8, 6, 4], [3, 3], [2, 2], Padding::Same),
+    ([2, 7, 5, 3], [3, 3], [2, 2], Padding::Same),
+    ([1, 5, 6, 5], [2, 3], [1, 1], Padding::Same),
+    ([2, 7, 7, 4], [2, 2], [3, 2], Padding::Same),
+    ([1, 3, 2, 6], [5, 4], [1, 1], Padding::Same),
+    ([2, 1, 1, 1], [3, 3], [2, 2], Padding::Same),
+];
+
 pub(super) fn cases() -> Vec<Case> {
-    let windows = [
-        ("two by two", [2, 6, 8, 4], [2, 2], [2, 2]),
-        ("odd image drops a row and a column", [2, 7, 5, 8], [2, 2], [2, 2]),
-        ("overlapping", [1, 9, 8, 6], [3, 3], [2, 2]),
-        ("overlapping by more than half", [2, 6, 7, 3], [3, 4], [1, 1]),
-        ("gaps", [1, 9, 10, 5], [2, 2], [3, 4]),
-        ("flat window", [2, 5, 9, 4], [1, 3], [2, 1]),
-    ];
-    let case = |(name, input, window, stride): (&str, [usize; 4], _, _)| {
-        let pool = Pool2d { input, window, stride };
+    let case = |(input, window, stride, padding): ([usize; 4], _, _, _)| {
+        let pool = Pool2d { input, window, stride, padding };
         OperationCase {
-            name: format!("{name}: {input:?} by {window:?}, stride {stride:?}"),
+            name: format!("{input:?} by {window:?}, stride {stride:?}, {padding:?}"),
             activations: vec![input.to_vec()],
             parameter: None,
             build: Box::new(move |graph, tensors| graph.max_pool2d("y", pool, tensors[0])),
             reference: Box::new(move |inputs| reference(pool, &inputs[0])),
         }
     };
+    let global = |keepdims: bool| OperationCase {
+        name: format!("whole images, keepdims {keepdims}"),
+        activations: vec![vec![2, 5, 3, 6]],
+        parameter: None,
+        build: Box::new(move |graph, tensors| {
+            let y = graph.global_max_pool2d("y", keepdims, tensors[0])?;
+            if keepdims { graph.flatten("flat", y) } else { Ok(y) }
+        }),
+        reference: Box::new(|inputs| reference(Pool2d::global([2, 5, 3, 6]), &inputs[0])),
+    };
+    let alone = WINDOWS.into_iter().map(case).chain([true, false].map(global));
     let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
-    windows.into_iter().map(case).chain([behind_a_relu()]).map(Case::from).chain([ties]).collect()
+    let relus = [Padding::Valid, Padding::Same].map(behind_a_relu);
+    alone.chain(relus).map(Case::from).chain([ties]).collect()
 }
 
 /// A relu before the pool, whose gradient the pool stops itself.
-fn behind_a_relu() -> OperationCase {
+fn behind_a_relu(padding: Padding) -> OperationCase {
     let input = [2, 6, 6, 3];
     let geometry =
         Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: true };
-    let pool = Pool2d { input: [2, 6, 6, 4], window: [2, 2], stride: [2, 2] };
+    let pool = Pool2d { input: [2, 6, 6, 4], window: [3, 2], stride: [2, 2], padding };
     OperationCase {
-        name: "behind a convolution with relu".into(),
+        name: format!("behind a convolution with relu, {padding:?}"),
         activations: vec![input.to_vec()],
         parameter: Some(geometry.kernel_shape()),
         build: Box::new(move |graph, tensors| {
@@ -85,7 +114,11 @@ fn behind_a_relu() -> OperationCase {
 fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 6, 4]);
-    let y = graph.max_pool2d("y", Pool2d { input: [1, 4, 6, 4], window: [2, 3], stride: [2, 3] }, x)?;
+    let y = graph.max_pool2d(
+        "y",
+        Pool2d { input: [1, 4, 6, 4], window: [2, 3], stride: [2, 3], padding: Padding::Valid },
+        x,
+    )?;
     let dy = graph.input("dy", [1, 2, 2, 4]);
     let mut dispatches = graph.record_forward(Mode::Train);
     let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x])?;

@@ -18,7 +18,6 @@ mod dense_softmax_cross_entropy;
 mod depthwise_conv2d;
 mod determinism;
 mod dropout;
-mod flatten;
 mod gradient_norm;
 mod ingest;
 mod max_pool2d;
@@ -26,8 +25,10 @@ mod operation_case;
 mod parity;
 mod relu;
 mod report;
+mod reshape;
 mod runner;
 mod softmax_cross_entropy;
+mod zero_padding2d;
 
 pub use case::Case;
 pub use comparison::Comparison;
@@ -57,12 +58,13 @@ pub fn checks() -> Vec<Check> {
         Check { name: "dense_softmax_cross_entropy", cases: dense_softmax_cross_entropy::cases() },
         Check { name: "depthwise_conv2d", cases: depthwise_conv2d::cases() },
         Check { name: "dropout", cases: dropout::cases() },
-        Check { name: "flatten", cases: flatten::cases() },
         Check { name: "gradient_norm", cases: gradient_norm::cases() },
         Check { name: "ingest", cases: ingest::cases() },
         Check { name: "max_pool2d", cases: max_pool2d::cases() },
         Check { name: "relu", cases: relu::cases() },
+        Check { name: "reshape", cases: reshape::cases() },
         Check { name: "softmax_cross_entropy", cases: softmax_cross_entropy::cases() },
+        Check { name: "zero_padding2d", cases: zero_padding2d::cases() },
         Check { name: "parity", cases: parity::cases() },
         Check { name: "determinism", cases: determinism::cases() },
     ]
