@@ -11,7 +11,7 @@ use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId};
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::Sequential;
-use wgrad::ops::{Conv2d, Dense, Padding, Smooth};
+use wgrad::ops::{ActivationFunction, Conv2d, Dense, Padding};
 
 /// Shapes of values, so chosen that any two of one kind can be added, and that each [`ROWS`] can be a kernel.
 const ROWS: [usize; 4] = [0, 0, 4, 4];
@@ -211,7 +211,7 @@ impl Case {
                 }
                 Op::Add(a, b) => graph.add(&name, ids[a], ids[b])?,
                 Op::Relu(a) => graph.relu(&name, ids[a])?,
-                Op::Tanh(a) => graph.activation(&name, Smooth::Tanh, ids[a])?,
+                Op::Tanh(a) => graph.activation(&name, ActivationFunction::Tanh, ids[a])?,
                 Op::Flatten(a) => graph.flatten(&name, ids[a])?,
                 Op::Dense { x, w, relu } => {
                     let dense = Dense { input: [4, 4], units: 4, bias: false, relu };

@@ -49,8 +49,10 @@ operations! {
     activation
     adam
     add
+    affine
     average_pool2d
     binary_cross_entropy
+    concatenate
     conv2d
     conv2d_max_pool2d
     dense
@@ -60,8 +62,10 @@ operations! {
     gradient_norm
     ingest
     max_pool2d
+    multiply
     relu
     reshape
+    softmax
     softmax_cross_entropy
     zero_padding2d
 }

@@ -10,7 +10,7 @@ use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Target, TensorId};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
-use wgrad::ops::{Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
+use wgrad::ops::{ActivationFunction, Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
 use wgrad::optim::Adam;
 
 /// Networks that use each operation with aligned and odd channels.
@@ -105,6 +105,20 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
     ends.push(graph.average_pool2d("average", pool, x)?);
     ends.push(graph.reshape("reshaped", [9, 96], x)?);
     ends.push(graph.zero_padding2d("padded", [[0, 1], [2, 3]], x)?);
+    for function in [
+        ActivationFunction::Relu6,
+        ActivationFunction::LeakyRelu { negative_slope: 0.2 },
+        ActivationFunction::Silu,
+        ActivationFunction::HardSigmoid,
+        ActivationFunction::HardSilu,
+    ] {
+        ends.push(graph.activation("activation", function, x)?);
+    }
+    ends.push(graph.softmax("softmax", x)?);
+    ends.push(graph.concatenate("joined", &[x, x, x, x, x])?);
+    let factors = graph.global_average_pool2d("factors", true, x)?;
+    ends.push(graph.multiply("scaled", x, factors)?);
+    ends.push(graph.multiply("squared", x, x)?);
     // Where the gradient of what was pooled is computed, the cells that it goes back to are not known.
     let pointwise =
         Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: false, relu: true };

@@ -4,7 +4,7 @@ use super::sequential::Entry;
 use super::{Activation, Answer, Layer, ModelError, Sequential};
 use crate::graph::{Graph, Target, TensorId, Tuning};
 use crate::minibatch::Minibatch;
-use crate::ops::{Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Padding, Pool2d, Smooth};
+use crate::ops::{ActivationFunction, Augmentation, Conv2d, Dense, DenseSoftmaxCrossEntropy, Ingest, Padding, Pool2d};
 use crate::shape::Shape;
 
 /// Options of building a network that are not part of the network.
@@ -270,9 +270,9 @@ pub(super) fn append(
         Layer::Activation { .. } => x,
     };
     let function = match layer.activation() {
-        Activation::Gelu => Smooth::Gelu,
-        Activation::Tanh => Smooth::Tanh,
-        Activation::Sigmoid => Smooth::Sigmoid,
+        Activation::Gelu => ActivationFunction::Gelu,
+        Activation::Tanh => ActivationFunction::Tanh,
+        Activation::Sigmoid => ActivationFunction::Sigmoid,
         // Relu is part of its layer, and softmax is part of the loss.
         Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(y),
     };

@@ -1,12 +1,12 @@
-//! Smooth activations, element by element. Relu is an operation of its own, since its gradient needs only its output.
+//! Activations, element by element. Relu is an operation of its own, since its gradient needs only its output.
 
-use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
+use crate::graph::{DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::kernel::{Wgsl, wgsl};
 use crate::shape::Shape;
 
-/// A smooth function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Smooth {
+/// A function of one number, whose slope is computed from that number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ActivationFunction {
     /// `x Phi(x)`, where Phi is the cumulative distribution function of the standard normal distribution (Hendrycks &
     /// Gimpel 2016).
     Gelu,
@@ -14,23 +14,50 @@ pub enum Smooth {
     Tanh,
     /// `1 / (1 + exp(-x))`
     Sigmoid,
+    /// `min(max(x, 0), 6)`. Its slope at 0 and at 6 is 0.
+    Relu6,
+    /// `x` where it is positive, else `negative_slope x` (Maas et al. 2013).
+    LeakyRelu {
+        /// The slope at 0 and below.
+        negative_slope: f64,
+    },
+    /// `x / (1 + exp(-x))` (Elfwing et al. 2017), also called swish.
+    Silu,
+    /// `relu6(x + 3) / 6`. Its slope at -3 and at 3 is 0.
+    HardSigmoid,
+    /// `x relu6(x + 3) / 6` (Howard et al. 2019), also called hard swish.
+    HardSilu,
 }
 
-impl Smooth {
+impl ActivationFunction {
+    /// The file that defines the function and its slope.
     fn source(self) -> Wgsl {
         match self {
             Self::Gelu => wgsl!("activation/gelu"),
             Self::Tanh => wgsl!("activation/tanh"),
             Self::Sigmoid => wgsl!("activation/sigmoid"),
+            Self::Relu6 => wgsl!("activation/relu6"),
+            Self::LeakyRelu { .. } => wgsl!("activation/leaky_relu"),
+            Self::Silu => wgsl!("activation/silu"),
+            Self::HardSigmoid => wgsl!("activation/hard_sigmoid"),
+            Self::HardSilu => wgsl!("activation/hard_silu"),
+        }
+    }
+
+    fn add_to<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        let dispatch = dispatch.shared(self.source());
+        match self {
+            Self::LeakyRelu { negative_slope } => dispatch.constant("NEGATIVE_SLOPE", negative_slope),
+            _ => dispatch,
         }
     }
 }
 
 /// `y = function(x)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Activation {
     /// The function.
-    pub function: Smooth,
+    pub function: ActivationFunction,
     /// Shape of `x` and `y`: any.
     pub shape: Shape,
 }
@@ -40,7 +67,12 @@ impl Graph {
     ///
     /// # Errors
     /// A tensor of another graph.
-    pub fn activation(&mut self, name: &str, function: Smooth, x: TensorId) -> Result<TensorId, GraphError> {
+    pub fn activation(
+        &mut self,
+        name: &str,
+        function: ActivationFunction,
+        x: TensorId,
+    ) -> Result<TensorId, GraphError> {
         let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
         self.add_own_node(name, Activation { function, shape }, &[x])
     }
@@ -49,6 +81,11 @@ impl Graph {
 impl Operation for Activation {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(1)?;
+        if let ActivationFunction::LeakyRelu { negative_slope } = self.function
+            && !negative_slope.is_finite()
+        {
+            return Err(inputs.refuse(format!("its negative slope is {negative_slope}, but it must be finite")));
+        }
         inputs.shape(0, self.shape.clone())
     }
 
@@ -58,11 +95,8 @@ impl Operation for Activation {
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         let name = recorder.graph().tensor(outputs[0]).name.clone();
-        recorder
-            .dispatch(name)
-            .a(inputs[0])
-            .c(outputs[0])
-            .shared(self.function.source())
+        let dispatch = recorder.dispatch(name).a(inputs[0]).c(outputs[0]);
+        (self.function.add_to(dispatch))
             .source(wgsl!("activation/forward"))
             .size("COLUMNS", self.shape.columns())
             .size("STRIDE", self.shape.padded_columns())
@@ -81,15 +115,8 @@ impl Operation for Activation {
         let Some(sink) = &sinks[0] else { return };
         recorder.store(sink, |recorder, dx| {
             let name = recorder.graph().tensor(dx).name.clone();
-            recorder
-                .dispatch(name)
-                .a(dy)
-                .b(inputs[0])
-                .c(dx)
-                .shared(self.function.source())
-                .source(wgsl!("activation/dx"))
-                .elementwise(&self.shape, 10)
-                .record();
+            let dispatch = recorder.dispatch(name).a(dy).b(inputs[0]).c(dx);
+            (self.function.add_to(dispatch)).source(wgsl!("activation/dx")).elementwise(&self.shape, 10).record();
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Sum of two tensors of one shape.
+//! Sum of tensors of one shape.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::shape::Shape;
@@ -18,6 +18,26 @@ impl Graph {
     pub fn add(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId, GraphError> {
         let shape = self.inputs(name, &[a])?.tensors()[0].shape.clone();
         self.add_own_node(name, Add { shape }, &[a, b])
+    }
+
+    /// Adds the sum of two or more tensors, which have one shape; the sum has it too. Sums are formed from the first to the
+    /// last.
+    ///
+    /// # Errors
+    /// Fewer than two tensors, shapes that differ, or tensors of another graph.
+    pub fn add_all(&mut self, name: &str, tensors: &[TensorId]) -> Result<TensorId, GraphError> {
+        let inputs = self.inputs(name, tensors)?;
+        let [first, between @ .., last] = tensors else {
+            return Err(inputs.refuse("it needs at least two tensors"));
+        };
+        for input in 0..tensors.len() {
+            inputs.shape(input, inputs.tensors()[0].shape.clone())?;
+        }
+        let mut sum = *first;
+        for (i, tensor) in between.iter().enumerate() {
+            sum = self.add(&format!("{name}, first {}", i + 2), sum, *tensor)?;
+        }
+        self.add(name, sum, *last)
     }
 }
 

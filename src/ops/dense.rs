@@ -21,12 +21,20 @@ pub struct Dense {
 }
 
 impl Graph {
-    /// Adds a dense layer of `x` by `w` (from [`Graph::add_parameter`]): `[n, units]`.
+    /// Adds a dense layer of `x` by `w` (from [`Graph::add_parameter`]): `[n, units]`. If `x` has more axes, `[.., features]`,
+    /// the layer takes its last one: `[.., units]`. The geometry then counts the rows of all the others as `n`.
     ///
     /// # Errors
     /// A geometry that does not fit `x` or `w`.
     pub fn dense(&mut self, name: &str, geometry: Dense, x: TensorId, w: TensorId) -> Result<TensorId, GraphError> {
-        self.add_own_node(name, geometry, &[x, w])
+        let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
+        let Some((_, outer)) = shape.dims().split_last().filter(|(_, outer)| outer.len() > 1) else {
+            return self.add_own_node(name, geometry, &[x, w]);
+        };
+        // Both are views, since rows stay as long as they are.
+        let rows = self.reshape(&format!("{name} rows"), [shape.rows(), shape.columns()], x)?;
+        let y = self.add_own_node(name, geometry, &[rows, w])?;
+        self.reshape(name, [outer, &[geometry.units]].concat(), y)
     }
 }
 

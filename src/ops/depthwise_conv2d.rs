@@ -66,6 +66,18 @@ impl DepthwiseConv2d {
         vec![self.kernel[0], self.kernel[1], self.input[3], self.multiplier]
     }
 
+    /// Whether the geometry makes sense and fits the second input, the weights.
+    pub(super) fn check_weights(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.positive("the image", &self.input)?;
+        inputs.positive("the multiplier", &[self.multiplier])?;
+        check_windows(inputs, "the kernel", self.kernel, self.stride)?;
+        inputs.shape(1, [self.weights_len()])?;
+        if self.output().contains(&0) {
+            return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
+        }
+        Ok(())
+    }
+
     fn filters(&self) -> usize {
         self.input[3].saturating_mul(self.multiplier)
     }
@@ -213,14 +225,7 @@ impl Operation for DepthwiseConv2d {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(2)?;
         inputs.shape(0, self.input)?;
-        inputs.positive("the image", &self.input)?;
-        inputs.positive("the multiplier", &[self.multiplier])?;
-        check_windows(inputs, "the kernel", self.kernel, self.stride)?;
-        inputs.shape(1, [self.weights_len()])?;
-        if self.output().contains(&0) {
-            return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
-        }
-        Ok(())
+        self.check_weights(inputs)
     }
 
     fn outputs(&self) -> Vec<Shape> {

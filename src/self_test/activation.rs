@@ -1,7 +1,7 @@
-//! Smooth activations, on small and on large values.
+//! Activations, on small and on large values.
 
 use super::{Case, OperationCase};
-use crate::ops::Smooth;
+use crate::ops::ActivationFunction as Function;
 
 /// The error function by its Taylor series, which converges everywhere.
 fn erf(x: f64) -> f64 {
@@ -14,17 +14,34 @@ fn erf(x: f64) -> f64 {
     sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
-fn reference(function: Smooth, x: f64) -> f64 {
+fn reference(function: Function, x: f64) -> f64 {
     match function {
-        Smooth::Gelu => x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt())),
-        Smooth::Tanh => x.tanh(),
-        Smooth::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Function::Gelu => x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt())),
+        Function::Tanh => x.tanh(),
+        Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Function::Relu6 => x.clamp(0.0, 6.0),
+        Function::LeakyRelu { negative_slope } => x.max(0.0) + negative_slope * x.min(0.0),
+        Function::Silu => x / (1.0 + (-x).exp()),
+        Function::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Function::HardSilu => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
     }
 }
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for function in [Smooth::Gelu, Smooth::Tanh, Smooth::Sigmoid] {
+    for function in [
+        Function::Gelu,
+        Function::Tanh,
+        Function::Sigmoid,
+        Function::Relu6,
+        Function::LeakyRelu { negative_slope: 0.3 },
+        Function::LeakyRelu { negative_slope: -0.5 },
+        Function::Silu,
+        Function::HardSigmoid,
+        Function::HardSilu,
+    ] {
+        // Relu6 ends further out than the others bend.
+        let doublings = if function == Function::Relu6 { 3 } else { 2 };
         for shape in [vec![1, 1], vec![2, 3], vec![3, 5, 2], vec![2, 3, 3, 5], vec![1, 16], vec![260, 1]] {
             let case = OperationCase {
                 name: format!("{function:?} of {shape:?}"),
@@ -33,12 +50,15 @@ pub(super) fn cases() -> Vec<Case> {
                 // Values in ±1, added up to reach further out.
                 build: Box::new(move |graph, tensors| {
                     let mut x = tensors[0];
-                    for _ in 0..2 {
+                    for _ in 0..doublings {
                         x = graph.add("twice", x, x)?;
                     }
                     graph.activation("y", function, x)
                 }),
-                reference: Box::new(move |inputs| inputs[0].iter().map(|x| reference(function, 4.0 * x)).collect()),
+                reference: Box::new(move |inputs| {
+                    let scale = f64::from(1 << doublings);
+                    inputs[0].iter().map(|x| reference(function, scale * x)).collect()
+                }),
             };
             cases.push(case.into());
         }

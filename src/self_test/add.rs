@@ -1,4 +1,4 @@
-//! Sum of two tensors, and of a tensor with itself, whose gradient counts twice.
+//! Sum of two tensors, of a tensor with itself, whose gradient counts twice, and of several.
 
 use super::{Case, OperationCase};
 
@@ -18,5 +18,12 @@ pub(super) fn cases() -> Vec<Case> {
         build: Box::new(|graph, tensors| graph.add("y", tensors[0], tensors[0])),
         reference: Box::new(|inputs| inputs[0].iter().map(|x| x + x).collect()),
     };
-    shapes.into_iter().map(sum).chain([twice]).map(Case::from).collect()
+    let several = |tensors: usize| OperationCase {
+        name: format!("{tensors} tensors"),
+        activations: vec![vec![2, 3, 5]; tensors],
+        parameter: None,
+        build: Box::new(|graph, tensors| graph.add_all("y", tensors)),
+        reference: Box::new(|inputs| (0..30).map(|i| inputs.iter().map(|input| input[i]).sum()).collect()),
+    };
+    shapes.into_iter().map(sum).chain([twice]).chain([2, 3, 5].map(several)).map(Case::from).collect()
 }

@@ -30,5 +30,16 @@ pub(super) fn cases() -> Vec<Case> {
         build: Box::new(move |graph, tensors| graph.dense("y", geometry, tensors[0], tensors[1])),
         reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
     };
-    geometries.into_iter().map(case).map(Case::from).collect()
+    let over_the_last_axis = |outer: Vec<usize>| {
+        let geometry = Dense { input: [outer.iter().product(), 6], units: 5, bias: true, relu: true };
+        OperationCase {
+            name: format!("over the last axis of {outer:?}"),
+            activations: vec![[&outer[..], &[6]].concat()],
+            parameter: Some(vec![6, 5]),
+            build: Box::new(move |graph, tensors| graph.dense("y", geometry, tensors[0], tensors[1])),
+            reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+        }
+    };
+    let more_axes = [vec![2, 3, 4], vec![3, 2], vec![1, 1, 1]].map(over_the_last_axis);
+    geometries.into_iter().map(case).chain(more_axes).map(Case::from).collect()
 }

@@ -7,10 +7,12 @@
 mod activation;
 mod adam;
 mod add;
+mod affine;
 mod average_pool2d;
 mod binary_cross_entropy;
 mod case;
 mod comparison;
+mod concatenate;
 mod conv2d;
 mod conv2d_max_pool2d;
 mod dense;
@@ -21,12 +23,14 @@ mod dropout;
 mod gradient_norm;
 mod ingest;
 mod max_pool2d;
+mod multiply;
 mod operation_case;
 mod parity;
 mod relu;
 mod report;
 mod reshape;
 mod runner;
+mod softmax;
 mod softmax_cross_entropy;
 mod zero_padding2d;
 
@@ -50,8 +54,10 @@ pub fn checks() -> Vec<Check> {
         Check { name: "activation", cases: activation::cases() },
         Check { name: "adam", cases: adam::cases() },
         Check { name: "add", cases: add::cases() },
+        Check { name: "affine", cases: affine::cases() },
         Check { name: "average_pool2d", cases: average_pool2d::cases() },
         Check { name: "binary_cross_entropy", cases: binary_cross_entropy::cases() },
+        Check { name: "concatenate", cases: concatenate::cases() },
         Check { name: "conv2d", cases: conv2d::cases() },
         Check { name: "conv2d_max_pool2d", cases: conv2d_max_pool2d::cases() },
         Check { name: "dense", cases: dense::cases() },
@@ -61,8 +67,10 @@ pub fn checks() -> Vec<Check> {
         Check { name: "gradient_norm", cases: gradient_norm::cases() },
         Check { name: "ingest", cases: ingest::cases() },
         Check { name: "max_pool2d", cases: max_pool2d::cases() },
+        Check { name: "multiply", cases: multiply::cases() },
         Check { name: "relu", cases: relu::cases() },
         Check { name: "reshape", cases: reshape::cases() },
+        Check { name: "softmax", cases: softmax::cases() },
         Check { name: "softmax_cross_entropy", cases: softmax_cross_entropy::cases() },
         Check { name: "zero_padding2d", cases: zero_padding2d::cases() },
         Check { name: "parity", cases: parity::cases() },
