@@ -67,7 +67,7 @@ fn convolution(target: Target) -> Result<(Graph, Plan), wgrad::Error> {
         relu: false,
     };
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("conv2d", geometry.kernel_shape(), true)?;
+    let w = graph.add_weights("conv2d", geometry.variables("conv2d"))?;
     let y = graph.conv2d("conv2d", geometry, x, w)?;
     forward_and_backward(graph, x, y)
 }
@@ -76,7 +76,7 @@ fn dense(target: Target) -> Result<(Graph, Plan), wgrad::Error> {
     let mut graph = Graph::new(target);
     let geometry = Dense { input: [32, 4096], units: 4096, bias: true, relu: false };
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("dense", vec![4096, 4096], true)?;
+    let w = graph.add_weights("dense", geometry.variables("dense"))?;
     let y = graph.dense("dense", geometry, x, w)?;
     forward_and_backward(graph, x, y)
 }

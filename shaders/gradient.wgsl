@@ -1,27 +1,43 @@
-// The gradient of all parameters, which may be in parts. a = gradients, of GRADIENTS floats. d says where they are, for
-// each BLOCK floats of the weights: (first part / BLOCK, number of parts, floats from part to part / 4, floats of
-// the block that belong to a parameter). Weights whose number of parts is 0 have no gradient.
+// The gradient of all variables, which may be in parts. a = gradients, of GRADIENTS floats. d says, for each BLOCK floats of
+// the weights, where they are and what the update does with them, as a Block.
 override COUNT: u32; // floats of the weights
 override BLOCK: u32;
 override GRADIENTS: u32;
 
-// The entry of d for the weights from float i on; past the end, the last one.
-fn block_of(i: u32) -> vec4<u32> {
-    return vec4<u32>(read_d(min(i, COUNT - 4u) / BLOCK * 4u));
+struct Block {
+    first: u32, // first float of the first part / BLOCK
+    parts: u32, // parts, whose sum is the gradient
+    stride: u32, // floats from part to part / 4
+    length: u32, // floats of the block that belong to the variable
+    role: u32,
+    rate: f32, // factor of the learning rate
+    decay: f32, // factor of the decay
+    share: f32, // of an averaged variable: the share of the statistic that the average takes over
 }
 
-// Whether the weights from float i on have a gradient.
-fn has_gradient(i: u32, block: vec4<u32>) -> bool {
-    return block.y > 0u && i % BLOCK < block.w;
+const TRAINED = 1u;
+const AVERAGED = 2u;
+
+// The block of the weights from float i on; past the end, the last one.
+fn block_of(i: u32) -> Block {
+    let row = min(i, COUNT - 4u) / BLOCK * 8u;
+    let place = vec4<u32>(read_d(row));
+    let change = read_d(row + 4u);
+    return Block(place.x, place.y, place.z, place.w, u32(change.x), change.y, change.z, change.w);
+}
+
+// Whether the weights from float i on belong to a variable in this role.
+fn has_role(i: u32, block: Block, role: u32) -> bool {
+    return block.role == role && i % BLOCK < block.length;
 }
 
 // The gradient of the weights from float i on: the sum of the parts, in their order. Whatever d holds, the index stays
 // inside a.
-fn gradient_at(i: u32, block: vec4<u32>) -> vec4<f32> {
-    let first = block.x * BLOCK + i % BLOCK;
+fn gradient_at(i: u32, block: Block) -> vec4<f32> {
+    let first = block.first * BLOCK + i % BLOCK;
     var sum = read_a(min(first, GRADIENTS - 4u));
-    for (var part = 1u; part < block.y; part++) {
-        sum += read_a(min(first + part * block.z * 4u, GRADIENTS - 4u));
+    for (var part = 1u; part < block.parts; part++) {
+        sum += read_a(min(first + part * block.stride * 4u, GRADIENTS - 4u));
     }
     return sum;
 }

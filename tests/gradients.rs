@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wgrad::Shape;
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options, Program};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
-use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId};
+use wgrad::graph::{Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Role, Target, TensorId, VariableSpec};
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::Sequential;
@@ -186,10 +187,18 @@ impl Case {
             .collect()
     }
 
-    fn build(&self, graph: &mut Graph) -> Result<Vec<TensorId>, GraphError> {
+    /// The tensor of each value, and the tensors of weights of the parameters.
+    fn build(&self, graph: &mut Graph) -> Result<(Vec<TensorId>, HashMap<usize, TensorId>), GraphError> {
         let mut ids: Vec<TensorId> = Vec::new();
+        // Values as kernels: parameters as they are, others as views.
+        let mut kernels: HashMap<usize, TensorId> = HashMap::new();
         for (i, value) in self.values.iter().enumerate() {
             let name = format!("v{i}");
+            if let Op::Dense { w, .. } | Op::Conv { w, .. } | Op::ConvPool { w, .. } = value.op
+                && !kernels.contains_key(&w)
+            {
+                kernels.insert(w, graph.add_node("kernel", Reshape(vec![16]), &[ids[w]])?);
+            }
             let conv = |relu| Conv2d {
                 input: value_shape(&self.values, value.op),
                 filters: 4,
@@ -203,11 +212,11 @@ impl Case {
                 Op::Input if value.shape == ROWS => graph.input(name, [4, 4]),
                 Op::Input => graph.input(name, value.shape),
                 Op::Parameter { frozen } => {
-                    let w = graph.add_parameter(&name, vec![4, 4], false)?;
-                    if frozen {
-                        graph.freeze(&name);
-                    }
-                    w
+                    let role = if frozen { Role::Constant } else { Role::Trained };
+                    let w = graph
+                        .add_weights(&name, vec![VariableSpec { role, ..VariableSpec::kernel(&name, vec![4, 4]) }])?;
+                    kernels.insert(i, w);
+                    graph.add_node(&name, Reshape(vec![4, 4]), &[w])?
                 }
                 Op::Add(a, b) => graph.add(&name, ids[a], ids[b])?,
                 Op::Relu(a) => graph.relu(&name, ids[a])?,
@@ -215,20 +224,20 @@ impl Case {
                 Op::Flatten(a) => graph.flatten(&name, ids[a])?,
                 Op::Dense { x, w, relu } => {
                     let dense = Dense { input: [4, 4], units: 4, bias: false, relu };
-                    graph.dense(&name, dense, ids[x], ids[w])?
+                    graph.dense(&name, dense, ids[x], kernels[&w])?
                 }
-                Op::Conv { x, w, relu } => graph.conv2d(&name, conv(relu), ids[x], ids[w])?,
-                Op::ConvPool { x, w, relu } => graph.conv2d_max_pool2d(&name, conv(relu), ids[x], ids[w])?,
+                Op::Conv { x, w, relu } => graph.conv2d(&name, conv(relu), ids[x], kernels[&w])?,
+                Op::ConvPool { x, w, relu } => graph.conv2d_max_pool2d(&name, conv(relu), ids[x], kernels[&w])?,
             });
         }
-        Ok(ids)
+        Ok((ids, kernels))
     }
 
     fn check(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(), wgrad::Error> {
         let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 4 });
         let layout = Minibatch::new(4, [0; 3]);
         let minibatch = graph.minibatch(layout);
-        let ids = self.build(&mut graph)?;
+        let (ids, weights) = self.build(&mut graph)?;
         let upstream: Vec<(TensorId, TensorId)> = (self.upstream.iter())
             .map(|(i, _)| (ids[*i], graph.input("dy", graph.tensor(ids[*i]).shape.clone())))
             .collect();
@@ -251,24 +260,24 @@ impl Case {
         for (i, values) in &self.numbers {
             program.write(&graph, &plan, ids[*i], values)?;
         }
-        for parameter in graph.parameters() {
-            let (parts, _) = graph.gradient_parts(parameter.gradient);
-            for tensor in [parameter.gradient, parts] {
+        for variable in graph.variables() {
+            let (parts, _) = graph.gradient_parts(variable.gradient());
+            for tensor in [variable.gradient(), parts] {
                 let nan = vec![f32::NAN; graph.tensor(tensor).shape.elements()];
                 program.write(&graph, &plan, tensor, &nan)?;
             }
         }
         program.run(0)?;
-        let mut parameters = graph.parameters().iter();
+        let mut variables = graph.variables().iter();
         for (leaf, value) in self.values.iter().enumerate() {
             let found = match value.op {
                 Op::Parameter { frozen } => {
-                    let parameter = parameters.next().unwrap();
+                    let variable = variables.next().unwrap();
                     if frozen {
                         continue;
                     }
-                    match gradients.contains_key(&ids[leaf]) {
-                        true => Some(gpu.block_on(program.read_gradient(&graph, &plan, parameter))?),
+                    match gradients.contains_key(&weights[&leaf]) {
+                        true => Some(gpu.block_on(program.read_gradient(&graph, &plan, variable))?),
                         false => None,
                     }
                 }
@@ -292,6 +301,32 @@ impl Case {
         }
         Ok(())
     }
+}
+
+/// The same elements under another shape.
+#[derive(Debug)]
+struct Reshape(Vec<usize>);
+
+impl Operation for Reshape {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(1)
+    }
+
+    fn output_shape(&self) -> Shape {
+        self.0.clone().into()
+    }
+
+    fn is_view(&self) -> bool {
+        true
+    }
+
+    fn passes_gradient(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId) {}
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
 }
 
 fn value_shape(values: &[Value], op: Op) -> [usize; 4] {

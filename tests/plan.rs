@@ -1,11 +1,11 @@
 //! Plans, without a device: order, lives, memory, aliases, loop bounds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use wgrad::Shape;
 use wgrad::graph::{
     Access, Arena, BufferKey, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError, Recorder, Sink,
-    Target, TensorId,
+    Target, TensorId, Variable,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::model::Sequential;
@@ -144,8 +144,9 @@ fn parts_of_gradients_do_not_overlap() {
     for model in models() {
         let (graph, _) = training_for(&model, 32, Target { busy_workgroups: 256, ..target(MicroKernel::Tile) });
         let mut end = graph.arena_len();
-        let mut ranges: Vec<(usize, usize)> = (graph.parameters().iter())
-            .map(|parameter| graph.tensor(graph.gradient_parts(parameter.gradient).0))
+        let gradients: BTreeSet<TensorId> = graph.variables().iter().map(Variable::gradient).collect();
+        let mut ranges: Vec<(usize, usize)> = (gradients.into_iter())
+            .map(|gradient| graph.tensor(graph.gradient_parts(gradient).0))
             .map(|tensor| match tensor.home {
                 Home::Arena(Arena::Gradients, offset) => (offset, tensor.shape.padded_elements()),
                 home => panic!("{} is in {home:?}", tensor.name),
@@ -173,13 +174,13 @@ fn a_parameter_used_twice_has_its_parts_added_up() {
     let mut graph = Graph::new(target(MicroKernel::Direct));
     let geometry = pointwise([8, 16, 16, 4]);
     let x = graph.input("x", [8, 16, 16, 4]);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true).unwrap();
+    let w = graph.add_weights("layer", geometry.variables("layer")).unwrap();
     let y = graph.conv2d("y", geometry, x, w).unwrap();
     let z = graph.conv2d("z", geometry, y, w).unwrap();
     let dz = graph.input("dz", [8, 16, 16, 4]);
     let (dispatches, _) = graph.record_backward(&[(z, dz)], &[]).unwrap();
     let sums = dispatches.iter().filter(|dispatch| dispatch.name().ends_with("= sum of parts")).count();
-    let gradient = graph.parameters()[0].gradient;
+    let gradient = graph.variables()[0].gradient();
     assert_eq!((sums, graph.gradient_parts(gradient)), (2, (gradient, 1)));
 }
 
@@ -192,15 +193,15 @@ fn the_gradient_of_pooled_cells_is_the_next_layers_work() {
             let mut graph = Graph::new(target(micro_kernel));
             let x = graph.input("x", [2, 8, 8, 4]);
             let first = pointwise([2, 8, 8, 4]);
-            let w = graph.add_parameter("first", first.kernel_shape(), true).unwrap();
+            let w = graph.add_weights("first", first.variables("first")).unwrap();
             let y = graph.conv2d_max_pool2d("first", first, x, w).unwrap();
             let z = if pooled_again {
                 let second = pointwise([2, 4, 4, 4]);
-                let w = graph.add_parameter("second", second.kernel_shape(), true).unwrap();
+                let w = graph.add_weights("second", second.variables("second")).unwrap();
                 graph.conv2d_max_pool2d("second", second, y, w)
             } else {
                 let dense = Dense { input: [2, 64], units: 6, bias: true, relu: false };
-                let w = graph.add_parameter("second", vec![64, 6], true).unwrap();
+                let w = graph.add_weights("second", dense.variables("second")).unwrap();
                 let rows = graph.flatten("flat", y).unwrap();
                 graph.dense("second", dense, rows, w)
             }
@@ -280,7 +281,7 @@ fn a_loop_that_llvmpipe_would_cut_short_is_refused() {
     let mut graph = Graph::new(target(MicroKernel::Tile));
     let geometry = pointwise([1, 1, 1, 70_000]);
     let x = graph.input("x", [1, 1, 1, 70_000]);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true).unwrap();
+    let w = graph.add_weights("layer", geometry.variables("layer")).unwrap();
     graph.conv2d("y", geometry, x, w).unwrap();
     let dispatches = graph.record_forward(Mode::Infer);
     assert!(matches!(Plan::new(&graph, dispatches, &[]), Err(PlanError::Loop { .. })));

@@ -17,7 +17,7 @@ fn relu(name: &str, expected: fn(f64) -> f64) -> Case {
     OperationCase {
         name: name.into(),
         activations: vec![vec![2, 5]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.relu("y", tensors[0])),
         reference: Box::new(move |inputs| inputs[0].iter().map(|x| expected(*x)).collect()),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Target, TensorId};
+use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Target, TensorId, VariableSpec};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
@@ -41,10 +41,10 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x).unwrap();
         // The gradient of a parameter that is added is copied into its place.
-        let w = graph.add_parameter("added", vec![4, 3], false).unwrap();
-        let v = graph.input("v", [4, 3]);
+        let w = graph.add_weights("added", vec![VariableSpec::kernel("added", vec![4, 3])]).unwrap();
+        let v = graph.input("v", [16]);
         let z = graph.add("sum", v, w).unwrap();
-        let dz = graph.input("dz", [4, 3]);
+        let dz = graph.input("dz", [16]);
         let dy = graph.input("dy", [3, 3]);
         all.extend(graph.record_forward(Mode::Train));
         all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
@@ -66,7 +66,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     };
     let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true).unwrap();
+    let w = graph.add_weights("layer", geometry.variables("layer")).unwrap();
     let y = graph.conv2d("y", geometry, x, w).unwrap();
     let z = graph.conv2d("z", geometry, y, w).unwrap();
     let dz = graph.input("dz", geometry.input);

@@ -7,7 +7,7 @@ use wgrad::Shape;
 use wgrad::exec::{Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{
-    Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
+    Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId, VariableSpec,
 };
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
@@ -76,7 +76,7 @@ fn a_foreign_shader_reaches_nothing_outside_its_tensors() {
     // Neighbours in an arena, in buffers of their own, and in slots that live as long.
     let x = graph.input("x", [64]);
     let other = graph.input("other", [64]);
-    let w = [0, 1, 2].map(|_| graph.add_parameter("w", vec![8, 8], false).unwrap());
+    let w = [0, 1, 2].map(|_| graph.add_weights("w", vec![VariableSpec::kernel("w", vec![8, 8])]).unwrap());
     let before = graph.add("before", x, other).unwrap();
     let y = graph.add_node("y", Outside, &[w[1]]).unwrap();
     let after = graph.add("after", x, other).unwrap();
@@ -225,8 +225,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     let overflow = graph.input("overflow", [usize::MAX, usize::MAX]);
     let empty = graph.input("empty", Vec::new());
     let minibatch = graph.minibatch(Minibatch::new(2, [6, 6, 3]));
-    let w = graph.add_parameter("w", vec![3, 3, 3, 8], true).unwrap();
-    let v = graph.add_parameter("v", vec![12, 5], true).unwrap();
+    let w = graph.add_weights("w", VariableSpec::kernel_and_bias("w", vec![3, 3, 3, 8], true)).unwrap();
+    let v = graph.add_weights("v", VariableSpec::kernel_and_bias("v", vec![12, 5], true)).unwrap();
     let elsewhere = {
         let mut other = self::graph();
         let more: Vec<TensorId> = (0..999).map(|_| other.input("x", [2, 6, 6, 3])).collect();
@@ -403,7 +403,7 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     wrong.push(graph.add_node("y", WideView { passes_gradient: true }, &[x]));
     wrong.push(graph.add_node("y", WideView { passes_gradient: false }, &[]));
     for kernel in [vec![], vec![5], vec![3, 0], vec![max, max], vec![1 << 20, 1 << 20]] {
-        wrong.push(graph.add_parameter("w", kernel, true));
+        wrong.push(graph.add_weights("w", VariableSpec::kernel_and_bias("w", kernel, true)));
     }
     for (i, result) in wrong.into_iter().enumerate() {
         if let Ok(added) = result {

@@ -1,6 +1,8 @@
 // dw[m, n] = sum over k of x[k, m] dy[k, n]; a last row with x = 1 gives db.
-// m = (ky, kx, c), k = pixel, n = output channel. a = x, b = dy, c = dw, one [M, N] for each part of k.
+// m = (ky, kx, c), k = pixel, n = output channel. a = x, b = dy, c = dw, PART_LEN floats for each part of k.
 // If POOLED, dy is the gradient of the pooled y, and d says which cell of each window gets it.
+override PART_LEN: u32;
+
 const A_ALONG_K = false;
 const B_ALONG_K = false;
 
@@ -52,6 +54,7 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     for (var j = 0u; j < 4u; j++) {
-        if (m + j < M && n < N) { write_c((part * M + m + j) * N + n, s[j]); }
+        let row = select((m + j) * N, BIAS_FIRST, m + j >= KH * KW * CIN);
+        if (m + j < M && n < N) { write_c(part * PART_LEN + row + n, s[j]); }
     }
 }

@@ -29,7 +29,7 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     var bias = vec4<f32>();
-    if (BIAS) { bias = read_b(K * N + min(n, N - 4u)); }
+    if (BIAS) { bias = read_b(BIAS_FIRST + min(n, N - 4u)); }
     let y = mat4x4(s[0] + bias, s[1] + bias, s[2] + bias, s[3] + bias);
     if (POOLED) {
         store_maximum(m, n, y);

@@ -1,5 +1,5 @@
-// x [n, H, W, CIN], w [KH, KW, CIN, COUT] with the bias as one more row, y [n, OH, OW, COUT]; channels are those in
-// memory, multiples of four. Pixel (oy, ox) of y sees the window of x whose first cell is
+// x [n, H, W, CIN], w [KH, KW, CIN, COUT], y [n, OH, OW, COUT]; channels are those in memory, multiples of four. The bias
+// is in the memory of w from float BIAS_FIRST on. Pixel (oy, ox) of y sees the window of x whose first cell is
 // (oy * STRIDE_Y - PAD_Y, ox * STRIDE_X - PAD_X).
 // Where y is followed by max pooling of 2 x 2 cells, only what that keeps is computed: OH and OW are even. If POOLED,
 // pixels come window by window, the four cells of a window in row-major order.
@@ -17,6 +17,7 @@ override PAD_Y: i32;
 override PAD_X: i32;
 override PADDED: bool; // some window reaches outside x
 override BIAS: bool;
+override BIAS_FIRST: u32;
 override POOLED: bool;
 override M: u32;
 override N: u32;

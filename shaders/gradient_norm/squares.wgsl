@@ -16,7 +16,7 @@ fn main(
     var largest = 0.0;
     for (var i = group * QUADS + invocation; i < end; i += 64u) {
         let block = block_of(i * 4u);
-        if (has_gradient(i * 4u, block)) {
+        if (has_role(i * 4u, block, TRAINED)) {
             let dw = abs(gradient_at(i * 4u, block));
             largest = max(largest, max(max(dw.x, dw.y), max(dw.z, dw.w)));
         }
@@ -29,7 +29,7 @@ fn main(
     var sum = 0.0;
     for (var i = group * QUADS + invocation; i < end; i += 64u) {
         let block = block_of(i * 4u);
-        if (has_gradient(i * 4u, block)) {
+        if (has_role(i * 4u, block, TRAINED)) {
             let scaled = gradient_at(i * 4u, block) / scale;
             sum += dot(scaled, scaled);
         }

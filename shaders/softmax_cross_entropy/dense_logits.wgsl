@@ -1,13 +1,15 @@
-// Computes the logits of a dense layer: logits = x w + b. a = x [ROWS, FEATURES], b = w with the bias as one more row.
+// Computes the logits of a dense layer: logits = x w + b. a = x [ROWS, FEATURES], b = w, with the bias from float
+// BIAS_FIRST on.
 // f = dx in training, or the logits in inference. If GATED, x is a relu's output, and dx is the gradient before it.
 override FEATURES: u32;
+override BIAS_FIRST: u32;
 override GATED: bool;
 
 // The logits of a row, later their gradient: at most 64 classes.
 var<private> row_logits: array<vec4<f32>, 16>;
 
 fn begin_row(row: u32) {
-    for (var q = 0u; q < STRIDE / 4u; q++) { row_logits[q] = read_b(FEATURES * STRIDE + q * 4u); }
+    for (var q = 0u; q < STRIDE / 4u; q++) { row_logits[q] = read_b(BIAS_FIRST + q * 4u); }
     for (var k = 0u; k < FEATURES; k += 4u) {
         let x = read_a(row * FEATURES + k);
         for (var q = 0u; q < STRIDE / 4u; q++) {

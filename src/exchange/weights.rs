@@ -43,21 +43,16 @@ impl Weights {
         // The parameters are the same for every target.
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let graph = model.build(1, target)?.graph;
-        let mut wanted = 0;
-        for parameter in graph.parameters() {
-            let kernel = ("kernel", parameter.kernel_shape.clone());
-            for (variable, shape) in [kernel, ("bias", vec![parameter.columns()])] {
-                let name = format!("{}/{variable}", parameter.layer);
-                let Some(tensor) = self.tensors.iter().find(|tensor| tensor.name == name) else {
-                    return Ok(Some(format!("it wants `{name}` as {shape:?}, which is missing")));
-                };
-                if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
-                    return Ok(Some(format!("it wants `{name}` as {shape:?}, but that is {:?}", tensor.shape)));
-                }
-                wanted += 1;
+        for variable in graph.variables() {
+            let (name, shape) = (variable.name(), variable.shape());
+            let Some(tensor) = self.tensors.iter().find(|tensor| tensor.name == name) else {
+                return Ok(Some(format!("it wants `{name}` as {shape:?}, which is missing")));
+            };
+            if tensor.shape != shape || tensor.values.len() != variable.len() {
+                return Ok(Some(format!("it wants `{name}` as {shape:?}, but that is {:?}", tensor.shape)));
             }
         }
-        let others = self.tensors.len() - wanted;
+        let others = self.tensors.len().saturating_sub(graph.variables().len());
         Ok((others > 0).then(|| format!("{others} tensors belong to none of its layers")))
     }
 }

@@ -11,10 +11,10 @@ use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
 use crate::gpu::{Gpu, GpuError, RuntimeChecks};
-use crate::graph::{Arena, BufferKey, Dispatch, Graph, Parameter, Plan, Target, TensorId, Tuning};
+use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, Target, TensorId, Tuning, Variable};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::model::{Answer, BuildOptions, NamedTensor, Sequential, glorot_uniform};
+use crate::model::{Answer, BuildOptions, NamedTensor, Sequential};
 use crate::optim::{Adam, GradientTable};
 
 /// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
@@ -156,12 +156,7 @@ impl Executor {
     }
 
     fn initialize(&self) -> Result<(), Error> {
-        let values = self.graph.parameters().iter().enumerate().map(|(place, parameter)| {
-            let mut values = glorot_uniform(self.options.seed, place as u64, &parameter.kernel_shape);
-            values.resize(parameter.len(), 0.0);
-            values
-        });
-        self.program.write_arena(&self.graph, Arena::Weights, &values.collect::<Vec<_>>())?;
+        self.program.write_arena(&self.graph, Arena::Weights, &self.graph.initial_values(self.options.seed))?;
         Ok(())
     }
 
@@ -446,44 +441,33 @@ impl Executor {
         self.values(tensors).map(drop)
     }
 
-    /// Kernel and bias of each parameter from `tensors`, which are to be named and shaped as the parameters.
+    /// The elements of each variable from `tensors`, which are to be named and shaped as the variables.
     pub(super) fn values(&self, tensors: &[NamedTensor]) -> Result<Vec<Vec<f32>>, Error> {
         let mut all = Vec::new();
-        for parameter in self.graph.parameters() {
-            let kernel = (format!("{}/kernel", parameter.layer), parameter.kernel_shape.clone());
-            let bias = (format!("{}/bias", parameter.layer), vec![parameter.columns()]);
-            let mut values = Vec::with_capacity(parameter.len());
-            for (name, shape) in std::iter::once(kernel).chain(parameter.bias.then_some(bias)) {
-                let tensor = (tensors.iter().find(|tensor| tensor.name == name))
-                    .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
-                if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
-                    let found = &tensor.shape;
-                    return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
-                }
-                values.extend(&tensor.values);
+        for variable in self.graph.variables() {
+            let (name, shape) = (variable.name(), variable.shape());
+            let tensor = (tensors.iter().find(|tensor| tensor.name == name))
+                .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
+            if tensor.shape != shape || tensor.values.len() != variable.len() {
+                let found = &tensor.shape;
+                return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
             }
-            all.push(values);
+            all.push(tensor.values.clone());
         }
-        let used: usize = self.graph.parameters().iter().map(|parameter| 1 + usize::from(parameter.bias)).sum();
-        if used < tensors.len() {
-            return Err(Error::Weights(format!("{} tensors belong to no layer of the network", tensors.len() - used)));
+        if all.len() < tensors.len() {
+            let others = tensors.len() - all.len();
+            return Err(Error::Weights(format!("{others} tensors belong to no layer of the network")));
         }
         Ok(all)
     }
 }
 
-/// Kernels and biases from the elements of a tensor like the weights of each parameter.
-pub(super) fn named(rows: Vec<(&Parameter, Vec<f32>)>) -> Vec<NamedTensor> {
-    let mut tensors = Vec::new();
-    for (parameter, rows) in rows {
-        let values = parameter.unpad(&rows);
-        let (kernel, bias) = values.split_at(parameter.kernel_len());
-        let name = format!("{}/kernel", parameter.layer);
-        tensors.push(NamedTensor { name, shape: parameter.kernel_shape.clone(), values: kernel.to_vec() });
-        if parameter.bias {
-            let name = format!("{}/bias", parameter.layer);
-            tensors.push(NamedTensor { name, shape: vec![parameter.columns()], values: bias.to_vec() });
-        }
-    }
-    tensors
+/// The elements of each variable, under its name.
+pub(super) fn named(variables: Vec<(&Variable, Vec<f32>)>) -> Vec<NamedTensor> {
+    let tensor = |(variable, values): (&Variable, Vec<f32>)| NamedTensor {
+        name: variable.name().into(),
+        shape: variable.shape().to_vec(),
+        values,
+    };
+    variables.into_iter().map(tensor).collect()
 }

@@ -7,7 +7,7 @@ use super::ProgramError;
 use super::footprint::Footprint;
 use crate::Error;
 use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, RuntimeChecks, Timestamps};
-use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Parameter, Plan, TensorId};
+use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId, Variable};
 use crate::shape::Shape;
 
 /// Plans of one graph, ready to be encoded. They share parameters and slots, so they must run one after the other.
@@ -228,46 +228,52 @@ impl Program {
         Ok(())
     }
 
-    /// Overwrites what an arena holds for each parameter, given as kernel and then bias. It is not meant for the gradients,
-    /// which may be in parts.
+    /// Overwrites what an arena holds for a variable with `elements`. It is not meant for the gradients, which may be in
+    /// parts.
     ///
     /// # Errors
-    /// Another graph, or values that are not as many as the parameter has.
-    pub fn write_arena(&self, graph: &Graph, arena: Arena, values: &[Vec<f32>]) -> Result<(), ProgramError> {
+    /// Another graph, or elements that are not as many as the variable has.
+    pub fn write_variable(
+        &self,
+        graph: &Graph,
+        arena: Arena,
+        variable: &Variable,
+        elements: &[f32],
+    ) -> Result<(), ProgramError> {
         let memory = self.arena(graph, arena)?;
-        if let Some((parameter, values)) =
-            graph.parameters().iter().zip(values).find(|(parameter, values)| parameter.len() != values.len())
-        {
-            let (tensor, elements) = (parameter.layer.clone(), parameter.len());
-            return Err(ProgramError::Length { tensor, elements, values: values.len() });
+        if variable.len() != elements.len() {
+            let (tensor, wanted) = (variable.name().to_owned(), variable.len());
+            return Err(ProgramError::Length { tensor, elements: wanted, values: elements.len() });
         }
-        for (parameter, values) in graph.parameters().iter().zip(values) {
-            let shape = &graph.tensor(parameter.weights).shape;
-            memory.write(&self.gpu, parameter.offset as u64 * 4, &with_padding(&parameter.pad(values), shape));
+        memory.write(&self.gpu, variable.offset() as u64 * 4, &variable.pad(elements));
+        Ok(())
+    }
+
+    /// Overwrites what an arena holds for all variables, as [`Program::write_variable`] does for one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_arena(&self, graph: &Graph, arena: Arena, elements: &[Vec<f32>]) -> Result<(), ProgramError> {
+        for (variable, elements) in graph.variables().iter().zip(elements) {
+            self.write_variable(graph, arena, variable, elements)?;
         }
         Ok(())
     }
 
-    /// Reads an arena in one copy: each parameter with its elements, in the order of its weights. It is not meant for the
-    /// gradients, which may be in parts.
+    /// Reads an arena in one copy: each variable with its elements. It is not meant for the gradients, which may be in
+    /// parts.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_arena<'g>(
-        &self,
-        graph: &'g Graph,
-        arena: Arena,
-    ) -> Result<Vec<(&'g Parameter, Vec<f32>)>, Error> {
-        if graph.parameters().is_empty() {
+    pub async fn read_arena<'g>(&self, graph: &'g Graph, arena: Arena) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
+        if graph.variables().is_empty() {
             return Ok(Vec::new());
         }
         let memory = self.arena(graph, arena)?;
         let floats = memory.read(&self.gpu, &self.copy, 0, graph.arena_len() as u64 * 4).await?;
-        let elements = |parameter: &Parameter| {
-            let shape = &graph.tensor(parameter.weights).shape;
-            without_padding(&floats[parameter.offset..parameter.offset + shape.padded_elements()], shape)
-        };
-        Ok(graph.parameters().iter().map(|parameter| (parameter, elements(parameter))).collect())
+        let elements =
+            |variable: &Variable| variable.unpad(&floats[variable.offset()..variable.offset() + variable.padded_len()]);
+        Ok(graph.variables().iter().map(|variable| (variable, elements(variable))).collect())
     }
 
     /// Reads a tensor that the plan kept.
@@ -291,30 +297,30 @@ impl Program {
         Ok((memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4))
     }
 
-    /// Reads the gradient of a parameter, the sum of its parts.
+    /// Reads the elements of a variable's gradient, each the sum of its parts.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, parameter: &Parameter) -> Result<Vec<f32>, Error> {
-        let (tensor, count) = graph.gradient_parts(parameter.gradient);
+    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, variable: &Variable) -> Result<Vec<f32>, Error> {
+        let (tensor, count) = graph.gradient_parts(variable.gradient());
         let parts = self.read(graph, plan, tensor).await?;
-        Ok(sum_of_parts(parts, count))
+        Ok(sum_of_parts(variable, &parts, count))
     }
 
-    /// Reads the gradients of all trainable parameters in one copy: each parameter, and the sum of its parts.
+    /// Reads the gradients of all trained variables in one copy: each variable, and the elements of its gradient.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Parameter, Vec<f32>)>, Error> {
+    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
         let memory = self.arena(graph, Arena::Gradients)?;
         let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
         let mut gradients = Vec::new();
-        for parameter in graph.parameters().iter().filter(|parameter| parameter.trainable) {
-            let (tensor, count) = graph.gradient_parts(parameter.gradient);
+        for variable in graph.variables().iter().filter(|variable| variable.is_trained()) {
+            let (tensor, count) = graph.gradient_parts(variable.gradient());
             let tensor = graph.tensor(tensor);
             let Home::Arena(_, first) = tensor.home else { continue };
-            let parts = without_padding(&arena[first..first + tensor.shape.padded_elements()], &tensor.shape);
-            gradients.push((parameter, sum_of_parts(parts, count)));
+            let parts = &arena[first..first + tensor.shape.padded_elements()];
+            gradients.push((variable, sum_of_parts(variable, parts, count)));
         }
         Ok(gradients)
     }
@@ -334,13 +340,12 @@ fn without_padding(padded: &[f32], shape: &Shape) -> Vec<f32> {
     padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect()
 }
 
-/// The sum of `count` parts, in the order of the optimizer.
-fn sum_of_parts(parts: Vec<f32>, count: usize) -> Vec<f32> {
-    if count == 1 {
-        return parts;
-    }
-    let mut sum = vec![0.0; parts.len() / count];
-    for part in parts.chunks(sum.len()) {
+/// The elements of a variable's gradient, of `count` parts of its tensor's gradient, added up in the order of the optimizer.
+fn sum_of_parts(variable: &Variable, parts: &[f32], count: usize) -> Vec<f32> {
+    let elements = |part: &[f32]| variable.unpad(&part[variable.first()..variable.first() + variable.padded_len()]);
+    let mut parts = parts.chunks(parts.len() / count).map(elements);
+    let mut sum = parts.next().unwrap_or_default();
+    for part in parts {
         sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }
     sum

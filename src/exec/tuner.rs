@@ -8,10 +8,10 @@ use super::profiler::{Profiler, Subject};
 use super::program::Program;
 use crate::Error;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Access, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
+use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
 use crate::minibatch::{Minibatch, MinibatchError, Step};
-use crate::model::{BuildOptions, Sequential, glorot_uniform};
+use crate::model::{BuildOptions, Sequential};
 
 /// A choice replaces the rule's if it saves at least this part of the rule's time.
 const LEAST_GAIN: f64 = 0.03;
@@ -106,11 +106,7 @@ impl Candidate {
         let keep: Vec<TensorId> = bound.into_iter().collect();
         let plan = Plan::new(&graph, dispatches, &keep)?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
-        for (place, parameter) in graph.parameters().iter().enumerate() {
-            let mut values = glorot_uniform(0, place as u64, &parameter.kernel_shape);
-            values.resize(parameter.len(), 0.0);
-            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values))?;
-        }
+        program.write_arena(&graph, Arena::Weights, &graph.initial_values(0))?;
         let minibatch = full_minibatch(model, batch_size, built.classes)?;
         program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch))?;
         Ok(Self { graph, plan, program })

@@ -11,8 +11,8 @@ impl Graph {
     /// Records the backward pass from every loss, and from each `(output, dy)` of `upstream`, where `dy` has the shape of
     /// `output`; several of one output count together.
     ///
-    /// Trainable parameters get their gradient in [`Arena::Gradients`](super::Arena::Gradients); another tensor gets one
-    /// if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
+    /// Weights with trained variables get their gradient in [`Arena::Gradients`](super::Arena::Gradients); another tensor
+    /// gets one if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
     ///
     /// # Errors
     /// A tensor of another graph, a `dy` of another shape than its output, or an operation whose
@@ -40,9 +40,7 @@ impl Graph {
         wanted: &[TensorId],
     ) -> Result<(Vec<Dispatch>, Gradients), GraphError> {
         self.parts.clear();
-        let trainable = self.parameters.iter().filter(|parameter| parameter.trainable);
-        let homes: Vec<(TensorId, TensorId)> =
-            trainable.map(|parameter| (parameter.weights, parameter.gradient)).collect();
+        let homes = self.trained_weights();
         let home: Gradients = homes.iter().copied().collect();
         let mut ways = Ways::new(self, nodes, &home, upstream, wanted);
 
@@ -112,7 +110,7 @@ impl Graph {
         }
         let mut gradients: Gradients =
             wanted.iter().filter_map(|id| arrived.get(id).map(|gradient| (*id, gradient.tensor))).collect();
-        // A parameter's gradient that an operation passed on, or that came from above, is not in its place yet.
+        // A gradient of weights that an operation passed on, or that came from above, is not in its place yet.
         for (weights, home) in homes {
             let Some(gradient) = arrived.get(&weights) else { continue };
             if gradient.tensor != home {

@@ -7,7 +7,7 @@ use crate::shape::Shape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub(super) usize);
 
-/// Buffers that each hold one value for every parameter, at equal offsets. Behind the gradients lie those that are in
+/// Buffers that each hold one value for every element of the variables, at equal offsets. Behind the gradients lie those that are in
 /// parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arena {

@@ -139,7 +139,7 @@ fn end(
     if !linear || !alone || *units == 0 || !DenseSoftmaxCrossEntropy::takes(&dense) {
         return Ok(None);
     }
-    let w = graph.add_parameter(name, vec![input[1], *units], true)?;
+    let w = graph.add_weights(name, dense.variables(name))?;
     Ok(Some(graph.dense_softmax_cross_entropy(name, dense, x, w, minibatch, smoothing)?))
 }
 
@@ -171,7 +171,7 @@ fn fuse(
     if convolution.output_size().iter().any(|size| *size < 2) {
         return Ok(None);
     }
-    let w = graph.add_parameter(&names[0], convolution.kernel_shape(), true)?;
+    let w = graph.add_weights(&names[0], convolution.variables(&names[0]))?;
     let name = format!("{} + {}", names[0], names[1]);
     Ok(Some((graph.conv2d_max_pool2d(&name, convolution, x, w)?, 2)))
 }
@@ -229,7 +229,7 @@ pub(super) fn append(
                 let what = "multiply-adds for an image";
                 return Err(ModelError::TooLarge { layer: name.into(), most: MOST_PRODUCTS, what });
             }
-            let w = graph.add_parameter(name, geometry.kernel_shape(), true)?;
+            let w = graph.add_weights(name, geometry.variables(name))?;
             graph.conv2d(name, geometry, x, w)?
         }
         Layer::MaxPooling2d { pool_size, strides } => {
@@ -256,9 +256,9 @@ pub(super) fn append(
             if !fits(&[input[1], units], MOST_ELEMENTS) {
                 return Err(too_large());
             }
-            let w = graph.add_parameter(name, vec![input[1], units], true)?;
-            let relu = activation == Activation::Relu;
-            graph.dense(name, Dense { input, units, bias: true, relu }, x, w)?
+            let dense = Dense { input, units, bias: true, relu: activation == Activation::Relu };
+            let w = graph.add_weights(name, dense.variables(name))?;
+            graph.dense(name, dense, x, w)?
         }
         Layer::Dropout { rate } => {
             if !(0.0..1.0).contains(&rate) {

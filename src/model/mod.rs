@@ -2,7 +2,6 @@
 
 mod answer;
 mod error;
-mod initializer;
 mod layer;
 mod lowering;
 mod model_file;
@@ -11,7 +10,6 @@ mod sequential;
 
 pub use answer::Answer;
 pub use error::ModelError;
-pub use initializer::glorot_uniform;
 pub(crate) use layer::is_layer_name;
 pub use layer::{Activation, Layer};
 pub use lowering::{BuildOptions, Built};

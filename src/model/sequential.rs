@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::lowering::{MOST_ELEMENTS, append, fits};
 use super::{Activation, Layer, ModelError};
-use crate::graph::{Graph, Target};
+use crate::graph::{Graph, Target, Variable};
 use crate::kernel::{MicroKernel, Storage};
 use crate::minibatch::Minibatch;
 use crate::ops::Padding;
@@ -236,14 +236,14 @@ impl Sequential {
         let mut x = graph.input("images", [1, h, w, c]);
         let mut lines = Vec::new();
         for (name, Entry { layer, trainable, .. }) in self.checked_names()?.into_iter().zip(&self.entries) {
-            let before = graph.parameters().len();
+            let before = graph.variables().len();
             x = append(&mut graph, &name, layer, x, minibatch)?;
             // The parameters of all layers are in one buffer.
             if graph.arena_len() > MOST_ELEMENTS {
                 let what = "parameters, with the layers before it";
                 return Err(ModelError::TooLarge { layer: name, most: MOST_ELEMENTS, what });
             }
-            let parameters = graph.parameters()[before..].iter().map(|p| p.len()).sum();
+            let parameters = graph.variables()[before..].iter().map(Variable::len).sum();
             let output_shape = graph.tensor(x).shape.dims()[1..].to_vec().into();
             let kind = layer.keras_names()[1];
             lines.push(LayerSummary { name, kind, output_shape, parameters, trainable: *trainable });

@@ -1,6 +1,9 @@
 //! Two-dimensional convolution with bias and relu. As in Keras, it is a cross-correlation: the kernel is not flipped.
 
-use crate::graph::{DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
+use crate::graph::{
+    DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
+    places,
+};
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::ops::padding::{Padding, check_windows};
@@ -26,7 +29,7 @@ pub struct Conv2d {
 }
 
 impl Graph {
-    /// Adds a convolution of `x` by `w` (from [`Graph::add_parameter`]): `[n, oh, ow, filters]`.
+    /// Adds a convolution of `x` by the weights `w`, which hold [`Conv2d::variables`]: `[n, oh, ow, filters]`.
     ///
     /// # Errors
     /// A geometry that does not fit `x` or `w`.
@@ -42,10 +45,7 @@ impl Conv2d {
         inputs.positive("the number of filters", &[self.filters])?;
         check_windows(inputs, "the kernel", self.kernel, self.stride)?;
         inputs.positive("the image", &self.input)?;
-        let product = |sizes: [usize; 3]| sizes.into_iter().fold(1_usize, usize::saturating_mul);
-        let rows = product([self.kernel[0], self.kernel[1], self.input[3].next_multiple_of(4)])
-            .saturating_add(self.bias.into());
-        inputs.shape(1, [rows, self.filters])?;
+        inputs.shape(1, [self.weight_places().1])?;
         if self.output_size().contains(&0) {
             return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
         }
@@ -60,6 +60,24 @@ impl Conv2d {
     /// `[kh, kw, c, filters]`
     pub fn kernel_shape(&self) -> Vec<usize> {
         vec![self.kernel[0], self.kernel[1], self.input[3], self.filters]
+    }
+
+    /// Its variables: the kernel, and the bias if it has one.
+    pub fn variables(&self, layer: &str) -> Vec<VariableSpec> {
+        VariableSpec::kernel_and_bias(layer, self.kernel_shape(), self.bias)
+    }
+
+    /// First float of the kernel and of the bias among the weights, and the number of those.
+    fn weight_places(&self) -> (Vec<usize>, usize) {
+        let (kernel, bias) = (self.kernel_shape(), [self.filters]);
+        let kernel = (Layout::Kernel, &kernel[..]);
+        let bias = self.bias.then_some((Layout::Rows { columns: self.filters }, &bias[..]));
+        places(std::iter::once(kernel).chain(bias))
+    }
+
+    /// First float of the bias among the weights; 0 if it has none.
+    pub(super) fn bias_first(&self) -> usize {
+        self.weight_places().0.get(1).copied().unwrap_or(0)
     }
 
     /// Zeros before the image in y and x.
@@ -124,6 +142,7 @@ impl Conv2d {
             .size("PAD_X", pad_x)
             .constant("PADDED", padded)
             .constant("BIAS", self.bias)
+            .size("BIAS_FIRST", self.bias_first())
     }
 
     /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
@@ -212,10 +231,15 @@ impl Conv2d {
             // The optimizer adds them up.
             (parts, true)
         } else {
-            (recorder.temporary(format!("{name} parts"), [product.parts(), rows, self.filters]), false)
+            let shape = [product.parts(), self.weight_places().1];
+            (recorder.temporary(format!("{name} parts"), shape), false)
         };
         let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
-        let dispatch = self.geometry(dispatch, pooled).source(wgsl!("conv2d/dw")).constant("POOLED", places.is_some());
+        let dispatch = self
+            .geometry(dispatch, pooled)
+            .source(wgsl!("conv2d/dw"))
+            .constant("POOLED", places.is_some())
+            .size("PART_LEN", self.weight_places().1);
         product.complete(dispatch, self.flops(pixels)).record();
         if !summed {
             let shape = recorder.graph().tensor(dw).shape.clone();

@@ -1,6 +1,6 @@
 //! Fully connected layer: a convolution of one pixel.
 
-use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
+use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId, VariableSpec};
 use crate::ops::conv2d::Conv2d;
 use crate::ops::padding::Padding;
 use crate::shape::Shape;
@@ -21,8 +21,9 @@ pub struct Dense {
 }
 
 impl Graph {
-    /// Adds a dense layer of `x` by `w` (from [`Graph::add_parameter`]): `[n, units]`. If `x` has more axes, `[.., features]`,
-    /// the layer takes its last one: `[.., units]`. The geometry then counts the rows of all the others as `n`.
+    /// Adds a dense layer of `x` by the weights `w`, which hold [`Dense::variables`]: `[n, units]`. If `x` has more axes,
+    /// `[.., features]`, the layer takes its last one: `[.., units]`. The geometry then counts the rows of all the others as
+    /// `n`.
     ///
     /// # Errors
     /// A geometry that does not fit `x` or `w`.
@@ -35,6 +36,13 @@ impl Graph {
         let rows = self.reshape(&format!("{name} rows"), [shape.rows(), shape.columns()], x)?;
         let y = self.add_own_node(name, geometry, &[rows, w])?;
         self.reshape(name, [outer, &[geometry.units]].concat(), y)
+    }
+}
+
+impl Dense {
+    /// Its variables: the kernel `[features, units]`, and the bias if it has one.
+    pub fn variables(&self, layer: &str) -> Vec<VariableSpec> {
+        VariableSpec::kernel_and_bias(layer, vec![self.input[1], self.units], self.bias)
     }
 }
 

@@ -78,6 +78,7 @@ impl DenseSoftmaxCrossEntropy {
             .f(f)
             .source(wgsl!("softmax_cross_entropy/dense_logits"))
             .size("FEATURES", features.next_multiple_of(4))
+            .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
             .constant("GATED", gated);
         let flops = 2 * products * if dlogits.is_some() { 2 } else { 1 };
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));

@@ -39,7 +39,7 @@ impl Adam {
         (self.learning_rate * self.weight_decay) as f32
     }
 
-    /// Records the update of all parameters of `graph` by the backward pass recorded last, in one dispatch; step size
+    /// Records the update of all variables of `graph` by the backward pass recorded last, in one dispatch; step size
     /// and decay come with the minibatch. The host must write the table of gradients before the first run.
     ///
     /// # Errors

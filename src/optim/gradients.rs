@@ -1,6 +1,6 @@
 //! Where the optimizer and the norm find the gradient of all parameters.
 
-use crate::graph::{ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, Graph, Home, Mode, Recorder, TensorId};
+use crate::graph::{ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, Graph, Home, Mode, Recorder, Role, TensorId};
 use crate::kernel::wgsl;
 
 /// Invocations of a workgroup of the norm.
@@ -17,7 +17,7 @@ const MOST_QUADS_OF_A_LANE: usize = 16;
 /// The host must write the table before the first run.
 #[derive(Clone, Debug)]
 pub struct GradientTable {
-    /// `[blocks, 4]`: a row for each block of weights.
+    /// `[blocks, 8]`: a row for each block of weights, as `shaders/gradient.wgsl` reads it.
     pub tensor: TensorId,
     /// Its values.
     pub values: Vec<f32>,
@@ -28,21 +28,33 @@ pub struct GradientTable {
     additions: usize,
 }
 
+/// What the update does with a block of a variable in this role: (1 if it is trained, 2 if it is averaged; factor of the
+/// learning rate; factor of the decay; share of the statistic that an average takes over).
+fn update_of(role: Role) -> [f32; 4] {
+    match role {
+        Role::Constant => [0.0; 4],
+        Role::Trained => [1.0, 1.0, 1.0, 0.0],
+        Role::Averaged { momentum } => [2.0, 0.0, 0.0, (1.0 - momentum) as f32],
+    }
+}
+
 impl GradientTable {
     /// The table for the backward pass of `graph` that was recorded last.
     pub fn new(graph: &mut Graph) -> Self {
         let gradients_len = graph.gradients_len();
         let gradients = graph.add_tensor("Gradients", [gradients_len], Home::Arena(Arena::Gradients, 0));
-        // Without parameters, shaders find a block without a gradient: memory is never empty, and begins with zeros.
+        // Without variables, shaders find a block without a gradient: memory is never empty, and begins with zeros.
         let lens = [graph.arena_len(), gradients_len].map(|len| len.max(4));
         let blocks = graph.gradient_blocks();
         let values = (blocks.iter())
             // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
-            .flat_map(|block| [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, block.len])
-            .map(|value| value as f32)
+            .flat_map(|block| {
+                let places = [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, block.len];
+                places.map(|value| value as f32).into_iter().chain(update_of(block.role))
+            })
             .collect();
         Self {
-            tensor: graph.input("gradient blocks", [blocks.len(), 4]),
+            tensor: graph.input("gradient blocks", [blocks.len(), 8]),
             values,
             gradients,
             lens,
@@ -76,7 +88,7 @@ impl GradientTable {
             .size("GRADIENTS", self.lens[1])
     }
 
-    /// Records the L2 norm of the gradient of all trainable parameters together: the dispatches, and the tensor
+    /// Records the L2 norm of the gradient of all trained variables together: the dispatches, and the tensor
     /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
     pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
         let count = self.count();

@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
             let case = OperationCase {
                 name: format!("{function:?} of {shape:?}"),
                 activations: vec![shape],
-                parameter: None,
+                weights: Vec::new(),
                 // Values in ±1, added up to reach further out.
                 build: Box::new(move |graph, tensors| {
                     let mut x = tensors[0];

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::case::{distinct, graph, widened, with_and_without_runtime_checks};
+use super::case::{add_layer, distinct, graph, read_gradients, widened, with_and_without_runtime_checks};
 use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Mode, Plan, TensorId};
+use crate::graph::{Arena, Graph, Initializer, Mode, Plan, Role, TensorId, Variable, VariableSpec};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::ops::{Conv2d, Padding};
@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     cases.push(Case::new("frozen weights stay", frozen_weights_stay));
+    cases.push(Case::new("averages take over a share", averages_take_over_a_share));
     cases.push(Case::new("gradients in parts", gradients_in_parts));
     cases
 }
@@ -75,17 +76,17 @@ fn five_steps(
     let gradient = |t: usize| -> Vec<f32> { distinct(elements, t + 1).iter().map(|g| g * 0.01).collect() };
     let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
         let mut graph = graph(micro_kernel, 1);
-        graph.add_parameter("layer", shape.to_vec(), true)?;
+        let w = add_layer(&mut graph, "layer", shape.to_vec())?;
         let update = Update::new(gpu, &mut graph, Adam { weight_decay, ..Adam::default() }, checks)?;
         let (plan, program) = (&update.plan, &update.program);
-        let parameter = &graph.parameters()[0];
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start))?;
+        let dw = graph.variables()[0].gradient();
+        program.write(&graph, plan, w, &graph.pad_weights(w, &start))?;
         for t in 1..=5 {
-            program.write(&graph, plan, parameter.gradient, &parameter.pad(&gradient(t)))?;
+            program.write(&graph, plan, dw, &graph.pad_weights(w, &gradient(t)))?;
             update.run(&graph, t as u64)?;
         }
-        let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
-        Ok(vec![parameter.unpad(&rows).iter().zip(&start).map(|(w, s)| w - s).collect()])
+        let floats = gpu.block_on(program.read(&graph, plan, w))?;
+        Ok(vec![graph.unpad_weights(w, &floats).iter().zip(&start).map(|(w, s)| w - s).collect()])
     };
     let mut w = widened(&start);
     let (mut m, mut v) = (vec![0.0; elements], vec![0.0; elements]);
@@ -108,29 +109,64 @@ fn five_steps(
 fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let mut graph = graph(micro_kernel, 1);
     for layer in ["before", "frozen", "after"] {
-        graph.add_parameter(layer, vec![5, 30], true)?;
+        add_layer(&mut graph, layer, vec![5, 30])?;
     }
     graph.freeze("frozen");
     let adam = Adam { weight_decay: 0.1, ..Adam::default() };
     let update = Update::new(gpu, &mut graph, adam, RuntimeChecks::Off)?;
-    let (plan, program) = (&update.plan, &update.program);
-    let start = distinct(180, 1);
-    for parameter in graph.parameters() {
-        let gradient = if parameter.trainable { 1.0 } else { f32::NAN };
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start))?;
-        program.write(&graph, plan, parameter.gradient, &[gradient; 270])?;
+    let program = &update.program;
+    let start = distinct(150, 1);
+    for variable in graph.variables() {
+        let gradient = if variable.is_trained() { 1.0 } else { f32::NAN };
+        program.write_variable(&graph, Arena::Weights, variable, &start[..variable.len()])?;
+        program.write_variable(&graph, Arena::Gradients, variable, &vec![gradient; variable.len()])?;
     }
     update.run(&graph, 1)?;
     let mut wrong = Vec::new();
-    for parameter in graph.parameters() {
-        let rows = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
-        let moved = parameter.unpad(&rows).iter().zip(&start).filter(|(w, s)| w != s).count();
-        let expected = if parameter.trainable { 180 } else { 0 };
+    for (variable, elements) in gpu.block_on(program.read_arena(&graph, Arena::Weights))? {
+        let moved = elements.iter().zip(&start).filter(|(w, s)| w != s).count();
+        let expected = if variable.is_trained() { variable.len() } else { 0 };
         if moved != expected {
-            wrong.push(format!("of layer `{}` {moved} weights moved, expected {expected}", parameter.layer));
+            wrong.push(format!("of `{}` {moved} elements moved, expected {expected}", variable.name()));
         }
     }
     Ok(vec![Comparison::exact(wrong)])
+}
+
+/// An averaged variable becomes `momentum * old + (1 - momentum) * statistic`, whatever the optimizer does with its
+/// neighbours in the same tensor.
+fn averages_take_over_a_share(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    const LENS: [usize; 4] = [5, 70, 130, 3];
+    let momenta = [0.99, 0.0, 0.5, 1.0];
+    let run = |checks| {
+        let mut graph = graph(micro_kernel, 1);
+        let mut specs = Vec::new();
+        for (momentum, len) in momenta.into_iter().zip(LENS) {
+            let spec = VariableSpec::vector("layer", "moving_mean", len, Initializer::Zeros);
+            specs.push(VariableSpec { role: Role::Averaged { momentum }, ..spec });
+            specs.push(VariableSpec::vector("layer", "gamma", 6, Initializer::Ones));
+        }
+        graph.add_weights("layer", specs)?;
+        let adam = Adam { weight_decay: 0.1, ..Adam::default() };
+        let update = Update::new(gpu, &mut graph, adam, checks)?;
+        for variable in graph.variables() {
+            let [old, new] = [1, 2].map(|salt| distinct(variable.len(), salt));
+            update.program.write_variable(&graph, Arena::Weights, variable, &old)?;
+            update.program.write_variable(&graph, Arena::Gradients, variable, &new)?;
+        }
+        update.run(&graph, 1)?;
+        let read = gpu.block_on(update.program.read_arena(&graph, Arena::Weights))?;
+        Ok(read.into_iter().step_by(2).map(|(_, elements)| elements).collect())
+    };
+    with_and_without_runtime_checks(gpu, run, |found| {
+        let average = |(found, (momentum, len)): (&Vec<f32>, (f64, usize))| {
+            let [old, new] = [1, 2].map(|salt| widened(&distinct(len, salt)));
+            let expected: Vec<f64> =
+                old.iter().zip(new).map(|(old, new)| momentum * old + (1.0 - momentum) * new).collect();
+            Comparison::close("update", "average", found, &expected, 1e-6)
+        };
+        found.iter().zip(momenta.into_iter().zip(LENS)).map(average).collect()
+    })
 }
 
 /// Kernels of two convolutions whose gradients are in parts, and between them one whose gradient is not.
@@ -142,7 +178,12 @@ fn start(elements: usize) -> Vec<f32> {
     distinct(elements, 3).iter().map(|w| w * 0.05).collect()
 }
 
-/// The gradient of a kernel, and its weights after the update.
+/// Elements of the variables in a tensor of weights.
+fn len(graph: &Graph, weights: TensorId) -> usize {
+    graph.variables_of(weights).map(Variable::len).sum()
+}
+
+/// The gradient of a kernel with its bias, and the two after the update.
 type Updated = [Vec<f32>; 2];
 
 /// The number of parts of each kernel's gradient, and the results where the optimizer adds the parts up.
@@ -151,7 +192,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     let tensor = graph.minibatch(empty());
     let mut w = Vec::new();
     for kernel in KERNELS {
-        w.push(graph.add_parameter("layer", kernel.to_vec(), true)?);
+        w.push(add_layer(&mut graph, "layer", kernel.to_vec())?);
     }
     let geometry = |size, kernel: [usize; 4]| Conv2d {
         input: [4, size, size, kernel[2]],
@@ -178,23 +219,25 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1))?;
     let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();
     program.write(&graph, &plan, dy, &upstream)?;
-    for parameter in graph.parameters() {
-        program.write(&graph, &plan, parameter.weights, &parameter.pad(&start(parameter.len())))?;
-        let (gradient, parts) = graph.gradient_parts(parameter.gradient);
+    let gradient_of = |w: TensorId| graph.gradient_of(w).map(|dw| (dw, graph.gradient_parts(dw)));
+    for w in &w {
+        program.write(&graph, &plan, *w, &graph.pad_weights(*w, &start(len(&graph, *w))))?;
+        let Some((whole, (gradient, parts))) = gradient_of(*w) else { continue };
         if parts > 1 {
             // Nothing reads the place of the whole gradient.
-            let rows = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
-            program.write(&graph, &plan, gradient, &rows)?;
-            program.write(&graph, &plan, parameter.gradient, &rows[..rows.len() / parts])?;
+            let floats = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
+            program.write(&graph, &plan, gradient, &floats)?;
+            program.write(&graph, &plan, whole, &floats[..floats.len() / parts])?;
         }
     }
     program.write(&graph, &plan, tensor, &minibatch(adam, 1)?)?;
     program.run(0)?;
-    let parts = graph.parameters().iter().map(|parameter| graph.gradient_parts(parameter.gradient).1).collect();
+    let parts = w.iter().map(|w| gradient_of(*w).map_or(0, |(_, (_, parts))| parts)).collect();
     let mut read = Vec::new();
-    for parameter in graph.parameters() {
-        let gradient = gpu.block_on(program.read_gradient(&graph, &plan, parameter))?;
-        read.push([gradient, gpu.block_on(program.read(&graph, &plan, parameter.weights))?]);
+    for w in w {
+        let gradient = read_gradients(gpu, &program, &graph, &plan, w)?;
+        let floats = gpu.block_on(program.read(&graph, &plan, w))?;
+        read.push([gradient, graph.unpad_weights(w, &floats)]);
     }
     Ok((parts, read))
 }
@@ -204,14 +247,17 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
 fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
     let mut graph = graph(micro_kernel, 5);
+    let mut w = Vec::new();
     for kernel in KERNELS {
-        graph.add_parameter("layer", kernel.to_vec(), true)?;
+        w.push(add_layer(&mut graph, "layer", kernel.to_vec())?);
     }
     let update = Update::new(gpu, &mut graph, Adam::default(), RuntimeChecks::Off)?;
     let (plan, program) = (&update.plan, &update.program);
-    for (parameter, [gradient, _]) in graph.parameters().iter().zip(&results) {
-        program.write(&graph, plan, parameter.weights, &parameter.pad(&start(parameter.len())))?;
-        program.write(&graph, plan, parameter.gradient, gradient)?;
+    for (w, [gradient, _]) in w.iter().zip(&results) {
+        program.write(&graph, plan, *w, &graph.pad_weights(*w, &start(len(&graph, *w))))?;
+        if let Some(dw) = graph.gradient_of(*w) {
+            program.write(&graph, plan, dw, &graph.pad_weights(*w, gradient))?;
+        }
     }
     update.run(&graph, 1)?;
     let mut wrong = Vec::new();
@@ -223,14 +269,15 @@ fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
         wrong.push(format!("an element of a gradient or of the weights is {element}"));
     }
     let mut comparisons = vec![Comparison::exact(wrong)];
-    for (parameter, [_, weights]) in graph.parameters().iter().zip(&results) {
-        let expected = gpu.block_on(program.read(&graph, plan, parameter.weights))?;
+    for (w, [_, weights]) in w.into_iter().zip(&results) {
+        let floats = gpu.block_on(program.read(&graph, plan, w))?;
+        let expected = graph.unpad_weights(w, &floats);
         if gpu.is_software() {
             comparisons.push(Comparison::same_bits("weights", weights, &expected));
         }
-        let start = start(parameter.len());
-        let [moved, expected] = [weights, &expected]
-            .map(|rows| parameter.unpad(rows).iter().zip(&start).map(|(w, s)| w - s).collect::<Vec<f32>>());
+        let start = start(weights.len());
+        let [moved, expected] =
+            [weights, &expected].map(|w| w.iter().zip(&start).map(|(w, s)| w - s).collect::<Vec<f32>>());
         comparisons.push(Comparison::close("update", "weights' move", &moved, &widened(&expected), 1e-4));
     }
     Ok(comparisons)

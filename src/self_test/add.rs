@@ -7,21 +7,21 @@ pub(super) fn cases() -> Vec<Case> {
     let sum = |shape: Vec<usize>| OperationCase {
         name: format!("{shape:?}"),
         activations: vec![shape.clone(), shape],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.add("y", tensors[0], tensors[1])),
         reference: Box::new(|inputs| inputs[0].iter().zip(&inputs[1]).map(|(a, b)| a + b).collect()),
     };
     let twice = OperationCase {
         name: "x + x".into(),
         activations: vec![vec![3, 7]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.add("y", tensors[0], tensors[0])),
         reference: Box::new(|inputs| inputs[0].iter().map(|x| x + x).collect()),
     };
     let several = |tensors: usize| OperationCase {
         name: format!("{tensors} tensors"),
         activations: vec![vec![2, 3, 5]; tensors],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.add_all("y", tensors)),
         reference: Box::new(|inputs| (0..30).map(|i| inputs.iter().map(|input| input[i]).sum()).collect()),
     };

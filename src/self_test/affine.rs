@@ -9,7 +9,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{shape:?}"),
             activations: vec![shape, vec![64 + c.next_multiple_of(4)]],
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(|graph, tensors| graph.affine("y", tensors[0], tensors[1])),
             reference: Box::new(move |inputs| {
                 let (x, w) = (&inputs[0], &inputs[1]);

@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{input:?} by {window:?}, stride {stride:?}, {padding:?}"),
             activations: vec![input.to_vec()],
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(move |graph, tensors| graph.average_pool2d("y", pool, tensors[0])),
             reference: Box::new(move |inputs| reference(pool, &inputs[0])),
         }
@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     let global = |keepdims: bool| OperationCase {
         name: format!("whole images, keepdims {keepdims}"),
         activations: vec![vec![2, 5, 3, 6]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(move |graph, tensors| {
             let y = graph.global_average_pool2d("y", keepdims, tensors[0])?;
             if keepdims { graph.flatten("flat", y) } else { Ok(y) }

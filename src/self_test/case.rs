@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Comparison;
 use crate::Error;
+use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Target};
+use crate::graph::{Graph, GraphError, Plan, Target, TensorId, VariableSpec};
 use crate::kernel::MicroKernel;
 
 /// Computes results and compares them.
@@ -57,6 +58,26 @@ impl Case {
 /// A graph for a micro-kernel, whose long reductions are split into as many parts as keep `busy_workgroups` busy.
 pub(super) fn graph(micro_kernel: MicroKernel, busy_workgroups: usize) -> Graph {
     Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
+}
+
+/// Adds a kernel with a bias to `graph`, and returns the tensor that holds both.
+pub(super) fn add_layer(graph: &mut Graph, layer: &str, kernel: Vec<usize>) -> Result<TensorId, GraphError> {
+    graph.add_weights(layer, VariableSpec::kernel_and_bias(layer, kernel, true))
+}
+
+/// The gradients of the variables in `weights`, one after the other.
+pub(super) fn read_gradients(
+    gpu: &Gpu,
+    program: &Program,
+    graph: &Graph,
+    plan: &Plan,
+    weights: TensorId,
+) -> Result<Vec<f32>, Error> {
+    let mut gradients = Vec::new();
+    for variable in graph.variables_of(weights) {
+        gradients.extend(gpu.block_on(program.read_gradient(graph, plan, variable))?);
+    }
+    Ok(gradients)
 }
 
 /// Compares the results of `run` with runtime checks off and on. On a software adapter their bits must agree too. On a GPU

@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{channels:?} of {shared:?}"),
             activations: channels.iter().map(|channels| [shared, &[*channels]].concat()).collect(),
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(|graph, tensors| graph.concatenate("y", tensors)),
             reference: Box::new(move |inputs| {
                 let rows = inputs[0].len() / channels[0];
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
     let twice = OperationCase {
         name: "x behind x".into(),
         activations: vec![vec![3, 5]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.concatenate("y", &[tensors[0], tensors[0]])),
         reference: Box::new(|inputs| inputs[0].chunks(5).flat_map(|row| [row, row].concat()).collect()),
     };

@@ -14,6 +14,7 @@ fn geometry(
     Conv2d { input, filters, kernel, stride, padding, bias: true, relu }
 }
 
+/// `w` is the kernel followed by the bias.
 fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let [n, h, width, c] = geometry.input;
     let [kh, kw] = geometry.kernel;
@@ -69,9 +70,9 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |(name, geometry): (&str, Conv2d)| OperationCase {
         name: format!("{name}: {:?} by {:?}", geometry.input, geometry.kernel_shape()),
         activations: vec![geometry.input.to_vec()],
-        parameter: Some(geometry.kernel_shape()),
+        weights: vec![geometry.variables("layer")],
         build: Box::new(move |graph, tensors| graph.conv2d("y", geometry, tensors[0], tensors[1])),
-        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
     geometries.into_iter().map(case).map(Case::from).collect()
 }

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::case::{central_differences, distinct, graph, widened};
+use super::case::{add_layer, central_differences, distinct, graph, read_gradients, widened};
 use super::operation_case::GRADIENT;
 use super::{Case, Comparison, OperationCase, dense};
 use crate::Error;
@@ -54,9 +54,9 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |(name, geometry): (&str, Conv2d)| OperationCase {
         name: format!("{name}: {:?} by {:?}", geometry.input, geometry.kernel_shape()),
         activations: vec![geometry.input.to_vec()],
-        parameter: Some(geometry.kernel_shape()),
+        weights: vec![geometry.variables("layer")],
         build: Box::new(move |graph, tensors| graph.conv2d_max_pool2d("y", geometry, tensors[0], tensors[1])),
-        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
     let two_layers = [behind_another(), before_a_dense_layer()];
     let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
@@ -159,9 +159,9 @@ where
         let mut graph = graph(micro_kernel, 4);
         let [input, other] = ["x", "zero"].map(|name| graph.input(name, first.input));
         let sum = graph.add("sum", input, other)?;
-        let w1 = graph.add_parameter("first", first.kernel_shape(), true)?;
+        let w1 = add_layer(&mut graph, "first", first.kernel_shape())?;
         let pooled = graph.conv2d_max_pool2d("pooled", first, sum, w1)?;
-        let w2 = graph.add_parameter("second", self.kernel.clone(), true)?;
+        let w2 = add_layer(&mut graph, "second", self.kernel.clone())?;
         let y = (self.second)(&mut graph, pooled, w2)?;
         let upstream = graph.input("dy", graph.tensor(y).shape.clone());
         let mut dispatches = graph.record_forward(Mode::Train);
@@ -171,16 +171,14 @@ where
         let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
         program.fill_slots(f32::NAN);
         let [x, w] = self.inputs();
-        let parameters = graph.parameters();
         program.write(&graph, &plan, input, &x)?;
         program.write(&graph, &plan, other, &vec![0.0; x.len()])?;
-        program.write(&graph, &plan, w1, &parameters[0].pad(&w))?;
-        program.write(&graph, &plan, w2, &parameters[1].pad(&self.weights))?;
+        program.write(&graph, &plan, w1, &graph.pad_weights(w1, &w))?;
+        program.write(&graph, &plan, w2, &graph.pad_weights(w2, &self.weights))?;
         program.write(&graph, &plan, upstream, &Self::upstream(graph.tensor(y).shape.elements()))?;
         program.run(0)?;
         let dx = gpu.block_on(program.read(&graph, &plan, found[&input]))?;
-        let dw = gpu.block_on(program.read_gradient(&graph, &plan, &parameters[0]))?;
-        Ok([dx, parameters[0].unpad(&dw)])
+        Ok([dx, read_gradients(gpu, &program, &graph, &plan, w1)?])
     }
 }
 
@@ -189,7 +187,7 @@ fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resul
     let geometry = geometry([1, 4, 4, 4], 4, [1, 1], Padding::Valid, true);
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 4, 4]);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true)?;
+    let w = add_layer(&mut graph, "layer", geometry.kernel_shape())?;
     let y = graph.conv2d_max_pool2d("y", geometry, x, w)?;
     let dy = graph.input("dy", [1, 2, 2, 4]);
     let mut dispatches = graph.record_forward(Mode::Train);
@@ -202,7 +200,7 @@ fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resul
     let upstream = distinct(16, 1);
     program.fill_slots(f32::NAN);
     program.write(&graph, &plan, x, &[2.5; 64])?;
-    program.write(&graph, &plan, w, &graph.parameters()[0].pad(&identity))?;
+    program.write(&graph, &plan, w, &graph.pad_weights(w, &identity))?;
     program.write(&graph, &plan, dy, &upstream)?;
     program.run(0)?;
     let dx = gpu.block_on(program.read(&graph, &plan, gradients[&x]))?;

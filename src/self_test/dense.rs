@@ -26,18 +26,18 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |(name, geometry): (&str, Dense)| OperationCase {
         name: format!("{name}: {:?} to {}", geometry.input, geometry.units),
         activations: vec![geometry.input.to_vec()],
-        parameter: Some(vec![geometry.input[1], geometry.units]),
+        weights: vec![geometry.variables("layer")],
         build: Box::new(move |graph, tensors| graph.dense("y", geometry, tensors[0], tensors[1])),
-        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+        reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
     let over_the_last_axis = |outer: Vec<usize>| {
         let geometry = Dense { input: [outer.iter().product(), 6], units: 5, bias: true, relu: true };
         OperationCase {
             name: format!("over the last axis of {outer:?}"),
             activations: vec![[&outer[..], &[6]].concat()],
-            parameter: Some(vec![6, 5]),
+            weights: vec![geometry.variables("layer")],
             build: Box::new(move |graph, tensors| graph.dense("y", geometry, tensors[0], tensors[1])),
-            reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1])),
+            reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
         }
     };
     let more_axes = [vec![2, 3, 4], vec![3, 2], vec![1, 1, 1]].map(over_the_last_axis);

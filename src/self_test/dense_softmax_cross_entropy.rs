@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::case::{central_differences, distinct, graph, widened};
+use super::case::{add_layer, central_differences, distinct, graph, read_gradients, widened};
 use super::operation_case::{FORWARD, GRADIENT};
 use super::softmax_cross_entropy::Rows;
 use super::{Case, Comparison, dense};
@@ -94,9 +94,9 @@ impl LastLayer {
         if self.relu {
             input = graph.relu("relu", input)?;
         }
-        let parameter = graph.add_parameter("layer", vec![features, classes], true)?;
+        let weights = add_layer(&mut graph, "layer", vec![features, classes])?;
         let [y, metrics] =
-            graph.dense_softmax_cross_entropy("layer", self.dense, input, parameter, minibatch, SMOOTHING)?;
+            graph.dense_softmax_cross_entropy("layer", self.dense, input, weights, minibatch, SMOOTHING)?;
         let mut dispatches = graph.record_forward(Mode::Train);
         let (backward, gradients) = graph.record_backward(&[], &[a])?;
         dispatches.extend(backward);
@@ -107,9 +107,8 @@ impl LastLayer {
         program.fill_slots(f32::NAN);
         program.write(&graph, &train, a, &x)?;
         program.write(&graph, &train, b, &vec![0.0; x.len()])?;
-        let parameter = &graph.parameters()[0];
-        program.write(&graph, &train, parameter.weights, &parameter.pad(&w))?;
-        let (gradient, _) = graph.gradient_parts(parameter.gradient);
+        program.write(&graph, &train, weights, &graph.pad_weights(weights, &w))?;
+        let (gradient, _) = graph.gradient_parts(graph.variables()[0].gradient());
         program.write(&graph, &train, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
         let step = |number| -> Result<(), Error> {
             program.write(&graph, &train, minibatch, &expected.rows.minibatch(number)?)?;
@@ -118,7 +117,7 @@ impl LastLayer {
         step(METRIC_SLOTS as u32 + 1)?;
         program.run(0)?;
         let dx = gpu.block_on(program.read(&graph, &train, gradients[&a]))?;
-        let dw = gpu.block_on(program.read_gradient(&graph, &train, parameter))?;
+        let dw = read_gradients(gpu, &program, &graph, &train, weights)?;
         step(2)?;
         program.run(1)?;
         let found = gpu.block_on(program.read(&graph, &infer, y))?;
@@ -126,7 +125,7 @@ impl LastLayer {
         let mut comparisons = vec![
             Comparison::close("forward", "logits", &found, &expected.logits, FORWARD),
             Comparison::close("gradient", "dx", &dx, &expected.dx, GRADIENT),
-            Comparison::close("gradient", "dw", &parameter.unpad(&dw), &expected.dw, GRADIENT),
+            Comparison::close("gradient", "dw", &dw, &expected.dw, GRADIENT),
         ];
         // The metrics of training, then those of inference.
         for slot in metrics.chunks(4).skip(1).take(2) {

@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
             OperationCase {
                 name: format!("{name}: {input:?} by {:?}", geometry.kernel_shape()),
                 activations: vec![input.to_vec(), vec![rows * columns.next_multiple_of(4)]],
-                parameter: None,
+                weights: Vec::new(),
                 build: Box::new(move |graph, tensors| graph.depthwise_conv2d("y", geometry, tensors[0], tensors[1])),
                 reference: Box::new(move |inputs| {
                     // Rows as they are in memory.

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::data::{Batch, shapes};
 use crate::exec::{Executor, Options, Program};
 use crate::gpu::Gpu;
-use crate::graph::{Graph, Mode, Plan};
+use crate::graph::{Arena, Graph, Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{BuildOptions, Sequential};
@@ -83,9 +83,9 @@ fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compa
     let program = Program::new(gpu.clone(), &graph, &[&plan], options.checks)?;
     let weights = trained(gpu, micro_kernel, &[])?;
     let mut weights = &weights[..];
-    for parameter in graph.parameters() {
-        let (values, rest) = weights.split_at(parameter.len());
-        program.write(&graph, &plan, parameter.weights, &parameter.pad(values))?;
+    for variable in graph.variables() {
+        let (values, rest) = weights.split_at(variable.len());
+        program.write_variable(&graph, Arena::Weights, variable, values)?;
         weights = rest;
     }
     for batch in minibatches(1) {

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::case::{distinct, graph, with_and_without_runtime_checks};
+use super::case::{add_layer, distinct, graph, with_and_without_runtime_checks};
 use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, Plan};
+use crate::graph::{Arena, Graph, Initializer, Plan, Role, Variable, VariableSpec};
 use crate::kernel::MicroKernel;
 use crate::ops::{Conv2d, Padding};
 use crate::optim::GradientTable;
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
             cases.push(Case::new(name, move |gpu, micro_kernel| of_kernels(gpu, micro_kernel, &kernels, scale)));
         }
     }
-    cases.push(Case::new("frozen gradients do not count", frozen_gradients_do_not_count));
+    cases.push(Case::new("only trained variables count", only_trained_variables_count));
     cases.push(Case::new("a gradient that is not finite", not_finite));
     cases.push(Case::new("gradients in parts", gradients_in_parts));
     cases
@@ -69,18 +69,23 @@ fn of_kernels(
     let make = || -> Result<Graph, Error> {
         let mut graph = graph(micro_kernel, 1);
         for kernel in kernels {
-            graph.add_parameter("layer", kernel.clone(), true)?;
+            add_layer(&mut graph, "layer", kernel.clone())?;
         }
         Ok(graph)
     };
-    let lens: Vec<usize> = make()?.parameters().iter().map(|parameter| parameter.len()).collect();
+    let lens: Vec<usize> = make()?.variables().iter().map(Variable::len).collect();
     let values = lens.iter().enumerate().flat_map(|(i, len)| gradient(i, *len));
     let expected = values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     let run = |checks| {
         let found = norm(gpu, &mut make()?, checks, |graph, program, plan| {
-            for (i, parameter) in graph.parameters().iter().enumerate() {
-                let values = parameter.pad(&gradient(i, parameter.len()));
-                program.write(graph, plan, parameter.gradient, &values)?;
+            let nan = vec![f32::NAN; graph.arena_len()];
+            for variable in graph.variables() {
+                // What lies between variables belongs to none.
+                let len = graph.tensor(variable.gradient()).shape.elements();
+                program.write(graph, plan, variable.gradient(), &nan[..len])?;
+            }
+            for (i, variable) in graph.variables().iter().enumerate() {
+                program.write_variable(graph, Arena::Gradients, variable, &gradient(i, variable.len()))?;
             }
             Ok(())
         })?;
@@ -91,16 +96,18 @@ fn of_kernels(
     with_and_without_runtime_checks(gpu, run, |norms| vec![compare(f64::from(norms[0][0]), expected / unit)])
 }
 
-fn frozen_gradients_do_not_count(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn only_trained_variables_count(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
     let mut graph = graph(micro_kernel, 1);
     for layer in ["before", "frozen", "after"] {
-        graph.add_parameter(layer, vec![8, 30], true)?;
+        add_layer(&mut graph, layer, vec![8, 30])?;
+        let statistic = VariableSpec::vector(layer, "moving_mean", 30, Initializer::Zeros);
+        graph.add_weights(layer, vec![VariableSpec { role: Role::Averaged { momentum: 0.9 }, ..statistic }])?;
     }
     graph.freeze("frozen");
-    let found = norm(gpu, &mut graph, RuntimeChecks::Off, |graph, program, plan| {
-        for parameter in graph.parameters() {
-            let value = if parameter.trainable { 2.0 } else { f32::NAN };
-            program.write(graph, plan, parameter.gradient, &[value; 270])?;
+    let found = norm(gpu, &mut graph, RuntimeChecks::Off, |graph, program, _| {
+        for variable in graph.variables() {
+            let value = if variable.is_trained() { 2.0 } else { f32::NAN };
+            program.write_variable(graph, Arena::Gradients, variable, &vec![value; variable.len()])?;
         }
         Ok(())
     })?;
@@ -111,11 +118,11 @@ fn not_finite(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compariso
     let mut wrong = Vec::new();
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut graph = graph(micro_kernel, 1);
-        graph.add_parameter("layer", vec![8, 40], true)?;
-        let found = norm(gpu, &mut graph, RuntimeChecks::Off, |graph, program, plan| {
-            let mut values = vec![1.0; 360];
+        add_layer(&mut graph, "layer", vec![8, 40])?;
+        let found = norm(gpu, &mut graph, RuntimeChecks::Off, |graph, program, _| {
+            let mut values = vec![1.0; 320];
             values[217] = value;
-            Ok(program.write(graph, plan, graph.parameters()[0].gradient, &values)?)
+            Ok(program.write_variable(graph, Arena::Gradients, &graph.variables()[0], &values)?)
         })?;
         if !found.is_nan() {
             wrong.push(format!("the norm of a gradient with {value} is {found}"));
@@ -137,15 +144,17 @@ fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
         relu: false,
     };
     let x = graph.input("x", geometry.input);
-    let w = graph.add_parameter("layer", geometry.kernel_shape(), true)?;
+    let w = add_layer(&mut graph, "layer", geometry.kernel_shape())?;
     let y = graph.conv2d("y", geometry, x, w)?;
     let dy = graph.input("dy", graph.tensor(y).shape.clone());
     graph.record_backward(&[(y, dy)], &[])?;
-    let (tensor, parts) = graph.gradient_parts(graph.parameters()[0].gradient);
-    let values = distinct(graph.tensor(tensor).shape.elements(), 2);
-    let mut sums = vec![0.0; values.len() / parts];
-    for part in values.chunks(sums.len()) {
-        sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += f64::from(*value));
+    let (tensor, parts) = graph.gradient_parts(graph.variables()[0].gradient());
+    let elements: usize = graph.variables_of(w).map(Variable::len).sum();
+    let (mut values, mut sums) = (Vec::new(), vec![0.0; elements]);
+    for part in 0..parts {
+        let part = distinct(elements, 2 + part);
+        values.extend(graph.pad_weights(w, &part));
+        sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += f64::from(value));
     }
     let expected = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
     let found = norm(gpu, &mut graph, RuntimeChecks::Off, |graph, program, plan| {

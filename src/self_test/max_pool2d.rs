@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{input:?} by {window:?}, stride {stride:?}, {padding:?}"),
             activations: vec![input.to_vec()],
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(move |graph, tensors| graph.max_pool2d("y", pool, tensors[0])),
             reference: Box::new(move |inputs| reference(pool, &inputs[0])),
         }
@@ -70,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
     let global = |keepdims: bool| OperationCase {
         name: format!("whole images, keepdims {keepdims}"),
         activations: vec![vec![2, 5, 3, 6]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(move |graph, tensors| {
             let y = graph.global_max_pool2d("y", keepdims, tensors[0])?;
             if keepdims { graph.flatten("flat", y) } else { Ok(y) }
@@ -92,13 +92,13 @@ fn behind_a_relu(padding: Padding) -> OperationCase {
     OperationCase {
         name: format!("behind a convolution with relu, {padding:?}"),
         activations: vec![input.to_vec()],
-        parameter: Some(geometry.kernel_shape()),
+        weights: vec![geometry.variables("layer")],
         build: Box::new(move |graph, tensors| {
             let y = graph.conv2d("conv", geometry, tensors[0], tensors[1])?;
             graph.max_pool2d("y", pool, y)
         }),
         reference: Box::new(move |inputs| {
-            let (x, w) = (&inputs[0], &inputs[1]);
+            let (x, w) = (&inputs[0], inputs[1..].concat());
             let cell = |i: usize| {
                 let (pixel, filter) = (i / 4, i % 4);
                 let sum: f64 = (0..3).map(|c| x[pixel * 3 + c] * w[c * 4 + filter]).sum();

@@ -7,14 +7,14 @@ pub(super) fn cases() -> Vec<Case> {
     let product = |shape: Vec<usize>| OperationCase {
         name: format!("{shape:?}"),
         activations: vec![shape.clone(), shape],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.multiply("y", tensors[0], tensors[1])),
         reference: Box::new(|inputs| inputs[0].iter().zip(&inputs[1]).map(|(a, b)| a * b).collect()),
     };
     let square = OperationCase {
         name: "x x".into(),
         activations: vec![vec![3, 7]],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.multiply("y", tensors[0], tensors[0])),
         reference: Box::new(|inputs| inputs[0].iter().map(|x| x * x).collect()),
     };
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{:?} by {:?}", activations[0], activations[1]),
             activations,
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(|graph, tensors| graph.multiply("y", tensors[0], tensors[1])),
             reference: Box::new(move |inputs| {
                 let [x, factors] = if factors_first { [&inputs[1], &inputs[0]] } else { [&inputs[0], &inputs[1]] };

@@ -8,7 +8,7 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, GraphError, Mode, Plan, TensorId};
+use crate::graph::{Arena, Graph, GraphError, Mode, Plan, Role, TensorId, VariableSpec};
 use crate::kernel::MicroKernel;
 
 /// Limit of a forward pass.
@@ -29,11 +29,12 @@ pub struct OperationCase {
     pub name: String,
     /// Shapes of the operation's activations; each is the sum of two inputs, so that it is made mid-graph.
     pub activations: Vec<Vec<usize>>,
-    /// Kernel shape of its parameter, which has a bias.
-    pub parameter: Option<Vec<usize>>,
-    /// Adds the operation; the last tensor is the parameter.
+    /// Its tensors of weights, by the variables in them. Variables that are not trained get positive values, since
+    /// variances are among them, and their gradients are not compared.
+    pub weights: Vec<Vec<VariableSpec>>,
+    /// Adds the operation to activations and then tensors of weights.
     pub build: Build,
-    /// The operation in f64. Its inputs are the activations, then the parameter's kernel followed by its bias.
+    /// The operation in f64. Its inputs are the elements of the activations, then those of each variable.
     pub reference: Reference,
 }
 
@@ -52,16 +53,30 @@ impl From<OperationCase> for Case {
 }
 
 impl OperationCase {
-    fn inputs(&self) -> Vec<Vec<f32>> {
-        let mut shapes = self.activations.clone();
-        if let Some(kernel) = &self.parameter {
-            let columns = kernel[kernel.len() - 1];
-            shapes.push(vec![kernel.iter().product::<usize>() + columns]);
-        }
-        shapes.iter().enumerate().map(|(i, shape)| distinct(shape.iter().product(), 11 * i + 3)).collect()
+    fn variables(&self) -> impl Iterator<Item = &VariableSpec> {
+        self.weights.iter().flatten()
     }
 
-    /// Output, then the gradient of each input.
+    /// Values of the activations, then of the variables.
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        let shapes = self.activations.iter().chain(self.variables().map(|variable| &variable.shape));
+        let mut values: Vec<Vec<f32>> =
+            shapes.enumerate().map(|(i, shape)| distinct(shape.iter().product(), 11 * i + 3)).collect();
+        for (values, variable) in values[self.activations.len()..].iter_mut().zip(self.variables()) {
+            if variable.role != Role::Trained {
+                values.iter_mut().for_each(|value| *value = 0.75 + 0.5 * *value);
+            }
+        }
+        values
+    }
+
+    /// Whether the gradient of each of the inputs is compared.
+    fn compared(&self) -> Vec<bool> {
+        let variables = self.variables().map(|variable| variable.role == Role::Trained);
+        self.activations.iter().map(|_| true).chain(variables).collect()
+    }
+
+    /// Output, then the gradient of each input that is compared.
     fn results(
         &self,
         gpu: &Arc<Gpu>,
@@ -74,8 +89,8 @@ impl OperationCase {
             self.activations.iter().map(|shape| [0, 1].map(|_| graph.input("half", shape.clone()))).collect();
         let mut tensors: Vec<TensorId> =
             halves.iter().map(|[a, b]| graph.add("x", *a, *b)).collect::<Result<_, _>>()?;
-        if let Some(kernel) = &self.parameter {
-            tensors.push(graph.add_parameter("layer", kernel.clone(), true)?);
+        for variables in &self.weights {
+            tensors.push(graph.add_weights("layer", variables.clone())?);
         }
         let y = (self.build)(&mut graph, &tensors)?;
         // The next operations use y twice, so that its gradient is a sum.
@@ -101,9 +116,9 @@ impl OperationCase {
         }
         program.write(&graph, &plan, more, &vec![0.5; shape.elements()])?;
         program.write(&graph, &plan, dz, &upstream(shape.elements()))?;
-        if let Some(parameter) = graph.parameters().first() {
-            program.write(&graph, &plan, parameter.weights, &parameter.pad(&values[values.len() - 1]))?;
-            let (gradient, _) = graph.gradient_parts(parameter.gradient);
+        for (variable, values) in graph.variables().iter().zip(&values[self.activations.len()..]) {
+            program.write_variable(&graph, Arena::Weights, variable, values)?;
+            let (gradient, _) = graph.gradient_parts(variable.gradient());
             program.write(&graph, &plan, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
         }
         program.run(0)?;
@@ -111,9 +126,8 @@ impl OperationCase {
         for tensor in results {
             read.push(gpu.block_on(program.read(&graph, &plan, tensor))?);
         }
-        for parameter in graph.parameters() {
-            let rows = gpu.block_on(program.read_gradient(&graph, &plan, parameter))?;
-            read.push(parameter.unpad(&rows));
+        for variable in graph.variables().iter().filter(|variable| variable.is_trained()) {
+            read.push(gpu.block_on(program.read_gradient(&graph, &plan, variable))?);
         }
         Ok(read)
     }
@@ -132,7 +146,8 @@ impl OperationCase {
                 y.iter().zip(&dz).map(|(y, dz)| 2.0 * y * dz).sum::<f64>()
             })
         };
-        let gradients: Vec<_> = (0..inputs.len()).map(gradient).collect();
+        let compared = self.compared();
+        let gradients: Vec<_> = (0..inputs.len()).filter(|i| compared[*i]).map(gradient).collect();
         std::iter::once(y).chain(gradients).collect()
     }
 }

@@ -7,7 +7,7 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |shape: Vec<usize>| OperationCase {
         name: format!("{shape:?}"),
         activations: vec![shape],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| graph.relu("y", tensors[0])),
         reference: Box::new(|inputs| inputs[0].iter().map(|x| x.max(0.0)).collect()),
     };

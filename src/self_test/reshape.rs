@@ -7,7 +7,7 @@ pub(super) fn cases() -> Vec<Case> {
     let flatten = |shape: Vec<usize>| OperationCase {
         name: format!("flatten {shape:?}"),
         activations: vec![shape],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(|graph, tensors| {
             let x = graph.relu("relu", tensors[0])?;
             let flat = graph.flatten("flat", x)?;
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
     let reshape = |(from, to): (Vec<usize>, Vec<usize>)| OperationCase {
         name: format!("{from:?} as {to:?}"),
         activations: vec![from],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(move |graph, tensors| {
             let x = graph.relu("relu", tensors[0])?;
             let y = graph.reshape("reshaped", to.clone(), x)?;

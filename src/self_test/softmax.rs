@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         OperationCase {
             name: format!("{shape:?} times {}", 1 << doublings),
             activations: vec![shape],
-            parameter: None,
+            weights: Vec::new(),
             build: Box::new(move |graph, tensors| {
                 let mut x = tensors[0];
                 for _ in 0..doublings {

@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |(input, padding): ([usize; 4], [[usize; 2]; 2])| OperationCase {
         name: format!("{input:?} by {padding:?}"),
         activations: vec![input.to_vec()],
-        parameter: None,
+        weights: Vec::new(),
         build: Box::new(move |graph, tensors| graph.zero_padding2d("y", padding, tensors[0])),
         reference: Box::new(move |inputs| {
             let [n, h, w, c] = input;

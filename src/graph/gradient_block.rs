@@ -1,0 +1,72 @@
+//! Where the gradients of all variables are, for the optimizer and the norm.
+
+use super::{ARENA_ALIGNMENT, Arena, Graph, Home, Role, TensorId};
+
+/// Most floats of the gradients' arena that parts may fill: 128 MiB, WebGPU's default limit of a binding.
+const MOST_GRADIENTS: usize = 1 << 25;
+
+/// Where the gradient of one block of weights lies in [`Arena::Gradients`], and what the update makes of it. A block is a
+/// few floats of one variable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct GradientBlock {
+    /// First float of the first part.
+    pub first: usize,
+    /// Number of parts, whose sum is the gradient.
+    pub parts: usize,
+    /// Floats from one part to the next.
+    pub part_len: usize,
+    /// Floats of the block that belong to the variable: the last block may reach past it.
+    pub len: usize,
+    /// What the update does.
+    pub role: Role,
+}
+
+impl Graph {
+    /// Floats in [`Arena::Gradients`]: the gradients of the variables, then the parts of gradients.
+    pub fn gradients_len(&self) -> usize {
+        self.gradients_len.max(self.arena_len)
+    }
+
+    /// Adds a tensor for `count` parts of `gradient`, one after the other; only the optimizer adds them up. Gives none if
+    /// `gradient` is not the gradient of a whole tensor of weights, or if the arena would grow too large.
+    pub(super) fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
+        let tensor = self.tensor(gradient);
+        let Home::Arena(Arena::Gradients, _) = tensor.home else { return None };
+        let part_len = tensor.shape.padded_elements();
+        let offset = self.gradients_len();
+        // The last block of a part may reach past it.
+        let end = offset + (count - 1) * part_len + part_len.next_multiple_of(ARENA_ALIGNMENT);
+        if end > MOST_GRADIENTS {
+            return None;
+        }
+        let name = format!("{} parts", tensor.name);
+        self.gradients_len = end.next_multiple_of(ARENA_ALIGNMENT);
+        let parts = self.add_tensor(name, [count, part_len], Home::Arena(Arena::Gradients, offset));
+        self.parts.insert(gradient, (parts, count));
+        Some(parts)
+    }
+
+    /// The tensor that holds the gradient of a tensor of weights after a backward pass, and the number of its parts, which
+    /// lie one after the other.
+    pub fn gradient_parts(&self, gradient: TensorId) -> (TensorId, usize) {
+        self.parts.get(&gradient).copied().unwrap_or((gradient, 1))
+    }
+
+    /// Where the gradients are, for each [`ARENA_ALIGNMENT`] floats of the weights.
+    pub(crate) fn gradient_blocks(&self) -> Vec<GradientBlock> {
+        let mut blocks = Vec::with_capacity(self.arena_len / ARENA_ALIGNMENT);
+        for variable in &self.variables {
+            let (tensor, parts) = self.gradient_parts(variable.gradient());
+            let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
+            let part_len = self.tensor(variable.gradient()).shape.padded_elements();
+            let start = start + variable.first();
+            let end = start + variable.padded_len();
+            let firsts = (start..end).step_by(ARENA_ALIGNMENT);
+            blocks.extend(firsts.map(|first| {
+                let len = (end - first).min(ARENA_ALIGNMENT);
+                GradientBlock { first, parts, part_len, len, role: variable.role() }
+            }));
+        }
+        blocks
+    }
+}

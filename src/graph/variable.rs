@@ -1,0 +1,465 @@
+//! Variables: what a network learns or keeps from step to step, and where it lies in memory.
+
+use super::{ARENA_ALIGNMENT, Arena, Graph, GraphError, Home, Initializer, MOST_ELEMENTS, TensorId};
+
+/// What training does with a variable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Role {
+    /// The optimizer changes it by its gradient.
+    Trained,
+    /// An average over the minibatches, such as the moving mean of a normalization. The place of its gradient holds the
+    /// minibatch's statistic, and the update makes it `momentum * old + (1 - momentum) * statistic`.
+    Averaged {
+        /// Share of the old value that stays.
+        momentum: f64,
+    },
+    /// It stays as it is. Freezing a layer makes all its variables constant.
+    Constant,
+}
+
+/// How a variable's elements lie in memory. The innermost size of what is called a row is rounded up to a multiple of
+/// four, the length of a vec4, and the added floats are 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A kernel `[.., inputs, outputs]` as rows of outputs, where the number of rows of each cell, the inputs, is rounded up
+    /// to a multiple of four too.
+    Kernel,
+    /// All elements, in their order, as rows of `columns`: vectors, or a depthwise kernel `[kh, kw, c, m]` as rows of
+    /// `c * m`.
+    Rows {
+        /// Elements of a row.
+        columns: usize,
+    },
+}
+
+/// A layout of certain sizes: `groups` of `rows`, padded to `padded_rows`, of `columns`.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    groups: usize,
+    rows: usize,
+    padded_rows: usize,
+    columns: usize,
+}
+
+impl Rows {
+    fn padded_columns(self) -> usize {
+        rounded_up(self.columns, 4)
+    }
+
+    /// Floats in memory.
+    fn padded_len(self) -> usize {
+        self.groups.saturating_mul(self.padded_rows).saturating_mul(self.padded_columns())
+    }
+}
+
+/// `size` as a multiple of `unit`; the largest number where there is none.
+fn rounded_up(size: usize, unit: usize) -> usize {
+    size.checked_next_multiple_of(unit).unwrap_or(usize::MAX)
+}
+
+fn product(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1_usize, |product, size| product.saturating_mul(*size))
+}
+
+impl Layout {
+    fn rows(self, shape: &[usize]) -> Rows {
+        match (self, shape) {
+            (Self::Kernel, [field @ .., inputs, outputs]) => {
+                let padded_rows = rounded_up(*inputs, 4);
+                Rows { groups: product(field), rows: *inputs, padded_rows, columns: *outputs }
+            }
+            (Self::Kernel, _) => Rows { groups: 0, rows: 0, padded_rows: 0, columns: 0 },
+            (Self::Rows { columns }, _) => {
+                let rows = product(shape).checked_div(columns).unwrap_or(0);
+                Rows { groups: 1, rows, padded_rows: rows, columns }
+            }
+        }
+    }
+
+    /// Why no variable of this shape can lie like this, if that is so.
+    fn refuse(self, shape: &[usize]) -> Option<String> {
+        if shape.contains(&0) {
+            return Some(format!("a variable has no size of 0, but its shape is {shape:?}"));
+        }
+        match self {
+            Self::Kernel if shape.len() < 2 => {
+                Some(format!("a kernel has at least two sizes, but its shape is {shape:?}"))
+            }
+            Self::Rows { columns } if columns == 0 || !product(shape).is_multiple_of(columns) => {
+                Some(format!("the elements of shape {shape:?} make no rows of {columns}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A variable that is to be added to a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VariableSpec {
+    /// Whole name: `conv2d/kernel`, `batch_normalization/moving_mean`.
+    pub name: String,
+    /// Its sizes, as Keras has them.
+    pub shape: Vec<usize>,
+    /// How its elements lie in memory.
+    pub layout: Layout,
+    /// What training does with it.
+    pub role: Role,
+    /// Its first values.
+    pub initializer: Initializer,
+}
+
+impl VariableSpec {
+    /// The trained kernel of a layer, `[.., inputs, outputs]`, with Keras's default values.
+    pub fn kernel(layer: &str, shape: Vec<usize>) -> Self {
+        Self {
+            name: format!("{layer}/kernel"),
+            shape,
+            layout: Layout::Kernel,
+            role: Role::Trained,
+            initializer: Initializer::GlorotUniform,
+        }
+    }
+
+    /// A trained vector of a layer.
+    pub fn vector(layer: &str, variable: &str, len: usize, initializer: Initializer) -> Self {
+        Self {
+            name: format!("{layer}/{variable}"),
+            shape: vec![len],
+            layout: Layout::Rows { columns: len },
+            role: Role::Trained,
+            initializer,
+        }
+    }
+
+    /// The kernel of a layer, and its bias of zeros if it has one.
+    pub fn kernel_and_bias(layer: &str, shape: Vec<usize>, bias: bool) -> Vec<Self> {
+        let outputs = shape.last().copied().unwrap_or(0);
+        let bias = bias.then(|| Self::vector(layer, "bias", outputs, Initializer::Zeros));
+        std::iter::once(Self::kernel(layer, shape)).chain(bias).collect()
+    }
+}
+
+/// Where variables lie in a tensor that holds them one after the other: the first float of each, and the length of the
+/// tensor. Each begins at a multiple of 64 floats, so that a block of the optimizer's table never has two.
+pub(crate) fn places<'a>(variables: impl IntoIterator<Item = (Layout, &'a [usize])>) -> (Vec<usize>, usize) {
+    let (mut firsts, mut end) = (Vec::new(), 0_usize);
+    for (layout, shape) in variables {
+        let first = rounded_up(end, ARENA_ALIGNMENT);
+        end = first.saturating_add(layout.rows(shape).padded_len());
+        firsts.push(first);
+    }
+    (firsts, end)
+}
+
+/// A variable of a graph.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    spec: VariableSpec,
+    weights: TensorId,
+    gradient: TensorId,
+    /// First float in the tensor.
+    first: usize,
+    /// First float in the arenas.
+    offset: usize,
+}
+
+impl Variable {
+    /// Whole name: `conv2d/kernel`.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Name of its layer: the part before the last `/`.
+    pub fn layer(&self) -> &str {
+        self.spec.name.rsplit_once('/').map_or("", |(layer, _)| layer)
+    }
+
+    /// Its sizes, as Keras has them.
+    pub fn shape(&self) -> &[usize] {
+        &self.spec.shape
+    }
+
+    /// What training does with it.
+    pub fn role(&self) -> Role {
+        self.spec.role
+    }
+
+    /// Whether the optimizer changes it.
+    pub fn is_trained(&self) -> bool {
+        self.spec.role == Role::Trained
+    }
+
+    /// Its first values.
+    pub fn initializer(&self) -> Initializer {
+        self.spec.initializer
+    }
+
+    /// The tensor that holds it, in [`Arena::Weights`], with others perhaps.
+    pub fn weights(&self) -> TensorId {
+        self.weights
+    }
+
+    /// The tensor of the same shape in [`Arena::Gradients`]. The gradient may lie in parts elsewhere: see
+    /// [`Graph::gradient_parts`].
+    pub fn gradient(&self) -> TensorId {
+        self.gradient
+    }
+
+    /// Its first float in [`Variable::weights`].
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Its first float in the arenas.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.spec.shape.iter().product()
+    }
+
+    /// Always false, since no size is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn rows(&self) -> Rows {
+        self.spec.layout.rows(&self.spec.shape)
+    }
+
+    /// Floats in memory.
+    pub fn padded_len(&self) -> usize {
+        self.rows().padded_len()
+    }
+
+    /// The floats in memory of these elements; missing ones are 0.
+    pub fn pad(&self, elements: &[f32]) -> Vec<f32> {
+        let rows = self.rows();
+        let mut padded = vec![0.0; rows.padded_len()];
+        let groups = padded.chunks_mut(rows.padded_rows * rows.padded_columns());
+        for (group, elements) in groups.zip(elements.chunks(rows.rows * rows.columns)) {
+            for (row, elements) in group.chunks_mut(rows.padded_columns()).zip(elements.chunks(rows.columns)) {
+                row[..elements.len()].copy_from_slice(elements);
+            }
+        }
+        padded
+    }
+
+    /// The elements of these floats in memory.
+    pub fn unpad(&self, padded: &[f32]) -> Vec<f32> {
+        let rows = self.rows();
+        let groups = padded.chunks(rows.padded_rows * rows.padded_columns());
+        groups
+            .flat_map(|group| group.chunks(rows.padded_columns()).take(rows.rows))
+            .flat_map(|row| &row[..rows.columns.min(row.len())])
+            .copied()
+            .collect()
+    }
+}
+
+impl Graph {
+    /// Adds a tensor that holds `variables` one after the other, each from a multiple of 64 floats on, and the place of its
+    /// gradient. Its shape is `[floats in memory]`; `name` is for printing.
+    ///
+    /// # Errors
+    /// No variables, one whose shape does not fit its layout, or too many elements.
+    pub fn add_weights(&mut self, name: &str, variables: Vec<VariableSpec>) -> Result<TensorId, GraphError> {
+        let refuse = |node: &str, wrong: String| GraphError::Value { node: node.into(), wrong };
+        if variables.is_empty() {
+            return Err(refuse(name, "a tensor of weights holds at least one variable".into()));
+        }
+        for spec in &variables {
+            if let Some(wrong) = spec.layout.refuse(&spec.shape) {
+                return Err(refuse(&spec.name, wrong));
+            }
+            if spec.layout.rows(&spec.shape).padded_len() > MOST_ELEMENTS {
+                let (tensor, shape) = (spec.name.clone(), spec.shape.clone().into());
+                return Err(GraphError::TooLarge { tensor, shape });
+            }
+        }
+        let (firsts, len) = places(variables.iter().map(|spec| (spec.layout, &spec.shape[..])));
+        if len > MOST_ELEMENTS {
+            return Err(GraphError::TooLarge { tensor: name.into(), shape: [len].into() });
+        }
+        let offset = self.arena_len;
+        self.arena_len = rounded_up(offset.saturating_add(len), ARENA_ALIGNMENT);
+        let weights = self.add_tensor(format!("{name} w"), [len], Home::Arena(Arena::Weights, offset));
+        let gradient = self.add_tensor(format!("{name} dw"), [len], Home::Arena(Arena::Gradients, offset));
+        self.weights_gradients.insert(weights, gradient);
+        for (spec, first) in variables.into_iter().zip(firsts) {
+            self.variables.push(Variable { spec, weights, gradient, first, offset: offset + first });
+        }
+        Ok(weights)
+    }
+
+    /// All variables, in order of construction, which is that of the arenas.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// The variables that a tensor of weights holds.
+    pub fn variables_of(&self, weights: TensorId) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(move |variable| variable.weights == weights)
+    }
+
+    /// The floats of a tensor of weights whose variables have these `elements`, one variable after the other; missing ones
+    /// are 0.
+    pub fn pad_weights(&self, weights: TensorId, mut elements: &[f32]) -> Vec<f32> {
+        let mut floats = vec![0.0; self.tensor(weights).shape.elements()];
+        for variable in self.variables_of(weights) {
+            let (own, rest) = elements.split_at(variable.len().min(elements.len()));
+            floats[variable.first..variable.first + variable.padded_len()].copy_from_slice(&variable.pad(own));
+            elements = rest;
+        }
+        floats
+    }
+
+    /// The elements of the variables in a tensor of weights, one variable after the other, from the `floats` of that tensor
+    /// or one like it.
+    pub fn unpad_weights(&self, weights: TensorId, floats: &[f32]) -> Vec<f32> {
+        let elements = |v: &Variable| v.unpad(&floats[v.first..v.first + v.padded_len()]);
+        self.variables_of(weights).flat_map(elements).collect()
+    }
+
+    /// The place of the gradient of a tensor that [`Graph::add_weights`] added: a tensor of the same shape at the same
+    /// offset in [`Arena::Gradients`]. There a normalization in training writes the minibatch's statistics.
+    pub fn gradient_of(&self, weights: TensorId) -> Option<TensorId> {
+        self.weights_gradients.get(&weights).copied()
+    }
+
+    /// Freezes a layer: its variables become constant. They get no gradient, and training does not change them.
+    pub fn freeze(&mut self, layer: &str) {
+        for variable in self.variables.iter_mut().filter(|variable| variable.layer() == layer) {
+            variable.spec.role = Role::Constant;
+        }
+    }
+
+    /// First values of all variables, each in the order of its elements. `seed` chooses the drawn ones.
+    pub fn initial_values(&self, seed: u64) -> Vec<Vec<f32>> {
+        let mut drawn = 0;
+        let mut values = |variable: &Variable| {
+            let initializer = variable.initializer();
+            let ordinal = drawn;
+            drawn += u64::from(initializer.draws());
+            initializer.values(variable.shape(), seed, ordinal)
+        };
+        self.variables.iter().map(&mut values).collect()
+    }
+
+    /// Tensors of weights that training changes by their gradient, each with the place of that.
+    pub(super) fn trained_weights(&self) -> Vec<(TensorId, TensorId)> {
+        let mut tensors: Vec<_> = (self.variables.iter())
+            .filter(|variable| variable.is_trained())
+            .map(|variable| (variable.weights, variable.gradient))
+            .collect();
+        tensors.dedup();
+        tensors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Target;
+    use crate::kernel::{MicroKernel, Storage};
+
+    fn graph() -> Graph {
+        Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 })
+    }
+
+    fn counted(len: usize) -> Vec<f32> {
+        (1..=len).map(|i| i as f32).collect()
+    }
+
+    #[test]
+    fn elements_lie_where_their_layout_says() {
+        let mut graph = graph();
+        let mut specs = VariableSpec::kernel_and_bias("conv2d", vec![1, 2, 3, 5], true);
+        let shape = vec![1, 3, 5, 2];
+        let layout = Layout::Rows { columns: 10 };
+        specs.push(VariableSpec { layout, ..VariableSpec::kernel("depthwise", shape) });
+        let w = graph.add_weights("w", specs).unwrap();
+        let next = graph.add_weights("next", vec![VariableSpec::kernel("dense", vec![1, 1])]).unwrap();
+        let places: Vec<_> =
+            graph.variables().iter().map(|v| (v.name(), v.first(), v.offset(), v.padded_len())).collect();
+        let expected = [
+            ("conv2d/kernel", 0, 0, 64),
+            ("conv2d/bias", 64, 64, 8),
+            ("depthwise/kernel", 128, 128, 36),
+            ("dense/kernel", 0, 192, 16),
+        ];
+        assert_eq!(places, expected);
+        assert_eq!((graph.tensor(w).shape.dims(), graph.arena_len()), (&[164][..], 256));
+        assert_eq!(graph.tensor(next).home, Home::Arena(Arena::Weights, 192));
+        let gradient = graph.gradient_of(next).unwrap();
+        assert_eq!(graph.tensor(gradient).home, Home::Arena(Arena::Gradients, 192));
+        for variable in graph.variables() {
+            let padded = variable.pad(&counted(variable.len()));
+            assert_eq!(variable.unpad(&padded), counted(variable.len()), "{}", variable.name());
+            assert_eq!(padded.len(), variable.padded_len());
+        }
+        let kernel = graph.variables()[0].pad(&counted(30));
+        assert_eq!(kernel[..10], [1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0, 0.0, 6.0, 7.0]);
+        // A row of zeros follows the third input; then the second cell begins.
+        assert_eq!((&kernel[24..32], kernel[32]), (&[0.0; 8][..], 16.0));
+        let depthwise = graph.variables()[2].pad(&counted(30));
+        assert_eq!(depthwise[8..14], [9.0, 10.0, 0.0, 0.0, 11.0, 12.0]);
+    }
+
+    #[test]
+    fn what_can_not_lie_in_memory_is_refused() {
+        let vector = |len, columns| {
+            let layout = Layout::Rows { columns };
+            VariableSpec { layout, ..VariableSpec::vector("layer", "bias", len, Initializer::Zeros) }
+        };
+        let kernel = |shape: &[usize]| VariableSpec::kernel("layer", shape.to_vec());
+        let max = usize::MAX;
+        for spec in [
+            kernel(&[]),
+            kernel(&[5]),
+            kernel(&[3, 0]),
+            kernel(&[max, max]),
+            kernel(&[1 << 20, 1 << 20]),
+            vector(0, 1),
+            vector(6, 0),
+            vector(6, 4),
+            vector(max, max),
+        ] {
+            let mut graph = graph();
+            assert!(graph.add_weights("w", vec![kernel(&[2, 2]), spec.clone()]).is_err(), "{spec:?}");
+            assert!(graph.variables().is_empty() && graph.arena_len() == 0);
+        }
+        assert!(graph().add_weights("w", Vec::new()).is_err());
+        // Each fits, but they do not fit together.
+        assert!(graph().add_weights("w", vec![kernel(&[1 << 16, 1 << 15]), kernel(&[1, 1])]).is_err());
+    }
+
+    #[test]
+    fn drawn_values_depend_on_the_number_of_drawn_variables_before() {
+        let values = |bias| {
+            let mut graph = graph();
+            graph.add_weights("a", VariableSpec::kernel_and_bias("a", vec![3, 4], bias)).unwrap();
+            graph.add_weights("b", VariableSpec::kernel_and_bias("b", vec![3, 4], true)).unwrap();
+            graph.initial_values(5)
+        };
+        let [with, without] = [true, false].map(values);
+        assert_eq!(with.len(), 4);
+        assert_eq!((&with[0], &with[2]), (&without[0], &without[1]));
+        assert_ne!(with[0], with[2]);
+        assert_eq!(with[1], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_frozen_layer_has_only_constants() {
+        let mut graph = graph();
+        for layer in ["dense", "dense_1", "dense/1"] {
+            graph.add_weights(layer, VariableSpec::kernel_and_bias(layer, vec![3, 4], true)).unwrap();
+        }
+        graph.freeze("dense");
+        let trained: Vec<_> = graph.variables().iter().filter(|v| v.is_trained()).map(Variable::name).collect();
+        assert_eq!(trained, ["dense_1/kernel", "dense_1/bias", "dense/1/kernel", "dense/1/bias"]);
+        assert_eq!(graph.trained_weights().len(), 2);
+    }
+}
