@@ -8,6 +8,8 @@ struct Step {
     seed: vec2<u32>,
     rate: f32,
     decay: f32,
+    l2: f32,
+    epsilon: f32,
 }
 
 struct Minibatch {

@@ -24,6 +24,10 @@ pub struct Step {
     pub rate: f32,
     /// Share of each weight that the update takes away.
     pub decay: f32,
+    /// Factor of the weights that the update adds to their gradient.
+    pub l2: f32,
+    /// What the optimizer adds where it would divide by 0 else.
+    pub epsilon: f32,
 }
 
 impl Step {
@@ -153,10 +157,26 @@ mod tests {
     #[test]
     fn a_minibatch_is_its_step_then_labels_then_pixels() {
         let minibatch = Minibatch::new(3, [1, 2, 1]);
-        let step = Step { number: 7, update: 9, rate: 0.5, ..Step::over(2).seeded(1 << 32 | 5) };
+        let step = Step { number: 7, update: 9, rate: 0.5, epsilon: 2.0, ..Step::over(2).seeded(1 << 32 | 5) };
         let words = minibatch.encode(&step, &[1, 0, 99], &[1, 2, 3, 4, 5, 6], 2).unwrap();
-        let expected = [7, 2, 9, 0.5_f32.to_bits(), 5, 1, 0.5_f32.to_bits(), 0, 1, 0, 99, 0x0403_0201, 0x0605];
-        assert_eq!((words, minibatch.words()), (expected.to_vec(), 13));
+        let expected = [
+            7,
+            2,
+            9,
+            0.5_f32.to_bits(),
+            5,
+            1,
+            0.5_f32.to_bits(),
+            0,
+            0,
+            2.0_f32.to_bits(),
+            1,
+            0,
+            99,
+            0x0403_0201,
+            0x0605,
+        ];
+        assert_eq!((words, minibatch.words()), (expected.to_vec(), 15));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::{Activation, BuildOptions, NamedTensor, Sequential};
-use wgrad::optim::Adam;
+use wgrad::optim::Optimizer;
 
 mod command;
 
@@ -328,7 +328,7 @@ fn training_is_that_of_keras() {
         let model = model.dense(units).activation(Activation::Sigmoid);
         let options = Options {
             batch_size: 7,
-            adam: Adam { learning_rate: 1e-2, ..Adam::default() },
+            optimizer: Optimizer { learning_rate: 1e-2, ..Optimizer::default() },
             build: BuildOptions { label_smoothing: smoothing, ..BuildOptions::default() },
             ..Options::default()
         };

@@ -163,10 +163,10 @@ fn settings_and_networks_that_there_are_none_of_are_refused() {
         (
             Box::new(|parts| {
                 let header = parts.header.as_object_mut().unwrap();
-                let moment = header.remove("first_moment/dense/bias").unwrap();
-                header.insert("first_moment/other/bias".into(), moment);
+                let moment = header.remove("optimizer/first_moment/dense/bias").unwrap();
+                header.insert("optimizer/first_moment/other/bias".into(), moment);
             }),
-            "`dense/bias` is missing",
+            "`first_moment/dense/bias` is missing",
             3,
         ),
         (

@@ -8,7 +8,9 @@ use wgrad::Shape;
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options, Program};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
-use wgrad::graph::{Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Role, Target, TensorId, VariableSpec};
+use wgrad::graph::{
+    Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Role, Sink, Target, TensorId, VariableSpec,
+};
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::Sequential;
@@ -312,8 +314,8 @@ impl Operation for Reshape {
         inputs.count(1)
     }
 
-    fn output_shape(&self) -> Shape {
-        self.0.clone().into()
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.0.clone().into()]
     }
 
     fn is_view(&self) -> bool {
@@ -324,9 +326,9 @@ impl Operation for Reshape {
         true
     }
 
-    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId) {}
+    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId]) {}
 
-    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: TensorId, _: TensorId, _: &[Option<TensorId>]) {}
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
 fn value_shape(values: &[Value], op: Op) -> [usize; 4] {

@@ -63,8 +63,11 @@ operations! {
     ingest
     max_pool2d
     multiply
+    optimizer
     relu
     reshape
+    rmsprop
+    sgd
     softmax
     softmax_cross_entropy
     zero_padding2d

@@ -25,14 +25,16 @@ use command::*;
 /// A run takes long enough to be killed in it.
 const RUNS: [&str; 3] = [
     "--dataset shapes --limit 64 --validation-split 0.25 --model {dir}/model.toml --freeze dense_1 --epochs 6 \
-     --batch-size 8 --seed 5 --learning-rate 0.01 --lr-schedule step:0.5@1 --weight-decay 1e-3 --label-smoothing 0.1 \
+     --batch-size 8 --seed 5 --learning-rate 0.01 --clip-norm 2 --lr-schedule step:0.5@1 --weight-decay 1e-3 --label-smoothing 0.1 \
      --augment flip,crop:2 --early-stopping 5 --monitor val_accuracy --keep-weights both --adapter software \
      --backend vulkan --kernel direct --tuning none --steps-per-submit 2 --checkpoint-every 1 --overwrite --profile \
      --tensorboard {dir}/events",
     "--dataset folder:{dir}/pictures --image-size 8x6 --channels 1 --recursive --strict --model {dir}/grey.toml \
-     --epochs 8 --batch-size 4 --tune --adapter software --checkpoint-every 1 --no-report",
+     --epochs 8 --batch-size 4 --optimizer sgd --optimizer-form pytorch --momentum 0.9 --nesterov \
+     --lr-schedule cosine --tune --adapter software --checkpoint-every 1 --no-report",
     "--dataset shapes --data-dir {dir} --limit 64 --from {dir}/weights.safetensors --append {dir}/append.toml --ignore-class-names \
-     --epochs 6 --batch-size 8 --adapter software --checkpoint-every 1 --no-report",
+     --epochs 6 --batch-size 8 --optimizer rmsprop --centered --momentum 0.5 --adapter software --checkpoint-every 1 \
+     --no-report",
 ];
 
 /// What every run has.

@@ -11,7 +11,7 @@ use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
 use wgrad::ops::{ActivationFunction, Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
-use wgrad::optim::Adam;
+use wgrad::optim::Optimizer;
 
 /// Networks that use each operation with aligned and odd channels.
 fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
@@ -49,7 +49,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         all.extend(graph.record_forward(Mode::Train));
         all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
         all.extend(graph.record_forward(Mode::Infer));
-        let (update, table) = Adam::default().record(&mut graph, built.minibatch).unwrap();
+        let (update, table) = Optimizer::default().record(&mut graph, built.minibatch).unwrap();
         all.extend(update);
         all.extend(table.record_norm(&mut graph).0);
     }

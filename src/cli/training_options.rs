@@ -2,23 +2,43 @@
 
 use clap::Args;
 use wgrad::ops::Augmentation;
-use wgrad::train::{KeptWeights, LearningRateSchedule, Monitor, RunSpec};
+use wgrad::optim::Form;
+use wgrad::train::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, RunSpec};
 
 use super::options::{update, update_some};
 
 /// How the weights change, what is done to images and labels, and what is done between the epochs.
 #[derive(Debug, Args)]
 pub struct TrainingOptions {
-    /// Adam's step size [default: 0.001]
+    /// The optimizer: `adam`, `adamw`, `sgd` or `rmsprop` [default: adam]
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<OptimizerKind>,
+    /// Whose form the optimizer has where the two differ: that of `keras` or of `pytorch` [default: keras]
+    #[arg(long, value_name = "WHOSE", value_parser = form)]
+    optimizer_form: Option<Form>,
+    /// Momentum of sgd and rmsprop: the share of the velocity that stays from step to step [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Use Nesterov's momentum in sgd
+    #[arg(long)]
+    nesterov: bool,
+    /// Divide by the deviation of the gradient in rmsprop, instead of by the root of its mean square
+    #[arg(long)]
+    centered: bool,
+    /// The learning rate [default: 0.001; 0.01 with sgd]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
     /// How the learning rate changes: `constant`, `step:FACTOR@EPOCHS`, `cosine`, `cosine@WARM-UP EPOCHS`,
     /// `one-cycle:MAX` or `plateau:FACTOR@EPOCHS` [default: constant]
     #[arg(long, value_name = "SCHEDULE")]
     lr_schedule: Option<LearningRateSchedule>,
-    /// Weight decay of AdamW: the share of each weight that an update subtracts, times the learning rate [default: 0]
+    /// Decay of weights: the share of each weight that an update subtracts, times the learning rate; in PyTorch's form of
+    /// adam and sgd, the share that is added to its gradient [default: 0; 0.004 with adamw]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
+    /// Scale the gradient down where its norm, over all layers together, is above this
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    clip_norm: Option<f64>,
     /// Label smoothing: the share of each label that the loss spreads over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
@@ -41,14 +61,29 @@ pub struct TrainingOptions {
 impl TrainingOptions {
     /// Changes in `spec` what the options say.
     pub fn update(&self, spec: &mut RunSpec) {
-        update(&mut spec.learning_rate, self.learning_rate);
+        update(&mut spec.optimizer, self.optimizer);
+        update(&mut spec.optimizer_form, self.optimizer_form);
+        update(&mut spec.momentum, self.momentum);
+        spec.nesterov |= self.nesterov;
+        spec.centered |= self.centered;
+        update_some(&mut spec.learning_rate, self.learning_rate);
         update(&mut spec.lr_schedule, self.lr_schedule);
-        update(&mut spec.weight_decay, self.weight_decay);
+        update_some(&mut spec.weight_decay, self.weight_decay);
+        update_some(&mut spec.clip_norm, self.clip_norm);
         update(&mut spec.label_smoothing, self.label_smoothing);
         update(&mut spec.augment, self.augment);
         update_some(&mut spec.early_stopping, self.early_stopping);
         update(&mut spec.monitor, self.monitor);
         update(&mut spec.keep_weights, self.keep_weights);
+    }
+}
+
+/// Reads whose form an optimizer has.
+fn form(text: &str) -> Result<Form, String> {
+    match text {
+        "keras" => Ok(Form::Keras),
+        "pytorch" => Ok(Form::PyTorch),
+        _ => Err("give keras or pytorch".into()),
     }
 }
 

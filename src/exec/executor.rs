@@ -15,7 +15,7 @@ use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, Target, TensorId, Tu
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, BuildOptions, NamedTensor, Sequential};
-use crate::optim::{Adam, GradientTable};
+use crate::optim::{GradientTable, Optimizer};
 
 /// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
 const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
@@ -34,7 +34,7 @@ pub struct Options {
     /// Chooses the initial weights.
     pub seed: u64,
     /// The optimizer.
-    pub adam: Adam,
+    pub optimizer: Optimizer,
     /// The loop of the matrix products; without it, the one that suits the adapter best.
     pub micro_kernel: Option<MicroKernel>,
     /// Whether shaders check indices and loops.
@@ -48,7 +48,7 @@ impl Default for Options {
         Self {
             batch_size: 32,
             seed: 0,
-            adam: Adam::default(),
+            optimizer: Optimizer::default(),
             micro_kernel: None,
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
@@ -211,25 +211,30 @@ impl Executor {
         &self.infer
     }
 
-    /// Sets the step size of the steps to come.
-    pub fn set_learning_rate(&mut self, rate: f64) {
-        self.options.adam.learning_rate = rate;
-    }
-
     /// Bytes that buffers and images take on the device, including those that minibatches and metrics pass through.
     pub fn device_bytes(&self) -> u64 {
         self.program.bytes() + self.staging.bytes() + self.readback.bytes() + self.logits_ring.bytes()
     }
 
-    /// Encodes a training step, and submits it when there are enough of them; waits only while all staging slots are in
-    /// flight.
+    /// Encodes a training step at the optimizer's learning rate, and submits it when there are enough of them; waits only
+    /// while all staging slots are in flight.
     ///
     /// # Errors
     /// [`Error::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
     /// on. What the device reports.
     pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.train_step_at(batch, self.options.optimizer.learning_rate).await
+    }
+
+    /// [`Executor::train_step`] at another learning rate.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), Error> {
         self.forget_parameters();
-        self.step(batch, TRAIN, self.updates + 1).await?;
+        let step = self.options.optimizer.at(self.updates + 1, learning_rate, self.step_of(batch, self.updates + 1));
+        self.encode(batch, TRAIN, step).await?;
+        self.submit_if_due().await?;
         self.updates += 1;
         Ok(())
     }
@@ -239,7 +244,8 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.step(batch, INFER, self.updates).await
+        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
+        self.submit_if_due().await
     }
 
     /// Encodes an evaluation step whose logits [`Executor::arrived_logits`] returns.
@@ -250,7 +256,7 @@ impl Executor {
         if self.logits_ring.is_full() {
             self.submit().await?;
         }
-        self.encode(batch, INFER, self.updates).await?;
+        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
         let Some(buffer) = self.logits_ring.buffer().await? else {
             return Err(GpuError::Device("no buffer is left for logits".into()).into());
         };
@@ -292,21 +298,17 @@ impl Executor {
         self.all_logits().await
     }
 
-    async fn step(&mut self, batch: &Batch, plan: usize, update: u64) -> Result<(), Error> {
-        self.encode(batch, plan, update).await?;
-        self.submit_if_due().await
-    }
-
-    async fn encode(&mut self, batch: &Batch, plan: usize, update: u64) -> Result<(), Error> {
-        let Options { adam, seed, .. } = &self.options;
-        let step = Step {
+    /// The numbers of a step over `batch`, without those of the optimizer.
+    fn step_of(&self, batch: &Batch, update: u64) -> Step {
+        Step {
             // It only chooses a slot, so wrapping does no harm.
             number: self.readback.encoded() as u32,
             update: update as u32,
-            rate: adam.alpha(update),
-            decay: adam.decay(),
-            ..Step::over(u32::try_from(batch.len).unwrap_or(u32::MAX)).seeded(*seed)
-        };
+            ..Step::over(u32::try_from(batch.len).unwrap_or(u32::MAX)).seeded(self.options.seed)
+        }
+    }
+
+    async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), Error> {
         let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
         let staged = self.staging.fill(&pieces).await?;
         self.readback.count_step();
@@ -427,7 +429,7 @@ impl Executor {
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
     pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        let values = self.values(tensors)?;
+        let values = self.values("", tensors)?;
         self.forget_parameters();
         self.program.write_arena(&self.graph, Arena::Weights, &values)?;
         Ok(())
@@ -438,14 +440,19 @@ impl Executor {
     /// # Errors
     /// Those of [`Executor::set_parameters`].
     pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        self.values(tensors).map(drop)
+        self.values("", tensors).map(drop)
     }
 
-    /// The elements of each variable from `tensors`, which are to be named and shaped as the variables.
-    pub(super) fn values(&self, tensors: &[NamedTensor]) -> Result<Vec<Vec<f32>>, Error> {
+    /// The elements of each variable from `tensors`, which are to be named, behind `prefix`, and shaped as the variables.
+    pub(super) fn values<'t>(
+        &self,
+        prefix: &str,
+        tensors: impl IntoIterator<Item = &'t NamedTensor>,
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let tensors: Vec<&NamedTensor> = tensors.into_iter().collect();
         let mut all = Vec::new();
         for variable in self.graph.variables() {
-            let (name, shape) = (variable.name(), variable.shape());
+            let (name, shape) = (format!("{prefix}{}", variable.name()), variable.shape());
             let tensor = (tensors.iter().find(|tensor| tensor.name == name))
                 .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
             if tensor.shape != shape || tensor.values.len() != variable.len() {

@@ -30,7 +30,7 @@ impl Footprint {
     pub fn new(graph: &Graph, plans: &[&Plan]) -> Self {
         let mut footprint = Self { regions: Vec::new(), passages: 0, widest: (String::new(), 0) };
         let floats = graph.target().storage;
-        for arena in Arena::ALL {
+        for arena in graph.arenas() {
             let len = if arena == Arena::Gradients { graph.gradients_len() } else { graph.arena_len() };
             footprint.add(BufferKey::Arena(arena), &format!("{arena:?}"), len as u64 * 4, floats);
         }

@@ -53,7 +53,7 @@ impl Program {
             memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage)?);
         }
         // An image is read by whole rows, so it may need as much as the image takes.
-        let arenas = Arena::ALL.iter().filter_map(|arena| memory.get(&BufferKey::Arena(*arena)));
+        let arenas = graph.arenas().into_iter().filter_map(|arena| memory.get(&BufferKey::Arena(arena)));
         let copy = HostCopy::new(&gpu, arenas.map(Memory::bytes).max().unwrap_or(0));
         let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes();
         let mut program = Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes };

@@ -38,7 +38,7 @@ impl Schedules {
         let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[])?.0);
-        let (update, table) = options.adam.record(&mut graph, minibatch)?;
+        let (update, table) = options.optimizer.record(&mut graph, minibatch)?;
         dispatches.extend(update);
         let train = Plan::new(&graph, dispatches, &[])?;
         let dispatches = graph.record_forward(Mode::Infer);

@@ -11,12 +11,10 @@ use crate::model::NamedTensor;
 pub struct TrainingState {
     /// Training steps done. Adam's bias correction and all random numbers depend on it.
     pub updates: u64,
-    /// The parameters.
+    /// All variables, whatever their role.
     pub parameters: Vec<NamedTensor>,
-    /// Adam's first moment of each, named and shaped alike.
-    pub first_moments: Vec<NamedTensor>,
-    /// Adam's second moment of each.
-    pub second_moments: Vec<NamedTensor>,
+    /// What the optimizer keeps of each, shaped alike; the names begin with the slot: `first_moment/conv2d/kernel`.
+    pub optimizer: Vec<NamedTensor>,
 }
 
 impl Executor {
@@ -25,12 +23,15 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn training_state(&mut self) -> Result<TrainingState, Error> {
-        Ok(TrainingState {
-            updates: self.updates,
-            parameters: self.parameters().await?,
-            first_moments: self.read_arena(Arena::FirstMoment).await?,
-            second_moments: self.read_arena(Arena::SecondMoment).await?,
-        })
+        let (updates, parameters) = (self.updates, self.parameters().await?);
+        let mut optimizer = Vec::new();
+        for (slot, arena) in self.options().optimizer.slots() {
+            let tensors = named(self.program().read_arena(self.graph(), arena).await?);
+            optimizer.extend(
+                tensors.into_iter().map(|tensor| NamedTensor { name: format!("{slot}/{}", tensor.name), ..tensor }),
+            );
+        }
+        Ok(TrainingState { updates, parameters, optimizer })
     }
 
     /// Continues from `state`.
@@ -38,20 +39,23 @@ impl Executor {
     /// # Errors
     /// A tensor that is missing, unknown or of another shape; then nothing changes.
     pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
-        let arenas = [
-            (Arena::Weights, self.values(&state.parameters)?),
-            (Arena::FirstMoment, self.values(&state.first_moments)?),
-            (Arena::SecondMoment, self.values(&state.second_moments)?),
-        ];
+        let mut arenas = vec![(Arena::Weights, self.values("", &state.parameters)?)];
+        let mut rest: Vec<&NamedTensor> = state.optimizer.iter().collect();
+        for (slot, arena) in self.options().optimizer.slots() {
+            let prefix = format!("{slot}/");
+            let (of_slot, others): (Vec<_>, Vec<_>) =
+                rest.into_iter().partition(|tensor| tensor.name.starts_with(&prefix));
+            arenas.push((arena, self.values(&prefix, of_slot)?));
+            rest = others;
+        }
+        if let Some(tensor) = rest.first() {
+            return Err(Error::Weights(format!("`{}` belongs to no slot of the optimizer", tensor.name)));
+        }
         self.forget_parameters();
         for (arena, values) in &arenas {
             self.program().write_arena(self.graph(), *arena, values)?;
         }
         self.updates = state.updates;
         Ok(())
-    }
-
-    async fn read_arena(&self, arena: Arena) -> Result<Vec<NamedTensor>, Error> {
-        Ok(named(self.program().read_arena(self.graph(), arena).await?))
     }
 }

@@ -1,6 +1,6 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
-use super::{Graph, GraphId, Home, Product, Target, TensorId};
+use super::{Arena, Graph, GraphId, Home, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
@@ -149,6 +149,12 @@ impl<'g> Recorder<'g> {
     /// Adds a tensor that lives only inside this schedule.
     pub fn temporary(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
         self.graph.add_tensor(name, shape, Home::Slot)
+    }
+
+    /// Adds a tensor that covers what an arena holds for all variables.
+    pub(crate) fn add_arena(&mut self, arena: Arena) -> TensorId {
+        let len = self.graph.arena_len();
+        self.graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, 0))
     }
 
     /// Adds a view of `of` with the shape of `like`.

@@ -2,7 +2,7 @@
 //!
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 mod backward;
@@ -126,6 +126,17 @@ impl Graph {
     /// Where `id` is from a graph with more tensors.
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.0]
+    }
+
+    /// The arenas: weights, gradients, and the slots of the optimizer's state that a tensor is in.
+    pub fn arenas(&self) -> Vec<Arena> {
+        let slots: BTreeSet<usize> = (self.tensors.iter())
+            .filter_map(|tensor| match tensor.home {
+                Home::Arena(Arena::State(slot), _) => Some(slot),
+                _ => None,
+            })
+            .collect();
+        [Arena::Weights, Arena::Gradients].into_iter().chain(slots.into_iter().map(Arena::State)).collect()
     }
 
     /// All tensors, by id.

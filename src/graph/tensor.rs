@@ -15,15 +15,8 @@ pub enum Arena {
     Weights,
     /// Their gradients.
     Gradients,
-    /// Adam's first moment.
-    FirstMoment,
-    /// Adam's second moment.
-    SecondMoment,
-}
-
-impl Arena {
-    /// All arenas.
-    pub const ALL: [Self; 4] = [Self::Weights, Self::Gradients, Self::FirstMoment, Self::SecondMoment];
+    /// A slot of the optimizer's state.
+    State(usize),
 }
 
 /// Where a tensor's elements live.

@@ -1,284 +1,45 @@
-//! Adam against its formula in f64, over several steps and sizes; frozen weights; gradients that come in parts.
+//! Adam and AdamW in the forms of Keras and PyTorch.
 
-use std::sync::Arc;
+use super::Case;
+use super::optimizer::Steps;
+use crate::optim::{Adam, Decay, Form, Optimizer, Rule};
 
-use super::case::{add_layer, distinct, graph, read_gradients, widened, with_and_without_runtime_checks};
-use super::{Case, Comparison};
-use crate::Error;
-use crate::exec::Program;
-use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Arena, Graph, Initializer, Mode, Plan, Role, TensorId, Variable, VariableSpec};
-use crate::kernel::MicroKernel;
-use crate::minibatch::{Minibatch, Step};
-use crate::ops::{Conv2d, Padding};
-use crate::optim::Adam;
+/// `Adam.update_step` of Keras 3.
+fn keras(optimizer: &Optimizer, t: i32, rate: f64, mut w: f64, g: f64, [m, v, _]: &mut [f64; 3]) -> f64 {
+    *m = 0.9 * *m + 0.1 * g;
+    *v = 0.999 * *v + 0.001 * g * g;
+    w -= rate * optimizer.weight_decay * w;
+    let alpha = rate * (1.0 - 0.999_f64.powi(t)).sqrt() / (1.0 - 0.9_f64.powi(t));
+    w - alpha * *m / (v.sqrt() + 1e-7)
+}
+
+/// `torch.optim.Adam` and `torch.optim.AdamW`.
+fn pytorch(optimizer: &Optimizer, t: i32, rate: f64, mut w: f64, mut g: f64, [m, v, _]: &mut [f64; 3]) -> f64 {
+    match optimizer.decay {
+        Decay::Decoupled => w *= 1.0 - rate * optimizer.weight_decay,
+        Decay::L2 => g += optimizer.weight_decay * w,
+    }
+    *m = 0.9 * *m + 0.1 * g;
+    *v = 0.999 * *v + 0.001 * g * g;
+    let root = v.sqrt() / (1.0 - 0.999_f64.powi(t)).sqrt() + 1e-3;
+    w - rate / (1.0 - 0.9_f64.powi(t)) * *m / root
+}
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for weight_decay in [0.0, 0.5] {
-        for shape in [vec![1, 1], vec![3, 5], vec![3, 3, 2, 7], vec![64, 64], vec![70, 66]] {
-            let name = format!("five steps of {shape:?}, weight decay {weight_decay}");
-            cases.push(Case::new(name, move |gpu, micro_kernel| five_steps(gpu, micro_kernel, &shape, weight_decay)));
-        }
-    }
-    cases.push(Case::new("frozen weights stay", frozen_weights_stay));
-    cases.push(Case::new("averages take over a share", averages_take_over_a_share));
-    cases.push(Case::new("gradients in parts", gradients_in_parts));
-    cases
-}
-
-/// A minibatch that has nothing but its step.
-fn empty() -> Minibatch {
-    Minibatch::new(1, [0; 3])
-}
-
-/// The minibatch of update `t`, counted from 1, with its words as the bits of floats.
-fn minibatch(adam: Adam, t: u64) -> Result<Vec<f32>, Error> {
-    let step = Step { rate: adam.alpha(t), decay: adam.decay(), ..Step::over(1) };
-    Ok(bytemuck::cast_vec(empty().encode(&step, &[0], &[], 1)?))
-}
-
-/// Adam of a graph's parameters, ready to run.
-struct Update {
-    adam: Adam,
-    minibatch: TensorId,
-    plan: Plan,
-    program: Program,
-}
-
-impl Update {
-    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, adam: Adam, checks: RuntimeChecks) -> Result<Self, Error> {
-        let minibatch = graph.minibatch(empty());
-        let (dispatches, table) = adam.record(graph, minibatch)?;
-        let plan = Plan::new(graph, dispatches, &[])?;
-        let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
-        program.write(graph, &plan, table.tensor, &table.values)?;
-        Ok(Self { adam, minibatch, plan, program })
-    }
-
-    /// Runs step `t`, counted from 1.
-    fn run(&self, graph: &Graph, t: u64) -> Result<(), Error> {
-        self.program.write(graph, &self.plan, self.minibatch, &minibatch(self.adam, t)?)?;
-        self.program.run(0)?;
-        Ok(())
-    }
-}
-
-/// Compares how far five updates move the weights. They move by 5e-3, and f32 rounds weights near 1 to 6e-8.
-fn five_steps(
-    gpu: &Arc<Gpu>,
-    micro_kernel: MicroKernel,
-    shape: &[usize],
-    weight_decay: f64,
-) -> Result<Vec<Comparison>, Error> {
-    let elements = shape.iter().product::<usize>() + shape[shape.len() - 1];
-    let start = distinct(elements, 1);
-    let gradient = |t: usize| -> Vec<f32> { distinct(elements, t + 1).iter().map(|g| g * 0.01).collect() };
-    let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
-        let mut graph = graph(micro_kernel, 1);
-        let w = add_layer(&mut graph, "layer", shape.to_vec())?;
-        let update = Update::new(gpu, &mut graph, Adam { weight_decay, ..Adam::default() }, checks)?;
-        let (plan, program) = (&update.plan, &update.program);
-        let dw = graph.variables()[0].gradient();
-        program.write(&graph, plan, w, &graph.pad_weights(w, &start))?;
-        for t in 1..=5 {
-            program.write(&graph, plan, dw, &graph.pad_weights(w, &gradient(t)))?;
-            update.run(&graph, t as u64)?;
-        }
-        let floats = gpu.block_on(program.read(&graph, plan, w))?;
-        Ok(vec![graph.unpad_weights(w, &floats).iter().zip(&start).map(|(w, s)| w - s).collect()])
+    let adam = Adam::of(Form::Keras);
+    // An epsilon that is large enough to show where it is added.
+    let torch = Adam { epsilon: 1e-3, ..Adam::of(Form::PyTorch) };
+    let steps = [
+        ("Keras", adam, 0.0, Decay::Decoupled),
+        ("Keras, decay", adam, 0.5, Decay::Decoupled),
+        ("PyTorch", torch, 0.0, Decay::L2),
+        ("PyTorch, L2 decay", torch, 0.01, Decay::L2),
+        ("PyTorch, decoupled decay", torch, 0.5, Decay::Decoupled),
+    ];
+    let case = |(name, adam, weight_decay, decay): (&str, Adam, f64, Decay)| {
+        let formula = if adam.form == Form::Keras { keras } else { pytorch };
+        let optimizer = Optimizer { rule: Rule::Adam(adam), weight_decay, decay, ..Optimizer::default() };
+        Steps { name: name.into(), optimizer, formula, gradient: 0.01 }.cases()
     };
-    let mut w = widened(&start);
-    let (mut m, mut v) = (vec![0.0; elements], vec![0.0; elements]);
-    for t in 1..=5 {
-        let corrected = (1.0 - 0.999_f64.powi(t)).sqrt() / (1.0 - 0.9_f64.powi(t));
-        for (i, g) in widened(&gradient(t as usize)).into_iter().enumerate() {
-            m[i] = 0.9 * m[i] + 0.1 * g;
-            v[i] = 0.999 * v[i] + 0.001 * g * g;
-            w[i] -= 1e-3 * weight_decay * w[i];
-            w[i] -= 1e-3 * corrected * m[i] / (v[i].sqrt() + 1e-7);
-        }
-    }
-    let expected: Vec<f64> = w.iter().zip(&start).map(|(w, s)| w - f64::from(*s)).collect();
-    with_and_without_runtime_checks(gpu, run, |moved| {
-        vec![Comparison::close("update", "weights' move", &moved[0], &expected, 1e-4)]
-    })
-}
-
-/// A frozen layer keeps its weights, whatever its gradient's place holds; its neighbours are updated.
-fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
-    let mut graph = graph(micro_kernel, 1);
-    for layer in ["before", "frozen", "after"] {
-        add_layer(&mut graph, layer, vec![5, 30])?;
-    }
-    graph.freeze("frozen");
-    let adam = Adam { weight_decay: 0.1, ..Adam::default() };
-    let update = Update::new(gpu, &mut graph, adam, RuntimeChecks::Off)?;
-    let program = &update.program;
-    let start = distinct(150, 1);
-    for variable in graph.variables() {
-        let gradient = if variable.is_trained() { 1.0 } else { f32::NAN };
-        program.write_variable(&graph, Arena::Weights, variable, &start[..variable.len()])?;
-        program.write_variable(&graph, Arena::Gradients, variable, &vec![gradient; variable.len()])?;
-    }
-    update.run(&graph, 1)?;
-    let mut wrong = Vec::new();
-    for (variable, elements) in gpu.block_on(program.read_arena(&graph, Arena::Weights))? {
-        let moved = elements.iter().zip(&start).filter(|(w, s)| w != s).count();
-        let expected = if variable.is_trained() { variable.len() } else { 0 };
-        if moved != expected {
-            wrong.push(format!("of `{}` {moved} elements moved, expected {expected}", variable.name()));
-        }
-    }
-    Ok(vec![Comparison::exact(wrong)])
-}
-
-/// An averaged variable becomes `momentum * old + (1 - momentum) * statistic`, whatever the optimizer does with its
-/// neighbours in the same tensor.
-fn averages_take_over_a_share(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
-    const LENS: [usize; 4] = [5, 70, 130, 3];
-    let momenta = [0.99, 0.0, 0.5, 1.0];
-    let run = |checks| {
-        let mut graph = graph(micro_kernel, 1);
-        let mut specs = Vec::new();
-        for (momentum, len) in momenta.into_iter().zip(LENS) {
-            let spec = VariableSpec::vector("layer", "moving_mean", len, Initializer::Zeros);
-            specs.push(VariableSpec { role: Role::Averaged { momentum }, ..spec });
-            specs.push(VariableSpec::vector("layer", "gamma", 6, Initializer::Ones));
-        }
-        graph.add_weights("layer", specs)?;
-        let adam = Adam { weight_decay: 0.1, ..Adam::default() };
-        let update = Update::new(gpu, &mut graph, adam, checks)?;
-        for variable in graph.variables() {
-            let [old, new] = [1, 2].map(|salt| distinct(variable.len(), salt));
-            update.program.write_variable(&graph, Arena::Weights, variable, &old)?;
-            update.program.write_variable(&graph, Arena::Gradients, variable, &new)?;
-        }
-        update.run(&graph, 1)?;
-        let read = gpu.block_on(update.program.read_arena(&graph, Arena::Weights))?;
-        Ok(read.into_iter().step_by(2).map(|(_, elements)| elements).collect())
-    };
-    with_and_without_runtime_checks(gpu, run, |found| {
-        let average = |(found, (momentum, len)): (&Vec<f32>, (f64, usize))| {
-            let [old, new] = [1, 2].map(|salt| widened(&distinct(len, salt)));
-            let expected: Vec<f64> =
-                old.iter().zip(new).map(|(old, new)| momentum * old + (1.0 - momentum) * new).collect();
-            Comparison::close("update", "average", found, &expected, 1e-6)
-        };
-        found.iter().zip(momenta.into_iter().zip(LENS)).map(average).collect()
-    })
-}
-
-/// Kernels of two convolutions whose gradients are in parts, and between them one whose gradient is not.
-const KERNELS: [[usize; 4]; 3] = [[3, 3, 3, 6], [1, 1, 4, 4], [2, 2, 6, 20]];
-
-/// Start weights. They and the gradients below are small, so that the update depends on the size of each part, and not
-/// only on its sign.
-fn start(elements: usize) -> Vec<f32> {
-    distinct(elements, 3).iter().map(|w| w * 0.05).collect()
-}
-
-/// Elements of the variables in a tensor of weights.
-fn len(graph: &Graph, weights: TensorId) -> usize {
-    graph.variables_of(weights).map(Variable::len).sum()
-}
-
-/// The gradient of a kernel with its bias, and the two after the update.
-type Updated = [Vec<f32>; 2];
-
-/// The number of parts of each kernel's gradient, and the results where the optimizer adds the parts up.
-fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
-    let mut graph = graph(micro_kernel, 5);
-    let tensor = graph.minibatch(empty());
-    let mut w = Vec::new();
-    for kernel in KERNELS {
-        w.push(add_layer(&mut graph, "layer", kernel.to_vec())?);
-    }
-    let geometry = |size, kernel: [usize; 4]| Conv2d {
-        input: [4, size, size, kernel[2]],
-        filters: kernel[3],
-        kernel: [kernel[0], kernel[1]],
-        stride: [1, 1],
-        padding: Padding::Valid,
-        bias: true,
-        relu: false,
-    };
-    let x = graph.input("x", [4, 16, 16, 3]);
-    let y = graph.conv2d("y", geometry(16, KERNELS[0]), x, w[0])?;
-    let y = graph.conv2d("y", geometry(14, KERNELS[2]), y, w[2])?;
-    let dy = graph.input("dy", graph.tensor(y).shape.clone());
-    let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[(y, dy)], &[])?.0);
-    let adam = Adam::default();
-    let (update, table) = adam.record(&mut graph, tensor)?;
-    dispatches.extend(update);
-    let plan = Plan::new(&graph, dispatches, &[])?;
-    let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
-    program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, table.tensor, &table.values)?;
-    program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1))?;
-    let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();
-    program.write(&graph, &plan, dy, &upstream)?;
-    let gradient_of = |w: TensorId| graph.gradient_of(w).map(|dw| (dw, graph.gradient_parts(dw)));
-    for w in &w {
-        program.write(&graph, &plan, *w, &graph.pad_weights(*w, &start(len(&graph, *w))))?;
-        let Some((whole, (gradient, parts))) = gradient_of(*w) else { continue };
-        if parts > 1 {
-            // Nothing reads the place of the whole gradient.
-            let floats = vec![f32::NAN; graph.tensor(gradient).shape.elements()];
-            program.write(&graph, &plan, gradient, &floats)?;
-            program.write(&graph, &plan, whole, &floats[..floats.len() / parts])?;
-        }
-    }
-    program.write(&graph, &plan, tensor, &minibatch(adam, 1)?)?;
-    program.run(0)?;
-    let parts = w.iter().map(|w| gradient_of(*w).map_or(0, |(_, (_, parts))| parts)).collect();
-    let mut read = Vec::new();
-    for w in w {
-        let gradient = read_gradients(gpu, &program, &graph, &plan, w)?;
-        let floats = gpu.block_on(program.read(&graph, &plan, w))?;
-        read.push([gradient, graph.unpad_weights(w, &floats)]);
-    }
-    Ok((parts, read))
-}
-
-/// The update by a gradient in parts equals the update by their sum. On a software adapter the bits are equal, while a
-/// GPU's compiler may add the parts in another order.
-fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
-    let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
-    let mut graph = graph(micro_kernel, 5);
-    let mut w = Vec::new();
-    for kernel in KERNELS {
-        w.push(add_layer(&mut graph, "layer", kernel.to_vec())?);
-    }
-    let update = Update::new(gpu, &mut graph, Adam::default(), RuntimeChecks::Off)?;
-    let (plan, program) = (&update.plan, &update.program);
-    for (w, [gradient, _]) in w.iter().zip(&results) {
-        program.write(&graph, plan, *w, &graph.pad_weights(*w, &start(len(&graph, *w))))?;
-        if let Some(dw) = graph.gradient_of(*w) {
-            program.write(&graph, plan, dw, &graph.pad_weights(*w, gradient))?;
-        }
-    }
-    update.run(&graph, 1)?;
-    let mut wrong = Vec::new();
-    if !(parts[0] > 1 && parts[1] == 1 && parts[2] > 1) {
-        wrong.push(format!("the gradients are in {parts:?} parts, expected several, one, several"));
-    }
-    let all: Vec<f32> = results.iter().flatten().flatten().copied().collect();
-    if let Some(element) = all.iter().find(|element| !element.is_finite()) {
-        wrong.push(format!("an element of a gradient or of the weights is {element}"));
-    }
-    let mut comparisons = vec![Comparison::exact(wrong)];
-    for (w, [_, weights]) in w.into_iter().zip(&results) {
-        let floats = gpu.block_on(program.read(&graph, plan, w))?;
-        let expected = graph.unpad_weights(w, &floats);
-        if gpu.is_software() {
-            comparisons.push(Comparison::same_bits("weights", weights, &expected));
-        }
-        let start = start(weights.len());
-        let [moved, expected] =
-            [weights, &expected].map(|w| w.iter().zip(&start).map(|(w, s)| w - s).collect::<Vec<f32>>());
-        comparisons.push(Comparison::close("update", "weights' move", &moved, &widened(&expected), 1e-4));
-    }
-    Ok(comparisons)
+    steps.into_iter().flat_map(case).collect()
 }

@@ -25,11 +25,14 @@ mod ingest;
 mod max_pool2d;
 mod multiply;
 mod operation_case;
+mod optimizer;
 mod parity;
 mod relu;
 mod report;
 mod reshape;
+mod rmsprop;
 mod runner;
+mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
 mod zero_padding2d;
@@ -68,8 +71,11 @@ pub fn checks() -> Vec<Check> {
         Check { name: "ingest", cases: ingest::cases() },
         Check { name: "max_pool2d", cases: max_pool2d::cases() },
         Check { name: "multiply", cases: multiply::cases() },
+        Check { name: "optimizer", cases: optimizer::cases() },
         Check { name: "relu", cases: relu::cases() },
         Check { name: "reshape", cases: reshape::cases() },
+        Check { name: "rmsprop", cases: rmsprop::cases() },
+        Check { name: "sgd", cases: sgd::cases() },
         Check { name: "softmax", cases: softmax::cases() },
         Check { name: "softmax_cross_entropy", cases: softmax_cross_entropy::cases() },
         Check { name: "zero_padding2d", cases: zero_padding2d::cases() },

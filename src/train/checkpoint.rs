@@ -16,7 +16,10 @@ use crate::model::NamedTensor;
 const METADATA: &str = "wgrad";
 
 /// Version of the format. It changes if older programs can't read the file.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// The version before it: it has Adam's moments under names of their own, and is read too.
+const ADAM_VERSION: u32 = 2;
 
 /// Name and bytes of the checksum. The format stores the type with the smallest alignment last, so the checksum is at
 /// the end of the file.
@@ -28,14 +31,16 @@ const MOST_HEADER: u64 = 16 << 20;
 
 /// Prefixes of the names of tensors.
 const PARAMETER: &str = "parameter/";
-const FIRST_MOMENT: &str = "first_moment/";
-const SECOND_MOMENT: &str = "second_moment/";
+const OPTIMIZER: &str = "optimizer/";
 const KEPT: &str = "kept/";
+
+/// Names in [`ADAM_VERSION`] that have the prefix [`OPTIMIZER`] now.
+const MOMENTS: [&str; 2] = ["first_moment/", "second_moment/"];
 
 /// The state of a training between two steps.
 ///
-/// The file is in the format safetensors. Names of tensors start with `parameter/`, `first_moment/`, `second_moment/`
-/// or `kept/` and continue with Keras's names. The metadata hold the rest as JSON. The last 32 bytes are the SHA-256 of
+/// The file is in the format safetensors. Names of tensors start with `parameter/`, `optimizer/` and the name of a slot of
+/// its state, or `kept/`, and continue with Keras's names: `optimizer/velocity/conv2d/kernel`. The metadata hold the rest as JSON. The last 32 bytes are the SHA-256 of
 /// everything before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
@@ -73,11 +78,11 @@ struct OldSettings {
     wgrad: String,
 }
 
-/// Makes sure that the metadata have this version.
-fn check_version(text: &str) -> Result<(), String> {
+/// The version of the metadata, if it can be read.
+fn check_version(text: &str) -> Result<u32, String> {
     let AnyVersion { version, settings } = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if version == VERSION {
-        return Ok(());
+    if version == VERSION || version == ADAM_VERSION {
+        return Ok(version);
     }
     let maker = settings.map(|settings| settings.wgrad).filter(|maker| !maker.is_empty());
     let maker = maker.map_or("another wgrad".into(), |maker| format!("wgrad {maker}"));
@@ -118,12 +123,7 @@ impl Checkpoint {
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let Self { run, position, state, kept } = self;
         let mut tensors = Vec::new();
-        for (start, group) in [
-            (PARAMETER, &state.parameters),
-            (FIRST_MOMENT, &state.first_moments),
-            (SECOND_MOMENT, &state.second_moments),
-            (KEPT, kept),
-        ] {
+        for (start, group) in [(PARAMETER, &state.parameters), (OPTIMIZER, &state.optimizer), (KEPT, kept)] {
             for NamedTensor { name, shape, values } in group {
                 let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 let data = Data { dtype: Dtype::F32, shape: Cow::Borrowed(shape), bytes: Cow::Owned(bytes) };
@@ -165,7 +165,7 @@ impl Checkpoint {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
         let text = text.ok_or("it has no metadata of wgrad")?;
-        check_version(text)?;
+        let version = check_version(text)?;
         let Metadata { updates, position, run, .. } = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let (position, run) = (position.into_owned(), run.into_owned());
         position.check()?;
@@ -173,13 +173,12 @@ impl Checkpoint {
         let mut checkpoint = Self { run, position, state, kept: Vec::new() };
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         for (name, view) in file.iter() {
+            let renamed = (version == ADAM_VERSION && MOMENTS.iter().any(|moment| name.starts_with(moment)))
+                .then(|| format!("{OPTIMIZER}{name}"));
+            let name = renamed.as_deref().unwrap_or(name);
             let state = &mut checkpoint.state;
-            let groups = [
-                (PARAMETER, &mut state.parameters),
-                (FIRST_MOMENT, &mut state.first_moments),
-                (SECOND_MOMENT, &mut state.second_moments),
-                (KEPT, &mut checkpoint.kept),
-            ];
+            let groups =
+                [(PARAMETER, &mut state.parameters), (OPTIMIZER, &mut state.optimizer), (KEPT, &mut checkpoint.kept)];
             let mut found = groups.into_iter().filter_map(|(start, group)| Some((name.strip_prefix(start)?, group)));
             match found.next() {
                 Some((name, group)) if view.dtype() == Dtype::F32 => {
@@ -191,8 +190,8 @@ impl Checkpoint {
             }
         }
         // The library gives them in any order.
-        let Self { state: TrainingState { parameters, first_moments, second_moments, .. }, kept, .. } = &mut checkpoint;
-        for group in [parameters, first_moments, second_moments, kept] {
+        let Self { state: TrainingState { parameters, optimizer, .. }, kept, .. } = &mut checkpoint;
+        for group in [parameters, optimizer, kept] {
             group.sort_by(|a, b| a.name.cmp(&b.name));
         }
         Ok(checkpoint)
@@ -205,19 +204,25 @@ mod tests {
     use crate::exec::StepMetrics;
     use crate::train::{HistoryRow, Measured, RunSpec};
 
+    fn tensors(first: f32) -> Vec<NamedTensor> {
+        vec![
+            NamedTensor { name: "dense/bias".into(), shape: vec![2], values: vec![first, f32::MIN_POSITIVE] },
+            NamedTensor { name: "dense/kernel".into(), shape: vec![1, 2], values: vec![-0.0, f32::NAN] },
+        ]
+    }
+
+    fn of_slot(slot: &str, first: f32) -> Vec<NamedTensor> {
+        let named = |tensor: NamedTensor| NamedTensor { name: format!("{slot}/{}", tensor.name), ..tensor };
+        tensors(first).into_iter().map(named).collect()
+    }
+
     fn checkpoint() -> Checkpoint {
-        let tensors = |first: f32| {
-            vec![
-                NamedTensor { name: "dense/bias".into(), shape: vec![2], values: vec![first, f32::MIN_POSITIVE] },
-                NamedTensor { name: "dense/kernel".into(), shape: vec![1, 2], values: vec![-0.0, f32::NAN] },
-            ]
-        };
         let mut measured = Measured::default();
         measured.add(&[StepMetrics { length: 3, correct: 1, top5_correct: 2, loss: 1.0 / 7.0 }]).unwrap();
         let row = HistoryRow { epoch: 1, loss: 0.1 + 0.2, val_loss: 1.0 / 3.0, seconds: 1e-7, ..HistoryRow::default() };
         Checkpoint {
             run: RunRecord {
-                spec: RunSpec { learning_rate: 0.1 + 0.2, ..RunSpec::default() },
+                spec: RunSpec { learning_rate: Some(0.1 + 0.2), ..RunSpec::default() },
                 network: "input = [1, 1, 1]".into(),
                 ..RunRecord::default()
             },
@@ -225,8 +230,7 @@ mod tests {
             state: TrainingState {
                 updates: u64::MAX - 1,
                 parameters: tensors(1.0),
-                first_moments: tensors(2.0),
-                second_moments: tensors(3.0),
+                optimizer: of_slot("first_moment", 2.0).into_iter().chain(of_slot("second_moment", 3.0)).collect(),
             },
             kept: tensors(4.0),
         }
@@ -242,6 +246,22 @@ mod tests {
         assert_eq!(read.run, checkpoint().run);
         assert_eq!(read.state.updates, u64::MAX - 1);
         assert_eq!(read.kept[0], checkpoint().kept[0]);
+    }
+
+    /// A file of the version before, which differs in the names of Adam's moments.
+    #[test]
+    fn the_version_before_is_read() {
+        let bytes = checkpoint().to_bytes().unwrap();
+        let len = header_len(&bytes).unwrap() as usize;
+        let header = std::str::from_utf8(&bytes[8..8 + len]).unwrap();
+        let old = header.replace("optimizer/", "").replace(r#"\"version\":3"#, r#"\"version\":2"#);
+        assert!(old.contains("\"first_moment/dense/bias\""), "{old}");
+        let old = format!("{old:<len$}");
+        let mut old = [&bytes[..8], old.as_bytes(), &bytes[8 + len..]].concat();
+        let end = old.len() - CHECKSUM_LEN;
+        let checksum = Sha256::digest(&old[..end]);
+        old[end..].copy_from_slice(&checksum);
+        assert_eq!(Checkpoint::from_bytes(&old).unwrap().to_bytes().unwrap(), bytes);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeptWeights, LearningRateSchedule, Monitor, RunSpec, Validation, as_text};
+use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, RunSpec, Validation, as_text};
 use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
 use crate::model::{ModelError, Sequential};
 use crate::ops::Augmentation;
+use crate::optim::{Decay, Rule};
 
 /// Settings, adapter and data of a run: what `config.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,17 +23,18 @@ pub struct RunConfig {
     /// Chooses the initial weights and the order of the images.
     pub seed: u64,
     /// The optimizer.
-    pub optimizer: &'static str,
-    /// Adam's step size; the one that a schedule begins with.
+    pub optimizer: OptimizerKind,
+    /// Its settings.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// The learning rate; the one that a schedule begins with.
     pub learning_rate: f64,
-    /// Adam's decay of the first moment.
-    pub beta1: f64,
-    /// Adam's decay of the second moment.
-    pub beta2: f64,
-    /// Adam's epsilon.
-    pub epsilon: f64,
-    /// Share of each weight that an update subtracts, times the learning rate.
+    /// The decay of weights.
     pub weight_decay: f64,
+    /// How it enters the update.
+    pub decay: Decay,
+    /// The largest norm of the gradient; not clipped if none.
+    pub clip_norm: Option<f64>,
     /// Share of each label that the loss spreads over all classes, in training and in evaluation.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -110,12 +112,12 @@ impl RunConfig {
             epochs: spec.epochs,
             batch_size: options.batch_size,
             seed: options.seed,
-            optimizer: "adam",
-            learning_rate: options.adam.learning_rate,
-            beta1: options.adam.beta1,
-            beta2: options.adam.beta2,
-            epsilon: options.adam.epsilon,
-            weight_decay: options.adam.weight_decay,
+            optimizer: spec.optimizer,
+            rule: options.optimizer.rule,
+            learning_rate: options.optimizer.learning_rate,
+            weight_decay: options.optimizer.weight_decay,
+            decay: options.optimizer.decay,
+            clip_norm: options.optimizer.clip_norm,
             label_smoothing: options.build.label_smoothing,
             augmentation: options.build.augmentation,
             learning_rate_schedule: spec.schedule(),

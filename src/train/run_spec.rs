@@ -8,14 +8,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{KeptWeights, LearningRateSchedule, Monitor, as_text};
+use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, as_text};
 use crate::data::DataSpec;
 use crate::exec::Options;
 use crate::file;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
-use crate::optim::Adam;
+use crate::optim::Form;
 
 /// All that decides what a run computes. The command line makes one, and a checkpoint stores it.
 ///
@@ -48,13 +48,25 @@ pub struct RunSpec {
     pub batch_size: usize,
     /// Chooses the initial weights and the order of the images.
     pub seed: u64,
-    /// Adam's step size, which a schedule begins with.
-    pub learning_rate: f64,
+    /// The optimizer.
+    pub optimizer: OptimizerKind,
+    /// Whose form it has.
+    pub optimizer_form: Form,
+    /// Share of the velocity that stays from step to step.
+    pub momentum: f64,
+    /// Whether the momentum is Nesterov's.
+    pub nesterov: bool,
+    /// Whether RMSprop divides by the deviation of the gradient.
+    pub centered: bool,
+    /// The learning rate, which a schedule begins with; the optimizer's own if none.
+    pub learning_rate: Option<f64>,
     /// How the learning rate changes. A plateau is one of `monitor`.
     #[serde(with = "as_text")]
     pub lr_schedule: LearningRateSchedule,
-    /// Share of each weight that an update takes away, times the learning rate.
-    pub weight_decay: f64,
+    /// The decay of weights; the optimizer's own if none.
+    pub weight_decay: Option<f64>,
+    /// The largest norm of the gradient, which is scaled down where it is above; not clipped if none.
+    pub clip_norm: Option<f64>,
     /// Share of each label that the loss spreads over all classes.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -78,7 +90,6 @@ pub struct RunSpec {
 impl Default for RunSpec {
     /// The training of TensorFlow's tutorial.
     fn default() -> Self {
-        let Adam { learning_rate, weight_decay, .. } = Adam::default();
         Self {
             data: DataSpec::default(),
             limit: None,
@@ -91,9 +102,15 @@ impl Default for RunSpec {
             epochs: 10,
             batch_size: 32,
             seed: 0,
-            learning_rate,
+            optimizer: OptimizerKind::default(),
+            optimizer_form: Form::default(),
+            momentum: 0.0,
+            nesterov: false,
+            centered: false,
+            learning_rate: None,
             lr_schedule: LearningRateSchedule::default(),
-            weight_decay,
+            weight_decay: None,
+            clip_norm: None,
             label_smoothing: 0.0,
             augment: Augmentation::default(),
             early_stopping: None,
@@ -149,8 +166,7 @@ impl RunSpec {
     /// The first field that does not.
     pub fn check(&self) -> Result<(), SpecError> {
         let wrong = |field, problem: String| Err(SpecError { field, problem });
-        let (rate, decay, smoothing, epochs) =
-            (self.learning_rate, self.weight_decay, self.label_smoothing, self.epochs);
+        let (rate, smoothing, epochs) = (self.learning_rate(), self.label_smoothing, self.epochs);
         if epochs == 0 {
             return wrong("epochs", "is 0; give 1 or more".into());
         }
@@ -163,12 +179,7 @@ impl RunSpec {
         if let Some(share) = self.validation_split.filter(|share| !(*share > 0.0 && *share < 1.0)) {
             return wrong("validation_split", format!("is {share}; give a number between 0 and 1, such as 0.1"));
         }
-        if !(rate.is_finite() && rate > 0.0) {
-            return wrong("learning_rate", format!("is {rate}; give a number above 0, such as 1e-3"));
-        }
-        if !(decay.is_finite() && decay >= 0.0) {
-            return wrong("weight_decay", format!("is {decay}; give 0 or more, such as 4e-3"));
-        }
+        self.check_optimizer()?;
         if !(0.0..1.0).contains(&smoothing) {
             return wrong("label_smoothing", format!("is {smoothing}; give 0 or more and less than 1, such as 0.1"));
         }
@@ -229,7 +240,7 @@ impl RunSpec {
         Options {
             batch_size: self.batch_size,
             seed: self.seed,
-            adam: Adam { learning_rate: self.learning_rate, weight_decay: self.weight_decay, ..Adam::default() },
+            optimizer: self.optimizer(),
             micro_kernel: self.kernel,
             build: self.build(),
             ..Options::default()
@@ -267,7 +278,8 @@ mod tests {
     fn what_is_written_is_read() {
         let spec = RunSpec {
             freeze: vec!["dense".into()],
-            learning_rate: 0.1 + 0.2,
+            optimizer: OptimizerKind::RmsProp,
+            learning_rate: Some(0.1 + 0.2),
             lr_schedule: "cosine@2".parse().unwrap(),
             augment: "flip,crop:4".parse().unwrap(),
             early_stopping: Some(3),
@@ -307,8 +319,8 @@ mod tests {
         assert_eq!(check(|spec| spec.batch_size = 0), "batch_size");
         assert_eq!(check(|spec| spec.limit = Some(0)), "limit");
         assert_eq!(check(|spec| spec.validation_split = Some(1.0)), "validation_split");
-        assert_eq!(check(|spec| spec.learning_rate = f64::NAN), "learning_rate");
-        assert_eq!(check(|spec| spec.weight_decay = -1.0), "weight_decay");
+        assert_eq!(check(|spec| spec.learning_rate = Some(f64::NAN)), "learning_rate");
+        assert_eq!(check(|spec| spec.weight_decay = Some(-1.0)), "weight_decay");
         assert_eq!(check(|spec| spec.label_smoothing = 1.0), "label_smoothing");
         assert_eq!(check(|spec| spec.early_stopping = Some(0)), "early_stopping");
         assert_eq!(check(|spec| spec.lr_schedule = "cosine@10".parse().unwrap()), "lr_schedule");

@@ -138,10 +138,8 @@ impl<'a> Trainer<'a> {
     /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
     /// the device reports; a checkpoint that can't be written.
     pub fn fit(mut self, epochs: usize) -> Result<Ending, Error> {
-        let first_rate = self.executor.options().adam.learning_rate;
-        let ending = self.train_epochs(epochs, first_rate);
-        self.executor.set_learning_rate(first_rate);
-        let ending = ending?;
+        let first_rate = self.executor.options().optimizer.learning_rate;
+        let ending = self.train_epochs(epochs, first_rate)?;
         self.position.finished = ending != Ending::Interrupted;
         self.write_checkpoint()?;
         if ending != Ending::Interrupted {
@@ -222,9 +220,9 @@ impl<'a> Trainer<'a> {
         };
         let (started, before) = (Instant::now(), self.position.seconds);
         while let Some(batch) = self.next_batch(&mut loader) {
-            self.executor.set_learning_rate(self.rate(first_rate, epoch, self.position.step));
+            let rate = self.rate(first_rate, epoch, self.position.step);
             let inside = self.enter(Phase::TrainStep);
-            gpu.block_on(self.executor.train_step(&batch))?;
+            gpu.block_on(self.executor.train_step_at(&batch, rate))?;
             drop(inside);
             loader.recycle(batch);
             self.position.step += 1;

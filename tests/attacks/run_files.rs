@@ -19,7 +19,7 @@ fn whole() -> Checkpoint {
     Checkpoint {
         run: RunRecord::default(),
         position: Position::after(vec![row(1), row(2)]),
-        state: TrainingState { updates: 8, parameters: tensors(), first_moments: tensors(), second_moments: tensors() },
+        state: TrainingState { updates: 8, parameters: tensors(), optimizer: tensors() },
         kept: tensors(),
     }
 }

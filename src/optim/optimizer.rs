@@ -1,0 +1,202 @@
+//! What all optimizers share: the learning rate, the decay of weights, clipping, and the dispatch of the update.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Adam, GradientTable, RmsProp, Sgd};
+use crate::graph::{Access, Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
+use crate::kernel::{Storage, Wgsl, wgsl};
+use crate::minibatch::Step;
+
+/// Whose way of writing an optimizer is followed where Keras and PyTorch differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Keras 3.
+    #[default]
+    Keras,
+    /// PyTorch 2.
+    PyTorch,
+}
+
+/// How the decay of weights enters the update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// The update takes away the decay's share of each weight, times the learning rate (Loshchilov & Hutter 2019).
+    #[default]
+    Decoupled,
+    /// The gradient gets the weight times the decay, as that of an L2 penalty would.
+    L2,
+}
+
+/// A rule that changes weights by their gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Rule {
+    /// Adam.
+    Adam(Adam),
+    /// Gradient descent, with momentum if asked.
+    Sgd(Sgd),
+    /// RMSprop.
+    RmsProp(RmsProp),
+}
+
+/// Numbers of a rule that change from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RuleScalars {
+    /// The learning rate, with what the rule multiplies it by.
+    pub rate: f32,
+    /// What the rule adds where it would divide by 0 else.
+    pub epsilon: f32,
+}
+
+/// What a rule's file says about it.
+pub(super) trait UpdateRule {
+    /// Names of the slots of its state, each of which has a value for every weight, at their places.
+    fn slots(&self) -> [Option<&'static str>; 3];
+
+    /// Its numbers for update `t`, counted from 1, at this learning rate.
+    fn scalars(&self, t: u64, learning_rate: f64) -> RuleScalars;
+
+    /// The WGSL that defines `step`, as `shaders/optimizer/update.wgsl` wants it.
+    fn source(&self) -> Wgsl;
+
+    /// Its `override` constants.
+    fn constants(&self) -> Vec<(&'static str, f64)>;
+
+    /// Operations for a weight.
+    fn flops(&self) -> usize;
+}
+
+/// An optimizer: a rule and what is done around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimizer {
+    /// The rule.
+    pub rule: Rule,
+    /// The learning rate; the one that a schedule begins with.
+    pub learning_rate: f64,
+    /// The decay of all trained variables.
+    pub weight_decay: f64,
+    /// How it enters.
+    pub decay: Decay,
+    /// The largest L2 norm of all gradients together; they are scaled down where it is above. Not clipped if none.
+    pub clip_norm: Option<f64>,
+}
+
+impl Default for Optimizer {
+    /// Keras's Adam.
+    fn default() -> Self {
+        Self {
+            rule: Rule::Adam(Adam::default()),
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            decay: Decay::default(),
+            clip_norm: None,
+        }
+    }
+}
+
+/// Where the slots of the state are bound.
+const SLOT_BINDINGS: [u32; 3] = [4, 5, 7];
+
+impl Optimizer {
+    fn rule(&self) -> &dyn UpdateRule {
+        match &self.rule {
+            Rule::Adam(adam) => adam,
+            Rule::Sgd(sgd) => sgd,
+            Rule::RmsProp(rmsprop) => rmsprop,
+        }
+    }
+
+    /// Name and arena of each slot of its state.
+    pub fn slots(&self) -> Vec<(&'static str, Arena)> {
+        let slots = self.rule().slots().into_iter().enumerate();
+        slots.filter_map(|(slot, name)| Some((name?, Arena::State(slot)))).collect()
+    }
+
+    /// `step` with the numbers of update `t`, counted from 1, at this learning rate.
+    pub fn at(&self, t: u64, learning_rate: f64, step: Step) -> Step {
+        let RuleScalars { rate, epsilon } = self.rule().scalars(t, learning_rate);
+        let (decay, l2) = match self.decay {
+            Decay::Decoupled => ((learning_rate * self.weight_decay) as f32, 0.0),
+            Decay::L2 => (0.0, self.weight_decay as f32),
+        };
+        Step { rate, epsilon, decay, l2, ..step }
+    }
+
+    /// Records the update of all variables of `graph` by the backward pass recorded last, in one dispatch, and before it
+    /// the norm of the gradient if that is clipped. The numbers of the step come with the minibatch. The host must write
+    /// the table of gradients before the first run.
+    ///
+    /// # Errors
+    /// `minibatch` is not a minibatch of the graph.
+    pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Result<(Vec<Dispatch>, GradientTable), GraphError> {
+        graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
+        let table = GradientTable::new(graph);
+        let (mut dispatches, norm) = match self.clip_norm {
+            Some(_) => {
+                let (dispatches, norm) = table.record_norm(graph);
+                (dispatches, Some(norm))
+            }
+            None => (Vec::new(), None),
+        };
+        let mut recorder = Recorder::new(graph, Mode::Train);
+        self.record_update(&mut recorder, &table, minibatch, norm);
+        dispatches.extend(recorder.finish());
+        Ok((dispatches, table))
+    }
+
+    fn record_update(
+        &self,
+        recorder: &mut Recorder,
+        table: &GradientTable,
+        minibatch: TensorId,
+        norm: Option<TensorId>,
+    ) {
+        let rule = self.rule();
+        let count = recorder.graph().arena_len();
+        let mut arena = |arena| recorder.add_arena(arena);
+        let weights = arena(Arena::Weights);
+        let slots: Vec<Option<TensorId>> = (rule.slots().into_iter().enumerate())
+            .map(|(slot, name)| name.map(|_| arena(Arena::State(slot))))
+            .collect();
+        let dispatch = recorder.dispatch("update").minibatch(minibatch);
+        let mut dispatch = table.bind(dispatch).source(wgsl!("optimizer/update")).source(rule.source());
+        dispatch = match norm {
+            Some(norm) => dispatch.b(norm).shared(wgsl!("optimizer/clip")),
+            None => dispatch.shared(wgsl!("optimizer/clip_none")),
+        };
+        if let Some(most) = self.clip_norm {
+            dispatch = dispatch.constant("CLIP_NORM", most);
+        }
+        let file = |[buffer, image]: [Wgsl; 2], dispatch: &DispatchBuilder<'_, '_>| match dispatch.storage(weights) {
+            Storage::Buffers => buffer,
+            Storage::Images => image,
+        };
+        let source = file([wgsl!("optimizer/weights_buffer"), wgsl!("optimizer/weights_image")], &dispatch);
+        dispatch = dispatch.shared(source).bind(2, weights, Access::ReadWrite);
+        for (slot, tensor) in slots.into_iter().enumerate() {
+            dispatch = match tensor {
+                Some(tensor) => {
+                    let source = file(SLOT_FILES[slot].0, &dispatch);
+                    dispatch.shared(source).bind(SLOT_BINDINGS[slot], tensor, Access::ReadWrite)
+                }
+                None => dispatch.shared(SLOT_FILES[slot].1),
+            };
+        }
+        for (name, value) in rule.constants() {
+            dispatch = dispatch.constant(name, value);
+        }
+        dispatch
+            .quads(table.count(), 0)
+            .cost((rule.flops() + 4) * count + table.additions(), table.most_parts())
+            .record();
+    }
+}
+
+/// The files of each slot: as a buffer, as an image, and where there is none.
+const SLOT_FILES: [([Wgsl; 2], Wgsl); 3] = [
+    ([wgsl!("optimizer/slot0_buffer"), wgsl!("optimizer/slot0_image")], wgsl!("optimizer/slot0_none")),
+    ([wgsl!("optimizer/slot1_buffer"), wgsl!("optimizer/slot1_image")], wgsl!("optimizer/slot1_none")),
+    ([wgsl!("optimizer/slot2_buffer"), wgsl!("optimizer/slot2_image")], wgsl!("optimizer/slot2_none")),
+];
