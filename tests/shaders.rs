@@ -11,7 +11,19 @@ use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
 use wgrad::ops::{ActivationFunction, Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
-use wgrad::optim::Optimizer;
+use wgrad::optim::{Form, Optimizer, RmsProp, Rule, Sgd};
+
+/// Every rule, with all slots of its state and with none.
+fn optimizers() -> [Optimizer; 4] {
+    let adam = Optimizer::default();
+    let rules = [
+        Rule::Sgd(Sgd::default()),
+        Rule::Sgd(Sgd { momentum: 0.9, nesterov: true, form: Form::PyTorch }),
+        Rule::RmsProp(RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() }),
+    ];
+    let [plain, momentum, rmsprop] = rules.map(|rule| Optimizer { rule, ..adam });
+    [adam, plain, momentum, Optimizer { clip_norm: Some(1.0), ..rmsprop }]
+}
 
 /// Networks that use each operation with aligned and odd channels.
 fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
@@ -49,9 +61,11 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         all.extend(graph.record_forward(Mode::Train));
         all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
         all.extend(graph.record_forward(Mode::Infer));
-        let (update, table) = Optimizer::default().record(&mut graph, built.minibatch).unwrap();
-        all.extend(update);
-        all.extend(table.record_norm(&mut graph).0);
+        for optimizer in optimizers() {
+            let (update, table) = optimizer.record(&mut graph, built.minibatch).unwrap();
+            all.extend(update);
+            all.extend(table.record_norm(&mut graph).0);
+        }
     }
     // A parameter is used twice, so that the optimizer can't add up the parts of its gradient. The gradient of the last relu
     // comes from above, so that it needs a dispatch of its own.
@@ -269,7 +283,7 @@ fn a_step_is_the_same_to_the_host_and_to_shaders() {
             [$((stringify!($field).to_owned(), std::mem::offset_of!(Step, $field) as u32)),*]
         };
     }
-    let host = fields!(number images update loss_scale seed rate decay);
+    let host = fields!(number images update loss_scale seed rate decay l2 epsilon);
     let module = naga::front::wgsl::parse_str(include_str!("../shaders/step.wgsl")).unwrap();
     let structure = |name: &str| {
         let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));

@@ -359,7 +359,7 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     for dense in [
         Dense { input: [2, 13], ..dense },
         Dense { input: [3, 12], ..dense },
-        Dense { units: 6, ..dense },
+        Dense { units: 9, ..dense },
         Dense { units: 0, ..dense },
         Dense { bias: false, ..dense },
     ] {
