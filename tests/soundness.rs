@@ -348,7 +348,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         wrong.push(graph.add_all("y", &tensors));
     }
     let none = graph.input("none", [0, 4]);
-    wrong.push(graph.softmax("y", none));
+    wrong.push(graph.relu("y", none));
+    wrong.push(graph.add_all("y", &[none, none]));
     wrong.push(graph.softmax("y", huge));
     for negative_slope in [f64::NAN, f64::INFINITY] {
         wrong.push(graph.activation("y", ActivationFunction::LeakyRelu { negative_slope }, x));

@@ -294,8 +294,11 @@ impl Graph {
     }
 }
 
-/// Whether shaders can index a tensor of this shape.
+/// Whether shaders can index a tensor of this shape. Past the end they take the last elements, so there must be some.
 fn indexable(tensor: &str, shape: &Shape) -> Result<(), GraphError> {
+    if shape.padded_elements() == 0 {
+        return Err(GraphError::Value { node: tensor.into(), wrong: format!("its shape {shape} has no elements") });
+    }
     if shape.padded_elements() > MOST_ELEMENTS {
         return Err(GraphError::TooLarge { tensor: tensor.into(), shape: shape.clone() });
     }
