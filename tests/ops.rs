@@ -51,6 +51,7 @@ operations! {
     add
     affine
     average_pool2d
+    batch_norm
     binary_cross_entropy
     concatenate
     conv2d
@@ -60,7 +61,9 @@ operations! {
     depthwise_conv2d
     dropout
     gradient_norm
+    group_norm
     ingest
+    layer_norm
     max_pool2d
     multiply
     optimizer

@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, GraphError, Mode, Target, TensorId, VariableSpec};
+use wgrad::graph::{Access, Dispatch, Graph, GraphError, Initializer, Mode, Role, Target, TensorId, VariableSpec};
 use wgrad::kernel::{MicroKernel, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
-use wgrad::ops::{ActivationFunction, Augmentation, Conv2d, DepthwiseConv2d, Padding, Pool2d};
+use wgrad::ops::{
+    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, DepthwiseConv2d, GroupNorm, LayerNorm,
+    Padding, Pool2d,
+};
 use wgrad::optim::{Form, Optimizer, RmsProp, Rule, Sgd};
 
 /// Every rule, with all slots of its state and with none.
@@ -100,6 +103,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(operations(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap());
     let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
+    all.extend(normalizations(micro_kernel));
     all
 }
 
@@ -146,6 +150,47 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
     let mut all = graph.record_forward(Mode::Train);
     all.extend(graph.record_backward(&upstream, &wanted)?.0);
     Ok(all)
+}
+
+/// Normalizations with and without each of their options, on tensors of weights and on others.
+fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
+    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let shape = [4, 9, 9, 6];
+    let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
+    let mut vectors = |name: &str, role| {
+        let vector = |variable| VariableSpec { role, ..VariableSpec::vector(name, variable, 6, Initializer::Zeros) };
+        graph.add_weights(name, vec![vector("first"), vector("second")]).unwrap()
+    };
+    let weights = vectors("weights", Role::Trained);
+    let averaged = vectors("moving", Role::Averaged { momentum: 0.9 });
+    let plain = graph.input("plain", [70]);
+    let [input, more] = ["input", "more"].map(|name| graph.input(name, shape));
+    let relu = graph.relu("relu", input).unwrap();
+    let sum = graph.add("sum", input, input).unwrap();
+    let mut upstream = Vec::new();
+    let mut add = |graph: &mut Graph, y: Result<TensorId, GraphError>| {
+        upstream.push((y.unwrap(), graph.input("dy", shape)));
+    };
+    for (with, frozen) in [(true, false), (false, false), (true, true), (false, true)] {
+        for x in [relu, sum, more] {
+            let geometry =
+                BatchNorm { scale: with, center: with, frozen, added: with, relu: with, ..BatchNorm::new(shape) };
+            let (moving, added) = if with { (averaged, Some(input)) } else { (plain, None) };
+            let inputs = BatchNormInputs { x, minibatch, moving, weights: with.then_some(weights), added };
+            let y = graph.batch_norm("batch", geometry, inputs);
+            add(&mut graph, y);
+            let geometry = GroupNorm { groups: 2, scale: with, center: with, ..GroupNorm::new(shape) };
+            let y = graph.group_norm("group", geometry, x, with.then_some(weights));
+            add(&mut graph, y);
+            let geometry = LayerNorm { scale: with, center: with, ..LayerNorm::new(shape) };
+            let y = graph.layer_norm("layer", geometry, x, with.then_some(weights));
+            add(&mut graph, y);
+        }
+    }
+    let mut all = graph.record_forward(Mode::Train);
+    all.extend(graph.record_backward(&upstream, &[input]).unwrap().0);
+    all.extend(graph.record_forward(Mode::Infer));
+    all
 }
 
 #[test]

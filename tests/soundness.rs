@@ -12,8 +12,8 @@ use wgrad::graph::{
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
-    ActivationFunction, Augmentation, Concatenate, Conv2d, Dense, DepthwiseConv2d, Ingest, Multiply, Padding, Pool2d,
-    Relu,
+    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Dense, DepthwiseConv2d,
+    GroupNorm, Ingest, LayerNorm, Multiply, Padding, Pool2d, Relu,
 };
 use wgrad::optim::Optimizer;
 
@@ -225,6 +225,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     let overflow = graph.input("overflow", [usize::MAX, usize::MAX]);
     let empty = graph.input("empty", Vec::new());
     let minibatch = graph.minibatch(Minibatch::new(2, [6, 6, 3]));
+    // Two of three channels.
+    let vectors = graph.input("vectors", [67]);
     let w = graph.add_weights("w", VariableSpec::kernel_and_bias("w", vec![3, 3, 3, 8], true)).unwrap();
     let v = graph.add_weights("v", VariableSpec::kernel_and_bias("v", vec![12, 5], true)).unwrap();
     let elsewhere = {
@@ -269,6 +271,10 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     graph.dense("y", dense, rows, v).unwrap();
     graph.max_pool2d("y", pool, x).unwrap();
     graph.average_pool2d("y", pool, x).unwrap();
+    let inputs = BatchNormInputs { x, minibatch, moving: vectors, weights: Some(vectors), added: None };
+    graph.batch_norm("y", BatchNorm::new([2, 6, 6, 3]), inputs).unwrap();
+    graph.group_norm("y", GroupNorm { groups: 3, ..GroupNorm::new([2, 6, 6, 3]) }, x, Some(vectors)).unwrap();
+    graph.layer_norm("y", LayerNorm::new([2, 6, 6, 3]), x, Some(vectors)).unwrap();
     let count = graph.record_forward(Mode::Infer).len();
 
     let mut wrong: Vec<Result<TensorId, GraphError>> = Vec::new();
@@ -403,6 +409,41 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     wrong.push(graph.add_node("y", WideView { passes_gradient: false }, &[x]));
     wrong.push(graph.add_node("y", WideView { passes_gradient: true }, &[x]));
     wrong.push(graph.add_node("y", WideView { passes_gradient: false }, &[]));
+    let of = |shape: [usize; 4]| BatchNorm::new(shape);
+    let batch = BatchNormInputs { x, minibatch, moving: vectors, weights: Some(vectors), added: None };
+    let [short, other_minibatch] = [graph.input("short", [64]), graph.minibatch(Minibatch::new(3, [6, 6, 3]))];
+    for (geometry, inputs) in [
+        (of([3, 6, 6, 3]), batch),
+        (of([2, 6, 6, 4]), batch),
+        (BatchNorm { epsilon: 0.0, ..of([2, 6, 6, 3]) }, batch),
+        (BatchNorm { epsilon: f64::NAN, ..of([2, 6, 6, 3]) }, batch),
+        (BatchNorm { epsilon: 1e-60, ..of([2, 6, 6, 3]) }, batch),
+        (BatchNorm { center: false, scale: false, ..of([2, 6, 6, 3]) }, batch),
+        (BatchNorm { added: true, ..of([2, 6, 6, 3]) }, batch),
+        (BatchNorm { added: true, ..of([2, 6, 6, 3]) }, BatchNormInputs { added: Some(small), ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { added: Some(x), ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { x: small, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { moving: short, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { moving: rows, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { weights: Some(short), ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { weights: None, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { minibatch: x, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { minibatch: other_minibatch, ..batch }),
+        (of([2, 6, 6, 3]), BatchNormInputs { moving: elsewhere, ..batch }),
+        (BatchNorm::new([67]), BatchNormInputs { x: vectors, ..batch }),
+    ] {
+        wrong.push(graph.batch_norm("y", geometry, inputs));
+    }
+    for groups in [0, 2, 6, max] {
+        wrong.push(graph.group_norm("y", GroupNorm { groups, ..GroupNorm::new([2, 6, 6, 3]) }, x, Some(vectors)));
+    }
+    for weights in [None, Some(short), Some(rows)] {
+        wrong.push(graph.group_norm("y", GroupNorm { groups: 3, ..GroupNorm::new([2, 6, 6, 3]) }, x, weights));
+        wrong.push(graph.layer_norm("y", LayerNorm::new([2, 6, 6, 3]), x, weights));
+    }
+    wrong.push(graph.group_norm("y", GroupNorm { groups: 1, ..GroupNorm::new([67]) }, vectors, Some(vectors)));
+    wrong.push(graph.layer_norm("y", LayerNorm::new([2, 6, 5, 3]), x, Some(vectors)));
+    wrong.push(graph.layer_norm("y", LayerNorm { epsilon: -1.0, ..LayerNorm::new([2, 6, 6, 3]) }, x, Some(vectors)));
     for kernel in [vec![], vec![5], vec![3, 0], vec![max, max], vec![1 << 20, 1 << 20]] {
         wrong.push(graph.add_weights("w", VariableSpec::kernel_and_bias("w", kernel, true)));
     }

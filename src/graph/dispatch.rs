@@ -172,8 +172,8 @@ impl<'g> Recorder<'g> {
     }
 }
 
-/// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e` and write results `c`, `f` through the
-/// functions of `shaders/access`, so that one source serves buffers and images.
+/// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e` and write results `c`, `f`, `g` through
+/// the functions of `shaders/access`, so that one source serves buffers and images.
 pub struct DispatchBuilder<'r, 'g> {
     recorder: &'r mut Recorder<'g>,
     dispatch: Dispatch,
@@ -212,6 +212,12 @@ impl DispatchBuilder<'_, '_> {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/f_none")) };
         let [buffer, image] = SECOND_RESULT;
         self.operand(SECOND_RESULT_BINDING, tensor, Access::Write, buffer, image, "F_FIRST")
+    }
+
+    /// Writes `tensor`, if any, as third result `g`.
+    pub fn g(self, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/g_none")) };
+        self.operand(8, tensor, Access::Write, wgsl!("access/g_buffer"), wgsl!("access/g_image"), "G_FIRST")
     }
 
     fn operand(

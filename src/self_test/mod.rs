@@ -9,6 +9,7 @@ mod adam;
 mod add;
 mod affine;
 mod average_pool2d;
+mod batch_norm;
 mod binary_cross_entropy;
 mod case;
 mod comparison;
@@ -21,9 +22,12 @@ mod depthwise_conv2d;
 mod determinism;
 mod dropout;
 mod gradient_norm;
+mod group_norm;
 mod ingest;
+mod layer_norm;
 mod max_pool2d;
 mod multiply;
+mod normalization;
 mod operation_case;
 mod optimizer;
 mod parity;
@@ -59,6 +63,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "add", cases: add::cases() },
         Check { name: "affine", cases: affine::cases() },
         Check { name: "average_pool2d", cases: average_pool2d::cases() },
+        Check { name: "batch_norm", cases: batch_norm::cases() },
         Check { name: "binary_cross_entropy", cases: binary_cross_entropy::cases() },
         Check { name: "concatenate", cases: concatenate::cases() },
         Check { name: "conv2d", cases: conv2d::cases() },
@@ -68,7 +73,9 @@ pub fn checks() -> Vec<Check> {
         Check { name: "depthwise_conv2d", cases: depthwise_conv2d::cases() },
         Check { name: "dropout", cases: dropout::cases() },
         Check { name: "gradient_norm", cases: gradient_norm::cases() },
+        Check { name: "group_norm", cases: group_norm::cases() },
         Check { name: "ingest", cases: ingest::cases() },
+        Check { name: "layer_norm", cases: layer_norm::cases() },
         Check { name: "max_pool2d", cases: max_pool2d::cases() },
         Check { name: "multiply", cases: multiply::cases() },
         Check { name: "optimizer", cases: optimizer::cases() },

@@ -1,0 +1,44 @@
+// The statistics of the batch, from the moments of its PARTS parts of PART rows. d = moments; a = x, whose first row is the
+// origin; g = mean and variance, towards which the moving ones move.
+override PART: u32;
+override PARTS: u32;
+override UNBIASED: bool;
+override EPSILON: f32;
+
+fn standard_of(place: Place, invocation: u32, gamma: vec4<f32>) -> Standard {
+    let rows = counted_rows();
+    let origin = select(vec4<f32>(), read_a(place.channel), place.inside);
+    var moments = Moments();
+    for (var part = begin_at(place, 0u, PARTS); part < PARTS; part += 4u * LANE_ROWS) {
+        var mean = array<vec4<f32>, 4>();
+        var squares = array<vec4<f32>, 4>();
+        for (var k = 0u; k < 4u; k++) {
+            let i = min(part + k * LANE_ROWS, PARTS - 1u) * 2u * C + place.channel;
+            mean[k] = read_d(i);
+            squares[k] = read_d(i + C);
+        }
+        for (var k = 0u; k < 4u; k++) {
+            let p = part + k * LANE_ROWS;
+            let n = select(0u, min((p + 1u) * PART, rows) - min(p * PART, rows), p < PARTS);
+            // A part without rows has moments of 0.
+            moments = merged(moments, Moments(vec4(f32(n)), mean[k], select(vec4<f32>(), squares[k], n > 0u)));
+        }
+    }
+    moments = merged_invocations(moments, invocation, place.column, QUADS, LANE_ROWS);
+    let mean = select(vec4<f32>(), moments.mean, place.inside);
+    let squares = select(vec4<f32>(), moments.squares, place.inside);
+    let variance = squares / f32(rows);
+    if (place.slice == 0u) {
+        if (place.row == 0u && place.stores) {
+            write_g(place.channel, origin + mean);
+            write_g(STRIDE + place.channel, select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
+        }
+        if (place.first_column) {
+            for (var i = invocation * 4u; i < LEN; i += 256u) {
+                if (is_gap(i)) { write_g(i, vec4<f32>()); }
+            }
+        }
+    }
+    let inverse = select(vec4<f32>(), 1.0 / sqrt(variance + EPSILON), place.inside);
+    return Standard(origin, mean, inverse, gamma * inverse);
+}

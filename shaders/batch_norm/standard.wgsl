@@ -1,0 +1,7 @@
+// How four channels are normalized: normalized x = ((x - origin) - mean) inverse; y = scale ((x - origin) - mean) + beta.
+struct Standard {
+    origin: vec4<f32>,
+    mean: vec4<f32>,
+    inverse: vec4<f32>, // 1 / sqrt(variance + epsilon)
+    scale: vec4<f32>, // gamma times inverse
+}

@@ -1,0 +1,38 @@
+// x [ROWS, C]: a row is a pixel; channels are those in memory, a multiple of four, of which CHANNELS are real. A workgroup
+// takes QUADS fours of channels side by side, of a slice of SLICE rows. Its invocations take LANE_ROWS rows at once.
+override ROWS: u32;
+override C: u32;
+override CHANNELS: u32;
+override QUADS: u32;
+override LANE_ROWS: u32;
+override SLICE: u32;
+override SLICES: u32;
+
+struct Place {
+    slice: u32,
+    first_column: bool, // whether the workgroup has the first channels
+    column: u32, // first invocation with these channels
+    channel: u32, // first of four
+    inside: vec4<bool>, // which of the four are real
+    row: u32, // among the rows that are taken at once; at least LANE_ROWS where the invocation has none
+    stores: bool, // false where another workgroup has these channels
+}
+
+fn place_of(group: u32, invocation: u32) -> Place {
+    let quad = group / SLICES * QUADS + invocation % QUADS;
+    let channel = min(quad * 4u, C - 4u);
+    return Place(
+        group % SLICES,
+        group < SLICES,
+        invocation % QUADS,
+        channel,
+        vec4(channel) + vec4(0u, 1u, 2u, 3u) < vec4(CHANNELS),
+        invocation / QUADS,
+        quad * 4u < C && invocation / QUADS < LANE_ROWS,
+    );
+}
+
+// First number of an invocation of those from `first` to `end`, of which LANE_ROWS are taken at once.
+fn begin_at(place: Place, first: u32, end: u32) -> u32 {
+    return select(end, first + place.row, place.row < LANE_ROWS);
+}

@@ -1,0 +1,31 @@
+// Sums of dy, and of dy times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C].
+// a = x, b = dy, c = sums, f = dy again, which is the gradient of what was added to the result, if any.
+// Another file says how x is normalized and which rows count; dy of the others is taken for 0.
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let place = place_of(linear_workgroup(workgroup, count), invocation);
+    begin_column(place.channel);
+    let counted = counted_rows();
+    let end = min((place.slice + 1u) * SLICE, ROWS);
+    var sums = Sums();
+    for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
+        for (var k = 0u; k < 4u; k++) {
+            let r = row + k * LANE_ROWS;
+            let i = min(r, ROWS - 1u) * C + place.channel;
+            let dy = select(vec4<f32>(), read_b(i), r < min(end, counted));
+            sums.dy += dy;
+            sums.product += dy * normalized(read_a(i), min(r, ROWS - 1u), place.channel);
+            if (r < end && place.stores) { write_f(i, dy); }
+        }
+    }
+    sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);
+    if (place.row == 0u && place.stores) {
+        write_c(place.slice * 2u * C + place.channel, sums.dy);
+        write_c((place.slice * 2u + 1u) * C + place.channel, sums.product);
+    }
+}

@@ -1,0 +1,30 @@
+// The sums over all PARTS parts, and the gradients that they are. e = sums of the parts [PARTS, 2, C], f = dgamma and dbeta.
+override PARTS: u32;
+override DGAMMA: bool;
+override DBETA: bool;
+override DBETA_FIRST: u32;
+
+fn summed_parts(place: Place, invocation: u32) -> Sums {
+    var sums = Sums();
+    for (var part = begin_at(place, 0u, PARTS); part < PARTS; part += 4u * LANE_ROWS) {
+        for (var k = 0u; k < 4u; k++) {
+            let p = part + k * LANE_ROWS;
+            let i = min(p, PARTS - 1u) * 2u * C + place.channel;
+            sums.dy += select(vec4<f32>(), read_e(i), p < PARTS);
+            sums.product += select(vec4<f32>(), read_e(i + C), p < PARTS);
+        }
+    }
+    sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);
+    if (place.slice == 0u) {
+        if (place.row == 0u && place.stores) {
+            if (DGAMMA) { write_f(place.channel, select(vec4<f32>(), sums.product, place.inside)); }
+            if (DBETA) { write_f(DBETA_FIRST + place.channel, select(vec4<f32>(), sums.dy, place.inside)); }
+        }
+        if (place.first_column) {
+            for (var i = invocation * 4u; i < LEN; i += 256u) {
+                if (is_gap(i)) { write_f(i, vec4<f32>()); }
+            }
+        }
+    }
+    return sums;
+}

@@ -1,0 +1,239 @@
+//! Batch normalization (Ioffe & Szegedy 2015) over all axes but the last, as Keras computes it.
+
+use crate::graph::{
+    DispatchBuilder, Epilogue, Graph, GraphError, Initializer, Inputs, Mode, Operation, Recorder, Role, Sink, TensorId,
+    VariableSpec,
+};
+use crate::kernel::wgsl;
+use crate::ops::normalization::{Columns, GammaBeta, check_vectors, vectors};
+use crate::shape::Shape;
+
+mod gradients;
+
+use gradients::{Gradients, store};
+
+/// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, where mean and variance of each channel are those of the batch
+/// in training, and moving averages of them in inference.
+///
+/// Only images that count enter the statistics, and the gradient of the others is 0. A large mean costs no accuracy: a mean
+/// of 1000 and a variance of 1e-4 give the same relative errors as a mean of 0, since all arithmetic is on the difference
+/// of `x` and the first pixel, which f32 represents exactly where the two are near each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Shape of `x` and `y`: `[n, h, w, c]` or `[n, c]`.
+    pub input: Shape,
+    /// Added to the variance: above 0.
+    pub epsilon: f64,
+    /// Whether there is a gamma.
+    pub scale: bool,
+    /// Whether there is a beta.
+    pub center: bool,
+    /// Whether the moving variance averages `squares / (n - 1)`, as in PyTorch, instead of `squares / n`, as in Keras. Of
+    /// a single value per channel the former is 0 here.
+    pub unbiased: bool,
+    /// Whether training uses the moving averages too, and leaves them as they are.
+    pub frozen: bool,
+    /// Whether another tensor of the shape of `x` is added to the result.
+    pub added: bool,
+    /// Whether the result goes through relu, at the end.
+    pub relu: bool,
+}
+
+/// The tensors of a batch normalization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchNormInputs {
+    /// What is normalized.
+    pub x: TensorId,
+    /// The minibatch that says how many images count.
+    pub minibatch: TensorId,
+    /// Moving mean and moving variance, `[c]` each. They get no gradient. In training the statistics of the batch are
+    /// written to the place of their gradient.
+    pub moving: TensorId,
+    /// Gamma and beta, `[c]` each: those that there are, gamma first.
+    pub weights: Option<TensorId>,
+    /// What is added.
+    pub added: Option<TensorId>,
+}
+
+impl BatchNorm {
+    /// Keras's defaults for `input`.
+    pub fn new(input: impl Into<Shape>) -> Self {
+        Self {
+            input: input.into(),
+            epsilon: 1e-3,
+            scale: true,
+            center: true,
+            unbiased: false,
+            frozen: false,
+            added: false,
+            relu: false,
+        }
+    }
+
+    /// Gamma and beta of a layer, those that it has: the variables of [`BatchNormInputs::weights`].
+    pub fn variables(&self, layer: &str) -> Vec<VariableSpec> {
+        self.parameters().variables(layer)
+    }
+
+    /// Moving mean and moving variance of a layer: the variables of [`BatchNormInputs::moving`]. Keras's default `momentum`
+    /// is 0.99. In a frozen layer they are constant, since nothing writes what they would move towards.
+    pub fn moving_variables(&self, layer: &str, momentum: f64) -> Vec<VariableSpec> {
+        let role = if self.frozen { Role::Constant } else { Role::Averaged { momentum } };
+        [("moving_mean", Initializer::Zeros), ("moving_variance", Initializer::Ones)]
+            .map(|(name, first)| VariableSpec {
+                role,
+                ..VariableSpec::vector(layer, name, self.input.columns(), first)
+            })
+            .to_vec()
+    }
+
+    fn columns(&self) -> Columns {
+        Columns::of(&self.input)
+    }
+
+    fn parameters(&self) -> GammaBeta {
+        GammaBeta { channels: self.input.columns(), scale: self.scale, center: self.center }
+    }
+
+    /// Place of the weights among the inputs, if there are any.
+    fn weights(&self) -> Option<usize> {
+        (self.parameters().count() > 0).then_some(3)
+    }
+
+    /// Place of what is added among the inputs.
+    fn added(&self) -> Option<usize> {
+        self.added.then(|| 3 + self.weights().iter().count())
+    }
+}
+
+impl Graph {
+    /// Adds a batch normalization of `inputs.x`, whose shape it has.
+    ///
+    /// # Errors
+    /// A geometry that does not fit the inputs.
+    pub fn batch_norm(
+        &mut self,
+        name: &str,
+        geometry: BatchNorm,
+        inputs: BatchNormInputs,
+    ) -> Result<TensorId, GraphError> {
+        let BatchNormInputs { x, minibatch, moving, weights, added } = inputs;
+        let inputs: Vec<TensorId> = [x, minibatch, moving].into_iter().chain(weights).chain(added).collect();
+        self.add_own_node(name, geometry, &inputs)
+    }
+}
+
+impl BatchNorm {
+    /// Declares which rows count.
+    fn counted<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, minibatch: TensorId) -> DispatchBuilder<'r, 'g> {
+        let pixels = self.input.rows() / self.input.dims()[0];
+        dispatch.minibatch(minibatch).shared(wgsl!("batch_norm/counted")).size("PIXELS", pixels)
+    }
+
+    /// Records the moments of the parts of the batch. Gives them, and the rows of a part.
+    fn record_statistics(&self, recorder: &mut Recorder, inputs: &[TensorId], name: &str) -> (TensorId, usize) {
+        let columns = self.columns();
+        let part = columns.slice(recorder.target().busy_workgroups);
+        let moments = recorder.temporary(format!("{name} moments"), [columns.slices(part), 2, columns.channels]);
+        let dispatch = columns.dispatch(recorder, format!("{name} moments")).a(inputs[0]).c(moments);
+        let dispatch =
+            self.counted(dispatch, inputs[1]).shared(wgsl!("norm/moments")).source(wgsl!("batch_norm/statistics"));
+        columns.complete(dispatch, part, 0, 8).record();
+        (moments, part)
+    }
+}
+
+impl Operation for BatchNorm {
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.count(3 + self.weights().iter().count() + usize::from(self.added))?;
+        inputs.shape(0, self.input.clone())?;
+        if self.input.dims().len() < 2 {
+            return Err(inputs.refuse("what is normalized over a batch has the shape [n, .., c]"));
+        }
+        inputs.positive("the input", self.input.dims())?;
+        if !(self.epsilon as f32 > 0.0 && self.epsilon.is_finite()) {
+            return Err(inputs.refuse(format!("its epsilon is {}, but it must be above 0", self.epsilon)));
+        }
+        let (images, rows) = (inputs.minibatch(1)?.images(), self.input.dims()[0]);
+        if images != rows {
+            return Err(inputs.refuse(format!("it normalizes {rows} images, but the minibatch has {images}")));
+        }
+        check_vectors(inputs, 2, self.input.columns(), 2)?;
+        if let Some(weights) = self.weights() {
+            check_vectors(inputs, weights, self.input.columns(), self.parameters().count())?;
+        }
+        self.added().map_or(Ok(()), |added| inputs.shape(added, self.input.clone()))
+    }
+
+    /// The second output is what the backward pass needs of each channel: origin, mean less the origin,
+    /// `1 / sqrt(variance + epsilon)`, and gamma times that.
+    fn outputs(&self) -> Vec<Shape> {
+        vec![self.input.clone(), [4, self.input.columns()].into()]
+    }
+
+    fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
+        if self.relu { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
+    }
+
+    fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
+        let columns = self.columns();
+        let name = recorder.graph().tensor(outputs[0]).name.clone();
+        let training = recorder.mode() == Mode::Train && !self.frozen;
+        let moments = training.then(|| self.record_statistics(recorder, inputs, &name));
+        let slice = columns.slice(2 * recorder.target().busy_workgroups);
+        let len = recorder.graph().tensor(inputs[2]).shape.padded_elements();
+        let statistics = recorder.graph().gradient_of(inputs[2]);
+        let dispatch = columns.dispatch(recorder, name).a(inputs[0]).c(outputs[0]).f(Some(outputs[1]));
+        let dispatch = match self.weights() {
+            Some(weights) => dispatch.b(inputs[weights]),
+            None => dispatch.shared(wgsl!("access/b_none")),
+        };
+        let dispatch = dispatch.e(self.added().map(|added| inputs[added])).shared(wgsl!("batch_norm/standard"));
+        let dispatch = vectors(dispatch, columns.channels, 2, len);
+        let dispatch = match moments {
+            Some((moments, part)) => self
+                .counted(dispatch, inputs[1])
+                .d(Some(moments))
+                .g(statistics)
+                .shared(wgsl!("norm/moments"))
+                .source(wgsl!("batch_norm/of_batch"))
+                .size("PART", part)
+                .size("PARTS", columns.slices(part))
+                .constant("UNBIASED", self.unbiased),
+            None => dispatch.d(Some(inputs[2])).source(wgsl!("batch_norm/moving")),
+        };
+        let parts = moments.map_or(0, |(_, part)| columns.slices(part));
+        let dispatch = self
+            .parameters()
+            .constants(dispatch.source(wgsl!("batch_norm/forward")))
+            .constant("EPSILON", self.epsilon)
+            .constant("ADDED", self.added)
+            .constant("RELU", self.relu);
+        columns.complete(dispatch, slice, parts, 4).record();
+    }
+
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        outputs: &[TensorId],
+        dy: TensorId,
+        sinks: &[Option<Sink>],
+    ) {
+        let sink = |input: Option<usize>| input.and_then(|input| sinks[input].as_ref());
+        // A kernel that reads x can gate the gradient by it.
+        let gated = !self.frozen && sink(Some(0)).is_some_and(|sink| sink.is_gated_by_input(recorder));
+        let record = |recorder: &mut Recorder, dx: Option<TensorId>| {
+            store(recorder, sink(self.added()), |recorder, dadded| {
+                store(recorder, sink(self.weights()), |recorder, dweights| {
+                    let gradients = Gradients { dx, gated, dweights, dadded };
+                    self.record_gradients(recorder, inputs, outputs[1], dy, gradients);
+                });
+            });
+        };
+        match sink(Some(0)) {
+            Some(sink) if gated => record(recorder, Some(sink.gradient)),
+            sink => store(recorder, sink, record),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The backward pass of batch normalization.
+
+use super::BatchNorm;
+use crate::graph::{Recorder, Sink, TensorId};
+use crate::kernel::wgsl;
+
+/// Where the gradients go, of those inputs whose gradient is needed.
+pub(super) struct Gradients {
+    pub dx: Option<TensorId>,
+    /// Whether the gradient of x is 0 where x is not positive.
+    pub gated: bool,
+    pub dweights: Option<TensorId>,
+    pub dadded: Option<TensorId>,
+}
+
+/// [`Recorder::store`], if there is a sink.
+pub(super) fn store(recorder: &mut Recorder, sink: Option<&Sink>, write: impl FnOnce(&mut Recorder, Option<TensorId>)) {
+    match sink {
+        Some(sink) => recorder.store(sink, |recorder, gradient| write(recorder, Some(gradient))),
+        None => write(recorder, None),
+    }
+}
+
+impl BatchNorm {
+    pub(super) fn record_gradients(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        saved: TensorId,
+        dy: TensorId,
+        gradients: Gradients,
+    ) {
+        let Gradients { dx, gated, dweights, dadded } = gradients;
+        let x = [inputs[0], inputs[1], saved];
+        if self.frozen {
+            if let Some(dweights) = dweights {
+                let (sums, parts) = self.record_sums(recorder, x, dy, None);
+                self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
+            }
+            if dx.is_some() || dadded.is_some() {
+                self.record_frozen_dx(recorder, saved, dy, dx, dadded);
+            }
+            return;
+        }
+        let (sums, parts) = self.record_sums(recorder, x, dy, dadded);
+        match (dx, dweights) {
+            (Some(dx), _) => self.record_dx(recorder, x, dy, (sums, parts), (dx, gated), dweights),
+            (None, Some(dweights)) => {
+                self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Records the sums that dgamma, dbeta and `dx` need. Gives them, and the number of their parts. Writes the gradient of
+    /// what was added, if it is asked for.
+    fn record_sums(
+        &self,
+        recorder: &mut Recorder,
+        [x, minibatch, saved]: [TensorId; 3],
+        dy: TensorId,
+        dadded: Option<TensorId>,
+    ) -> (TensorId, usize) {
+        let columns = self.columns();
+        let slice = columns.slice(recorder.target().busy_workgroups);
+        let parts = columns.slices(slice);
+        let name = format!("{} sums", recorder.graph().tensor(dy).name);
+        let sums = recorder.temporary(name.clone(), [parts, 2, columns.channels]);
+        let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved)).f(dadded);
+        let dispatch = self
+            .counted(dispatch, minibatch)
+            .shared(wgsl!("batch_norm/standard"))
+            .shared(wgsl!("norm/sums"))
+            .source(wgsl!("batch_norm/saved"))
+            .source(wgsl!("norm/parameter_sums"));
+        columns.complete(dispatch, slice, 0, 6).record();
+        (sums, parts)
+    }
+
+    fn record_dx(
+        &self,
+        recorder: &mut Recorder,
+        [x, minibatch, saved]: [TensorId; 3],
+        dy: TensorId,
+        (sums, parts): (TensorId, usize),
+        (dx, gated): (TensorId, bool),
+        dweights: Option<TensorId>,
+    ) {
+        let columns = self.columns();
+        let slice = columns.slice(2 * recorder.target().busy_workgroups);
+        let name = recorder.graph().tensor(dx).name.clone();
+        let dweights = dweights.map(|tensor| (tensor, recorder.graph().tensor(tensor).shape.padded_elements()));
+        let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(dx).d(Some(saved));
+        let dispatch = self.counted(dispatch, minibatch).shared(wgsl!("batch_norm/standard"));
+        let dispatch = self
+            .parameters()
+            .sum_parts(dispatch, sums, parts, dweights)
+            .source(wgsl!("batch_norm/saved"))
+            .source(wgsl!("batch_norm/dx"))
+            .constant("GATED", gated);
+        columns.complete(dispatch, slice, parts, 8).record();
+    }
+
+    fn record_frozen_dx(
+        &self,
+        recorder: &mut Recorder,
+        saved: TensorId,
+        dy: TensorId,
+        dx: Option<TensorId>,
+        dadded: Option<TensorId>,
+    ) {
+        let shape = &self.input;
+        let dx = dx.unwrap_or_else(|| recorder.temporary("unused", shape.clone()));
+        let name = recorder.graph().tensor(dx).name.clone();
+        recorder
+            .dispatch(name)
+            .a(dy)
+            .c(dx)
+            .d(Some(saved))
+            .f(dadded)
+            .source(wgsl!("batch_norm/frozen_dx"))
+            .size("C", shape.padded_columns())
+            .elementwise(shape, 1)
+            .record();
+    }
+}

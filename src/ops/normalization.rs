@@ -1,0 +1,199 @@
+//! What normalizations share: gamma and beta, and kernels that add up the rows of each channel.
+
+use crate::graph::{
+    ARENA_ALIGNMENT, DispatchBuilder, GraphError, Initializer, Inputs, Recorder, TensorId, VariableSpec,
+};
+use crate::kernel::wgsl;
+use crate::shape::Shape;
+
+/// Invocations of a workgroup, in the shaders of `shaders/norm`.
+pub(super) const LANES: usize = 64;
+
+/// Fours of channels that a workgroup takes side by side. The fewer they are, the more rows it takes at once.
+const MOST_QUADS: usize = 4;
+
+/// Rows that an invocation loads before it uses them.
+const ROWS_OF_A_TRIP: usize = 8;
+
+/// Most rows that an invocation takes. Their loops are far below the 65,535 iterations that llvmpipe runs.
+const MOST_ROWS: usize = 1 << 14;
+
+/// Floats from the start of a vector of `channels` to that of the next one in one tensor: variables begin at multiples of
+/// [`ARENA_ALIGNMENT`].
+pub(super) fn vector_stride(channels: usize) -> usize {
+    channels.next_multiple_of(ARENA_ALIGNMENT)
+}
+
+/// Asserts that input `input` holds `count` vectors of `channels`.
+pub(super) fn check_vectors(
+    inputs: &Inputs<'_>,
+    input: usize,
+    channels: usize,
+    count: usize,
+) -> Result<(), GraphError> {
+    let Some(tensor) = inputs.tensors().get(input) else { return inputs.count(input + 1) };
+    let wanted = count.saturating_sub(1) * vector_stride(channels) + channels;
+    match tensor.shape.dims() {
+        [len] if *len >= wanted => Ok(()),
+        _ => Err(inputs.refuse(format!(
+            "`{}` has the shape {}, but {count} vectors of {channels} channels need [{wanted}]",
+            tensor.name, tensor.shape
+        ))),
+    }
+}
+
+/// Declares how vectors of `channels` lie in `tensor`, which the dispatch writes.
+pub(super) fn vectors<'r, 'g>(
+    dispatch: DispatchBuilder<'r, 'g>,
+    channels: usize,
+    count: usize,
+    len: usize,
+) -> DispatchBuilder<'r, 'g> {
+    dispatch
+        .shared(wgsl!("norm/vectors"))
+        .size("STRIDE", vector_stride(channels))
+        .size("VECTORS", count)
+        .size("LEN", len)
+}
+
+/// Which of gamma and beta a normalization has, in Keras's words: `scale` and `center`. One tensor holds those that there
+/// are, gamma first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GammaBeta {
+    pub channels: usize,
+    pub scale: bool,
+    pub center: bool,
+}
+
+impl GammaBeta {
+    /// How many vectors there are.
+    pub fn count(self) -> usize {
+        usize::from(self.scale) + usize::from(self.center)
+    }
+
+    /// The variables of a layer, with Keras's first values.
+    pub fn variables(self, layer: &str) -> Vec<VariableSpec> {
+        let vector = |name, first| VariableSpec::vector(layer, name, self.channels, first);
+        let gamma = self.scale.then(|| vector("gamma", Initializer::Ones));
+        gamma.into_iter().chain(self.center.then(|| vector("beta", Initializer::Zeros))).collect()
+    }
+
+    /// First float of beta.
+    pub fn beta_first(self) -> usize {
+        if self.scale { vector_stride(self.channels) } else { 0 }
+    }
+
+    /// Declares where a forward pass finds them.
+    pub fn constants<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        dispatch.constant("GAMMA", self.scale).constant("BETA", self.center).size("BETA_FIRST", self.beta_first())
+    }
+
+    /// Declares the sum over `parts`, and that it writes the gradient into `gradient`, if any.
+    pub fn sum_parts<'r, 'g>(
+        self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        sums: TensorId,
+        parts: usize,
+        gradient: Option<(TensorId, usize)>,
+    ) -> DispatchBuilder<'r, 'g> {
+        let dispatch = dispatch.e(Some(sums)).f(gradient.map(|(tensor, _)| tensor));
+        vectors(dispatch, self.channels, self.count(), gradient.map_or(0, |(_, len)| len))
+            .shared(wgsl!("norm/sums"))
+            .source(wgsl!("norm/summed_parts"))
+            .size("PARTS", parts)
+            .constant("DGAMMA", self.scale && gradient.is_some())
+            .constant("DBETA", self.center && gradient.is_some())
+            .size("DBETA_FIRST", self.beta_first())
+    }
+}
+
+/// Rows and channels of a tensor, and how kernels that treat each channel apart divide them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub rows: usize,
+    pub channels: usize,
+}
+
+impl Columns {
+    /// Those of a tensor of this shape.
+    pub fn of(shape: &Shape) -> Self {
+        Self { rows: shape.rows(), channels: shape.columns() }
+    }
+
+    /// Channels in memory.
+    pub fn padded(self) -> usize {
+        self.channels.next_multiple_of(4)
+    }
+
+    /// Workgroups side by side.
+    fn width(self) -> usize {
+        (self.padded() / 4).div_ceil(MOST_QUADS)
+    }
+
+    /// Fours of channels of a workgroup.
+    fn quads(self) -> usize {
+        (self.padded() / 4).div_ceil(self.width())
+    }
+
+    /// Rows that a workgroup takes at once.
+    fn lane_rows(self) -> usize {
+        LANES / self.quads()
+    }
+
+    /// Rows of a slice, so that `workgroups` have one each, unless slices would be very short or very long.
+    pub fn slice(self, workgroups: usize) -> usize {
+        let trip = self.lane_rows() * ROWS_OF_A_TRIP;
+        let slices = workgroups.div_ceil(self.width());
+        self.rows.div_ceil(slices).next_multiple_of(trip).min(self.lane_rows() * MOST_ROWS)
+    }
+
+    /// Number of slices of `slice` rows.
+    pub fn slices(self, slice: usize) -> usize {
+        self.rows.div_ceil(slice)
+    }
+
+    /// Completes a dispatch with a workgroup for each slice of `slice` rows, of which `parts` are read besides. It takes
+    /// `flops` for an element.
+    pub fn complete<'r, 'g>(
+        self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        slice: usize,
+        parts: usize,
+        flops: usize,
+    ) -> DispatchBuilder<'r, 'g> {
+        let slices = self.slices(slice);
+        let trips = |rows: usize| 2 * rows.div_ceil(self.lane_rows()) + ROWS_OF_A_TRIP;
+        dispatch
+            .size("ROWS", self.rows)
+            .size("C", self.padded())
+            .size("CHANNELS", self.channels)
+            .size("QUADS", self.quads())
+            .size("LANE_ROWS", self.lane_rows())
+            .size("SLICE", slice)
+            .size("SLICES", slices)
+            .workgroups(self.width() * slices, 1)
+            .cost(self.rows * self.channels * flops, trips(slice.min(self.rows)) + trips(parts) + LANES)
+    }
+
+    /// Begins a dispatch whose workgroups take a slice each.
+    pub fn dispatch<'r, 'g>(self, recorder: &'r mut Recorder<'g>, name: String) -> DispatchBuilder<'r, 'g> {
+        recorder.dispatch(name).shared(wgsl!("norm/columns"))
+    }
+
+    /// Records the gradient of gamma and beta alone, from sums of `parts`.
+    pub fn record_parameters(
+        self,
+        recorder: &mut Recorder,
+        parameters: GammaBeta,
+        sums: TensorId,
+        parts: usize,
+        gradient: TensorId,
+    ) {
+        let tensor = recorder.graph().tensor(gradient);
+        let (name, len) = (tensor.name.clone(), tensor.shape.padded_elements());
+        let dispatch = self.dispatch(recorder, name);
+        let dispatch = parameters.sum_parts(dispatch, sums, parts, Some((gradient, len)));
+        let alone = Self { rows: 1, ..self };
+        alone.complete(dispatch.source(wgsl!("norm/parameters")), 1, parts, 0).record();
+    }
+}
