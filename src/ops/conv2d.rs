@@ -7,6 +7,7 @@ use crate::graph::{
 use crate::kernel::wgsl;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::ops::padding::{Padding, check_windows};
+use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
 
 /// Geometry of a convolution of `[n, h, w, c]` by a kernel `[kh, kw, c, filters]`.
@@ -225,34 +226,15 @@ impl Conv2d {
         let key = self.key("dw", pooled);
         let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
         let name = recorder.graph().tensor(dw).name.clone();
-        let (result, summed) = if product.parts() == 1 {
-            (dw, true)
-        } else if let Some(parts) = recorder.leave_in_parts(dw, product.parts()) {
-            // The optimizer adds them up.
-            (parts, true)
-        } else {
-            let shape = [product.parts(), self.weight_places().1];
-            (recorder.temporary(format!("{name} parts"), shape), false)
-        };
-        let dispatch = recorder.dispatch(name.clone()).a(x).b(dy).c(result).d(places);
+        let sum = PartedSum::new(recorder, dw, product.parts());
+        let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).d(places);
         let dispatch = self
             .geometry(dispatch, pooled)
             .source(wgsl!("conv2d/dw"))
             .constant("POOLED", places.is_some())
             .size("PART_LEN", self.weight_places().1);
         product.complete(dispatch, self.flops(pixels)).record();
-        if !summed {
-            let shape = recorder.graph().tensor(dw).shape.clone();
-            recorder
-                .dispatch(format!("{name} = sum of parts"))
-                .a(result)
-                .c(dw)
-                .source(wgsl!("sum_parts"))
-                .size("PARTS", product.parts())
-                .size("PART_LEN", shape.padded_elements())
-                .elementwise(&shape, product.parts())
-                .record();
-        }
+        sum.finish(recorder);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Depthwise convolution: each channel has kernels of its own. As in Keras, it is a cross-correlation.
 
-use crate::graph::{ARENA_ALIGNMENT, DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
+use crate::graph::{
+    DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
+    places,
+};
 use crate::kernel::wgsl;
 use crate::ops::padding::{Padding, check_windows};
 use crate::ops::parted_sum::PartedSum;
@@ -37,8 +40,8 @@ pub struct DepthwiseConv2d {
 }
 
 impl Graph {
-    /// Adds a depthwise convolution of `x` `[n, h, w, c]`: `[n, oh, ow, c * multiplier]`. The weights `w` are the kernel
-    /// `[kh, kw, c, multiplier]` as rows of `c * multiplier`, and a bias `[c * multiplier]` if the geometry has one.
+    /// Adds a depthwise convolution of `x` `[n, h, w, c]` by the weights `w`, which hold
+    /// [`DepthwiseConv2d::variables`]: `[n, oh, ow, c * multiplier]`.
     ///
     /// # Errors
     /// A geometry that does not fit `x` or `w`.
@@ -71,7 +74,7 @@ impl DepthwiseConv2d {
         inputs.positive("the image", &self.input)?;
         inputs.positive("the multiplier", &[self.multiplier])?;
         check_windows(inputs, "the kernel", self.kernel, self.stride)?;
-        inputs.shape(1, [self.weights_len()])?;
+        inputs.shape(1, [self.weight_places().1])?;
         if self.output().contains(&0) {
             return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
         }
@@ -92,21 +95,27 @@ impl DepthwiseConv2d {
         [self.input[3], self.filters()].map(|channels| channels.next_multiple_of(4))
     }
 
-    /// Floats of the kernel in memory.
-    fn kernel_len(&self) -> usize {
-        let filters = self.filters().checked_next_multiple_of(4).unwrap_or(usize::MAX);
-        self.kernel.iter().fold(filters, |product, size| product.saturating_mul(*size))
+    /// Its variables: the kernel, and the bias if it has one.
+    pub fn variables(&self, layer: &str) -> Vec<VariableSpec> {
+        let columns = self.filters();
+        let kernel = VariableSpec::kernel(layer, self.kernel_shape());
+        let kernel = VariableSpec { layout: Layout::Rows { columns }, ..kernel };
+        let bias = self.bias.then(|| VariableSpec::vector(layer, "bias", columns, Initializer::Zeros));
+        std::iter::once(kernel).chain(bias).collect()
     }
 
-    /// First float of the bias in the weights.
+    /// First float of the kernel and of the bias among the weights, and the number of those.
+    fn weight_places(&self) -> (Vec<usize>, usize) {
+        let columns = self.filters();
+        let layout = Layout::Rows { columns };
+        let (kernel, bias) = (self.kernel_shape(), [columns]);
+        let bias = self.bias.then_some((layout, &bias[..]));
+        places(std::iter::once((layout, &kernel[..])).chain(bias))
+    }
+
+    /// First float of the bias among the weights; 0 if it has none.
     fn bias_first(&self) -> usize {
-        self.kernel_len().checked_next_multiple_of(ARENA_ALIGNMENT).unwrap_or(usize::MAX)
-    }
-
-    /// Floats of the weights in memory.
-    fn weights_len(&self) -> usize {
-        let filters = self.filters().checked_next_multiple_of(4).unwrap_or(usize::MAX);
-        if self.bias { self.bias_first().saturating_add(filters) } else { self.kernel_len() }
+        self.weight_places().0.get(1).copied().unwrap_or(0)
     }
 
     /// Floating-point operations; a multiply-add counts as two.
@@ -120,7 +129,7 @@ impl DepthwiseConv2d {
             .size("KW", self.kernel[1])
             .size("MULTIPLIER", self.multiplier)
             .constant("BIAS", bias)
-            .size("BIAS_FIRST", if bias { self.bias_first() } else { 0 })
+            .size("BIAS_FIRST", self.bias_first())
     }
 
     /// Adds to a dispatch whose operands are bound what makes it compute `to` `[n, h, w, c]` from `from`. The window of the

@@ -1,19 +1,21 @@
 //! A scale and an offset for each channel.
 
 use super::{Case, OperationCase};
+use crate::graph::{Initializer, VariableSpec};
 
 pub(super) fn cases() -> Vec<Case> {
-    let shapes = [vec![2, 2, 3, 63], vec![1, 1, 2, 64], vec![3, 61], vec![2, 3, 62]];
+    let shapes = [vec![2, 3, 4, 3], vec![1, 5, 2, 8], vec![7, 5], vec![2, 3, 6], vec![1, 1, 1, 1]];
+    let vector = |name: &str, c: usize| VariableSpec::vector("layer", name, c, Initializer::Zeros);
     let case = |shape: Vec<usize>| {
         let c = shape[shape.len() - 1];
         OperationCase {
             name: format!("{shape:?}"),
-            activations: vec![shape, vec![64 + c.next_multiple_of(4)]],
-            weights: Vec::new(),
+            activations: vec![shape],
+            weights: vec![vec![vector("scale", c), vector("offset", c)]],
             build: Box::new(|graph, tensors| graph.affine("y", tensors[0], tensors[1])),
             reference: Box::new(move |inputs| {
-                let (x, w) = (&inputs[0], &inputs[1]);
-                x.iter().enumerate().map(|(i, x)| x * w[i % c] + w[64 + i % c]).collect()
+                let [x, scale, offset] = [0, 1, 2].map(|input| &inputs[input]);
+                x.iter().enumerate().map(|(i, x)| x * scale[i % c] + offset[i % c]).collect()
             }),
         }
     };

@@ -1,4 +1,4 @@
-//! Convolution: odd sizes, strides, paddings, channels that fill no vec4, reductions in several parts.
+//! Convolution: odd sizes, strides, paddings, with and without bias, channels that fill no vec4, reductions in several parts.
 
 use super::{Case, OperationCase};
 use crate::ops::{Conv2d, Padding};
@@ -14,7 +14,7 @@ fn geometry(
     Conv2d { input, filters, kernel, stride, padding, bias: true, relu }
 }
 
-/// `w` is the kernel followed by the bias.
+/// `w` is the kernel, followed by the bias if there is one.
 fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let [n, h, width, c] = geometry.input;
     let [kh, kw] = geometry.kernel;
@@ -34,7 +34,7 @@ fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
         for oy in 0..oh {
             for ox in 0..ow {
                 for filter in 0..f {
-                    let mut sum = w[kh * kw * c * f + filter];
+                    let mut sum = if geometry.bias { w[kh * kw * c * f + filter] } else { 0.0 };
                     for ky in 0..kh {
                         for kx in 0..kw {
                             let iy = (oy * geometry.stride[0] + ky).wrapping_sub(pad_y);
@@ -67,6 +67,13 @@ pub(super) fn cases() -> Vec<Case> {
         ("one by one", geometry([3, 3, 3, 8], 12, [1, 1], [1, 1], Padding::Valid, true)),
         ("tall kernel covers the image", geometry([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false)),
     ];
+    let without_bias = [
+        ("no bias, odd channels, relu", geometry([2, 5, 7, 3], 5, [3, 3], [1, 1], Padding::Same, true)),
+        ("no bias, stride two", geometry([1, 8, 6, 4], 8, [3, 3], [2, 2], Padding::Same, false)),
+        ("no bias, one by one", geometry([3, 3, 3, 6], 12, [1, 1], [1, 1], Padding::Valid, false)),
+        ("no bias, a split reduction", geometry([2, 13, 12, 2], 7, [2, 2], [1, 1], Padding::Valid, true)),
+    ];
+    let without_bias = without_bias.map(|(name, geometry)| (name, Conv2d { bias: false, ..geometry }));
     let case = |(name, geometry): (&str, Conv2d)| OperationCase {
         name: format!("{name}: {:?} by {:?}", geometry.input, geometry.kernel_shape()),
         activations: vec![geometry.input.to_vec()],
@@ -74,5 +81,5 @@ pub(super) fn cases() -> Vec<Case> {
         build: Box::new(move |graph, tensors| graph.conv2d("y", geometry, tensors[0], tensors[1])),
         reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
-    geometries.into_iter().map(case).map(Case::from).collect()
+    geometries.into_iter().chain(without_bias).map(case).map(Case::from).collect()
 }

@@ -25,7 +25,7 @@ fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let before = |size: usize, out: usize, k: usize| (out - 1 + k).saturating_sub(size) / 2;
     let (pad_y, pad_x) = (before(h, oh, kh), before(width, ow, kw));
     let cell = |image: usize, oy: usize, ox: usize, filter: usize| {
-        let mut sum = w[kh * kw * c * f + filter];
+        let mut sum = if geometry.bias { w[kh * kw * c * f + filter] } else { 0.0 };
         for i in 0..kh * kw * c {
             let (iy, ix) = ((oy + i / (kw * c)).wrapping_sub(pad_y), (ox + i / c % kw).wrapping_sub(pad_x));
             if iy < h && ix < width {
@@ -50,6 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("odd output is cropped", geometry([1, 9, 7, 4], 6, [3, 3], Padding::Valid, true)),
         ("same padding without relu", geometry([2, 6, 5, 5], 4, [3, 2], Padding::Same, false)),
         ("many filters", geometry([1, 7, 7, 8], 37, [2, 2], Padding::Valid, true)),
+        ("no bias", Conv2d { bias: false, ..geometry([2, 6, 7, 3], 5, [3, 2], Padding::Same, true) }),
     ];
     let case = |(name, geometry): (&str, Conv2d)| OperationCase {
         name: format!("{name}: {:?} by {:?}", geometry.input, geometry.kernel_shape()),

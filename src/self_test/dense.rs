@@ -3,11 +3,11 @@
 use super::{Case, OperationCase};
 use crate::ops::Dense;
 
-/// Rows `x` by the kernel and bias rows `w`.
-pub(super) fn reference(Dense { input: [n, features], units, relu, .. }: Dense, x: &[f64], w: &[f64]) -> Vec<f64> {
+/// Rows `x` by `w`, the kernel, followed by the bias if there is one.
+pub(super) fn reference(Dense { input: [n, features], units, bias, relu }: Dense, x: &[f64], w: &[f64]) -> Vec<f64> {
     let cell = |i: usize| {
         let (row, unit) = (i / units, i % units);
-        let bias = w[features * units + unit];
+        let bias = if bias { w[features * units + unit] } else { 0.0 };
         let sum = (0..features).map(|k| x[row * features + k] * w[k * units + unit]).sum::<f64>() + bias;
         if relu { sum.max(0.0) } else { sum }
     };
@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("wider than a tile", Dense { input: [3, 9], units: 70, bias: true, relu: true }),
         ("more rows than a tile", Dense { input: [67, 6], units: 5, bias: true, relu: false }),
         ("split reduction", Dense { input: [300, 3], units: 2, bias: true, relu: false }),
+        ("no bias", Dense { input: [5, 7], units: 6, bias: false, relu: true }),
     ];
     let case = |(name, geometry): (&str, Dense)| OperationCase {
         name: format!("{name}: {:?} to {}", geometry.input, geometry.units),

@@ -8,7 +8,7 @@ use super::{Case, Comparison};
 use crate::Error;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Arena, Graph, GraphError, Mode, Plan, Role, TensorId, VariableSpec};
+use crate::graph::{Arena, Graph, GraphError, Home, Mode, Plan, Role, TensorId, VariableSpec};
 use crate::kernel::MicroKernel;
 
 /// Limit of a forward pass.
@@ -76,7 +76,8 @@ impl OperationCase {
         self.activations.iter().map(|_| true).chain(variables).collect()
     }
 
-    /// Output, then the gradient of each input that is compared.
+    /// Output, then the gradient of each input that is compared, then what follows their rows in memory: others add it up
+    /// as if it belonged to the rows, so it must be 0.
     fn results(
         &self,
         gpu: &Arc<Gpu>,
@@ -122,13 +123,20 @@ impl OperationCase {
             program.write(&graph, &plan, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
         }
         program.run(0)?;
-        let mut read = Vec::new();
+        let (mut read, mut padding) = (Vec::new(), Vec::new());
         for tensor in results {
             read.push(gpu.block_on(program.read(&graph, &plan, tensor))?);
+            let shape = graph.tensor(tensor).shape.clone();
+            let in_memory = [shape.rows(), shape.padded_columns()];
+            let in_memory = graph.add_tensor("in memory", in_memory, Home::View(tensor));
+            let floats = gpu.block_on(program.read(&graph, &plan, in_memory))?;
+            let rows = floats.chunks(shape.padded_columns());
+            padding.extend(rows.flat_map(|row| row[shape.columns()..].to_vec()));
         }
         for variable in graph.variables().iter().filter(|variable| variable.is_trained()) {
             read.push(gpu.block_on(program.read_gradient(&graph, &plan, variable))?);
         }
+        read.push(padding);
         Ok(read)
     }
 
@@ -159,6 +167,8 @@ fn compare(results: &[Vec<f32>], expected: &[Vec<f64>]) -> Vec<Comparison> {
         let result = results.get(i).map_or(&[][..], |result| result);
         comparisons.push(Comparison::close("gradient", &part, result, expected, GRADIENT));
     }
+    let padding = results.get(expected.len()).map_or(&[][..], |padding| padding);
+    comparisons.push(Comparison::same_values("padding", padding, &vec![0.0; padding.len()]));
     comparisons
 }
 
