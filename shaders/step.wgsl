@@ -10,6 +10,8 @@ struct Step {
     decay: f32,
     l2: f32,
     epsilon: f32,
+    updates: u32,
+    part: u32,
 }
 
 struct Minibatch {

@@ -28,6 +28,10 @@ pub struct Step {
     pub l2: f32,
     /// What the optimizer adds where it would divide by 0 else.
     pub epsilon: f32,
+    /// Updates of the optimizer before this one.
+    pub updates: u32,
+    /// Place of the minibatch among those whose gradients are added up for one update.
+    pub part: u32,
 }
 
 impl Step {
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn a_minibatch_is_its_step_then_labels_then_pixels() {
         let minibatch = Minibatch::new(3, [1, 2, 1]);
-        let step = Step { number: 7, update: 9, rate: 0.5, epsilon: 2.0, ..Step::over(2).seeded(1 << 32 | 5) };
+        let step = Step { number: 7, update: 9, rate: 0.5, epsilon: 2.0, part: 3, ..Step::over(2).seeded(1 << 32 | 5) };
         let words = minibatch.encode(&step, &[1, 0, 99], &[1, 2, 3, 4, 5, 6], 2).unwrap();
         let expected = [
             7,
@@ -170,13 +174,15 @@ mod tests {
             0,
             0,
             2.0_f32.to_bits(),
+            0,
+            3,
             1,
             0,
             99,
             0x0403_0201,
             0x0605,
         ];
-        assert_eq!((words, minibatch.words()), (expected.to_vec(), 15));
+        assert_eq!((words, minibatch.words()), (expected.to_vec(), 17));
     }
 
     #[test]

@@ -46,6 +46,7 @@ macro_rules! operations {
 }
 
 operations! {
+    accumulation
     activation
     adam
     add

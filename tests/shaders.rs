@@ -24,8 +24,8 @@ fn optimizers() -> [Optimizer; 4] {
         Rule::Sgd(Sgd { momentum: 0.9, nesterov: true, form: Form::PyTorch }),
         Rule::RmsProp(RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() }),
     ];
-    let [plain, momentum, rmsprop] = rules.map(|rule| Optimizer { rule, ..adam });
-    [adam, plain, momentum, Optimizer { clip_norm: Some(1.0), ..rmsprop }]
+    let [plain, momentum, rmsprop] = rules.map(|rule| Optimizer { rule, ..adam.clone() });
+    [Optimizer { average: Some(0.9), ..adam }, plain, momentum, Optimizer { clip_norm: Some(1.0), ..rmsprop }]
 }
 
 /// Networks that use each operation with aligned and odd channels.
@@ -69,6 +69,10 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
             all.extend(update);
             all.extend(table.record_norm(&mut graph).0);
         }
+        let optimizer = Optimizer { accumulate: 2, ..Optimizer::default() };
+        let accumulation = optimizer.record_accumulation(&mut graph, built.minibatch).unwrap();
+        all.extend(accumulation.accumulate);
+        all.extend(accumulation.update);
     }
     // A parameter is used twice, so that the optimizer can't add up the parts of its gradient. The gradient of the last relu
     // comes from above, so that it needs a dispatch of its own.
@@ -328,7 +332,7 @@ fn a_step_is_the_same_to_the_host_and_to_shaders() {
             [$((stringify!($field).to_owned(), std::mem::offset_of!(Step, $field) as u32)),*]
         };
     }
-    let host = fields!(number images update loss_scale seed rate decay l2 epsilon);
+    let host = fields!(number images update loss_scale seed rate decay l2 epsilon updates part);
     let module = naga::front::wgsl::parse_str(include_str!("../shaders/step.wgsl")).unwrap();
     let structure = |name: &str| {
         let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));

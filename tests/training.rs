@@ -7,6 +7,7 @@ use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
+use wgrad::optim::{Optimizer, Rule, Sgd};
 
 fn gpu() -> Arc<Gpu> {
     Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())
@@ -187,4 +188,34 @@ fn evaluation_changes_no_parameter() {
     let before = gpu.block_on(executor.parameters()).unwrap();
     gpu.block_on(executor.eval_step(&shapes(0, 32, 32))).unwrap();
     assert!(before == gpu.block_on(executor.parameters()).unwrap());
+}
+
+/// Four minibatches of eight make the update of one of 32, within the rounding of sums in another order.
+#[test]
+fn minibatches_that_make_one_update_together_equal_a_large_one() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let model = Sequential::new([8, 8, 3]).conv2d(6, 3).relu().flatten().dense(5);
+    let pixels: Vec<u8> = (0..64 * 192_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let labels: Vec<u32> = (0..64).map(|i| i * 7 % 5).collect();
+    let weights = |batch_size: usize, accumulate: usize| {
+        let rule = Rule::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+        let optimizer = Optimizer { rule, learning_rate: 0.05, accumulate, average: Some(0.5), ..Optimizer::default() };
+        let options = Options { batch_size, optimizer, ..Options::default() };
+        let mut executor = Executor::new(gpu.clone(), &model, options).unwrap();
+        for (pixels, labels) in pixels.chunks(batch_size * 192).zip(labels.chunks(batch_size)) {
+            let batch = Batch { pixels: pixels.to_vec(), labels: labels.to_vec(), len: batch_size };
+            gpu.block_on(executor.train_step(&batch)).unwrap();
+        }
+        let average = gpu.block_on(executor.averaged_parameters()).unwrap().unwrap();
+        [gpu.block_on(executor.parameters()).unwrap(), average]
+    };
+    let (parts, whole) = (weights(8, 4), weights(32, 1));
+    let start = Executor::new(gpu.clone(), &model, Options { batch_size: 32, ..Options::default() });
+    let start = gpu.block_on(start.unwrap().parameters()).unwrap();
+    for (parts, whole) in parts.iter().flatten().zip(whole.iter().flatten()) {
+        let start = start.iter().find(|tensor| tensor.name == whole.name).unwrap();
+        let moved = whole.values.iter().zip(&start.values).fold(0.0_f32, |most, (w, s)| most.max((w - s).abs()));
+        let apart = whole.values.iter().zip(&parts.values).fold(0.0_f32, |most, (w, p)| most.max((w - p).abs()));
+        assert!(moved > 1e-3 && apart < 1e-4 * moved, "{}: moved by {moved}, {apart} apart", whole.name);
+    }
 }

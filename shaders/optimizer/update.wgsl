@@ -20,7 +20,7 @@ fn main(
         } else {
             dw *= clip_factor();
             dw += minibatch.step.l2 * block.decay * w;
-            w -= minibatch.step.decay * block.decay * w;
+            w -= minibatch.step.decay * block.decay * block.rate * w;
             w = step(i, w, dw, minibatch.step.rate * block.rate);
         }
         write_weights(i, w);

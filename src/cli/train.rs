@@ -364,14 +364,15 @@ fn write_files(
     let gpu = executor.gpu().clone();
     let tensors = gpu.block_on(executor.parameters())?;
     let weights = Weights { tensors, model: Some(model.clone()), class_names: dataset.class_names.clone() };
-    let weights = weights.to_bytes().map_err(wgrad::Error::from)?;
+    let mut files = vec![("weights.safetensors", weights.to_bytes().map_err(wgrad::Error::from)?)];
+    if let Some(tensors) = gpu.block_on(executor.averaged_parameters())? {
+        let average = Weights { tensors, ..weights };
+        files.push(("average.safetensors", average.to_bytes().map_err(wgrad::Error::from)?));
+    }
     let (csv, json, config) = (history.to_csv()?, history.to_json()?, config.to_json()?);
-    out.write(&[
-        ("weights.safetensors", &weights),
-        ("history.csv", &csv),
-        ("history.json", json.as_bytes()),
-        ("config.json", config.as_bytes()),
-    ])?;
+    files.extend([("history.csv", csv), ("history.json", json.into_bytes()), ("config.json", config.into_bytes())]);
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    out.write(&files)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use wgrad::ops::Augmentation;
-use wgrad::optim::Form;
+use wgrad::optim::{Form, Group};
 use wgrad::train::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, RunSpec};
 
 use super::options::{update, update_some};
@@ -39,6 +39,16 @@ pub struct TrainingOptions {
     /// Scale the gradient down where its norm, over all layers together, is above this
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     clip_norm: Option<f64>,
+    /// Give variables a learning rate and a decay of their own, as factors. PATTERN is the name of a layer or of a variable,
+    /// in which * stands for any text; `*/bias=1,0` takes the decay from all biases. Of several the first counts
+    #[arg(long, value_name = "PATTERN=RATE[,DECAY]")]
+    group: Vec<Group>,
+    /// Update once for this many minibatches, by the mean of their gradients [default: 1]
+    #[arg(long, value_name = "MINIBATCHES")]
+    accumulate: Option<usize>,
+    /// Keep an exponential average of the weights with this momentum, and write it to average.safetensors
+    #[arg(long, value_name = "MOMENTUM", allow_negative_numbers = true)]
+    ema: Option<f64>,
     /// Label smoothing: the share of each label that the loss spreads over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
@@ -70,6 +80,9 @@ impl TrainingOptions {
         update(&mut spec.lr_schedule, self.lr_schedule);
         update_some(&mut spec.weight_decay, self.weight_decay);
         update_some(&mut spec.clip_norm, self.clip_norm);
+        update(&mut spec.group, Some(&self.group).filter(|groups| !groups.is_empty()).cloned());
+        update(&mut spec.accumulate, self.accumulate);
+        update_some(&mut spec.ema, self.ema);
         update(&mut spec.label_smoothing, self.label_smoothing);
         update(&mut spec.augment, self.augment);
         update_some(&mut spec.early_stopping, self.early_stopping);

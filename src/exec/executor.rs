@@ -103,6 +103,7 @@ pub struct Executor {
 const TRAIN: usize = 0;
 const INFER: usize = 1;
 const NORM: usize = 2;
+const UPDATE: usize = 3;
 
 impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
@@ -113,18 +114,22 @@ impl Executor {
     pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
-        let Schedules { graph, train, infer, minibatch, classes, logits, table, norm, norm_of_gradient, .. } =
-            plan_within_limits(options.batch_size, |batch_size| {
-                let schedules = Schedules::new(model, batch_size, &options, target)?;
-                schedules.footprint.check(&limits, left)?;
-                Ok(schedules)
-            })?;
+        let Schedules {
+            graph, train, update, infer, minibatch, classes, logits, tables, norm, norm_of_gradient, ..
+        } = plan_within_limits(options.batch_size, |batch_size| {
+            let schedules = Schedules::new(model, batch_size, &options, target)?;
+            schedules.footprint.check(&limits, left)?;
+            Ok(schedules)
+        })?;
         // Measured choices may come from another adapter.
         for product in train.dispatches().iter().chain(infer.dispatches()).filter_map(Dispatch::product) {
             gpu.supports(product.choice.kernel)?;
         }
-        let program = Program::new(gpu.clone(), &graph, &[&train, &infer, &norm], options.checks)?;
-        program.write(&graph, &train, table.tensor, &table.values)?;
+        let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
+        let program = Program::new(gpu.clone(), &graph, &plans, options.checks)?;
+        for table in &tables {
+            program.write(&graph, &train, table.tensor, &table.values)?;
+        }
         let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
         let logits_bytes = memory.copied_bytes(offset, bytes);
         let executor = Self {
@@ -196,7 +201,8 @@ impl Executor {
         &self.graph
     }
 
-    /// The plans' memory and commands: plan 0 trains, plan 1 infers, plan 2 takes the norm of the gradient.
+    /// The plans' memory and commands: plan 0 trains, plan 1 infers, plan 2 takes the norm of the gradient, and plan 3
+    /// updates where several minibatches make one update.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -232,8 +238,14 @@ impl Executor {
     /// As there.
     pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), Error> {
         self.forget_parameters();
-        let step = self.options.optimizer.at(self.updates + 1, learning_rate, self.step_of(batch, self.updates + 1));
+        let optimizer = &self.options.optimizer;
+        let step = optimizer.at(self.updates, learning_rate, self.step_of(batch, self.updates + 1));
         self.encode(batch, TRAIN, step).await?;
+        let parts = self.options.optimizer.accumulate.max(1);
+        if parts > 1 && step.part as usize + 1 == parts {
+            let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
+            self.program.encode(UPDATE, encoder)?;
+        }
         self.submit_if_due().await?;
         self.updates += 1;
         Ok(())
@@ -389,6 +401,20 @@ impl Executor {
         }
         let parameters = named(self.program.read_arena(&self.graph, Arena::Weights).await?);
         Ok(self.parameters.insert(parameters).clone())
+    }
+
+    /// The exponential average of the parameters; the parameters before the first update, and none where no average is
+    /// kept.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn averaged_parameters(&mut self) -> Result<Option<Vec<NamedTensor>>, Error> {
+        let Some(arena) = self.options.optimizer.average_arena() else { return Ok(None) };
+        if self.updates < self.options.optimizer.accumulate.max(1) as u64 {
+            return Ok(Some(self.parameters().await?));
+        }
+        self.submit().await?;
+        Ok(Some(named(self.program.read_arena(&self.graph, arena).await?)))
     }
 
     /// How often the parameters may have been changed: equal numbers mean equal parameters.

@@ -20,8 +20,10 @@ pub(super) struct Schedules {
     /// Number of classes: labels are below it.
     pub classes: usize,
     pub logits: TensorId,
-    /// The table of gradients, which the host writes before the first step.
-    pub table: GradientTable,
+    /// The update, where several minibatches make one; else it is a part of the training step.
+    pub update: Option<Plan>,
+    /// The tables of gradients, which the host writes before the first step.
+    pub tables: Vec<GradientTable>,
     /// The schedule of the norm of the gradient, and the tensor that holds it.
     pub norm: Plan,
     pub norm_of_gradient: TensorId,
@@ -38,19 +40,32 @@ impl Schedules {
         let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[])?.0);
-        let (update, table) = options.optimizer.record(&mut graph, minibatch)?;
-        dispatches.extend(update);
+        let mut update = None;
+        let tables = match options.optimizer.accumulate {
+            0 | 1 => {
+                let (last, table) = options.optimizer.record(&mut graph, minibatch)?;
+                dispatches.extend(last);
+                vec![table]
+            }
+            _ => {
+                let accumulation = options.optimizer.record_accumulation(&mut graph, minibatch)?;
+                dispatches.extend(accumulation.accumulate);
+                update = Some(Plan::new(&graph, accumulation.update, &[])?);
+                accumulation.tables.into()
+            }
+        };
         let train = Plan::new(&graph, dispatches, &[])?;
         let dispatches = graph.record_forward(Mode::Infer);
         let infer = Plan::new(&graph, dispatches, &[logits])?;
-        let (dispatches, norm_of_gradient) = table.record_norm(&mut graph);
+        let (dispatches, norm_of_gradient) = tables[0].record_norm(&mut graph);
         let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;
-        let mut footprint = Footprint::new(&graph, &[&train, &infer, &norm]);
+        let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
+        let mut footprint = Footprint::new(&graph, &plans);
         footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
         let bytes = graph.tensor(logits).bytes();
         footprint.passages += LogitsRing::slots(bytes, STAGED) as u64 * bytes;
         let minibatch = Minibatch::new(batch_size, model.input());
-        Ok(Self { graph, train, infer, minibatch, classes, logits, table, norm, norm_of_gradient, footprint })
+        Ok(Self { graph, train, update, infer, minibatch, classes, logits, tables, norm, norm_of_gradient, footprint })
     }
 }
 

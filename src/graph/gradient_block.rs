@@ -1,13 +1,12 @@
 //! Where the gradients of all variables are, for the optimizer and the norm.
 
-use super::{ARENA_ALIGNMENT, Arena, Graph, Home, Role, TensorId};
+use super::{ARENA_ALIGNMENT, Arena, Graph, Home, TensorId};
 
 /// Most floats of the gradients' arena that parts may fill: 128 MiB, WebGPU's default limit of a binding.
 const MOST_GRADIENTS: usize = 1 << 25;
 
-/// Where the gradient of one block of weights lies in [`Arena::Gradients`], and what the update makes of it. A block is a
-/// few floats of one variable.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Where the gradient of one block of weights lies in [`Arena::Gradients`]. A block is a few floats of one variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GradientBlock {
     /// First float of the first part.
     pub first: usize,
@@ -17,8 +16,10 @@ pub(crate) struct GradientBlock {
     pub part_len: usize,
     /// Floats of the block that belong to the variable: the last block may reach past it.
     pub len: usize,
-    /// What the update does.
-    pub role: Role,
+    /// Place of the variable among all.
+    pub variable: usize,
+    /// First float of the weights.
+    pub weights: usize,
 }
 
 impl Graph {
@@ -55,16 +56,17 @@ impl Graph {
     /// Where the gradients are, for each [`ARENA_ALIGNMENT`] floats of the weights.
     pub(crate) fn gradient_blocks(&self) -> Vec<GradientBlock> {
         let mut blocks = Vec::with_capacity(self.arena_len / ARENA_ALIGNMENT);
-        for variable in &self.variables {
+        for (place, variable) in self.variables.iter().enumerate() {
             let (tensor, parts) = self.gradient_parts(variable.gradient());
             let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
             let part_len = self.tensor(variable.gradient()).shape.padded_elements();
+            let ahead = start.abs_diff(variable.offset() - variable.first());
             let start = start + variable.first();
             let end = start + variable.padded_len();
             let firsts = (start..end).step_by(ARENA_ALIGNMENT);
             blocks.extend(firsts.map(|first| {
                 let len = (end - first).min(ARENA_ALIGNMENT);
-                GradientBlock { first, parts, part_len, len, role: variable.role() }
+                GradientBlock { first, parts, part_len, len, variable: place, weights: first - ahead }
             }));
         }
         blocks

@@ -20,6 +20,7 @@ mod variable;
 pub use backward::Gradients;
 pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
 pub use error::GraphError;
+pub(crate) use gradient_block::GradientBlock;
 pub use initializer::Initializer;
 pub use operation::{Inputs, Operation};
 pub use plan::{BufferKey, Plan, PlanError};

@@ -1,6 +1,10 @@
 //! Where the optimizer and the norm find the gradient of all parameters.
 
-use crate::graph::{ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, Graph, Home, Mode, Recorder, Role, TensorId};
+use super::Group;
+use crate::graph::{
+    ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, GradientBlock, Graph, Home, Mode, Recorder, Role, TensorId,
+    Variable,
+};
 use crate::kernel::wgsl;
 
 /// Invocations of a workgroup of the norm.
@@ -28,34 +32,57 @@ pub struct GradientTable {
     additions: usize,
 }
 
-/// What the update does with a block of a variable in this role: (1 if it is trained, 2 if it is averaged; factor of the
-/// learning rate; factor of the decay; share of the statistic that an average takes over).
-fn update_of(role: Role) -> [f32; 4] {
-    match role {
+/// What the update does with a variable: (1 if it is trained, 2 if it is averaged; factor of the learning rate; factor of
+/// the decay; share of the statistic that an average takes over).
+fn update_of(variable: &Variable, groups: &[Group]) -> [f32; 4] {
+    match variable.role() {
         Role::Constant => [0.0; 4],
-        Role::Trained => [1.0, 1.0, 1.0, 0.0],
+        Role::Trained => {
+            let [rate, decay] = Group::factors(groups, variable);
+            [1.0, rate as f32, decay as f32, 0.0]
+        }
         Role::Averaged { momentum } => [2.0, 0.0, 0.0, (1.0 - momentum) as f32],
     }
 }
 
 impl GradientTable {
-    /// The table for the backward pass of `graph` that was recorded last.
-    pub fn new(graph: &mut Graph) -> Self {
+    /// The table for the backward pass of `graph` that was recorded last. Variables in `groups` have factors.
+    pub fn new(graph: &mut Graph, groups: &[Group]) -> Self {
+        let blocks = graph.gradient_blocks();
         let gradients_len = graph.gradients_len();
-        let gradients = graph.add_tensor("Gradients", [gradients_len], Home::Arena(Arena::Gradients, 0));
+        Self::of(graph, groups, Arena::Gradients, gradients_len, blocks)
+    }
+
+    /// The table for gradients that were added up in an arena, each at the place of its weights. Averages are not among
+    /// them.
+    pub(super) fn accumulated(graph: &mut Graph, groups: &[Group], arena: Arena) -> Self {
+        let trained = |block: &GradientBlock| graph.variables()[block.variable].is_trained();
+        let blocks = graph.gradient_blocks().into_iter().map(|block| match trained(&block) {
+            true => GradientBlock { first: block.weights, parts: 1, ..block },
+            false => GradientBlock { first: 0, parts: 0, ..block },
+        });
+        let (blocks, len) = (blocks.collect(), graph.arena_len());
+        Self::of(graph, groups, arena, len, blocks)
+    }
+
+    fn of(graph: &mut Graph, groups: &[Group], arena: Arena, gradients_len: usize, blocks: Vec<GradientBlock>) -> Self {
+        let gradients = graph.add_tensor(format!("{arena:?}"), [gradients_len], Home::Arena(arena, 0));
         // Without variables, shaders find a block without a gradient: memory is never empty, and begins with zeros.
         let lens = [graph.arena_len(), gradients_len].map(|len| len.max(4));
-        let blocks = graph.gradient_blocks();
         let values = (blocks.iter())
             // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
             .flat_map(|block| {
                 let places = [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, block.len];
-                places.map(|value| value as f32).into_iter().chain(update_of(block.role))
+                let change = match block.parts {
+                    0 => [0.0; 4],
+                    _ => update_of(&graph.variables()[block.variable], groups),
+                };
+                places.map(|value| value as f32).into_iter().chain(change)
             })
             .collect();
         Self {
-            tensor: graph.input("gradient blocks", [blocks.len(), 8]),
             values,
+            tensor: graph.input("gradient blocks", [blocks.len(), 8]),
             gradients,
             lens,
             most_parts: blocks.iter().map(|block| block.parts).max().unwrap_or(1),

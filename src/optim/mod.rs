@@ -1,13 +1,17 @@
 //! Optimizers, one file each, and the gradients that they all read.
 
+mod accumulation;
 mod adam;
 mod gradients;
+mod group;
 mod optimizer;
 mod rmsprop;
 mod sgd;
 
+pub use accumulation::Accumulation;
 pub use adam::Adam;
 pub use gradients::GradientTable;
+pub use group::Group;
 pub use optimizer::{Decay, Form, Optimizer, Rule, RuleScalars};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, GradientTable, RmsProp, Sgd};
+use super::{Adam, GradientTable, Group, RmsProp, Sgd};
 use crate::graph::{Access, Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
 use crate::kernel::{Storage, Wgsl, wgsl};
 use crate::minibatch::Step;
@@ -69,7 +69,7 @@ pub(super) trait UpdateRule {
 }
 
 /// An optimizer: a rule and what is done around it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer {
     /// The rule.
     pub rule: Rule,
@@ -81,6 +81,12 @@ pub struct Optimizer {
     pub decay: Decay,
     /// The largest L2 norm of all gradients together; they are scaled down where it is above. Not clipped if none.
     pub clip_norm: Option<f64>,
+    /// Variables with a learning rate and a decay of their own. Of several groups the first counts.
+    pub groups: Vec<Group>,
+    /// Minibatches whose mean gradient makes one update.
+    pub accumulate: usize,
+    /// The momentum of an exponential average of the weights, if one is kept: see [`Optimizer::record_average`].
+    pub average: Option<f64>,
 }
 
 impl Default for Optimizer {
@@ -92,9 +98,18 @@ impl Default for Optimizer {
             weight_decay: 0.0,
             decay: Decay::default(),
             clip_norm: None,
+            groups: Vec::new(),
+            accumulate: 1,
+            average: None,
         }
     }
 }
+
+/// The arena of gradients that are added up.
+pub(super) const ACCUMULATED: Arena = Arena::State(3);
+
+/// The arena of averaged weights.
+const AVERAGE: Arena = Arena::State(4);
 
 /// Where the slots of the state are bound.
 const SLOT_BINDINGS: [u32; 3] = [4, 5, 7];
@@ -111,17 +126,29 @@ impl Optimizer {
     /// Name and arena of each slot of its state.
     pub fn slots(&self) -> Vec<(&'static str, Arena)> {
         let slots = self.rule().slots().into_iter().enumerate();
-        slots.filter_map(|(slot, name)| Some((name?, Arena::State(slot)))).collect()
+        let own = slots.filter_map(|(slot, name)| Some((name?, Arena::State(slot))));
+        let accumulated = (self.accumulate > 1).then_some(("accumulated_gradient", ACCUMULATED));
+        own.chain(accumulated).chain(self.average_arena().map(|arena| ("average", arena))).collect()
     }
 
-    /// `step` with the numbers of update `t`, counted from 1, at this learning rate.
-    pub fn at(&self, t: u64, learning_rate: f64, step: Step) -> Step {
+    /// The arena of the average of the weights, if one is kept.
+    pub fn average_arena(&self) -> Option<Arena> {
+        self.average.map(|_| AVERAGE)
+    }
+
+    /// `step` with the optimizer's numbers for the training step that follows `steps` others, at this learning rate.
+    pub fn at(&self, steps: u64, learning_rate: f64, step: Step) -> Step {
+        let parts = self.accumulate.max(1) as u64;
+        let (updates, part) = (steps / parts, steps % parts);
+        let t = updates + 1;
         let RuleScalars { rate, epsilon } = self.rule().scalars(t, learning_rate);
         let (decay, l2) = match self.decay {
             Decay::Decoupled => ((learning_rate * self.weight_decay) as f32, 0.0),
             Decay::L2 => (0.0, self.weight_decay as f32),
         };
-        Step { rate, epsilon, decay, l2, ..step }
+        // Only whether they are 0 counts, so that saturation does no harm.
+        let [updates, part] = [updates, part].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Step { rate, epsilon, decay, l2, updates, part, ..step }
     }
 
     /// Records the update of all variables of `graph` by the backward pass recorded last, in one dispatch, and before it
@@ -132,7 +159,12 @@ impl Optimizer {
     /// `minibatch` is not a minibatch of the graph.
     pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Result<(Vec<Dispatch>, GradientTable), GraphError> {
         graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
-        let table = GradientTable::new(graph);
+        let table = GradientTable::new(graph, &self.groups);
+        Ok((self.record_with(graph, &table, minibatch), table))
+    }
+
+    /// Records the update by the gradients of `table`.
+    pub(super) fn record_with(&self, graph: &mut Graph, table: &GradientTable, minibatch: TensorId) -> Vec<Dispatch> {
         let (mut dispatches, norm) = match self.clip_norm {
             Some(_) => {
                 let (dispatches, norm) = table.record_norm(graph);
@@ -141,9 +173,21 @@ impl Optimizer {
             None => (Vec::new(), None),
         };
         let mut recorder = Recorder::new(graph, Mode::Train);
-        self.record_update(&mut recorder, &table, minibatch, norm);
+        self.record_update(&mut recorder, table, minibatch, norm);
+        self.record_average(&mut recorder, table, minibatch);
         dispatches.extend(recorder.finish());
-        Ok((dispatches, table))
+        dispatches
+    }
+
+    /// Records the average of the weights, if one is kept: `momentum * old + (1 - momentum) * weights`, as Keras's
+    /// `use_ema` has it. After the first update it is the weights. Variables that are not trained are copied.
+    fn record_average(&self, recorder: &mut Recorder, table: &GradientTable, minibatch: TensorId) {
+        let Some(momentum) = self.average else { return };
+        let [weights, average] = [Arena::Weights, AVERAGE].map(|arena| recorder.add_arena(arena));
+        let dispatch = recorder.dispatch("average of the weights").minibatch(minibatch);
+        let dispatch = table.bind(dispatch).source(wgsl!("optimizer/average")).constant("SHARE", 1.0 - momentum);
+        let dispatch = bind_state(bind_weights(dispatch, weights), 0, Some(average));
+        dispatch.quads(table.count(), 0).cost(3 * table.count(), 0).record();
     }
 
     fn record_update(
@@ -169,20 +213,9 @@ impl Optimizer {
         if let Some(most) = self.clip_norm {
             dispatch = dispatch.constant("CLIP_NORM", most);
         }
-        let file = |[buffer, image]: [Wgsl; 2], dispatch: &DispatchBuilder<'_, '_>| match dispatch.storage(weights) {
-            Storage::Buffers => buffer,
-            Storage::Images => image,
-        };
-        let source = file([wgsl!("optimizer/weights_buffer"), wgsl!("optimizer/weights_image")], &dispatch);
-        dispatch = dispatch.shared(source).bind(2, weights, Access::ReadWrite);
+        dispatch = bind_weights(dispatch, weights);
         for (slot, tensor) in slots.into_iter().enumerate() {
-            dispatch = match tensor {
-                Some(tensor) => {
-                    let source = file(SLOT_FILES[slot].0, &dispatch);
-                    dispatch.shared(source).bind(SLOT_BINDINGS[slot], tensor, Access::ReadWrite)
-                }
-                None => dispatch.shared(SLOT_FILES[slot].1),
-            };
+            dispatch = bind_state(dispatch, slot, tensor);
         }
         for (name, value) in rule.constants() {
             dispatch = dispatch.constant(name, value);
@@ -194,9 +227,33 @@ impl Optimizer {
     }
 }
 
+/// Binds the weights, for reading and writing.
+pub(super) fn bind_weights<'r, 'g>(dispatch: DispatchBuilder<'r, 'g>, weights: TensorId) -> DispatchBuilder<'r, 'g> {
+    let source = match dispatch.storage(weights) {
+        Storage::Buffers => wgsl!("optimizer/weights_buffer"),
+        Storage::Images => wgsl!("optimizer/weights_image"),
+    };
+    dispatch.shared(source).bind(2, weights, Access::ReadWrite)
+}
+
+/// Binds a slot of the state, or says that there is none.
+pub(super) fn bind_state<'r, 'g>(
+    dispatch: DispatchBuilder<'r, 'g>,
+    slot: usize,
+    tensor: Option<TensorId>,
+) -> DispatchBuilder<'r, 'g> {
+    let [buffer, image, none] = SLOT_FILES[slot];
+    let Some(tensor) = tensor else { return dispatch.shared(none) };
+    let source = match dispatch.storage(tensor) {
+        Storage::Buffers => buffer,
+        Storage::Images => image,
+    };
+    dispatch.shared(source).bind(SLOT_BINDINGS[slot], tensor, Access::ReadWrite)
+}
+
 /// The files of each slot: as a buffer, as an image, and where there is none.
-const SLOT_FILES: [([Wgsl; 2], Wgsl); 3] = [
-    ([wgsl!("optimizer/slot0_buffer"), wgsl!("optimizer/slot0_image")], wgsl!("optimizer/slot0_none")),
-    ([wgsl!("optimizer/slot1_buffer"), wgsl!("optimizer/slot1_image")], wgsl!("optimizer/slot1_none")),
-    ([wgsl!("optimizer/slot2_buffer"), wgsl!("optimizer/slot2_image")], wgsl!("optimizer/slot2_none")),
+const SLOT_FILES: [[Wgsl; 3]; 3] = [
+    [wgsl!("optimizer/slot0_buffer"), wgsl!("optimizer/slot0_image"), wgsl!("optimizer/slot0_none")],
+    [wgsl!("optimizer/slot1_buffer"), wgsl!("optimizer/slot1_image"), wgsl!("optimizer/slot1_none")],
+    [wgsl!("optimizer/slot2_buffer"), wgsl!("optimizer/slot2_image"), wgsl!("optimizer/slot2_none")],
 ];

@@ -41,7 +41,7 @@ fn norm(
     checks: RuntimeChecks,
     write: impl Fn(&Graph, &Program, &Plan) -> Result<(), Error>,
 ) -> Result<f64, Error> {
-    let table = GradientTable::new(graph);
+    let table = GradientTable::new(graph, &[]);
     let (dispatches, tensor) = table.record_norm(graph);
     let plan = Plan::new(graph, dispatches, &[tensor])?;
     let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;

@@ -4,6 +4,7 @@
 //! A [`Check`] has cases. Each runs with every micro-kernel of the device and gives its errors with their limits.
 //! [`SelfTest`] runs the cases and makes a [`Report`], in which failures are listed.
 
+mod accumulation;
 mod activation;
 mod adam;
 mod add;
@@ -58,6 +59,7 @@ pub struct Check {
 /// Every check of wgrad.
 pub fn checks() -> Vec<Check> {
     vec![
+        Check { name: "accumulation", cases: accumulation::cases() },
         Check { name: "activation", cases: activation::cases() },
         Check { name: "adam", cases: adam::cases() },
         Check { name: "add", cases: add::cases() },

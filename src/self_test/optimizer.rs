@@ -29,9 +29,9 @@ fn empty() -> Minibatch {
     Minibatch::new(1, [0; 3])
 }
 
-/// The minibatch of update `t`, counted from 1, with its words as the bits of floats.
-fn minibatch(optimizer: Optimizer, t: u64, rate: f64) -> Result<Vec<f32>, Error> {
-    let step = optimizer.at(t, rate, Step::over(1));
+/// The minibatch of step `t`, counted from 1, with its words as the bits of floats.
+fn minibatch(optimizer: &Optimizer, t: u64, rate: f64) -> Result<Vec<f32>, Error> {
+    let step = optimizer.at(t - 1, rate, Step::over(1));
     Ok(bytemuck::cast_vec(empty().encode(&step, &[0], &[], 1)?))
 }
 
@@ -44,19 +44,19 @@ struct Update {
 }
 
 impl Update {
-    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, optimizer: Optimizer, checks: RuntimeChecks) -> Result<Self, Error> {
+    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, optimizer: &Optimizer, checks: RuntimeChecks) -> Result<Self, Error> {
         let minibatch = graph.minibatch(empty());
         let (dispatches, table) = optimizer.record(graph, minibatch)?;
         let plan = Plan::new(graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
         program.fill_slots(f32::NAN);
         program.write(graph, &plan, table.tensor, &table.values)?;
-        Ok(Self { optimizer, minibatch, plan, program })
+        Ok(Self { optimizer: optimizer.clone(), minibatch, plan, program })
     }
 
     /// Runs step `t`, counted from 1.
     fn run(&self, graph: &Graph, t: u64, rate: f64) -> Result<(), Error> {
-        self.program.write(graph, &self.plan, self.minibatch, &minibatch(self.optimizer, t, rate)?)?;
+        self.program.write(graph, &self.plan, self.minibatch, &minibatch(&self.optimizer, t, rate)?)?;
         self.program.run(0)?;
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Steps {
         let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
             let mut graph = graph(micro_kernel, 1);
             let w = add_layer(&mut graph, "layer", shape.to_vec())?;
-            let update = Update::new(gpu, &mut graph, self.optimizer, checks)?;
+            let update = Update::new(gpu, &mut graph, &self.optimizer, checks)?;
             let (plan, program) = (&update.plan, &update.program);
             let dw = graph.variables()[0].gradient();
             program.write(&graph, plan, w, &graph.pad_weights(w, &start))?;
@@ -136,7 +136,7 @@ fn clipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, gradient: f32) -> Result<V
         let mut graph = graph(micro_kernel, 1);
         add_layer(&mut graph, "one", vec![7, 5])?;
         add_layer(&mut graph, "two", vec![3, 3, 2, 6])?;
-        let update = Update::new(gpu, &mut graph, optimizer, checks)?;
+        let update = Update::new(gpu, &mut graph, &optimizer, checks)?;
         for (i, variable) in graph.variables().iter().enumerate() {
             update.program.write_variable(&graph, Arena::Gradients, variable, &gradient(variable, i))?;
         }
@@ -170,7 +170,7 @@ fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<
     }
     graph.freeze("frozen");
     let optimizer = Optimizer { weight_decay: 0.1, ..Optimizer::default() };
-    let update = Update::new(gpu, &mut graph, optimizer, RuntimeChecks::Off)?;
+    let update = Update::new(gpu, &mut graph, &optimizer, RuntimeChecks::Off)?;
     let program = &update.program;
     let start = distinct(150, 1);
     for variable in graph.variables() {
@@ -206,7 +206,7 @@ fn averages_take_over_a_share(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resu
         graph.add_weights("layer", specs)?;
         // Clipping would scale the gradients down.
         let optimizer = Optimizer { weight_decay: 0.1, clip_norm: Some(1e-3), ..Optimizer::default() };
-        let update = Update::new(gpu, &mut graph, optimizer, checks)?;
+        let update = Update::new(gpu, &mut graph, &optimizer, checks)?;
         for variable in graph.variables() {
             let [old, new] = [1, 2].map(|salt| distinct(variable.len(), salt));
             update.program.write_variable(&graph, Arena::Weights, variable, &old)?;
@@ -288,7 +288,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
             program.write(&graph, &plan, whole, &floats[..floats.len() / parts])?;
         }
     }
-    program.write(&graph, &plan, tensor, &minibatch(optimizer, 1, 1e-3)?)?;
+    program.write(&graph, &plan, tensor, &minibatch(&optimizer, 1, 1e-3)?)?;
     program.run(0)?;
     let parts = w.iter().map(|w| gradient_of(*w).map_or(0, |(_, (_, parts))| parts)).collect();
     let mut read = Vec::new();
@@ -309,7 +309,7 @@ fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
     for kernel in KERNELS {
         w.push(add_layer(&mut graph, "layer", kernel.to_vec())?);
     }
-    let update = Update::new(gpu, &mut graph, Optimizer::default(), RuntimeChecks::Off)?;
+    let update = Update::new(gpu, &mut graph, &Optimizer::default(), RuntimeChecks::Off)?;
     let (plan, program) = (&update.plan, &update.program);
     for (w, [gradient, _]) in w.iter().zip(&results) {
         program.write(&graph, plan, *w, &graph.pad_weights(*w, &start(len(&graph, *w))))?;

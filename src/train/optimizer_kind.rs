@@ -92,7 +92,16 @@ impl RunSpec {
             _ => Decay::Decoupled,
         };
         let weight_decay = self.weight_decay.unwrap_or_else(|| kind.weight_decay(form));
-        Optimizer { rule, learning_rate: self.learning_rate(), weight_decay, decay, clip_norm: self.clip_norm }
+        Optimizer {
+            rule,
+            learning_rate: self.learning_rate(),
+            weight_decay,
+            decay,
+            clip_norm: self.clip_norm,
+            groups: self.group.clone(),
+            accumulate: self.accumulate,
+            average: self.ema,
+        }
     }
 
     /// Makes sure that the settings of the optimizer make sense, and that it has them.
@@ -123,6 +132,12 @@ impl RunSpec {
         }
         if self.optimizer_form == Form::PyTorch && kind == OptimizerKind::RmsProp {
             return wrong("optimizer_form", "is pytorch, which rmsprop does not have; give keras".into());
+        }
+        if self.accumulate == 0 {
+            return wrong("accumulate", "is 0; give 1 or more minibatches".into());
+        }
+        if let Some(momentum) = self.ema.filter(|momentum| !(0.0..1.0).contains(momentum)) {
+            return wrong("ema", format!("is {momentum}; give 0 or more and less than 1, such as 0.99"));
         }
         match self.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             Some(norm) => wrong("clip_norm", format!("is {norm}; give a number above 0, such as 1")),
@@ -169,6 +184,8 @@ mod tests {
         assert_eq!(check(|spec| spec.nesterov = true), "nesterov");
         assert_eq!(check(|spec| (spec.optimizer, spec.nesterov) = (OptimizerKind::Sgd, true)), "nesterov");
         assert_eq!(check(|spec| spec.centered = true), "centered");
+        assert_eq!(check(|spec| spec.accumulate = 0), "accumulate");
+        assert_eq!(check(|spec| spec.ema = Some(1.0)), "ema");
         assert_eq!(check(|spec| spec.clip_norm = Some(0.0)), "clip_norm");
         assert_eq!(check(|spec| spec.clip_norm = Some(f64::NAN)), "clip_norm");
     }

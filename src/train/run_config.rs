@@ -9,7 +9,7 @@ use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
 use crate::model::{ModelError, Sequential};
 use crate::ops::Augmentation;
-use crate::optim::{Decay, Rule};
+use crate::optim::{Decay, Group, Rule};
 
 /// Settings, adapter and data of a run: what `config.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +35,12 @@ pub struct RunConfig {
     pub decay: Decay,
     /// The largest norm of the gradient; not clipped if none.
     pub clip_norm: Option<f64>,
+    /// Variables with a learning rate and a decay of their own.
+    pub groups: Vec<Group>,
+    /// Minibatches whose mean gradient makes one update.
+    pub accumulate: usize,
+    /// Momentum of the exponential average of the weights; none is kept if none.
+    pub ema: Option<f64>,
     /// Share of each label that the loss spreads over all classes, in training and in evaluation.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -118,6 +124,9 @@ impl RunConfig {
             weight_decay: options.optimizer.weight_decay,
             decay: options.optimizer.decay,
             clip_norm: options.optimizer.clip_norm,
+            groups: options.optimizer.groups.clone(),
+            accumulate: options.optimizer.accumulate,
+            ema: options.optimizer.average,
             label_smoothing: options.build.label_smoothing,
             augmentation: options.build.augmentation,
             learning_rate_schedule: spec.schedule(),

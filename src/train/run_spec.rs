@@ -15,7 +15,7 @@ use crate::file;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
-use crate::optim::Form;
+use crate::optim::{Form, Group};
 
 /// All that decides what a run computes. The command line makes one, and a checkpoint stores it.
 ///
@@ -67,6 +67,12 @@ pub struct RunSpec {
     pub weight_decay: Option<f64>,
     /// The largest norm of the gradient, which is scaled down where it is above; not clipped if none.
     pub clip_norm: Option<f64>,
+    /// Variables with a learning rate and a decay of their own.
+    pub group: Vec<Group>,
+    /// Minibatches whose mean gradient makes one update.
+    pub accumulate: usize,
+    /// Momentum of the exponential average of the weights; none is kept if none.
+    pub ema: Option<f64>,
     /// Share of each label that the loss spreads over all classes.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -111,6 +117,9 @@ impl Default for RunSpec {
             lr_schedule: LearningRateSchedule::default(),
             weight_decay: None,
             clip_norm: None,
+            group: Vec::new(),
+            accumulate: 1,
+            ema: None,
             label_smoothing: 0.0,
             augment: Augmentation::default(),
             early_stopping: None,
