@@ -29,8 +29,8 @@ const RUNS: [&str; 3] = [
      --augment flip,crop:2 --early-stopping 5 --monitor val_accuracy --keep-weights both --adapter software \
      --backend vulkan --kernel direct --tuning none --steps-per-submit 2 --checkpoint-every 1 --overwrite --profile \
      --tensorboard {dir}/events",
-    "--dataset folder:{dir}/pictures --image-size 8x6 --channels 1 --recursive --strict --model {dir}/grey.toml \
-     --epochs 8 --batch-size 4 --optimizer sgd --optimizer-form pytorch --momentum 0.9 --nesterov \
+    "--config {dir}/run.toml --dataset folder:{dir}/pictures --image-size 8x6 --channels 1 --recursive --strict --model {dir}/grey.toml \
+     --epochs 8 --batch-size 4 --optimizer-form pytorch --momentum 0.9 --nesterov \
      --lr-schedule cosine --tune --adapter software --checkpoint-every 1 --no-report",
     "--dataset shapes --data-dir {dir} --limit 64 --from {dir}/weights.safetensors --append {dir}/append.toml --ignore-class-names \
      --epochs 6 --batch-size 8 --optimizer rmsprop --centered --momentum 0.5 --adapter software --checkpoint-every 1 \
@@ -43,12 +43,13 @@ const ALWAYS: [&str; 3] = ["help", "out", "resume"];
 const MODEL: &str = "[[layers]]\ntype = \"max_pooling2d\"\npool_size = 4\n\n[[layers]]\ntype = \"flatten\"\n\n\
                      [[layers]]\ntype = \"dense\"\nunits = 16\n\n[[layers]]\ntype = \"dense\"\nunits = \"classes\"\n";
 const GREY: &str = "[[layers]]\ntype = \"flatten\"\n\n[[layers]]\ntype = \"dense\"\nunits = \"classes\"\n";
+const CONFIG: &str = "optimizer = \"sgd\"\nepochs = 3\n\n[data]\nrecursive = true\n";
 const APPEND: &str = "[[layers]]\ntype = \"dense\"\nunits = \"classes\"\n";
 
 /// The files that the command lines name.
 fn files() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for (name, text) in [("model.toml", MODEL), ("grey.toml", GREY), ("append.toml", APPEND)] {
+    for (name, text) in [("model.toml", MODEL), ("grey.toml", GREY), ("append.toml", APPEND), ("run.toml", CONFIG)] {
         fs::write(dir.path().join(name), text).unwrap();
     }
     let tensor = |name: &str, shape: &[usize]| {

@@ -34,6 +34,9 @@ use super::{INTERRUPTED, note, say, units};
 /// More bytes than history and settings take.
 const ROOM_FOR_TEXT: usize = 1 << 16;
 
+/// Most bytes of a file of settings.
+const MOST_CONFIG: u64 = 1 << 20;
+
 /// Room for checkpoints, as multiples of the weights: three files, each with the parameters, two moments, and the best
 /// weights.
 const CHECKPOINTS_IN_WEIGHTS: usize = 12;
@@ -82,6 +85,10 @@ pub struct Train {
     /// [default: runs/latest]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// File of settings (TOML) whose keys are the options that decide what is computed, such as `batch_size = 64`; options
+    /// beside it change them
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
     /// Resume the run in this directory with its options; `--epochs`, `--out` and others that don't change what is
     /// computed may be given anew
     #[arg(long, value_name = "DIR")]
@@ -116,7 +123,7 @@ impl Train {
     /// The run that the options describe.
     fn described(self) -> anyhow::Result<Run> {
         let Some(directory) = &self.resume else {
-            let (mut spec, mut execution) = (RunSpec::default(), Execution::default());
+            let (mut spec, mut execution) = (self.config()?, Execution::default());
             self.update(&mut spec, &mut execution);
             let out = self.out.unwrap_or_else(|| "runs/latest".into());
             let (tensorboard, overwrite) = (self.tensorboard, self.overwrite);
@@ -131,6 +138,18 @@ impl Train {
         }
         let out = self.out.unwrap_or_else(|| directory.clone());
         Ok(Run { spec, execution, out, tensorboard: self.tensorboard, overwrite: false, resumed: Some(resumed) })
+    }
+
+    /// What the file of settings says.
+    fn config(&self) -> anyhow::Result<RunSpec> {
+        let Some(path) = &self.config else { return Ok(RunSpec::default()) };
+        let text = wgrad::file::read_text(path, MOST_CONFIG)
+            .with_context(|| format!("cannot read {}; give a file of settings for --config", path.display()))?;
+        // Its own error type would make it a file that is damaged, of which there is a kind for each format.
+        RunSpec::from_toml(&text).map_err(|reason| {
+            let damaged = std::io::Error::new(std::io::ErrorKind::InvalidData, reason);
+            anyhow::Error::new(damaged).context(format!("{} has no settings of a run", path.display()))
+        })
     }
 
     /// Changes in `spec` and `execution` what the options say.

@@ -166,6 +166,23 @@ pub enum TuningSource {
 }
 
 impl RunSpec {
+    /// Reads a file of settings (TOML): the fields of this type, those of the data in the table `data`. What it leaves out
+    /// has its default.
+    ///
+    /// ```
+    /// use wgrad::train::RunSpec;
+    ///
+    /// let spec = RunSpec::from_toml("optimizer = \"sgd\"\nmomentum = 0.9\n\n[data]\ndataset = \"cifar10\"\n")?;
+    /// assert_eq!((spec.momentum, spec.epochs), (0.9, 10));
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The reason in words: a field that there is none of, or a value that it can't have.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
     /// Fields that may change when a run is resumed: its length, and the place of its data, which a checksum compares.
     const MAY_CHANGE: [&str; 2] = ["epochs", "data"];
 
@@ -303,6 +320,30 @@ mod tests {
         for wrong in [r#"{"epoch": 3}"#, r#"{"epochs": -1}"#, r#"{"augment": "rotate"}"#, r#"{"data": {"path": "x"}}"#]
         {
             serde_json::from_str::<RunSpec>(wrong).unwrap_err();
+        }
+    }
+
+    /// A file of settings has the keys that a checkpoint has, in another format.
+    #[test]
+    fn a_file_of_settings_is_read() {
+        let text = "optimizer = \"adamw\"\nweight_decay = 0.01\ngroup = [\"*/bias=1,0\"]\nfreeze = [\"dense\"]\n\
+                    lr_schedule = \"cosine@2\"\naccumulate = 4\nmodel = \"a.toml\"\n[data]\ndataset = \"shapes\"\n";
+        let spec = RunSpec::from_toml(text).unwrap();
+        let expected = RunSpec {
+            optimizer: OptimizerKind::AdamW,
+            weight_decay: Some(0.01),
+            group: vec!["*/bias=1,0".parse().unwrap()],
+            freeze: vec!["dense".into()],
+            lr_schedule: "cosine@2".parse().unwrap(),
+            accumulate: 4,
+            model: Some("a.toml".into()),
+            data: DataSpec { dataset: "shapes".parse().unwrap(), ..DataSpec::default() },
+            ..RunSpec::default()
+        };
+        assert_eq!(spec, expected);
+        for wrong in ["epoch = 3", "epochs = -1", "optimizer = \"lion\"", "group = \"a\"", "[data]\npath = 1", "epochs"]
+        {
+            RunSpec::from_toml(wrong).unwrap_err();
         }
     }
 
