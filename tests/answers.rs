@@ -38,7 +38,7 @@ fn network(units: usize, last: impl Fn(Sequential) -> Sequential, class_names: &
     ];
     let model = last(Sequential::new([2, 2, 3]).flatten().dense(units));
     let class_names = class_names.iter().map(|name| (*name).into()).collect();
-    (Weights { tensors, model: Some(model), class_names }, lines)
+    (Weights { tensors, model: Some(model.into()), class_names }, lines)
 }
 
 fn written(dir: &Path, weights: &Weights) -> PathBuf {
@@ -87,7 +87,7 @@ fn close(found: &[f64], expected: &[f64]) {
 }
 
 fn as_layer(activation: Activation) -> impl Fn(Sequential) -> Sequential {
-    move |model| model.layer(wgrad::model::Layer::Activation { activation })
+    move |model| model.layer(wgrad::model::layers::Activation::new(activation))
 }
 
 #[test]

@@ -200,8 +200,8 @@ fn one_seed_gives_equal_files_with_everything_on() {
     for (name, value) in expected {
         assert_eq!(config[name], value, "{name}");
     }
-    let model = wgrad::model::Sequential::from_toml(config["model"].as_str().unwrap(), None).unwrap();
-    assert_eq!(model.layers().count(), 5);
+    let model = wgrad::model::Network::from_toml(config["model"].as_str().unwrap(), None).unwrap();
+    assert_eq!(model.nodes().len(), 5);
 }
 
 /// Each option alone changes what is trained.

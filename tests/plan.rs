@@ -8,7 +8,7 @@ use wgrad::graph::{
     Target, TensorId, Variable,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
-use wgrad::model::Sequential;
+use wgrad::model::{Network, Sequential};
 use wgrad::ops::{Conv2d, Dense, Padding};
 use wgrad::optim::Optimizer;
 
@@ -16,11 +16,11 @@ fn target(micro_kernel: MicroKernel) -> Target {
     Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 8 }
 }
 
-fn training(model: &Sequential, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
+fn training(model: &Network, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
     training_for(model, batch, target(micro_kernel))
 }
 
-fn training_for(model: &Sequential, batch: usize, target: Target) -> (Graph, Plan) {
+fn training_for(model: &Network, batch: usize, target: Target) -> (Graph, Plan) {
     let built = model.build(batch, target).unwrap();
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);

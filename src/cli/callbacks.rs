@@ -1,7 +1,7 @@
 //! Observers that a run's settings ask for.
 
 use wgrad::data::Dataset;
-use wgrad::model::Sequential;
+use wgrad::model::Network;
 use wgrad::train::{EarlyStopping, EpochWeights, KeptWeights, OutputDir, RunSpec, Trainer};
 
 use super::say;
@@ -15,7 +15,7 @@ pub struct Callbacks<'a> {
 
 impl<'a> Callbacks<'a> {
     /// Those of `spec`, for a training of `model` on `dataset` whose files go into `out`.
-    pub fn new(spec: &'a RunSpec, out: &'a OutputDir, model: &Sequential, dataset: &Dataset) -> Self {
+    pub fn new(spec: &'a RunSpec, out: &'a OutputDir, model: &Network, dataset: &Dataset) -> Self {
         let (choice, monitor) = (spec.keep_weights, spec.monitor);
         let epoch_weights = || EpochWeights::new(choice, monitor, out, model, &dataset.class_names);
         Self {

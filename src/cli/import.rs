@@ -37,7 +37,7 @@ impl Import {
         let model = self.model.complete(&mut weights)?;
         let bytes = weights.to_bytes().map_err(wgrad::Error::from)?;
         write_file(&self.out, &bytes)?;
-        say(&layer_table(&model.summary().map_err(wgrad::Error::from)?));
+        say(&layer_table(&model).map_err(wgrad::Error::from)?);
         say(&format!("Weights: {}", self.out.display()));
         Ok(ExitCode::SUCCESS)
     }

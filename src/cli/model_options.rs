@@ -8,7 +8,7 @@ use wgrad::data::Dataset;
 use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
 use wgrad::file;
-use wgrad::model::{ModelError, NamedTensor, Sequential};
+use wgrad::model::{ModelError, NamedTensor, Network, Sequential};
 use wgrad::train::{RunRecord, RunSpec};
 
 use super::class_names::ClassNames;
@@ -25,7 +25,7 @@ pub struct ModelOptions {
 
 impl ModelOptions {
     /// Opens the network for images of the shape `input` `[h, w, c]` and for `classes` classes.
-    pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
+    pub fn open(&self, input: [usize; 3], classes: usize) -> anyhow::Result<Network> {
         open_model(self.model.as_deref(), input, classes)
     }
 
@@ -36,7 +36,7 @@ impl ModelOptions {
         weights: &Weights,
         dataset: Dataset,
         class_names: &ClassNames,
-    ) -> anyhow::Result<(Sequential, Dataset, Option<String>)> {
+    ) -> anyhow::Result<(Network, Dataset, Option<String>)> {
         let own = weights.model.as_ref().filter(|_| self.model.is_none());
         if let Some(model) = own {
             weights.class_names_of(model).map_err(wgrad::Error::from)?;
@@ -55,7 +55,7 @@ impl ModelOptions {
 }
 
 /// Makes sure that `model` is for the images and classes of `dataset`.
-pub fn check_data(model: &Sequential, dataset: &Dataset) -> anyhow::Result<()> {
+pub fn check_data(model: &Network, dataset: &Dataset) -> anyhow::Result<()> {
     let Err(error) = model.check_data(dataset.image_shape, dataset.class_names.len()) else { return Ok(()) };
     let ([h, w, channels], message) = (model.input(), error.to_string());
     let error = anyhow::Error::new(wgrad::Error::from(error));
@@ -69,9 +69,9 @@ pub fn check_data(model: &Sequential, dataset: &Dataset) -> anyhow::Result<()> {
 
 /// Opens the network of a model file, or that of TensorFlow's tutorial, for images of the shape `input` `[h, w, c]` and for
 /// `classes` classes.
-fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Sequential> {
-    let Some(path) = path else { return Ok(Sequential::tutorial(input, classes)) };
-    Sequential::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
+fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Network> {
+    let Some(path) = path else { return Ok(Sequential::tutorial(input, classes).into()) };
+    Network::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
 }
 
 /// The network of weights, for commands without a data set. Images are 32 x 32 in colour if neither the weights nor the
@@ -86,10 +86,10 @@ pub struct WeightsModel {
 
 impl WeightsModel {
     /// Puts the network into `weights` and returns it, after a check that the weights fit it.
-    pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<Sequential> {
+    pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<Network> {
         const TUTORIAL: &str = include_str!("../../models/tutorial.toml");
         let own = weights.model.take();
-        let from_toml = |text: &str| Sequential::from_toml_for(text, [32, 32, 3], &weights.tensors);
+        let from_toml = |text: &str| Network::from_toml_for(text, [32, 32, 3], &weights.tensors);
         let model = match (&self.model, own) {
             (Some(path), _) => from_toml(&read(path)?).map_err(|error| in_file(path, error))?,
             (None, Some(model)) => model,
@@ -124,7 +124,7 @@ pub struct StartOptions {
 #[derive(Debug)]
 pub struct Start {
     /// The network.
-    pub model: Sequential,
+    pub model: Network,
     /// Names of the classes that the last layer has learnt. They are empty if the weights file has no names, and nothing if
     /// the last layer is new.
     pub class_names: Option<Vec<String>>,
@@ -163,11 +163,11 @@ impl Start {
             Some(model) if spec.model.is_none() => model.clone(),
             _ => open_model(spec.model.as_deref(), input, classes)?,
         };
-        let layers = model.layers().count();
+        let layers = model.nodes().len();
         if let Some(path) = &spec.append {
             model = model.append_toml(&read(path)?, classes).map_err(|error| in_file(path, error))?;
         }
-        let appended: Vec<String> = model.layers().skip(layers).map(|(name, _)| name).collect();
+        let appended: Vec<String> = model.nodes().iter().skip(layers).map(|node| node.name.clone()).collect();
         let class_names = match &weights {
             Some(weights) if appended.is_empty() => {
                 Some(weights.class_names_of(&model).map_err(wgrad::Error::from)?.to_vec())
@@ -181,7 +181,7 @@ impl Start {
 
     /// The network of a run that is resumed. Its weights are in the checkpoint.
     pub fn resumed(record: &RunRecord) -> anyhow::Result<Self> {
-        let model = Sequential::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
+        let model = Network::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
         Ok(Self { model, class_names: None, from: None, weights: Vec::new(), appended: Vec::new() })
     }
 
@@ -199,7 +199,7 @@ impl Start {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    file::read_text(path, Sequential::MOST_BYTES as u64).map_err(|error| {
+    file::read_text(path, Network::MOST_BYTES as u64).map_err(|error| {
         let words = weights_file::instead_of_model_file(path).unwrap_or_else(|| {
             format!("cannot read {}: {error}; give a model file such as models/tutorial.toml", path.display())
         });

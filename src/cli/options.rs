@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
-use wgrad::model::Sequential;
+use wgrad::model::Network;
 use wgrad::train::{Execution, RunSpec};
 
 use super::{note, units};
@@ -49,7 +49,7 @@ impl DataOptions {
 
     /// Opens the data set, and says what the user must know of it. Pictures of a folder get the size and the channels
     /// that the network takes, if there is one and the options do not say otherwise.
-    pub fn open_for(&self, network: Option<&Sequential>) -> anyhow::Result<Dataset> {
+    pub fn open_for(&self, network: Option<&Network>) -> anyhow::Result<Dataset> {
         let mut spec = DataSpec::default();
         if let (Some(Choice::Folder(_)), Some(network)) = (&self.dataset, network) {
             let [h, w, channels] = network.input();

@@ -13,7 +13,7 @@ use wgrad::data::{Batch, DataError, Decoder, LeftOut, listing::Listing, publishe
 use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::file;
-use wgrad::model::{Answer, Sequential};
+use wgrad::model::{Answer, Network};
 use wgrad::train::Predictions;
 
 use super::class_names::ClassNames;
@@ -144,7 +144,7 @@ impl Predict {
     }
 
     /// Names of the classes of `model`: those that the user gave, else those of the weights file, else numbers.
-    fn class_names(&self, weights: &Weights, model: &Sequential) -> anyhow::Result<Vec<String>> {
+    fn class_names(&self, weights: &Weights, model: &Network) -> anyhow::Result<Vec<String>> {
         let own = match self.matching.ignore_class_names && self.classes.is_some() {
             true => &[],
             false => weights.class_names_of(model).map_err(wgrad::Error::from)?,

@@ -10,7 +10,7 @@ use clap::Args;
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
-use wgrad::model::Sequential;
+use wgrad::model::Network;
 use wgrad::train::{
     Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, Execution, History, LearningRateSchedule,
     OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, TestResult, Timeline, TrainError, Trainer,
@@ -235,7 +235,7 @@ impl Run {
         if let Some(line) = line {
             note(&line);
         }
-        say(&layer_table(&layers));
+        say(&layer_table(&model).map_err(wgrad::Error::from)?);
 
         let mut options = spec.options();
         options.build.tuning = match &resumed {
@@ -375,7 +375,7 @@ fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
 fn write_files(
     out: &OutputDir,
     executor: &mut Executor,
-    model: &Sequential,
+    model: &Network,
     dataset: &Dataset,
     history: &History,
     config: &RunConfig,

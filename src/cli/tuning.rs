@@ -14,7 +14,7 @@ use wgrad::exec::{Options, TunedProduct, tune};
 use wgrad::file;
 use wgrad::gpu::Gpu;
 use wgrad::graph::{Mode, ProductChoice, Tuning};
-use wgrad::model::Sequential;
+use wgrad::model::Network;
 use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
@@ -58,7 +58,7 @@ impl Tune {
 }
 
 /// Measures the products of a training step, and saves the choices in the user's cache.
-pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
+pub fn measure(gpu: &Arc<Gpu>, model: &Network, options: &Options) -> anyhow::Result<Tuning> {
     // It stays hidden if standard output is not a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
     if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:20.green} tuning") {
@@ -87,7 +87,7 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Sequential, options: &Options) -> anyhow:
 }
 
 /// The choices that `--tuning` asks for: those of the user's cache, none, or those that a run recorded in its config.json.
-pub fn load(source: &TuningSource, gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<Tuning> {
+pub fn load(source: &TuningSource, gpu: &Gpu, model: &Network, options: &Options) -> anyhow::Result<Tuning> {
     match source {
         TuningSource::None => Ok(Tuning::default()),
         TuningSource::Auto => Ok(from_cache(gpu, model, options)),
@@ -101,7 +101,7 @@ pub fn of_run(products: &Tuning, gpu: &Gpu) -> Tuning {
 }
 
 /// Loads from the user's cache. A cache that cannot be used costs speed, not correctness, so there is only a warning.
-fn from_cache(gpu: &Gpu, model: &Sequential, options: &Options) -> Tuning {
+fn from_cache(gpu: &Gpu, model: &Network, options: &Options) -> Tuning {
     let Some(cache) = TuningCache::of_user() else { return Tuning::default() };
     // A network that can't be built has no key; the executor says why.
     let Ok(key) = key(gpu, model, options) else { return Tuning::default() };
@@ -137,7 +137,7 @@ fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
 }
 
 /// The key in the cache for the choices of a training step of `model`.
-fn key(gpu: &Gpu, model: &Sequential, options: &Options) -> anyhow::Result<String> {
+fn key(gpu: &Gpu, model: &Network, options: &Options) -> anyhow::Result<String> {
     let built = model.build(options.batch_size, options.target(gpu)?).map_err(wgrad::Error::from)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);

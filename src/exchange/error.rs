@@ -84,6 +84,12 @@ pub enum ExchangeError {
     /// The file doesn't tell the network of its weights.
     #[error("the weights don't say which network they belong to")]
     NoModel,
+    /// The format is only written for layers in a row.
+    #[error("layer `{layer}` doesn't just read the layer before it, and wgrad can't write such networks as ONNX yet")]
+    NotInRow {
+        /// The layer.
+        layer: String,
+    },
     /// The network can't be built.
     #[error(transparent)]
     Model(#[from] ModelError),

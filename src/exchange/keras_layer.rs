@@ -7,6 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::model::layers::{
+    self, AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, MaxPooling2d,
+};
 use crate::model::{Activation, Layer, is_layer_name};
 
 /// Where Keras's own classes come from.
@@ -162,50 +165,46 @@ impl Options<'_> {
                 self.parameters()?;
                 self.only("dilation_rate", [1, 1])?;
                 self.only("groups", 1)?;
-                Layer::Conv2d {
-                    filters: self.take("filters")?,
-                    kernel_size: self.take("kernel_size")?,
-                    strides: self.take("strides")?,
-                    padding: self.take("padding")?,
-                    activation: self.take("activation")?,
-                }
+                let (filters, kernel_size) = (self.take("filters")?, self.take("kernel_size")?);
+                let (strides, padding) = (self.take("strides")?, self.take("padding")?);
+                Conv2d { filters, kernel_size, strides, padding, activation: self.take("activation")? }.into()
             }
             "MaxPooling2D" | "AveragePooling2D" => {
                 self.image()?;
                 self.only("padding", "valid".to_owned())?;
                 let (pool_size, strides) = (self.take("pool_size")?, self.take("strides")?);
                 if class == "MaxPooling2D" {
-                    Layer::MaxPooling2d { pool_size, strides }
+                    MaxPooling2d { pool_size, strides }.into()
                 } else {
-                    Layer::AveragePooling2d { pool_size, strides }
+                    AveragePooling2d { pool_size, strides }.into()
                 }
             }
             "GlobalAveragePooling2D" => {
                 self.image()?;
                 self.only("keepdims", false)?;
-                Layer::GlobalAveragePooling2d {}
+                GlobalAveragePooling2d {}.into()
             }
             "Flatten" => {
                 self.image()?;
-                Layer::Flatten {}
+                Flatten {}.into()
             }
             "Dense" => {
                 self.parameters()?;
-                Layer::Dense { units: self.take("units")?, activation: self.take("activation")? }
+                Dense { units: self.take("units")?, activation: self.take("activation")? }.into()
             }
             "Dropout" => {
                 self.0.remove("seed");
-                Layer::Dropout { rate: self.take("rate")? }
+                Dropout { rate: self.take("rate")? }.into()
             }
-            "Activation" => Layer::Activation { activation: self.take("activation")? },
+            "Activation" => layers::Activation { activation: self.take("activation")? }.into(),
             "ReLU" => {
                 self.only("negative_slope", 0.0)?;
                 self.only("threshold", 0.0)?;
-                Layer::Activation { activation: Activation::Relu }
+                layers::Activation::new(Activation::Relu).into()
             }
             "Softmax" => {
                 self.only("axis", -1)?;
-                Layer::Activation { activation: Activation::Softmax }
+                layers::Activation::new(Activation::Softmax).into()
             }
             "Normalization" => {
                 let advice = "wgrad doesn't have it; train the network with Rescaling(1/255) in its place";
@@ -291,7 +290,7 @@ mod tests {
         let wanted = Kind::Layer { trainable: true, layer: serde_json::from_str(convolution).unwrap() };
         assert_eq!(read(&layer("Conv2D", json!({}))).unwrap(), layer_x(None, wanted));
         let frozen = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap();
-        let relu = Layer::Activation { activation: Activation::Relu };
+        let relu = layers::Activation::new(Activation::Relu).into();
         assert_eq!(frozen, layer_x(None, Kind::Layer { trainable: false, layer: relu }));
         for word in ["batch_shape", "batch_input_shape"] {
             let input = json!({ "name": "x", word: [null, 9, 8, 1], "dtype": "float32", "sparse": false });
@@ -313,7 +312,7 @@ mod tests {
         for key in ["module", "registered_name"] {
             first.as_object_mut().unwrap().remove(key);
         }
-        let dropout = Kind::Layer { trainable: true, layer: Layer::Dropout { rate: 0.25 } };
+        let dropout = Kind::Layer { trainable: true, layer: Dropout { rate: 0.25 }.into() };
         assert_eq!(read(&first).unwrap(), layer_x(Some([9, 8, 1]), dropout));
     }
 

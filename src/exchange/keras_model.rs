@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::keras_layer::{KerasLayer, Kind, Serialized};
-use crate::model::Sequential;
+use crate::model::{Network, Sequential};
 
 /// Longest description: a layer takes a dozen times as much memory as its text.
 const MOST_CONFIG: usize = 4 << 20;
@@ -12,7 +12,7 @@ const MOST_CONFIG: usize = 4 << 20;
 /// A network that Keras described.
 pub struct KerasModel {
     /// The network, without the rescaling of pixels.
-    pub network: Sequential,
+    pub network: Network,
     /// Name of the first layer, if it is `Rescaling(1/255)`.
     pub rescaling: Option<String>,
 }
@@ -68,7 +68,7 @@ impl KerasModel {
             match kind {
                 Kind::Input if place == 0 => {}
                 Kind::Input => return Err("it has two InputLayers; wgrad has one".into()),
-                Kind::Rescaling if network.layers().next().is_none() && rescaling.is_none() => rescaling = Some(name),
+                Kind::Rescaling if network.nodes().is_empty() && rescaling.is_none() => rescaling = Some(name),
                 Kind::Rescaling => {
                     return Err(format!(
                         "layer `{name}` (Rescaling): wgrad divides pixels by 255 before the first layer, \
@@ -84,7 +84,7 @@ impl KerasModel {
             }
         }
         network.classes().map_err(|error| error.to_string())?;
-        let network = network.freeze(&frozen).map_err(|error| error.to_string())?;
+        let network = Network::from(network).freeze(&frozen).map_err(|error| error.to_string())?;
         Ok(Self { network, rescaling })
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_rescaling_is_left_out_where_it_is_first() {
         let model = read("Sequential", &json!({ "layers": [input(), rescaling("scale"), flatten()] })).unwrap();
-        assert_eq!((model.network.layers().count(), model.rescaling.as_deref()), (1, Some("scale")));
+        assert_eq!((model.network.nodes().len(), model.rescaling.as_deref()), (1, Some("scale")));
         for layers in [
             json!([input(), flatten(), rescaling("late")]),
             json!([input(), rescaling("scale"), rescaling("late"), flatten()]),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use hdf5_pure::Group;
 
 use super::hdf5::Hdf5;
-use crate::model::{NamedTensor, Sequential};
+use crate::model::{NamedTensor, Network};
 
 /// Names of the group with the numbered layers.
 const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
@@ -59,15 +59,17 @@ impl<'a> NumberedWeights<'a> {
     }
 
     /// The tensors of `model`, whose layers stand in the file in the same order.
-    pub fn of_model(&self, model: &Sequential) -> Result<Vec<NamedTensor>, String> {
+    pub fn of_model(&self, model: &Network) -> Result<Vec<NamedTensor>, String> {
         let mut places = BTreeMap::new();
         let mut tensors = Vec::new();
-        for (layer, kind) in model.layers().filter(|(_, layer)| layer.has_parameters()) {
-            let class = kind.keras_names()[0];
+        let inferred = model.infer().map_err(|error| error.to_string())?;
+        let nodes = model.nodes().iter().zip(inferred);
+        for (node, _) in nodes.filter(|(_, inferred)| !inferred.variables.is_empty()) {
+            let (layer, class) = (&node.name, node.layer.keras_names()[0]);
             let place = places.entry(class).and_modify(|place| *place += 1).or_insert(0);
             let group = self.groups.get(class).and_then(|groups| groups.get(*place));
             let group = group.ok_or_else(|| format!("there are no weights for layer `{layer}`"))?;
-            tensors.extend(self.tensors(group, &layer)?);
+            tensors.extend(self.tensors(group, layer)?);
         }
         Ok(tensors)
     }

@@ -10,7 +10,8 @@ use super::onnx_proto::{
     Type, ValueInfo,
 };
 use super::{ExchangeError, Weights};
-use crate::model::{Activation, Layer, NamedTensor};
+use crate::model::layers::{AveragePooling2d, Conv2d, MaxPooling2d};
+use crate::model::{self, Activation, Layer, NamedTensor, Value};
 use crate::ops::Padding;
 
 /// Version of ONNX's operators. Only version 20 and later have Gelu, but fewer programs read those.
@@ -44,9 +45,13 @@ impl Weights {
             _ => "logits",
         });
         let mut shape = model.input().to_vec();
-        for ((name, layer), line) in model.layers().zip(model.summary()?) {
-            network.layer(&name, layer, &shape, line.output_shape.dims(), &self.tensors);
-            shape = line.output_shape.dims().to_vec();
+        let mut before = Value::Image;
+        for (place, (node, inferred)) in model.nodes().iter().zip(model.infer()?).enumerate() {
+            if node.inputs != [std::mem::replace(&mut before, Value::Layer(place))] {
+                return Err(ExchangeError::NotInRow { layer: node.name.clone() });
+            }
+            network.layer(node, &shape, inferred.shape.dims(), &self.tensors)?;
+            shape = inferred.shape.dims().to_vec();
         }
         // An image can't become a row without a node.
         if let Some(node) = network.nodes.last_mut() {
@@ -114,10 +119,16 @@ impl Default for Network {
 
 impl Network {
     /// Adds a layer of `input` and `output`, without the batch.
-    fn layer(&mut self, name: &str, layer: &Layer, input: &[usize], output: &[usize], tensors: &[NamedTensor]) {
-        self.layer = name.into();
-        match layer {
-            Layer::Conv2d { kernel_size, strides, padding, .. } => {
+    fn layer(
+        &mut self,
+        node: &model::Node,
+        input: &[usize],
+        output: &[usize],
+        tensors: &[NamedTensor],
+    ) -> Result<(), ExchangeError> {
+        self.layer = node.name.clone();
+        match &node.layer {
+            Layer::Conv2d(Conv2d { kernel_size, strides, padding, .. }) => {
                 self.transpose(Layout::Nchw);
                 let [[top, bottom], [left, right]] = [0, 1].map(|axis| match padding {
                     Padding::Valid => [0, 0],
@@ -135,26 +146,28 @@ impl Network {
                 ];
                 self.node("", "Conv", &parameters, attributes);
             }
-            Layer::MaxPooling2d { pool_size, strides } => self.pool("MaxPool", pool_size, strides),
-            Layer::AveragePooling2d { pool_size, strides } => self.pool("AveragePool", pool_size, strides),
-            Layer::GlobalAveragePooling2d {} => {
+            Layer::MaxPooling2d(MaxPooling2d { pool_size, strides }) => self.pool("MaxPool", pool_size, strides),
+            Layer::AveragePooling2d(AveragePooling2d { pool_size, strides }) => self.pool("AveragePool", pool_size, strides),
+            Layer::GlobalAveragePooling2d(_) => {
                 self.transpose(Layout::Nchw);
                 self.node("/mean", "GlobalAveragePool", &[], Vec::new());
                 self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
                 self.layout = Layout::Nhwc;
             }
-            Layer::Flatten {} => {
+            Layer::Flatten(_) => {
                 self.transpose(Layout::Nhwc);
                 self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
             }
-            Layer::Dense { .. } => {
+            Layer::Dense(_) => {
                 let parameters = self.parameters(tensors);
                 self.node("", "Gemm", &parameters, Vec::new());
             }
             // Dropout acts in training only.
-            Layer::Dropout { .. } | Layer::Activation { .. } => {}
+            Layer::Dropout(_) | Layer::Activation(_) => {}
+            Layer::Add(_) => return Err(ExchangeError::NotInRow { layer: node.name.clone() }),
         }
-        self.activation(layer.activation());
+        self.activation(node.layer.activation());
+        Ok(())
     }
 
     fn pool(&mut self, operation: &str, pool_size: &[usize; 2], strides: &Option<[usize; 2]>) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExchangeError, Weights};
 use crate::error::one_line;
-use crate::model::{NamedTensor, Sequential};
+use crate::model::{NamedTensor, Network};
 
 /// Key of the file's metadata under which wgrad keeps everything but the tensors. It is a single key, because the format
 /// doesn't fix the order of several.
@@ -43,7 +43,7 @@ impl Weights {
                 .map_err(|error| unstorable(&tensor.name, error.to_string()))?;
             views.push((tensor.name.as_str(), view));
         }
-        let model = self.model.as_ref().map(Sequential::to_toml).transpose();
+        let model = self.model.as_ref().map(Network::to_toml).transpose();
         let model = model.map_err(|error| unstorable("model", error.to_string()))?;
         let metadata = serde_json::to_string(&Metadata { model, class_names: self.class_names.clone() })
             .map_err(|error| unstorable("metadata", error.to_string()))?;
@@ -67,7 +67,7 @@ impl Weights {
         let mut weights = Self::default();
         if let Some(metadata) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)) {
             let metadata: Metadata = serde_json::from_str(metadata).map_err(|error| damaged(error.to_string()))?;
-            let model = metadata.model.map(|text| Sequential::from_toml(&text, None)).transpose();
+            let model = metadata.model.map(|text| Network::from_toml(&text, None)).transpose();
             weights.model = model.map_err(|error| damaged(error.to_string()))?;
             weights.class_names = metadata.class_names;
         }
@@ -102,13 +102,14 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::model::Sequential;
 
     fn weights() -> Weights {
         let tensors = vec![
             NamedTensor { name: "dense/bias".into(), shape: vec![2], values: vec![-0.0, f32::MIN_POSITIVE] },
             NamedTensor { name: "dense/kernel".into(), shape: vec![1, 2], values: vec![1.5, f32::MAX] },
         ];
-        let model = Sequential::new([4, 4, 1]).flatten().dense(2);
+        let model = Sequential::new([4, 4, 1]).flatten().dense(2).into();
         Weights { tensors, model: Some(model), class_names: vec!["cat".into(), "dog \"<&".into()] }
     }
 

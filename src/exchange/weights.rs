@@ -3,7 +3,7 @@
 use super::ExchangeError;
 use crate::graph::Target;
 use crate::kernel::{MicroKernel, Storage};
-use crate::model::{ModelError, NamedTensor, Sequential};
+use crate::model::{ModelError, NamedTensor, Network};
 
 /// A network's parameters, with the network and the names of its classes where the file tells them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Weights {
     /// The parameters, float32, under Keras's names such as `conv2d/kernel`.
     pub tensors: Vec<NamedTensor>,
     /// The network; none where the file doesn't tell it.
-    pub model: Option<Sequential>,
+    pub model: Option<Network>,
     /// Names of the classes, in the order of the labels; none where the file doesn't tell them.
     pub class_names: Vec<String>,
 }
@@ -21,16 +21,16 @@ impl Weights {
     ///
     /// # Errors
     /// [`ExchangeError::Misfit`], or that the network can't be built.
-    pub fn check_fit(&self, model: &Sequential) -> Result<(), ExchangeError> {
+    pub fn check_fit(&self, model: &Network) -> Result<(), ExchangeError> {
         self.misfit(model)?.map_or(Ok(()), |misfit| Err(ExchangeError::Misfit(misfit)))
     }
 
     /// The names of the classes of `model`, which the weights are for; none if the file has no names.
     ///
     /// # Errors
-    /// [`ExchangeError::ClassNames`] where there are more or fewer names than classes, and what [`Sequential::classes`]
+    /// [`ExchangeError::ClassNames`] where there are more or fewer names than classes, and what [`Network::classes`]
     /// fails with.
-    pub fn class_names_of(&self, model: &Sequential) -> Result<&[String], ExchangeError> {
+    pub fn class_names_of(&self, model: &Network) -> Result<&[String], ExchangeError> {
         let (names, classes) = (self.class_names.len(), model.classes()?);
         if names != 0 && names != classes {
             return Err(ExchangeError::ClassNames { names, classes });
@@ -39,7 +39,7 @@ impl Weights {
     }
 
     /// The first difference between the tensors and the parameters of `model`, in words.
-    pub(super) fn misfit(&self, model: &Sequential) -> Result<Option<String>, ModelError> {
+    pub(super) fn misfit(&self, model: &Network) -> Result<Option<String>, ModelError> {
         // The parameters are the same for every target.
         let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
         let graph = model.build(1, target)?.graph;

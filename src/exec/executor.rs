@@ -14,7 +14,7 @@ use crate::gpu::{Gpu, GpuError, RuntimeChecks};
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, Target, TensorId, Tuning, Variable};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::model::{Answer, BuildOptions, NamedTensor, Sequential};
+use crate::model::{Answer, BuildOptions, NamedTensor, Network};
 use crate::optim::{GradientTable, Optimizer};
 
 /// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
@@ -111,7 +111,7 @@ impl Executor {
     /// # Errors
     /// A network that can't be built or planned; [`Error::BatchSize`] where it exceeds the device's limits, which is found
     /// before anything is allocated; what the device reports.
-    pub fn new(gpu: Arc<Gpu>, model: &Sequential, options: Options) -> Result<Self, Error> {
+    pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, Error> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
         let Schedules {

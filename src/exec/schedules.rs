@@ -7,7 +7,7 @@ use super::logits_ring::LogitsRing;
 use crate::Error;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
-use crate::model::{Built, Sequential};
+use crate::model::{Built, Network};
 use crate::optim::GradientTable;
 
 /// The schedules of a training and an evaluation step of one network, and of the norm of the gradient.
@@ -35,7 +35,7 @@ impl Schedules {
     ///
     /// # Errors
     /// A network that can't be built or planned.
-    pub fn new(model: &Sequential, batch_size: usize, options: &Options, target: Target) -> Result<Self, Error> {
+    pub fn new(model: &Network, batch_size: usize, options: &Options, target: Target) -> Result<Self, Error> {
         let built = model.build_with(batch_size, target, options.build.clone())?;
         let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
@@ -73,6 +73,7 @@ impl Schedules {
 mod tests {
     use super::super::footprint::plan_within_limits;
     use super::*;
+    use crate::model::Sequential;
     use crate::kernel::{MicroKernel, Storage};
 
     fn target(storage: Storage) -> Target {

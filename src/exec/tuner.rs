@@ -11,7 +11,7 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
 use crate::minibatch::{Minibatch, MinibatchError, Step};
-use crate::model::{BuildOptions, Sequential};
+use crate::model::{BuildOptions, Network};
 
 /// A choice replaces the rule's if it saves at least this part of the rule's time.
 const LEAST_GAIN: f64 = 0.03;
@@ -45,7 +45,7 @@ pub type OnCandidate<'a> = &'a mut dyn FnMut(usize, usize);
 /// A network that can't be built or planned, or what the device reports.
 pub async fn tune(
     gpu: &Arc<Gpu>,
-    model: &Sequential,
+    model: &Network,
     batch_size: usize,
     target: Target,
     checks: RuntimeChecks,
@@ -91,7 +91,7 @@ struct Candidate {
 impl Candidate {
     fn new(
         gpu: &Arc<Gpu>,
-        model: &Sequential,
+        model: &Network,
         batch_size: usize,
         target: Target,
         tuning: Tuning,
@@ -227,7 +227,7 @@ impl Candidate {
 }
 
 /// A minibatch whose images all count: labels go through the classes, and pixels have every value.
-fn full_minibatch(model: &Sequential, batch_size: usize, classes: usize) -> Result<Vec<u32>, MinibatchError> {
+fn full_minibatch(model: &Network, batch_size: usize, classes: usize) -> Result<Vec<u32>, MinibatchError> {
     let minibatch = Minibatch::new(batch_size, model.input());
     let labels: Vec<u32> = (0..batch_size).map(|image| (image % classes.max(1)) as u32).collect();
     let pixels: Vec<u8> = (0..minibatch.pixels() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -255,6 +255,7 @@ fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Sequential;
     use crate::gpu::AdapterChoice;
     use crate::graph::Home;
     use crate::ops::METRIC_SLOTS;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Activation, Layer, ModelError, Sequential};
+use super::{Activation, ModelError, Network, Value};
+use crate::shape::Shape;
 
 /// How the outputs of a network answer which class an image is of. The last activation decides it. The loss and every
 /// probability are computed from the logits, the values before that activation.
@@ -96,13 +97,13 @@ impl fmt::Display for Answer {
     }
 }
 
-impl Sequential {
+impl Network {
     /// How the network answers.
     ///
     /// # Errors
     /// A layer that does not fit its input, or an output that is not a row.
     pub fn answer(&self) -> Result<Answer, ModelError> {
-        let output = self.summary()?.last().map_or_else(|| self.input.into(), |line| line.output_shape.clone());
+        let output = self.infer()?.pop().map_or_else(|| Shape::from(self.input()), |last| last.shape);
         let [outputs] = *output.dims() else { return Err(ModelError::Output(output)) };
         Ok(match self.final_activation() {
             Activation::Softmax => Answer::Softmax { classes: outputs },
@@ -112,32 +113,57 @@ impl Sequential {
         })
     }
 
-    /// The last activation that the outputs go through.
-    pub fn final_activation(&self) -> Activation {
-        self.last_that_computes().map_or(Activation::Linear, |place| self.entries[place].layer.activation())
+    /// Number of classes that the network distinguishes: 2 if it has one output, else the number of its outputs.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input, or an output that is not a row.
+    pub fn classes(&self) -> Result<usize, ModelError> {
+        Ok(self.answer()?.classes())
     }
 
-    /// The network without a sigmoid at its end: it ends in the logits that its loss is computed from.
+    /// Makes sure that the network takes images of the shape `input` `[h, w, c]` and distinguishes `classes` classes.
+    ///
+    /// # Errors
+    /// [`ModelError::Data`] if it does not, and the errors of a network that cannot be built.
+    pub fn check_data(&self, input: [usize; 3], classes: usize) -> Result<(), ModelError> {
+        if self.input() != input {
+            let [wanted, found] = [self.input(), input].map(|[h, w, c]| format!("images of {h} x {w} x {c}"));
+            return Err(ModelError::Data { wanted, found });
+        }
+        let own = self.classes()?;
+        if own != classes {
+            let [wanted, found] = [own, classes].map(|count| format!("{count} classes"));
+            return Err(ModelError::Data { wanted, found });
+        }
+        Ok(())
+    }
+
+    /// The last activation that the outputs go through.
+    pub fn final_activation(&self) -> Activation {
+        self.last_that_computes().map_or(Activation::Linear, |place| self.nodes()[place].layer.activation())
+    }
+
+    /// The network without a softmax or sigmoid at its end: it ends in the logits that its loss is computed from.
     pub(super) fn to_logits(&self) -> Self {
         let mut network = self.clone();
-        let last = self.last_that_computes().map(|place| &mut network.entries[place].layer);
-        if let Some(
-            Layer::Conv2d { activation, .. } | Layer::Dense { activation, .. } | Layer::Activation { activation },
-        ) = last
-            && *activation == Activation::Sigmoid
+        if let Some(place) = self.last_that_computes()
+            && matches!(self.final_activation(), Activation::Softmax | Activation::Sigmoid)
         {
-            *activation = Activation::Linear;
+            network.node_mut(place).layer.set_activation(Activation::Linear);
         }
         network
     }
 
     /// Place of the last layer that changes the values of its input in inference.
-    fn last_that_computes(&self) -> Option<usize> {
-        self.entries.iter().rposition(|entry| match entry.layer {
-            Layer::Flatten {} | Layer::Dropout { .. } => false,
-            Layer::Activation { activation } => activation != Activation::Linear,
-            _ => true,
-        })
+    pub(super) fn last_that_computes(&self) -> Option<usize> {
+        let mut value = self.output();
+        loop {
+            let Value::Layer(place) = value else { return None };
+            match &self.nodes()[place] {
+                node if node.layer.passes_on() && node.inputs.len() == 1 => value = node.inputs[0],
+                _ => return Some(place),
+            }
+        }
     }
 }
 
@@ -155,6 +181,7 @@ fn sigmoid(logit: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Sequential, layers};
 
     fn model() -> Sequential {
         Sequential::new([2, 2, 1]).flatten()
@@ -177,7 +204,7 @@ mod tests {
             (head(1, Activation::Softmax), softmax(1)),
             // Layers behind the activation that pass its values on.
             (head(3, Activation::Sigmoid).flatten().dropout(0.5), sigmoid(3)),
-            (head(3, Activation::Sigmoid).layer(Layer::Activation { activation: Activation::Linear }), sigmoid(3)),
+            (head(3, Activation::Sigmoid).layer(layers::Activation::new(Activation::Linear)), sigmoid(3)),
             // A layer of its own.
             (model().dense(3).relu().activation(Activation::Sigmoid), sigmoid(3)),
             (head(3, Activation::Sigmoid).dense(4), softmax(4)),
@@ -190,14 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_sigmoid_at_the_end_is_taken_off() {
+    fn only_a_softmax_or_sigmoid_at_the_end_is_taken_off() {
         let twice = model().dense(3).activation(Activation::Sigmoid).activation(Activation::Sigmoid);
         let once = model().dense(3).activation(Activation::Sigmoid);
-        assert_eq!(once.to_logits(), model().dense(3));
-        let linear = Layer::Activation { activation: Activation::Linear };
-        assert_eq!(twice.to_logits(), once.layer(linear));
+        assert_eq!(once.to_logits(), *model().dense(3));
+        assert_eq!(twice.to_logits(), *once.layer(layers::Activation::new(Activation::Linear)));
         let softmax = model().dense(3).activation(Activation::Softmax);
-        assert_eq!(softmax.to_logits(), softmax);
+        assert_eq!(softmax.to_logits(), *model().dense(3));
+        let relu = model().dense(3).relu();
+        assert_eq!(relu.to_logits(), *relu);
     }
 
     #[test]

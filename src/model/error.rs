@@ -5,34 +5,70 @@ use thiserror::Error;
 use crate::graph::GraphError;
 use crate::shape::Shape;
 
+/// What is wrong with a layer, for the inputs that it has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LayerError {
+    /// It does not have one input.
+    One,
+    /// It has less than two inputs.
+    Several,
+    /// Its one input is not this.
+    Input(&'static str),
+    /// Its inputs have different ones of these.
+    Differ(&'static str),
+    /// A window or kernel `[h, w]` is larger than its image.
+    Window([usize; 2]),
+    /// A size is 0.
+    Zero,
+    /// The rate of dropout is not a share, or would leave no element.
+    Rate(f64),
+}
+
+impl LayerError {
+    /// The words behind `layer NAME`, with the names and shapes of its inputs.
+    fn of(&self, inputs: &[(String, Shape)]) -> String {
+        let list: Vec<String> = inputs.iter().map(|(name, shape)| format!("`{name}` {shape}")).collect();
+        let list = match &list[..] {
+            [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+            _ => list.concat(),
+        };
+        let has = match inputs.len() {
+            0 => "has none".into(),
+            1 => format!("has only {list}"),
+            count => format!("has {count}: {list}"),
+        };
+        match self {
+            Self::One => format!(" takes one input, but {has}"),
+            Self::Several => format!(" takes at least two inputs, but {has}"),
+            Self::Input(wanted) => format!(" needs {wanted}, but its input is {list}"),
+            Self::Differ(what) => format!(": its inputs {list} have different {what}"),
+            Self::Window(window) => format!(" has a window of {window:?}, larger than its input {list}"),
+            Self::Zero => " has a size of 0; sizes start at 1".into(),
+            Self::Rate(rate) => format!(" has a rate of {rate}; a rate is at least 0 and less than 1"),
+        }
+    }
+}
+
 /// A network that cannot be built.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ModelError {
-    /// A layer cannot take the output of the layer before it.
-    #[error("layer `{layer}` needs {wanted}, but its input is {input}")]
-    Input {
+    /// A layer does not fit its inputs, or its options make no sense.
+    #[error("layer `{layer}`{}", error.of(inputs))]
+    Layer {
         /// The layer.
         layer: String,
-        /// The input that it can take.
-        wanted: &'static str,
-        /// Shape of its input, without the batch.
-        input: Shape,
+        /// Names and shapes of what it reads, without the batch.
+        inputs: Vec<(String, Shape)>,
+        /// What is wrong.
+        error: LayerError,
     },
-    /// A window or kernel is larger than its image.
-    #[error("layer `{layer}` has a window of {window}, larger than its input {input}")]
-    Window {
-        /// The layer.
-        layer: String,
-        /// The window.
-        window: Shape,
-        /// Shape of its input, without the batch.
-        input: Shape,
-    },
-    /// A size is 0.
-    #[error("layer `{layer}` has a size of 0; sizes start at 1")]
-    Zero {
-        /// The layer.
-        layer: String,
+    /// Images are too large.
+    #[error("images of {image} have more than {most} elements")]
+    Image {
+        /// Shape of an image.
+        image: Shape,
+        /// The most elements that it may have.
+        most: usize,
     },
     /// A layer has more elements or arithmetic than a device can hold or compute.
     #[error("layer `{layer}` has more than {most} {what}; make it smaller")]
@@ -40,20 +76,41 @@ pub enum ModelError {
         /// The layer.
         layer: String,
         /// The most that are allowed.
-        most: usize,
+        most: u64,
         /// The things that it has too many of.
         what: &'static str,
     },
     /// The network has more layers than it may have.
     #[error("the network has more than {0} layers; remove some")]
     Depth(usize),
-    /// The rate of dropout is not a share, or would leave no element.
-    #[error("layer `{layer}` has a rate of {rate}; a rate is at least 0 and less than 1")]
-    Rate {
+    /// The layers read more than they may.
+    #[error("the layers of the network have more than {0} inputs together; remove some")]
+    Connections(usize),
+    /// A layer reads what the network does not have at its place.
+    #[error("layer `{layer}` reads the output of a layer that does not stand before it")]
+    NoValue {
         /// The layer.
         layer: String,
-        /// Its rate.
-        rate: f64,
+    },
+    /// A layer reads a layer that does not stand before it.
+    #[error("layer `{layer}` reads `{input}`, but no layer before it has this name")]
+    NoInput {
+        /// The layer.
+        layer: String,
+        /// The name among its inputs.
+        input: String,
+    },
+    /// A layer has the name of the image.
+    #[error("a layer is called `{layer}`, which is what other layers call the image; give it another name")]
+    Reserved {
+        /// The name.
+        layer: String,
+    },
+    /// Nothing comes of a layer.
+    #[error("no other layer reads layer `{layer}`, and it is not the last one; leave it out or read it")]
+    Unread {
+        /// The layer.
+        layer: String,
     },
     /// Two layers have the same name.
     #[error("two layers are called `{layer}`; give one of them another name")]

@@ -1,17 +1,27 @@
-//! Networks as descriptions: layers in a row, built into a graph for a batch size.
+//! Networks as descriptions: layers that read one another, built into a graph for a batch size.
 
 mod answer;
 mod error;
-mod layer;
-mod lowering;
+mod function;
+mod functional;
+mod fusions;
+mod infer;
+pub mod layers;
+mod lower;
 mod model_file;
 mod named_tensor;
+mod network;
 mod sequential;
+mod summary;
 
 pub use answer::Answer;
-pub use error::ModelError;
-pub(crate) use layer::is_layer_name;
-pub use layer::{Activation, Layer};
-pub use lowering::{BuildOptions, Built};
+pub use error::{LayerError, ModelError};
+pub use function::Activation;
+pub use functional::Functional;
+pub use layers::Layer;
+pub use lower::{BuildOptions, Built};
+pub(crate) use model_file::is_layer_name;
 pub use named_tensor::NamedTensor;
-pub use sequential::{LayerSummary, Sequential};
+pub use network::{Network, Node, Value};
+pub use sequential::Sequential;
+pub use summary::LayerSummary;

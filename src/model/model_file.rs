@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::layer::is_layer_name;
-use super::sequential::{Entry, MOST_LAYERS};
-use super::{Layer, ModelError, NamedTensor, Sequential};
+use super::infer::MOST_LAYERS;
+use super::network::{Draft, Node};
+use super::{Layer, ModelError, NamedTensor, Network, Value};
 use crate::error::one_line;
 
 /// The content of the file: `input = [h, w, c]`, which may be left out if the data give it, and a `[[layers]]` for each
@@ -22,7 +22,7 @@ struct ModelFile {
 /// Stands for a number of classes that is not known yet. No layer may have this number of units.
 const UNKNOWN: usize = 0;
 
-impl Sequential {
+impl Network {
     /// Longest model file, in bytes.
     pub const MOST_BYTES: usize = 1 << 20;
 
@@ -44,7 +44,7 @@ impl Sequential {
     ///     type = "dense"
     ///     units = "classes"
     /// "#;
-    /// let model = wgrad::model::Sequential::from_toml(text, Some(([28, 28, 1], 10)))?;
+    /// let model = wgrad::model::Network::from_toml(text, Some(([28, 28, 1], 10)))?;
     /// assert_eq!(model.classes()?, 10);
     /// # Ok::<(), wgrad::model::ModelError>(())
     /// ```
@@ -65,17 +65,17 @@ impl Sequential {
     /// the images have the shape `input` if the file does not give one.
     ///
     /// # Errors
-    /// Those of [`Sequential::from_toml`], and a bias that is missing.
+    /// Those of [`Network::from_toml`], and a bias that is missing.
     pub fn from_toml_for(text: &str, input: [usize; 3], tensors: &[NamedTensor]) -> Result<Self, ModelError> {
         let mut model = Self::read(text, Some(input), Some(UNKNOWN))?;
-        let names: Vec<String> = model.layers().map(|(name, _)| name).collect();
-        for (name, entry) in names.iter().zip(&mut model.entries) {
-            if let Layer::Dense { units, .. } = &mut entry.layer
-                && *units == UNKNOWN
+        for place in 0..model.nodes().len() {
+            let Node { name, layer, .. } = model.node_mut(place);
+            if let Layer::Dense(dense) = layer
+                && dense.units == UNKNOWN
             {
                 let bias = tensors.iter().find(|tensor| tensor.name == format!("{name}/bias"));
                 let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{name}/bias`"));
-                *units = bias.ok_or_else(missing)?.values.len();
+                dense.units = bias.ok_or_else(missing)?.values.len();
             }
         }
         model.classes()?;
@@ -93,21 +93,19 @@ impl Sequential {
         if input.contains(&0) {
             return Err(ModelError::File(format!("`input` is {input:?}; sizes start at 1")));
         }
-        let entries: Result<_, _> =
-            file.layers.into_iter().enumerate().map(|(i, table)| entry(i, table, classes)).collect();
-        Ok(Self { input, entries: entries? })
+        let mut model = Self::new(input);
+        model.extend(drafts(file.layers, classes)?)?;
+        Ok(model)
     }
 
     /// Reads a model file, and appends its layers to this network.
     ///
     /// # Errors
-    /// Those of [`Sequential::from_toml`].
-    pub fn append_toml(self, text: &str, classes: usize) -> Result<Self, ModelError> {
-        let layers = parse(text)?.layers.into_iter().enumerate();
-        let entries: Result<Vec<_>, _> = layers.map(|(i, table)| entry(i, table, Some(classes))).collect();
-        let model = self.append(Self { input: [1; 3], entries: entries? });
-        model.classes()?;
-        Ok(model)
+    /// Those of [`Network::from_toml`].
+    pub fn append_toml(mut self, text: &str, classes: usize) -> Result<Self, ModelError> {
+        self.extend(drafts(parse(text)?.layers, Some(classes))?)?;
+        self.classes()?;
+        Ok(self)
     }
 
     /// Writes the network as a model file that has every option, defaults too.
@@ -117,9 +115,11 @@ impl Sequential {
     pub fn to_toml(&self) -> Result<String, ModelError> {
         #[derive(Serialize)]
         struct Line<'a> {
-            name: String,
+            name: &'a str,
             #[serde(flatten)]
             layer: &'a Layer,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            inputs: Option<Vec<&'a str>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             trainable: Option<bool>,
         }
@@ -128,16 +128,30 @@ impl Sequential {
             input: [usize; 3],
             layers: Vec<Line<'a>>,
         }
-        let layers = (self.layers().zip(&self.entries))
-            .map(|((name, layer), entry)| Line { name, layer, trainable: (!entry.trainable).then_some(false) })
-            .collect();
-        toml::to_string(&File { input: self.input, layers }).map_err(|error| ModelError::File(error.to_string()))
+        let mut before = Value::Image;
+        let layers = self.nodes().iter().enumerate().map(|(place, node)| {
+            let default = std::mem::replace(&mut before, Value::Layer(place));
+            let inputs = || node.inputs.iter().map(|input| self.name_of(*input)).collect();
+            Line {
+                name: &node.name,
+                layer: &node.layer,
+                inputs: (node.inputs != [default]).then(inputs),
+                trainable: (!node.trainable).then_some(false),
+            }
+        });
+        let file = File { input: self.input(), layers: layers.collect() };
+        toml::to_string(&file).map_err(|error| ModelError::File(error.to_string()))
     }
 }
 
+/// Whether a layer may have this name. Tables are as wide as the longest name, and tensors are called `layer/variable`.
+pub(crate) fn is_layer_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
+}
+
 fn parse(text: &str) -> Result<ModelFile, ModelError> {
-    if text.len() > Sequential::MOST_BYTES {
-        return Err(ModelError::File(format!("the file has more than {} bytes", Sequential::MOST_BYTES)));
+    if text.len() > Network::MOST_BYTES {
+        return Err(ModelError::File(format!("the file has more than {} bytes", Network::MOST_BYTES)));
     }
     let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
     if file.layers.len() > MOST_LAYERS {
@@ -146,8 +160,12 @@ fn parse(text: &str) -> Result<ModelFile, ModelError> {
     Ok(file)
 }
 
-/// Reads a layer from a table. `name` and `trainable` are options of every kind of layer.
-fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry, ModelError> {
+fn drafts(layers: Vec<Table>, classes: Option<usize>) -> Result<Vec<Draft>, ModelError> {
+    layers.into_iter().enumerate().map(|(place, table)| draft(place, table, classes)).collect()
+}
+
+/// Reads a layer from a table. `name`, `inputs` and `trainable` are options of every kind of layer.
+fn draft(place: usize, mut table: Table, classes: Option<usize>) -> Result<Draft, ModelError> {
     let name = table.remove("name");
     let title = match name.as_ref().and_then(|name| name.as_str()) {
         Some(name) => format!("layer `{name}`"),
@@ -167,24 +185,32 @@ fn entry(place: usize, mut table: Table, classes: Option<usize>) -> Result<Entry
         Some(_) => return Err(wrong("`trainable` must be true or false".into())),
         None => true,
     };
+    let inputs = match table.remove("inputs") {
+        Some(inputs) => {
+            let names = inputs.try_into::<Vec<String>>().map_err(|_| wrong("`inputs` must be a list of names".into()))?;
+            Some(names)
+        }
+        None => None,
+    };
     if let (Some("classes"), Some(classes)) = (table.get("units").and_then(|units| units.as_str()), classes) {
         table.insert("units".into(), toml::Value::Integer(classes as i64));
     }
     let layer = table.try_into().map_err(|error| wrong(error.to_string()))?;
-    Ok(Entry { name, trainable, layer })
+    Ok(Draft { name, layer, inputs, trainable })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Sequential;
 
     const TUTORIAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/tutorial.toml"));
 
     #[test]
     fn the_tutorial_is_the_builder_s() {
-        let model = Sequential::from_toml(TUTORIAL, Some(([32, 32, 3], 10))).unwrap();
+        let model = Network::from_toml(TUTORIAL, Some(([32, 32, 3], 10))).unwrap();
         assert_eq!(model.summary().unwrap(), Sequential::tutorial([32, 32, 3], 10).summary().unwrap());
-        let again = Sequential::from_toml(&model.to_toml().unwrap(), None).unwrap();
+        let again = Network::from_toml(&model.to_toml().unwrap(), None).unwrap();
         assert_eq!(again.summary().unwrap(), model.summary().unwrap());
         assert_eq!(again.to_toml().unwrap(), model.to_toml().unwrap());
     }
@@ -195,13 +221,76 @@ mod tests {
             [NamedTensor { name: "dense_1/bias".into(), shape: vec![classes], values: vec![0.0; classes] }]
         };
         for classes in [2, 100] {
-            let model = Sequential::from_toml_for(TUTORIAL, [24, 32, 1], &bias(classes)).unwrap();
+            let model = Network::from_toml_for(TUTORIAL, [24, 32, 1], &bias(classes)).unwrap();
             assert_eq!((model.input(), model.classes().unwrap()), ([24, 32, 1], classes));
         }
         let text = format!("input = [36, 32, 3]\n{TUTORIAL}");
-        assert_eq!(Sequential::from_toml_for(&text, [24, 32, 1], &bias(2)).unwrap().input(), [36, 32, 3]);
-        let error = Sequential::from_toml_for(TUTORIAL, [32, 32, 3], &[]).unwrap_err().to_string();
+        assert_eq!(Network::from_toml_for(&text, [24, 32, 1], &bias(2)).unwrap().input(), [36, 32, 3]);
+        let error = Network::from_toml_for(TUTORIAL, [32, 32, 3], &[]).unwrap_err().to_string();
         assert!(error.contains("`dense_1/bias`"), "{error}");
+    }
+
+    #[test]
+    fn layers_may_say_what_they_read() {
+        let text = r#"
+            input = [8, 8, 4]
+            layers = [
+                { type = "conv2d", filters = 4, kernel_size = 1 },
+                { type = "conv2d", filters = 4, kernel_size = 1, activation = "relu", inputs = ["input"] },
+                { type = "add", inputs = ["conv2d_1", "conv2d", "conv2d"] },
+                { type = "flatten" },
+                { name = "add_1", type = "dense", units = 256 },
+                { type = "add", inputs = ["flatten", "add_1"] },
+            ]"#;
+        let model = Network::from_toml(text, None).unwrap();
+        let inputs: Vec<Vec<String>> = model.summary().unwrap().into_iter().map(|line| line.inputs).collect();
+        let wanted: [&[&str]; 6] = [
+            &["input"],
+            &["input"],
+            &["conv2d_1", "conv2d", "conv2d"],
+            &["add"],
+            &["flatten"],
+            &["flatten", "add_1"],
+        ];
+        assert_eq!(inputs, wanted);
+        // A name that the file gives to another layer is taken.
+        assert_eq!(model.nodes()[5].name, "add_2");
+        let written = model.to_toml().unwrap();
+        assert_eq!(Network::from_toml(&written, None).unwrap(), model);
+        assert_eq!(written.matches("inputs = ").count(), 3, "{written}");
+        let more = "[[layers]]\ntype = \"dense\"\nunits = 256\n[[layers]]\ntype = \"add\"\ninputs = [\"dense\", \"add_2\"]";
+        let model = model.append_toml(more, 256).unwrap();
+        assert_eq!(model.nodes()[7].inputs, [Value::Layer(6), Value::Layer(5)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let with = |layers: &str| format!("input = [8, 8, 4]\nlayers = [{layers}]");
+        let flatten = "{ type = \"flatten\" }";
+        for (layers, words) in [
+            ("{ type = \"flatten\", inputs = [\"flatten\"] }", ["layer `flatten` reads `flatten`", "before it"]),
+            ("{ type = \"flatten\", inputs = \"input\" }", ["layer 1 (flatten)", "`inputs` must be a list"]),
+            ("{ type = \"flatten\", inputs = [] }", ["layer `flatten` takes one input", "has none"]),
+            ("{ type = \"add\" }", ["layer `add` takes at least two inputs", "only `input` [8, 8, 4]"]),
+            (
+                &format!("{flatten}, {{ type = \"dropout\", rate = 0.5, inputs = [\"input\"] }}, {flatten}"),
+                ["no other layer reads layer `flatten`", "leave it out"],
+            ),
+            (
+                "{ name = \"input\", type = \"flatten\" }, { type = \"add\", inputs = [\"input\", \"input\"] }",
+                ["`input`", "another name"],
+            ),
+            (
+                &format!("{flatten}, {{ type = \"add\", inputs = [\"input\", \"flatten\"] }}"),
+                ["layer `add`: its inputs `input` [8, 8, 4] and `flatten` [256]", "different shapes"],
+            ),
+        ] {
+            let error = Network::from_toml(&with(layers), None).unwrap_err().to_string();
+            assert!(words.iter().all(|word| error.contains(word)), "{layers}: {error}");
+        }
+        // In a row nobody says `input`, so that a layer may have this name.
+        let row = with("{ name = \"input\", type = \"flatten\" }, { type = \"dense\", units = 2 }");
+        assert!(Network::from_toml(&row, None).is_ok());
     }
 
     #[test]
@@ -219,12 +308,12 @@ mod tests {
             ("name = 3\ntype = \"flatten\"", ["layer 1 (flatten)", "`name`"]),
             ("filters = 3", ["without a type", "type"]),
         ] {
-            let error = Sequential::from_toml(&with(layer), None).unwrap_err().to_string();
+            let error = Network::from_toml(&with(layer), None).unwrap_err().to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{layer}: {error}");
             assert_eq!(error.lines().count(), 1);
         }
         for (data, words) in [(([9, 8, 1], 64), "images of 9 x 8 x 1"), (([8, 8, 1], 10), "10 classes")] {
-            let error = Sequential::from_toml(&with("type = \"flatten\""), Some(data)).unwrap_err().to_string();
+            let error = Network::from_toml(&with("type = \"flatten\""), Some(data)).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
         for text in [
@@ -235,7 +324,7 @@ mod tests {
             "input = [8, 8]",
             "input = [8, 8, 1, 1]",
         ] {
-            assert!(matches!(Sequential::from_toml(text, None), Err(ModelError::File(_))), "{text}");
+            assert!(matches!(Network::from_toml(text, None), Err(ModelError::File(_))), "{text}");
         }
     }
 }

@@ -254,7 +254,8 @@ impl Report<'_> {
         let row = |layer: &LayerSummary| {
             let sizes: Vec<String> = layer.output_shape.dims().iter().map(usize::to_string).collect();
             let parameters = units::count(layer.parameters as u64);
-            let frozen = if layer.trainable { "" } else { ", frozen" };
+            let is_frozen = layer.parameters > 0 && layer.non_trainable == layer.parameters;
+            let frozen = if is_frozen { ", frozen" } else { "" };
             vec![layer.name.clone(), format!("{}{frozen}", layer.kind), sizes.join(" x "), parameters]
         };
         Table {

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::exchange::Weights;
 use crate::exec::Executor;
 use crate::file;
-use crate::model::{NamedTensor, Sequential};
+use crate::model::{NamedTensor, Network};
 
 /// Name of the file with the weights of the best epoch.
 const BEST: &str = "best.safetensors";
@@ -63,7 +63,7 @@ impl<'a> EpochWeights<'a> {
         choice: KeptWeights,
         monitor: Monitor,
         out: &'a OutputDir,
-        model: &Sequential,
+        model: &Network,
         class_names: &[String],
     ) -> Self {
         let weights = Weights { tensors: Vec::new(), model: Some(model.clone()), class_names: class_names.to_vec() };

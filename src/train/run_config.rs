@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
-use crate::model::{ModelError, Sequential};
+use crate::model::{ModelError, Network};
 use crate::ops::Augmentation;
 use crate::optim::{Decay, Group, Rule};
 
@@ -111,7 +111,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// A network that no model file can describe.
-    pub fn new(spec: &RunSpec, model: &Sequential, executor: &Executor, dataset: &Dataset) -> Result<Self, ModelError> {
+    pub fn new(spec: &RunSpec, model: &Network, executor: &Executor, dataset: &Dataset) -> Result<Self, ModelError> {
         let options = executor.options();
         Ok(Self {
             wgrad: env!("CARGO_PKG_VERSION"),

@@ -12,6 +12,16 @@ pub fn layers(layer: &str, count: usize) -> String {
     format!("input=[4,4,1]\n{}", format!("[[layers]]\n{layer}\n").repeat(count))
 }
 
+/// Sums of two of the sum before: the tree that they stand for has 2^`count` leaves.
+fn doubled(count: usize) -> String {
+    let sum = |i: usize| {
+        let before = if i == 0 { "input".into() } else { format!("add_{i}") };
+        format!("[[layers]]\nname=\"add_{}\"\ntype=\"add\"\ninputs=[\"{before}\",\"{before}\"]\n", i + 1)
+    };
+    let sums: String = (0..count).map(sum).collect();
+    format!("input=[4,4,1]\n{sums}[[layers]]\ntype=\"flatten\"\n")
+}
+
 pub fn model_files() -> Vec<(&'static str, String)> {
     let convolution = |options: &str| {
         format!("input = [8, 8, 3]\n[[layers]]\ntype = \"conv2d\"\n{options}\n[[layers]]\ntype = \"flatten\"\n")
@@ -68,6 +78,10 @@ pub fn model_files() -> Vec<(&'static str, String)> {
         ("keys_nested_deeply.toml", format!("{}a=1", "a.".repeat(5_000))),
         ("headers_nested_deeply.toml", format!("[{}a]\n", "a.".repeat(5_000))),
         ("options_nested_deeply.toml", layers(&format!("{}a=1", "a.".repeat(5_000)), 1)),
+        ("inputs_without_end.toml", layers(&format!("type=\"add\"\ninputs=[{}]", "\"input\",".repeat(1_200)), 1)),
+        ("harmless_inputs_of_inputs.toml", doubled(60)),
+        ("inputs_that_come_later.toml", layers("type=\"flatten\"\ninputs=[\"flatten_1\"]", 2)),
+        ("inputs_of_itself.toml", layers("name=\"a\"\ntype=\"flatten\"\ninputs=[\"a\"]", 1)),
         ("another_format.toml", "{\"input\": [4, 4, 1]}".into()),
     ]
 }

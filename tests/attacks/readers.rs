@@ -18,7 +18,7 @@ use wgrad::exchange::Imported;
 use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
 use wgrad::kernel::{MicroKernel, Storage};
-use wgrad::model::{BuildOptions, Sequential};
+use wgrad::model::{BuildOptions, Network, Sequential};
 use wgrad::train::{Checkpoints, History, TuningCache};
 
 #[allow(unused_imports)]
@@ -179,7 +179,7 @@ pub fn keras_hdf5(folder: &Path, bytes: &[u8]) -> Result<(), String> {
 /// A network, built and planned as for training.
 pub fn model_file(_: &Path, bytes: &[u8]) -> Result<(), String> {
     let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let model = Sequential::from_toml(text, None).map_err(message)?;
+    let model = Network::from_toml(text, None).map_err(message)?;
     model.to_toml().map_err(message)?;
     plan(&model, Tuning::default())
 }
@@ -208,7 +208,7 @@ pub fn history(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     History::from_json(&text)?.to_csv().map(drop).map_err(|error| error.to_string())
 }
 
-fn plan(model: &Sequential, tuning: Tuning) -> Result<(), String> {
+fn plan(model: &Network, tuning: Tuning) -> Result<(), String> {
     let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 8 };
     let options = BuildOptions { tuning, ..BuildOptions::default() };
     let mut graph = model.build_with(32, target, options).map_err(message)?.graph;

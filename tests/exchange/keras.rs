@@ -10,7 +10,7 @@ use wgrad::data::Batch;
 use wgrad::exchange::{Imported, Weights};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
-use wgrad::model::Sequential;
+use wgrad::model::Network;
 
 use crate::commands::{fails, succeeds, wgrad};
 use crate::{KERAS, bits};
@@ -116,7 +116,7 @@ fn an_archive_of_keras_3_is_read() {
         type = "activation"
         activation = "softmax"
     "#;
-    assert_eq!(model.to_toml().unwrap(), Sequential::from_toml(wanted, None).unwrap().to_toml().unwrap());
+    assert_eq!(model.to_toml().unwrap(), Network::from_toml(wanted, None).unwrap().to_toml().unwrap());
     // The script's formula; variable 4 is dropout's seed.
     for (place, name) in [
         (0, "conv2d/kernel"),
@@ -139,7 +139,7 @@ fn an_archive_of_keras_3_is_read() {
 fn models_of_keras_2_answer_as_in_keras() {
     let folder = keras_2();
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let wanted = Sequential::from_toml(NETWORK, None).unwrap().to_toml().unwrap();
+    let wanted = Network::from_toml(NETWORK, None).unwrap().to_toml().unwrap();
     let answers = [[0.347_734_75, 0.281_588_4, 0.370_676_8], [0.342_095_2, 0.293_891_97, 0.364_012_87]];
     for file in ["2.12.keras", "2.13.keras", "2.15.keras", "2.15.h5"] {
         let Imported { weights, rescaling } = Imported::read(&folder.path().join(file)).unwrap();

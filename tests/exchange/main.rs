@@ -13,7 +13,7 @@ use std::sync::Arc;
 use wgrad::exchange::{ExchangeError, Imported, Weights};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::Gpu;
-use wgrad::model::{Activation, NamedTensor, Sequential};
+use wgrad::model::{Activation, NamedTensor, Network, Sequential};
 use wgrad::ops::Padding;
 
 const ALL_LAYERS: &str = include_str!("../../models/all_layers.toml");
@@ -21,10 +21,9 @@ const ALL_LAYERS: &str = include_str!("../../models/all_layers.toml");
 const KERAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/network.keras");
 
 /// Every kind of layer, with the options whose order or rounding could go wrong.
-fn networks() -> Vec<Sequential> {
+fn networks() -> Vec<Network> {
     let image = || Sequential::new([9, 7, 3]);
-    vec![
-        Sequential::from_toml(ALL_LAYERS, Some(([32, 32, 3], 10))).unwrap(),
+    let rows = [
         Sequential::tutorial([32, 32, 3], 10),
         // An even kernel pads after, and the flattened image keeps its order.
         image().conv2d_with(5, [2, 4], [1, 1], Padding::Same).activation(Activation::Gelu).flatten().dense(4),
@@ -34,7 +33,9 @@ fn networks() -> Vec<Sequential> {
         image().relu().flatten().dense(6).activation(Activation::Gelu).dense(3).activation(Activation::Softmax),
         image().max_pool2d(2).conv2d(4, 2).relu().dropout(0.5).flatten(),
         image().global_average_pool2d().flatten().dense(3).relu(),
-    ]
+    ];
+    let all_layers = Network::from_toml(ALL_LAYERS, Some(([32, 32, 3], 10))).unwrap();
+    std::iter::once(all_layers).chain(rows.map(Network::from)).collect()
 }
 
 fn pseudo_random(seed: u32, i: u32) -> u32 {
@@ -45,7 +46,7 @@ fn pseudo_random(seed: u32, i: u32) -> u32 {
 }
 
 /// A network with initial kernels and biases that are not 0.
-fn executor(gpu: &Arc<Gpu>, model: &Sequential) -> (Executor, Weights) {
+fn executor(gpu: &Arc<Gpu>, model: &Network) -> (Executor, Weights) {
     let options = Options { batch_size: 3, seed: 4, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), model, options).unwrap();
     let mut tensors = gpu.block_on(executor.parameters()).unwrap();
@@ -77,7 +78,7 @@ fn odd_weights() -> Weights {
         tensor("dense/kernel", &[3, 2]),
         tensor("dense/bias", &[2]),
     ];
-    Weights { tensors, model: Some(model), class_names: vec!["cat".into(), "d\u{f6}g".into()] }
+    Weights { tensors, model: Some(model.into()), class_names: vec!["cat".into(), "d\u{f6}g".into()] }
 }
 
 /// Names, shapes and bits, in order of the names.

@@ -12,7 +12,7 @@ use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, Tensor, tvec};
 use wgrad::data::Batch;
 use wgrad::exchange::{Imported, Weights};
 use wgrad::gpu::{AdapterChoice, Gpu};
-use wgrad::model::{Activation, NamedTensor, Sequential};
+use wgrad::model::{Activation, NamedTensor, Network, Sequential};
 use wgrad::ops::Padding;
 
 use crate::archives::{keras_archive, keras_member};
@@ -171,7 +171,7 @@ fn named_network(names: &[String; LAYERS], last: Activation) -> Weights {
         tensor(5, "kernel", &[3, 3]),
         tensor(5, "bias", &[3]),
     ];
-    Weights { tensors, model: Some(model), class_names: Vec::new() }
+    Weights { tensors, model: Some(model.into()), class_names: Vec::new() }
 }
 
 /// No name of a layer makes two values of one name, or changes what the network answers: words of the exporter, found
@@ -262,7 +262,7 @@ fn names_come_in_by_every_way() {
         let layer = |name: &str, rest: &str| format!("[[layers]]\nname = \"{name}\"\n{rest}\n");
         let [hidden, top] = ["type = \"dense\"\nunits = 4\nactivation = \"gelu\"", "type = \"dense\"\nunits = 2"];
         let file = format!("input = [2, 2, 1]\n{}{}", layer("first", "type = \"flatten\""), layer(name, hidden));
-        let model = Sequential::from_toml(&file, None).unwrap();
+        let model = Network::from_toml(&file, None).unwrap();
         let appended = model.clone().append_toml(&layer(&format!("{name}_1"), top), 2).unwrap();
         for model in [model, appended] {
             let (_, weights) = executor(&gpu, &model);
@@ -278,7 +278,7 @@ fn names_come_in_by_every_way() {
         let path = folder.path().join("network.keras");
         fs::write(&path, keras_archive(Some(renamed.as_bytes()), None)).unwrap();
         let weights = Imported::read(&path).unwrap().weights;
-        assert!(weights.model.as_ref().unwrap().layers().any(|(layer, _)| layer == name));
+        assert!(weights.model.as_ref().unwrap().nodes().iter().any(|node| node.name == name));
         names_of(&proto_of(&weights.to_onnx().unwrap()));
     }
 }
@@ -287,7 +287,7 @@ fn names_come_in_by_every_way() {
 #[test]
 fn a_network_that_answers_with_images_is_refused() {
     for model in [Sequential::new([4, 4, 2]), Sequential::new([4, 4, 2]).dropout(0.5).max_pool2d(2)] {
-        let weights = Weights { model: Some(model), ..Weights::default() };
+        let weights = Weights { model: Some(model.into()), ..Weights::default() };
         let error = weights.to_onnx().unwrap_err().to_string();
         assert!(error.contains("[4, 4, 2]") || error.contains("[2, 2, 2]"), "{error}");
     }

@@ -1,0 +1,180 @@
+//! The kinds of layers, one file each: options, shapes, variables, and the operations that compute them.
+//!
+//! Names, options and defaults are those of Keras 3. Sizes of two axes are `[y, x]`; a model file may give one number for
+//! both.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LayerError;
+use super::lower::Lowering;
+use super::{Activation as Function, ModelError};
+use crate::graph::{TensorId, VariableSpec};
+use crate::shape::Shape;
+
+mod options;
+mod pooling;
+
+/// What a layer makes of its inputs, for one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inferred {
+    /// Shape of the output, without the batch.
+    pub shape: Shape,
+    /// The variables. Those of one role follow each other.
+    pub variables: Vec<VariableSpec>,
+    /// Multiply-adds of the forward pass. Those of operations that work element by element are not counted.
+    pub multiply_adds: u64,
+}
+
+impl Inferred {
+    /// What a layer without variables makes, whose work does not count.
+    fn shape(shape: impl Into<Shape>) -> Self {
+        Self { shape: shape.into(), variables: Vec::new(), multiply_adds: 0 }
+    }
+}
+
+/// A kind of layer with its options.
+pub(super) trait Kind {
+    /// Shape and variables of the layer called `name` for `inputs`, shapes without the batch. Nothing is computed or
+    /// allocated.
+    fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError>;
+
+    /// Adds the operations of the layer, for inputs that `infer` has taken. `weights` has a tensor for each role among the
+    /// variables.
+    fn lower(
+        &self,
+        lowering: &mut Lowering<'_>,
+        inputs: &[TensorId],
+        weights: &[TensorId],
+    ) -> Result<TensorId, ModelError>;
+
+    /// The activation of the output.
+    fn activation(&self) -> Function {
+        Function::Linear
+    }
+
+    /// Changes the activation of the output, where the layer has that option.
+    fn set_activation(&mut self, _: Function) {}
+
+    /// Whether inference passes the elements of the one input on as they are.
+    fn passes_on(&self) -> bool {
+        false
+    }
+}
+
+/// Makes a module and a variant of [`Layer`] for each kind: `file Type "name in model files" "Keras's class"`.
+macro_rules! layers {
+    ($($(#[$doc:meta])* $file:ident $kind:ident $name:literal $class:literal)*) => {
+        $(mod $file; pub use $file::$kind;)*
+
+        /// A layer with its options.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type")]
+        pub enum Layer {
+            $($(#[$doc])* #[serde(rename = $name)] $kind($kind),)*
+        }
+
+        impl Layer {
+            /// Keras's name of the kind, as it stands in names of layers, and Keras's class.
+            pub fn keras_names(&self) -> [&'static str; 2] {
+                match self { $(Self::$kind(_) => [$name, $class],)* }
+            }
+
+            pub(super) fn kind(&self) -> &dyn Kind {
+                match self { $(Self::$kind(kind) => kind,)* }
+            }
+
+            fn kind_mut(&mut self) -> &mut dyn Kind {
+                match self { $(Self::$kind(kind) => kind,)* }
+            }
+        }
+
+        $(impl From<$kind> for Layer {
+            fn from(kind: $kind) -> Self {
+                Self::$kind(kind)
+            }
+        })*
+    };
+}
+
+layers! {
+    /// Convolution.
+    conv2d Conv2d "conv2d" "Conv2D"
+    /// Largest value of each window.
+    max_pooling2d MaxPooling2d "max_pooling2d" "MaxPooling2D"
+    /// Mean of each window.
+    average_pooling2d AveragePooling2d "average_pooling2d" "AveragePooling2D"
+    /// Mean of each channel.
+    global_average_pooling2d GlobalAveragePooling2d "global_average_pooling2d" "GlobalAveragePooling2D"
+    /// The elements of an image as a row.
+    flatten Flatten "flatten" "Flatten"
+    /// Fully connected layer.
+    dense Dense "dense" "Dense"
+    /// Random zeros in training.
+    dropout Dropout "dropout" "Dropout"
+    /// An activation as a layer of its own.
+    activation Activation "activation" "Activation"
+    /// Sum of several inputs.
+    add Add "add" "Add"
+}
+
+impl Layer {
+    /// Shape and variables of a layer called `name` for `inputs`, shapes without the batch.
+    ///
+    /// # Errors
+    /// Inputs that the layer can't take, or options that make no sense.
+    pub fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
+        self.kind().infer(name, inputs)
+    }
+
+    /// The activation of its output.
+    pub fn activation(&self) -> Function {
+        self.kind().activation()
+    }
+
+    /// Changes the activation of its output, where the layer has that option.
+    pub(super) fn set_activation(&mut self, activation: Function) {
+        self.kind_mut().set_activation(activation);
+    }
+
+    /// Whether inference passes the elements of its one input on as they are.
+    pub(super) fn passes_on(&self) -> bool {
+        self.kind().passes_on()
+    }
+}
+
+/// The one input of a layer.
+fn only(inputs: &[Shape]) -> Result<&Shape, LayerError> {
+    match inputs {
+        [input] => Ok(input),
+        _ => Err(LayerError::One),
+    }
+}
+
+/// The one input of a layer, if it is an image `[h, w, c]`.
+fn image(inputs: &[Shape]) -> Result<[usize; 3], LayerError> {
+    <[usize; 3]>::try_from(only(inputs)?.dims()).map_err(|_| LayerError::Input("images [h, w, c]"))
+}
+
+/// The shape of several inputs that have the same one.
+fn same(inputs: &[Shape]) -> Result<&Shape, LayerError> {
+    let [first, _, ..] = inputs else { return Err(LayerError::Several) };
+    match inputs.iter().all(|input| input == first) {
+        true => Ok(first),
+        false => Err(LayerError::Differ("shapes")),
+    }
+}
+
+/// Makes sure that no size is 0.
+fn positive(sizes: &[usize]) -> Result<(), LayerError> {
+    if sizes.contains(&0) { Err(LayerError::Zero) } else { Ok(()) }
+}
+
+/// Strides `[sy, sx]` over an image `[h, w]`. One that is longer than the image goes as far as one of its length.
+fn within(strides: [usize; 2], image: [usize; 2]) -> [usize; 2] {
+    [0, 1].map(|axis| strides[axis].min(image[axis].max(1)))
+}
+
+/// The product of sizes, at most the largest number.
+fn product(sizes: impl IntoIterator<Item = usize>) -> u64 {
+    sizes.into_iter().fold(1, |product: u64, size| product.saturating_mul(size as u64))
+}

@@ -1,0 +1,157 @@
+//! Translation of a network into operations of a graph, layer by layer.
+
+use super::fusions::Fusions;
+use super::{Activation, Answer, ModelError, Network, Value};
+use crate::graph::{Graph, Target, TensorId, Tuning, VariableSpec};
+use crate::minibatch::Minibatch;
+use crate::ops::{ActivationFunction, Augmentation, Ingest};
+
+/// Options of building a network that are not part of the network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BuildOptions {
+    /// Measured choices of how to compute matrix products.
+    pub tuning: Tuning,
+    /// Changes that training makes to its images.
+    pub augmentation: Augmentation,
+    /// Label smoothing, in training and in evaluation, as in Keras.
+    pub label_smoothing: f64,
+}
+
+impl BuildOptions {
+    /// Checks that the options make sense for images `[h, w, c]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Augmentation`] or [`ModelError::Smoothing`].
+    pub fn check(&self, [h, w, _]: [usize; 3]) -> Result<(), ModelError> {
+        let Augmentation { crop, cutout, .. } = self.augmentation;
+        for (what, pixels) in [("crop", crop), ("cutout", cutout)] {
+            if pixels >= h.min(w) && pixels > 0 {
+                return Err(ModelError::Augmentation { what, pixels, image: [h, w] });
+            }
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(ModelError::Smoothing(self.label_smoothing));
+        }
+        Ok(())
+    }
+}
+
+/// A graph with the tensors that training needs.
+#[derive(Debug)]
+pub struct Built {
+    /// The graph.
+    pub graph: Graph,
+    /// The minibatch, as [`Graph::minibatch`] adds it.
+    pub minibatch: TensorId,
+    /// Number of classes: labels are below it.
+    pub classes: usize,
+    /// The logits `[n, classes]`.
+    pub logits: TensorId,
+    /// The loss.
+    pub loss: TensorId,
+}
+
+/// The place in a graph where a layer adds its operations.
+pub(super) struct Lowering<'a> {
+    pub graph: &'a mut Graph,
+    /// Name of the layer, which its operations have too.
+    pub name: &'a str,
+    /// Images of a minibatch.
+    pub batch: usize,
+    pub minibatch: TensorId,
+}
+
+impl Lowering<'_> {
+    /// `[h, w, c]` of `x` `[n, h, w, c]`. Operations refuse the zeros that stand for any other shape.
+    pub fn image(&self, x: TensorId) -> [usize; 3] {
+        match *self.graph.tensor(x).shape.dims() {
+            [_, h, w, c] => [h, w, c],
+            _ => [0; 3],
+        }
+    }
+
+    /// Adds `activation` of `x`, unless it is the relu that the operation of `x` has `with_relu` already.
+    pub fn activate(&mut self, activation: Activation, with_relu: bool, x: TensorId) -> Result<TensorId, ModelError> {
+        let function = match activation {
+            Activation::Relu if !with_relu => return Ok(self.graph.relu(self.name, x)?),
+            Activation::Gelu => ActivationFunction::Gelu,
+            Activation::Tanh => ActivationFunction::Tanh,
+            Activation::Sigmoid => ActivationFunction::Sigmoid,
+            // Softmax is part of the loss.
+            Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(x),
+        };
+        Ok(self.graph.activation(self.name, function, x)?)
+    }
+
+    /// Adds the variables of the layer: a tensor for each role.
+    fn weights(&mut self, variables: &[VariableSpec]) -> Result<Vec<TensorId>, ModelError> {
+        let roles = variables.chunk_by(|a, b| std::mem::discriminant(&a.role) == std::mem::discriminant(&b.role));
+        roles.map(|variables| Ok(self.graph.add_weights(self.name, variables.to_vec())?)).collect()
+    }
+}
+
+impl Network {
+    /// Builds the graph for minibatches of `batch` images, from staged bytes to the loss.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input, or an output that is not a row of logits.
+    pub fn build(&self, batch: usize, target: Target) -> Result<Built, ModelError> {
+        self.build_with(batch, target, BuildOptions::default())
+    }
+
+    /// [`Network::build`], with options.
+    ///
+    /// # Errors
+    /// Those of [`Network::build`] and [`BuildOptions::check`].
+    pub fn build_with(&self, batch: usize, target: Target, options: BuildOptions) -> Result<Built, ModelError> {
+        if batch == 0 {
+            return Err(ModelError::Batch);
+        }
+        options.check(self.input())?;
+        let inferred = self.infer()?;
+        let answer = self.answer()?;
+        let (classes, exclusive) = (answer.classes(), matches!(answer, Answer::Softmax { .. }));
+        // The loss takes the values before a softmax or sigmoid at the end.
+        let network = self.to_logits();
+        let mut graph = Graph::new(target);
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
+        graph.set_tuning(tuning);
+        let [h, w, c] = self.input();
+        let minibatch = graph.minibatch(Minibatch::new(batch, self.input()));
+        let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch)?;
+        let fusions = Fusions::of(&network);
+        let mut values = vec![None; network.nodes().len()];
+        let value = |values: &[Option<TensorId>], value: Value| match value {
+            Value::Layer(place) => values[place].unwrap_or(image),
+            Value::Image => image,
+        };
+        for (place, (node, inferred)) in network.nodes().iter().zip(&inferred).enumerate() {
+            // It became one operation with a layer before it.
+            if values[place].is_some() {
+                continue;
+            }
+            let inputs: Vec<TensorId> = node.inputs.iter().map(|input| value(&values, *input)).collect();
+            let mut lowering = Lowering { graph: &mut graph, name: &node.name, batch, minibatch };
+            let weights = lowering.weights(&inferred.variables)?;
+            if !node.trainable {
+                lowering.graph.freeze(&node.name);
+            }
+            if exclusive
+                && let Some([logits, loss]) = fusions.with_loss(&mut lowering, place, &inputs, &weights, smoothing)?
+            {
+                return Ok(Built { graph, minibatch, classes, logits, loss });
+            }
+            let (place, output) = match fusions.with_pooling(&mut lowering, place, &inputs, &weights)? {
+                Some(fused) => fused,
+                None => (place, node.layer.kind().lower(&mut lowering, &inputs, &weights)?),
+            };
+            values[place] = Some(output);
+        }
+        let logits = value(&values, network.output());
+        let loss = match exclusive {
+            true => graph.softmax_cross_entropy(logits, minibatch, smoothing)?,
+            false => graph.binary_cross_entropy(logits, minibatch, smoothing)?,
+        };
+        Ok(Built { graph, minibatch, classes, logits, loss })
+    }
+}
