@@ -37,9 +37,9 @@ const ROOM_FOR_TEXT: usize = 1 << 16;
 /// Most bytes of a file of settings.
 const MOST_CONFIG: u64 = 1 << 20;
 
-/// Room for checkpoints, as multiples of the weights: three files, each with the parameters, two moments, and the best
+/// Checkpoints that there is to be room for: each has the parameters, the slots of the optimizer's state, and the best
 /// weights.
-const CHECKPOINTS_IN_WEIGHTS: usize = 12;
+const CHECKPOINTS: usize = 3;
 
 /// Options of `wgrad train`.
 #[derive(Debug, Args)]
@@ -220,7 +220,9 @@ impl Run {
         let model = start.model.clone();
         let layers = model.summary().map_err(wgrad::Error::from)?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
-        let weight_files = 1 + spec.keep_weights.files() + CHECKPOINTS_IN_WEIGHTS;
+        let averages = usize::from(spec.ema.is_some());
+        let checkpoint = 2 + spec.optimizer().slots().len();
+        let weight_files = 1 + averages + spec.keep_weights.files() + CHECKPOINTS * checkpoint;
         let epochs = spec.epochs;
         let room = weight_files * weight_bytes
             + ROOM_FOR_TEXT
