@@ -8,8 +8,9 @@ use wgrad::graph::{
     Target, TensorId, Variable,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
+use wgrad::minibatch::Minibatch;
 use wgrad::model::{Network, Sequential};
-use wgrad::ops::{Conv2d, Dense, Padding};
+use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Dense, GroupNorm, Padding};
 use wgrad::optim::Optimizer;
 
 fn target(micro_kernel: MicroKernel) -> Target {
@@ -297,4 +298,40 @@ fn grids_fold_past_one_dimension() {
     // With 8,192 images, the first convolution of the tutorial needs more workgroups than one dimension has.
     let (_, plan) = training(&models()[0], 8192, MicroKernel::Direct);
     assert!(plan.dispatches().iter().any(|dispatch| dispatch.kernel().grid[1] > 1));
+}
+
+/// Forward and backward dispatches of a normalization of `shape` with a trained gamma and beta.
+fn normalization(shape: [usize; 4], groups: Option<usize>) -> [Vec<String>; 2] {
+    let mut graph = Graph::new(target(MicroKernel::Tile));
+    let minibatch = graph.minibatch(Minibatch::new(shape[0], [0; 3]));
+    let x = graph.input("x", shape);
+    let geometry = BatchNorm::new(shape);
+    let weights = graph.add_weights("weights", geometry.variables("y")).unwrap();
+    let moving = graph.add_weights("moving", geometry.moving_variables("y", 0.99)).unwrap();
+    let y = match groups {
+        None => {
+            let inputs = BatchNormInputs { x, minibatch, moving, weights: Some(weights), added: None };
+            graph.batch_norm("y", geometry, inputs)
+        }
+        Some(groups) => graph.group_norm("y", GroupNorm { groups, ..GroupNorm::new(shape) }, x, Some(weights)),
+    };
+    let dy = graph.input("dy", shape);
+    let forward = graph.record_forward(Mode::Train);
+    let (backward, _) = graph.record_backward(&[(y.unwrap(), dy)], &[x]).unwrap();
+    let names = [&forward, &backward].map(|dispatches| dispatches.iter().map(|d| d.name().to_owned()).collect());
+    // No loop is too long, and no grid too wide.
+    Plan::new(&graph, [forward, backward].concat(), &[]).unwrap();
+    names
+}
+
+#[test]
+fn a_normalization_takes_few_dispatches_of_short_loops() {
+    for shape in [[1, 1, 1, 1], [32, 32, 32, 16], [128, 224, 224, 64], [1, 20_000, 20_000, 1], [4, 2, 2, 70_000]] {
+        let [forward, backward] = normalization(shape, None);
+        assert_eq!((forward.len(), backward.len()), (2, 2), "{shape:?}: {forward:?}, {backward:?}");
+    }
+    for shape in [[32, 32, 32, 16], [32, 224, 224, 64]] {
+        let [forward, backward] = normalization(shape, Some(8));
+        assert_eq!((forward.len(), backward.len()), (1, 3), "{shape:?}: {forward:?}, {backward:?}");
+    }
 }

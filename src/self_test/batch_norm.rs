@@ -38,7 +38,13 @@ fn reference(geometry: &BatchNorm, mode: Mode, inputs: &[Vec<f64>]) -> [Vec<f64>
     [y, kept]
 }
 
-fn case(name: &str, geometry: BatchNorm, mode: Mode, counted: usize, [mean, scale]: [f32; 2]) -> Case {
+fn normalization(
+    name: &str,
+    geometry: BatchNorm,
+    mode: Mode,
+    counted: usize,
+    [mean, scale]: [f32; 2],
+) -> Normalization {
     let shape = geometry.input.dims().to_vec();
     let (built, referred) = (geometry.clone(), geometry.clone());
     Normalization {
@@ -58,7 +64,10 @@ fn case(name: &str, geometry: BatchNorm, mode: Mode, counted: usize, [mean, scal
         }),
         reference: Box::new(move |inputs| reference(&referred, mode, inputs)),
     }
-    .into()
+}
+
+fn case(name: &str, geometry: BatchNorm, mode: Mode, counted: usize, range: [f32; 2]) -> Case {
+    normalization(name, geometry, mode, counted, range).into()
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -102,6 +111,11 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(case("inference", geometry.clone(), Mode::Infer, n, [0.0, 1.0]));
         let unbiased = BatchNorm { unbiased: true, epsilon: 1e-5, ..geometry };
         cases.push(case("unbiased", unbiased, Mode::Train, n, [0.0, 1.0]));
+    }
+    for frozen in [false, true] {
+        let geometry = BatchNorm { frozen, ..BatchNorm::new([3, 4, 3, 6]) };
+        let whole = normalization(&format!("frozen {frozen}"), geometry, Mode::Train, 3, [0.0, 1.0]);
+        cases.push(whole.behind_relu().into());
     }
     for (added, relu) in [(false, true), (true, false), (true, true)] {
         for frozen in [false, true] {

@@ -36,7 +36,7 @@ pub(super) fn reference(
     x.iter().enumerate().map(normalized).collect()
 }
 
-fn case(name: &str, geometry: GroupNorm, [mean, spread]: [f32; 2]) -> Case {
+fn normalization(name: &str, geometry: GroupNorm, [mean, spread]: [f32; 2]) -> Normalization {
     let shape = geometry.input.dims().to_vec();
     let (built, GroupNorm { groups, epsilon, scale, center, .. }) = (geometry.clone(), geometry);
     let (images, channels) = (shape[0], shape[shape.len() - 1]);
@@ -55,7 +55,10 @@ fn case(name: &str, geometry: GroupNorm, [mean, spread]: [f32; 2]) -> Case {
             [reference(images, [channels / groups, channels], epsilon, scale, center, inputs), Vec::new()]
         }),
     }
-    .into()
+}
+
+fn case(name: &str, geometry: GroupNorm, range: [f32; 2]) -> Case {
+    normalization(name, geometry, range).into()
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -84,5 +87,6 @@ pub(super) fn cases() -> Vec<Case> {
     for (mean, spread) in [(1e3, 0.0173), (1e3, 1e-3), (1e5, 1.0)] {
         cases.push(case(&format!("mean {mean}, values in ±{spread}"), of(3, vec![2, 6, 7, 6]), [mean, spread]));
     }
+    cases.push(normalization("gated", of(3, vec![2, 3, 4, 6]), [0.0, 1.0]).behind_relu().into());
     cases
 }

@@ -6,7 +6,7 @@ use super::normalization::Normalization;
 use crate::graph::Mode;
 use crate::ops::LayerNorm;
 
-fn case(name: &str, geometry: LayerNorm, [mean, spread]: [f32; 2]) -> Case {
+fn normalization(name: &str, geometry: LayerNorm, [mean, spread]: [f32; 2]) -> Normalization {
     let shape = geometry.input.dims().to_vec();
     let (built, LayerNorm { epsilon, scale, center, .. }) = (geometry.clone(), geometry);
     let (rows, channels) = (built.input.rows(), built.input.columns());
@@ -25,7 +25,10 @@ fn case(name: &str, geometry: LayerNorm, [mean, spread]: [f32; 2]) -> Case {
             [reference(rows, [channels, channels], epsilon, scale, center, inputs), Vec::new()]
         }),
     }
-    .into()
+}
+
+fn case(name: &str, geometry: LayerNorm, range: [f32; 2]) -> Case {
+    normalization(name, geometry, range).into()
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -48,5 +51,6 @@ pub(super) fn cases() -> Vec<Case> {
     for (mean, spread) in [(1e3, 0.0173), (1e3, 1e-3), (1e5, 1.0)] {
         cases.push(case(&format!("mean {mean}, values in ±{spread}"), LayerNorm::new([5, 3, 50]), [mean, spread]));
     }
+    cases.push(normalization("gated", LayerNorm::new([3, 2, 9]), [0.0, 1.0]).behind_relu().into());
     cases
 }

@@ -74,6 +74,24 @@ pub(super) fn moving(channel: usize) -> [f64; 2] {
 }
 
 impl Normalization {
+    /// The same of the output of a relu, whose gradient is to be gated.
+    pub fn behind_relu(self) -> Self {
+        let Self { name, build, reference, .. } = self;
+        Self {
+            name: format!("{name}, behind a relu"),
+            build: Box::new(move |graph, tensors| {
+                let x = graph.relu("relu", tensors.x)?;
+                build(graph, Tensors { x, ..tensors })
+            }),
+            reference: Box::new(move |inputs| {
+                let mut inputs = inputs.to_vec();
+                inputs[0].iter_mut().for_each(|x| *x = x.max(0.0));
+                reference(&inputs)
+            }),
+            ..self
+        }
+    }
+
     fn channels(&self) -> usize {
         self.shape[self.shape.len() - 1]
     }
