@@ -28,6 +28,7 @@ enum Op {
     Input,
     Parameter { frozen: bool },
     Add(usize, usize),
+    Multiply(usize, usize),
     Relu(usize),
     Tanh(usize),
     Flatten(usize),
@@ -110,8 +111,9 @@ impl Case {
             let (shape, relu) = (values[i].shape, random.coin());
             let w = any(&mut random, ROWS, &values);
             let same = any(&mut random, shape, &values);
-            let (op, shape) = match (random.below(6), shape) {
+            let (op, shape) = match (random.below(7), shape) {
                 (0, _) => (Op::Add(i, same), shape),
+                (6, _) => (Op::Multiply(i, same), shape),
                 (1, _) => (Op::Relu(i), shape),
                 (2, _) => (Op::Tanh(i), shape),
                 (3, PIXEL | NARROW | ROWS) => (Op::Flatten(i), ROWS),
@@ -147,6 +149,7 @@ impl Case {
             all.push(match value.op {
                 Op::Input | Op::Parameter { .. } => numbers[&i].clone(),
                 Op::Add(a, b) => all[a].iter().zip(&all[b]).map(|(a, b)| a + b).collect(),
+                Op::Multiply(a, b) => all[a].iter().zip(&all[b]).map(|(a, b)| a * b).collect(),
                 Op::Relu(a) => all[a].iter().map(|x| x.max(0.0)).collect(),
                 Op::Tanh(a) => all[a].iter().map(|x| x.tanh()).collect(),
                 Op::Flatten(a) => all[a].clone(),
@@ -221,6 +224,7 @@ impl Case {
                     graph.add_node(&name, Reshape(vec![4, 4]), &[w])?
                 }
                 Op::Add(a, b) => graph.add(&name, ids[a], ids[b])?,
+                Op::Multiply(a, b) => graph.multiply(&name, ids[a], ids[b])?,
                 Op::Relu(a) => graph.relu(&name, ids[a])?,
                 Op::Tanh(a) => graph.activation(&name, ActivationFunction::Tanh, ids[a])?,
                 Op::Flatten(a) => graph.flatten(&name, ids[a])?,

@@ -40,7 +40,9 @@ pub(super) fn windows(pool: Pool2d) -> Vec<Vec<usize>> {
 }
 
 /// An image, a window, a stride and a padding.
-pub(super) const WINDOWS: [([usize; 4], [usize; 2], [usize; 2], Padding); 13] = [
+type Windows = ([usize; 4], [usize; 2], [usize; 2], Padding);
+
+pub(super) const WINDOWS: [Windows; 13] = [
     ([2, 6, 8, 4], [2, 2], [2, 2], Padding::Valid),
     ([2, 7, 5, 8], [2, 2], [2, 2], Padding::Valid),
     ([1, 9, 8, 6], [3, 3], [2, 2], Padding::Valid),
@@ -57,7 +59,7 @@ pub(super) const WINDOWS: [([usize; 4], [usize; 2], [usize; 2], Padding); 13] = 
 ];
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |(input, window, stride, padding): ([usize; 4], _, _, _)| {
+    let case = |(input, window, stride, padding): Windows| {
         let pool = Pool2d { input, window, stride, padding };
         OperationCase {
             name: format!("{input:?} by {window:?}, stride {stride:?}, {padding:?}"),
