@@ -266,7 +266,7 @@ def collect(run: Run, args: argparse.Namespace, kept: pathlib.Path, history: lis
 
 def run_restarts(args: argparse.Namespace) -> None:
     """PyTorch goes on from checkpoints of wgrad's run for 100 steps, in float32 and in float64."""
-    path = args.out / f"restarts-{args.seed}.json"
+    path = args.out / f"{'control' if args.control else 'restarts'}-{args.seed}.json"
     if path.exists():
         return
     folder = args.out / f"wgrad-{args.seed}.checkpoints"
@@ -281,7 +281,7 @@ def run_restarts(args: argparse.Namespace) -> None:
             continue
         epoch, first = position["epoch"], position["step"] * args.batch_size
         if epoch not in orders:
-            orders = {epoch: wgrad_draws.order(args.seed, epoch, count)}
+            orders = {epoch: wgrad_draws.order(args.seed, epoch - args.control, count)}
         row = {"updates": metadata["updates"], "epoch": epoch}
         moved, measured = {"wgrad": to["parameter"].astype(float)}, position["measured"]
         row["loss wgrad"] = (end["measured"]["loss_sum"] - measured["loss_sum"]) / args.mark / args.batch_size
@@ -325,6 +325,7 @@ def main() -> None:
     parser.add_argument("--keep-epochs", type=int, default=1, help="epochs whose weights are kept")
     parser.add_argument("--mark", type=int, default=100, help="steps from one mark to the next")
     parser.add_argument("--every", type=int, default=4, help="restart from every so-manieth checkpoint")
+    parser.add_argument("--control", action="store_true", help="restart over the batches of another epoch")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
