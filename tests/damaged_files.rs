@@ -104,7 +104,11 @@ fn weights() -> Weights {
         NamedTensor { name: "dense/kernel".into(), shape: vec![5, 6], values },
         NamedTensor { name: "dense/bias".into(), shape: vec![6], values: vec![0.5; 6] },
     ];
-    Weights { tensors, model: Some(Sequential::new([5, 1, 1]).flatten().dense(6).into()), class_names: vec!["a".into()] }
+    Weights {
+        tensors,
+        model: Some(Sequential::new([5, 1, 1]).flatten().dense(6).into()),
+        class_names: vec!["a".into()],
+    }
 }
 
 #[test]

@@ -61,9 +61,15 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         let z = graph.add("sum", v, w).unwrap();
         let dz = graph.input("dz", [16]);
         let dy = graph.input("dy", [3, 3]);
-        all.extend(graph.record_forward(Mode::Train));
-        all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
-        all.extend(graph.record_forward(Mode::Infer));
+        for fused in [false, true] {
+            if fused {
+                graph.fuse(Mode::Train, &[]);
+                graph.fuse(Mode::Infer, &[built.logits]);
+            }
+            all.extend(graph.record_forward(Mode::Train));
+            all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
+            all.extend(graph.record_forward(Mode::Infer));
+        }
         for optimizer in optimizers() {
             let (update, table) = optimizer.record(&mut graph, built.minibatch).unwrap();
             all.extend(update);

@@ -7,7 +7,8 @@ use wgrad::Shape;
 use wgrad::exec::{Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{
-    Access, Dispatch, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId, VariableSpec,
+    Access, Dispatch, Epilogue, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
+    VariableSpec,
 };
 use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
@@ -487,4 +488,60 @@ fn a_program_refuses_what_it_does_not_have() {
     program.run(0).unwrap();
     assert_eq!(gpu.block_on(program.read(&graph, &plan, y)).unwrap(), [0.0; 8]);
     gpu.check().unwrap();
+}
+
+/// Claims that its gradient passes a relu or a pooling whose tensors do not fit its output.
+#[derive(Debug)]
+struct FalseEpilogue(Epilogue);
+
+impl Operation for FalseEpilogue {
+    fn check(&self, _: &Inputs<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
+    fn outputs(&self) -> Vec<Shape> {
+        vec![[2, 4, 4, 4].into(), [4].into()]
+    }
+
+    fn epilogue(&self, outputs: &[TensorId], _: &[bool]) -> Epilogue {
+        match self.0 {
+            // An output of its own, but a small one.
+            Epilogue::Gate(_) => Epilogue::Gate(outputs[1]),
+            epilogue => epilogue,
+        }
+    }
+
+    fn forward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId]) {}
+
+    fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
+}
+
+/// wgrad's own kernels, which run without checks, would apply it.
+#[test]
+fn an_epilogue_that_does_not_fit_is_an_error() {
+    let sizes = [2, 4, 4, 4];
+    for (i, pooled) in [None, Some(sizes), Some([2, 400, 4, 4]), Some([usize::MAX; 4])].into_iter().enumerate() {
+        let mut graph = graph();
+        let x = graph.input("x", sizes);
+        let small = graph.input("small", [4]);
+        let epilogue = match pooled {
+            None => Epilogue::Gate(small),
+            Some(pooled) => Epilogue::Scatter { pooled, places: small },
+        };
+        let y = graph.add_node("y", FalseEpilogue(epilogue), &[x]).unwrap();
+        let conv = Conv2d {
+            input: sizes,
+            filters: 4,
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: Padding::Valid,
+            bias: false,
+            relu: false,
+        };
+        let w = graph.input("w", [16]);
+        let z = graph.conv2d("z", conv, y, w).unwrap();
+        let dz = graph.input("dz", sizes);
+        let refused = graph.record_backward(&[(z, dz)], &[x]);
+        assert!(matches!(refused, Err(GraphError::Value { .. })), "epilogue {i}");
+    }
 }

@@ -1,7 +1,6 @@
 // y = the window's maximum; on a tie the first cell in row-major order wins. a = x, c = y,
 // f = place of the maximum in its window.
-// If RELU, x is a relu's output, and a maximum of 0 has the place -1: its gradient before the relu is 0, so no cell gets
-// any.
+// If RELU, y goes through relu, and the place of a maximum that is not positive is -1, so that no cell gets its gradient.
 override RELU: bool;
 
 fn make(pixel: u32, channel: u32, store: bool) {
@@ -15,7 +14,10 @@ fn make(pixel: u32, channel: u32, store: bool) {
         y = select(y, x, larger);
         place = select(place, vec4(f32(k)), larger);
     }
-    if (RELU) { place = select(vec4(-1.0), place, y > vec4<f32>()); }
+    if (RELU) {
+        place = select(vec4(-1.0), place, y > vec4<f32>());
+        y = max(y, vec4<f32>());
+    }
     if (store) {
         write_c(pixel * C + channel, y);
         write_f(pixel * C + channel, place);

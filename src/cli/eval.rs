@@ -17,7 +17,7 @@ use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluatio
 use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
 use super::note;
-use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line};
+use super::options::{BatchSize, DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line};
 use super::output_file::write_file;
 use super::weights_file;
 
@@ -45,6 +45,8 @@ pub struct Eval {
     /// of `images` uint8 [n, h, w, c], `labels` uint16 [n] and `logits` float32 [n, outputs]
     #[arg(long, value_name = "FILE")]
     logits: Option<PathBuf>,
+    #[command(flatten)]
+    fusion: FusionOptions,
     #[command(flatten)]
     device: DeviceOptions,
     /// Print the result as JSON
@@ -76,7 +78,8 @@ impl Eval {
         if !self.json {
             writeln!(out, "{}\n{data_line}\nProbabilities: {answer}", adapter_line(gpu.info()))?;
         }
-        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+        let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
+        let options = Options { batch_size, micro_kernel, build, ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
         if let Some(line) = line {

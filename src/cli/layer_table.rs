@@ -5,8 +5,7 @@ use wgrad::model::{LayerSummary, ModelError, Network};
 use super::units;
 
 /// Titles and smallest inner widths of the columns. A longer cell widens its column.
-const COLUMNS: [(&str, usize); 4] =
-    [("Layer (type)", 33), ("Output Shape", 24), ("Param #", 15), ("Connected to", 28)];
+const COLUMNS: [(&str, usize); 4] = [("Layer (type)", 33), ("Output Shape", 24), ("Param #", 15), ("Connected to", 28)];
 
 /// The column with numbers, which stand at its right.
 const NUMBERS: usize = 2;

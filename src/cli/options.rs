@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
-use wgrad::model::Network;
+use wgrad::model::{BuildOptions, Network};
 use wgrad::train::{Execution, RunSpec};
 
 use super::{note, units};
@@ -189,6 +189,26 @@ impl DeviceOptions {
     /// The micro-kernel asked for.
     pub fn micro_kernel(&self) -> Option<MicroKernel> {
         self.kernel
+    }
+}
+
+/// How operations run.
+#[derive(Debug, Args)]
+pub struct FusionOptions {
+    /// Run each operation by itself, for comparison: the results are the same within rounding
+    #[arg(long)]
+    no_fusion: bool,
+}
+
+impl FusionOptions {
+    /// Changes in `spec` what the option says.
+    pub fn update(&self, spec: &mut RunSpec) {
+        spec.no_fusion |= self.no_fusion;
+    }
+
+    /// How a network is built.
+    pub fn build(&self) -> BuildOptions {
+        BuildOptions { fusion: !self.no_fusion, ..BuildOptions::default() }
     }
 }
 

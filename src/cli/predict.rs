@@ -18,7 +18,7 @@ use wgrad::train::Predictions;
 
 use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
-use super::options::{BatchSize, DeviceOptions, note_left_out, with_remedy};
+use super::options::{BatchSize, DeviceOptions, FusionOptions, note_left_out, with_remedy};
 use super::{note, printable, units, weights_file};
 
 /// The most bytes that a file of class names may have.
@@ -54,6 +54,8 @@ pub struct Predict {
     matching: ClassNames,
     #[command(flatten)]
     batch_size: BatchSize,
+    #[command(flatten)]
+    fusion: FusionOptions,
     #[command(flatten)]
     device: DeviceOptions,
     /// Stop before the first picture if anything in a directory would be left out
@@ -101,7 +103,8 @@ impl Predict {
             bail!("the network is for images of {h} x {w}, which is too much for this batch; give --batch-size {most}");
         }
         let gpu = Arc::new(self.device.open()?);
-        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+        let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
+        let options = Options { batch_size, micro_kernel, build, ..Options::default() };
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
 

@@ -9,7 +9,7 @@ use wgrad::exec::{Executor, Options};
 
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
-use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
+use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
 use super::plan_table::plan_table;
 use super::units;
 
@@ -27,6 +27,8 @@ pub struct Summary {
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
+    fusion: FusionOptions,
+    #[command(flatten)]
     device: DeviceOptions,
 }
 
@@ -40,7 +42,8 @@ impl Summary {
         if self.plan {
             let gpu = Arc::new(self.device.open()?);
             writeln!(out, "\n{}", adapter_line(gpu.info()))?;
-            let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+            let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
+            let options = Options { batch_size, micro_kernel, build, ..Options::default() };
             let executor = Executor::new(gpu, &model, options)?;
             let graph = executor.graph();
             let train = format!("Training step, {batch_size} images");

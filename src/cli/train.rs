@@ -22,7 +22,8 @@ use super::class_names::ClassNames;
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions, check_data};
 use super::options::{
-    DataOptions, DeviceOptions, adapter_line, dataset_line, open_adapter, open_data, update, update_some, with_remedy,
+    DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line, open_adapter, open_data, update,
+    update_some, with_remedy,
 };
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
@@ -71,6 +72,8 @@ pub struct Train {
     validation_split: Option<f64>,
     #[command(flatten)]
     device: DeviceOptions,
+    #[command(flatten)]
+    fusion: FusionOptions,
     /// Measure how to compute each matrix product before training, as `wgrad tune` does
     #[arg(long, conflicts_with = "tuning")]
     tune: bool,
@@ -159,6 +162,7 @@ impl Train {
         self.training.update(spec);
         self.data.update(&mut spec.data);
         self.device.update(spec, execution);
+        self.fusion.update(spec);
         update(&mut spec.epochs, self.epochs.map(|epochs| epochs as usize));
         update(&mut spec.batch_size, self.batch_size.map(|images| images as usize));
         update(&mut spec.seed, self.seed);

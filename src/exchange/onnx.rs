@@ -147,7 +147,9 @@ impl Network {
                 self.node("", "Conv", &parameters, attributes);
             }
             Layer::MaxPooling2d(MaxPooling2d { pool_size, strides }) => self.pool("MaxPool", pool_size, strides),
-            Layer::AveragePooling2d(AveragePooling2d { pool_size, strides }) => self.pool("AveragePool", pool_size, strides),
+            Layer::AveragePooling2d(AveragePooling2d { pool_size, strides }) => {
+                self.pool("AveragePool", pool_size, strides)
+            }
             Layer::GlobalAveragePooling2d(_) => {
                 self.transpose(Layout::Nchw);
                 self.node("/mean", "GlobalAveragePool", &[], Vec::new());

@@ -73,8 +73,8 @@ impl Schedules {
 mod tests {
     use super::super::footprint::plan_within_limits;
     use super::*;
-    use crate::model::Sequential;
     use crate::kernel::{MicroKernel, Storage};
+    use crate::model::Sequential;
 
     fn target(storage: Storage) -> Target {
         Target { micro_kernel: MicroKernel::Direct, storage, busy_workgroups: 8 }

@@ -255,9 +255,9 @@ fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Sequential;
     use crate::gpu::AdapterChoice;
     use crate::graph::Home;
+    use crate::model::Sequential;
     use crate::ops::METRIC_SLOTS;
 
     /// The values of every tensor that a product binds, by name, and the slot of the metrics that the step writes.

@@ -15,7 +15,7 @@ impl Graph {
     /// gets one if it is `wanted`. Some are left in parts, as [`Graph::gradient_parts`] tells of the pass recorded last.
     ///
     /// # Errors
-    /// A tensor of another graph, a `dy` of another shape than its output, or an operation whose
+    /// A tensor of another graph or one that a rule has done away with, a `dy` of another shape than its output, or an operation whose
     /// [`Epilogue`](super::Operation::epilogue) does not fit its outputs.
     pub fn record_backward(
         &mut self,
@@ -27,9 +27,12 @@ impl Graph {
             self.inputs("upstream", &[*dy])?.shape(0, wanted)?;
         }
         self.inputs("wanted", wanted)?;
-        let nodes = std::mem::take(&mut self.nodes);
+        for id in upstream.iter().map(|(output, _)| output).chain(wanted) {
+            self.is_made(Mode::Train, *id)?;
+        }
+        let nodes = self.take_nodes(Mode::Train);
         let recorded = self.walk_back(&nodes, upstream, wanted);
-        self.nodes = nodes;
+        self.put_nodes(Mode::Train, nodes);
         recorded
     }
 

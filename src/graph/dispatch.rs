@@ -93,7 +93,7 @@ impl Dispatch {
 }
 
 /// The purpose of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Forward, backward, update.
     Train,

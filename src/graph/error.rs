@@ -43,6 +43,12 @@ pub enum GraphError {
         /// The setting, and which values it may have.
         wrong: String,
     },
+    /// A tensor that is not computed, since the node that made it became one with the node that reads it.
+    #[error("`{tensor}` is not computed, since it was fused away; keep it, or do without fusion")]
+    FusedAway {
+        /// The tensor.
+        tensor: String,
+    },
     /// A tensor that no shader can index.
     #[error("`{tensor}` of shape {shape} has more than 2^31 elements")]
     TooLarge {

@@ -3,11 +3,13 @@
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 mod backward;
 mod dispatch;
 mod error;
+mod fuse;
 mod gradient_block;
 mod initializer;
 mod layout;
@@ -21,6 +23,7 @@ mod variable;
 pub use backward::Gradients;
 pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
 pub use error::GraphError;
+pub(crate) use fuse::{Fused, Pair, Rule};
 pub(crate) use gradient_block::GradientBlock;
 pub use initializer::Initializer;
 pub use layout::Layout;
@@ -52,11 +55,13 @@ pub struct Target {
 }
 
 /// One use of an operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
+    /// For printing.
+    name: String,
     /// Whether an operation of another crate may stand here: its geometry is not trusted.
     foreign: bool,
-    operation: Box<dyn Operation>,
+    operation: Arc<dyn Operation>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
 }
@@ -74,6 +79,8 @@ pub struct Graph {
     id: GraphId,
     tensors: Vec<Tensor>,
     nodes: Vec<Node>,
+    /// The nodes that schedules of a mode are recorded from, where rules have changed them.
+    rewritten: HashMap<Mode, Vec<Node>>,
     variables: Vec<Variable>,
     /// Tensors of weights, and the places of their gradients.
     weights_gradients: HashMap<TensorId, TensorId>,
@@ -94,6 +101,7 @@ impl Graph {
             id: GraphId(GRAPHS.fetch_add(1, Ordering::Relaxed)),
             tensors: Vec::new(),
             nodes: Vec::new(),
+            rewritten: HashMap::new(),
             variables: Vec::new(),
             weights_gradients: HashMap::new(),
             arena_len: 0,
@@ -254,12 +262,19 @@ impl Graph {
         let outputs: Vec<TensorId> = (shapes.into_iter().enumerate())
             .map(|(i, shape)| match i {
                 0 => self.add_tensor(name, shape, home),
-                _ => self.add_tensor(format!("{name}, output {i}"), shape, Home::Slot),
+                _ => self.add_output(name, i, shape),
             })
             .collect();
         let first = outputs[0];
-        self.nodes.push(Node { foreign, operation: Box::new(operation), inputs: inputs.to_vec(), outputs });
+        let (name, operation) = (name.into(), Arc::new(operation));
+        self.nodes.push(Node { name, foreign, operation, inputs: inputs.to_vec(), outputs });
+        self.rewritten.clear();
         Ok(first)
+    }
+
+    /// Adds a tensor for an output other than the first.
+    fn add_output(&mut self, node: &str, number: usize, shape: Shape) -> TensorId {
+        self.add_tensor(format!("{node}, output {number}"), shape, Home::Slot)
     }
 
     /// All outputs of the node whose first output is `output`; none if there is no such node.
@@ -272,27 +287,16 @@ impl Graph {
         self.tensors[id.0].home = home;
     }
 
-    /// Whether the operation that made `id`, or what it is a view of, wants the gradient gated by its output, as a relu
-    /// does.
-    pub(crate) fn is_gated(&self, id: TensorId) -> bool {
-        let root = self.root(id);
-        let maker = self.nodes.iter().find(|node| node.outputs[0] == root);
-        maker.is_some_and(|node| {
-            let needed = vec![true; node.inputs.len()];
-            node.operation.epilogue(&node.outputs, &needed) == Epilogue::Gate(root)
-        })
-    }
-
     /// Records the forward pass.
     pub fn record_forward(&mut self, mode: Mode) -> Vec<Dispatch> {
-        let nodes = std::mem::take(&mut self.nodes);
+        let nodes = self.take_nodes(mode);
         let mut recorder = Recorder::new(self, mode);
         for node in &nodes {
             recorder.set_foreign(node.foreign);
             node.operation.forward(&mut recorder, &node.inputs, &node.outputs);
         }
         let dispatches = recorder.finish();
-        self.nodes = nodes;
+        self.put_nodes(mode, nodes);
         dispatches
     }
 }

@@ -1,13 +1,12 @@
 //! Translation of a network into operations of a graph, layer by layer.
 
-use super::fusions::Fusions;
 use super::{Activation, Answer, ModelError, Network, Value};
-use crate::graph::{Graph, Target, TensorId, Tuning, VariableSpec};
+use crate::graph::{Graph, Mode, Target, TensorId, Tuning, VariableSpec};
 use crate::minibatch::Minibatch;
 use crate::ops::{ActivationFunction, Augmentation, Ingest};
 
 /// Options of building a network that are not part of the network.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BuildOptions {
     /// Measured choices of how to compute matrix products.
     pub tuning: Tuning,
@@ -15,6 +14,14 @@ pub struct BuildOptions {
     pub augmentation: Augmentation,
     /// Label smoothing, in training and in evaluation, as in Keras.
     pub label_smoothing: f64,
+    /// Whether operations that follow each other run as one where they can: see [`Graph::fuse`].
+    pub fusion: bool,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self { tuning: Tuning::default(), augmentation: Augmentation::default(), label_smoothing: 0.0, fusion: true }
+    }
 }
 
 impl BuildOptions {
@@ -70,15 +77,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// Adds `activation` of `x`, unless it is the relu that the operation of `x` has `with_relu` already.
-    pub fn activate(&mut self, activation: Activation, with_relu: bool, x: TensorId) -> Result<TensorId, ModelError> {
+    /// Adds `activation` of `x`.
+    pub fn activate(&mut self, activation: Activation, x: TensorId) -> Result<TensorId, ModelError> {
         let function = match activation {
-            Activation::Relu if !with_relu => return Ok(self.graph.relu(self.name, x)?),
+            Activation::Relu => return Ok(self.graph.relu(self.name, x)?),
             Activation::Gelu => ActivationFunction::Gelu,
             Activation::Tanh => ActivationFunction::Tanh,
             Activation::Sigmoid => ActivationFunction::Sigmoid,
             // Softmax is part of the loss.
-            Activation::Linear | Activation::Relu | Activation::Softmax => return Ok(x),
+            Activation::Linear | Activation::Softmax => return Ok(x),
         };
         Ok(self.graph.activation(self.name, function, x)?)
     }
@@ -114,44 +121,34 @@ impl Network {
         // The loss takes the values before a softmax or sigmoid at the end.
         let network = self.to_logits();
         let mut graph = Graph::new(target);
-        let BuildOptions { tuning, augmentation, label_smoothing: smoothing } = options;
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion } = options;
         graph.set_tuning(tuning);
         let [h, w, c] = self.input();
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input()));
         let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch)?;
-        let fusions = Fusions::of(&network);
         let mut values = vec![None; network.nodes().len()];
         let value = |values: &[Option<TensorId>], value: Value| match value {
             Value::Layer(place) => values[place].unwrap_or(image),
             Value::Image => image,
         };
         for (place, (node, inferred)) in network.nodes().iter().zip(&inferred).enumerate() {
-            // It became one operation with a layer before it.
-            if values[place].is_some() {
-                continue;
-            }
             let inputs: Vec<TensorId> = node.inputs.iter().map(|input| value(&values, *input)).collect();
             let mut lowering = Lowering { graph: &mut graph, name: &node.name, batch, minibatch };
             let weights = lowering.weights(&inferred.variables)?;
             if !node.trainable {
                 lowering.graph.freeze(&node.name);
             }
-            if exclusive
-                && let Some([logits, loss]) = fusions.with_loss(&mut lowering, place, &inputs, &weights, smoothing)?
-            {
-                return Ok(Built { graph, minibatch, classes, logits, loss });
-            }
-            let (place, output) = match fusions.with_pooling(&mut lowering, place, &inputs, &weights)? {
-                Some(fused) => fused,
-                None => (place, node.layer.kind().lower(&mut lowering, &inputs, &weights)?),
-            };
-            values[place] = Some(output);
+            values[place] = Some(node.layer.kind().lower(&mut lowering, &inputs, &weights)?);
         }
         let logits = value(&values, network.output());
         let loss = match exclusive {
             true => graph.softmax_cross_entropy(logits, minibatch, smoothing)?,
             false => graph.binary_cross_entropy(logits, minibatch, smoothing)?,
         };
+        if fusion {
+            graph.fuse(Mode::Train, &[]);
+            graph.fuse(Mode::Infer, &[logits]);
+        }
         Ok(Built { graph, minibatch, classes, logits, loss })
     }
 }

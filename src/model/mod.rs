@@ -4,7 +4,6 @@ mod answer;
 mod error;
 mod function;
 mod functional;
-mod fusions;
 mod infer;
 pub mod layers;
 mod lower;

@@ -187,7 +187,8 @@ fn draft(place: usize, mut table: Table, classes: Option<usize>) -> Result<Draft
     };
     let inputs = match table.remove("inputs") {
         Some(inputs) => {
-            let names = inputs.try_into::<Vec<String>>().map_err(|_| wrong("`inputs` must be a list of names".into()))?;
+            let names =
+                inputs.try_into::<Vec<String>>().map_err(|_| wrong("`inputs` must be a list of names".into()))?;
             Some(names)
         }
         None => None,
@@ -244,21 +245,16 @@ mod tests {
             ]"#;
         let model = Network::from_toml(text, None).unwrap();
         let inputs: Vec<Vec<String>> = model.summary().unwrap().into_iter().map(|line| line.inputs).collect();
-        let wanted: [&[&str]; 6] = [
-            &["input"],
-            &["input"],
-            &["conv2d_1", "conv2d", "conv2d"],
-            &["add"],
-            &["flatten"],
-            &["flatten", "add_1"],
-        ];
+        let wanted: [&[&str]; 6] =
+            [&["input"], &["input"], &["conv2d_1", "conv2d", "conv2d"], &["add"], &["flatten"], &["flatten", "add_1"]];
         assert_eq!(inputs, wanted);
         // A name that the file gives to another layer is taken.
         assert_eq!(model.nodes()[5].name, "add_2");
         let written = model.to_toml().unwrap();
         assert_eq!(Network::from_toml(&written, None).unwrap(), model);
         assert_eq!(written.matches("inputs = ").count(), 3, "{written}");
-        let more = "[[layers]]\ntype = \"dense\"\nunits = 256\n[[layers]]\ntype = \"add\"\ninputs = [\"dense\", \"add_2\"]";
+        let more =
+            "[[layers]]\ntype = \"dense\"\nunits = 256\n[[layers]]\ntype = \"add\"\ninputs = [\"dense\", \"add_2\"]";
         let model = model.append_toml(more, 256).unwrap();
         assert_eq!(model.nodes()[7].inputs, [Value::Layer(6), Value::Layer(5)]);
     }

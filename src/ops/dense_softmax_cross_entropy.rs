@@ -40,11 +40,14 @@ impl Graph {
         let operation = DenseSoftmaxCrossEntropy { dense, smoothing };
         let loss = self.add_own_node(&format!("{name} + loss"), operation, &[x, w, minibatch])?;
         self.set_home(loss, Home::Metrics);
-        Ok([self.outputs(loss)[1], loss])
+        Ok([self.outputs(loss)[DenseSoftmaxCrossEntropy::LOGITS], loss])
     }
 }
 
 impl DenseSoftmaxCrossEntropy {
+    /// Number of the output that holds the logits.
+    pub const LOGITS: usize = 1;
+
     /// Whether a layer is small enough for one workgroup.
     pub fn takes(dense: &Dense) -> bool {
         let [rows, features] = dense.input;
@@ -106,7 +109,7 @@ impl Operation for DenseSoftmaxCrossEntropy {
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         if recorder.mode() == Mode::Infer {
-            self.record(recorder, inputs, outputs[0], None, Some(outputs[1]), false);
+            self.record(recorder, inputs, outputs[0], None, Some(outputs[Self::LOGITS]), false);
         }
     }
 

@@ -10,7 +10,8 @@ use crate::shape::Shape;
 pub struct MaxPool2d {
     /// The windows.
     pub pool: Pool2d,
-    /// Whether the input is a relu's output. Then the place of a maximum of 0 is -1, since relu makes its gradient 0.
+    /// Whether the result goes through relu. Then the place of a maximum that is not positive is -1, which stands for no
+    /// cell, since relu makes its gradient 0.
     pub relu: bool,
 }
 
@@ -20,9 +21,7 @@ impl Graph {
     /// # Errors
     /// Windows that do not fit `x`.
     pub fn max_pool2d(&mut self, name: &str, pool: Pool2d, x: TensorId) -> Result<TensorId, GraphError> {
-        self.inputs(name, &[x])?;
-        let relu = self.is_gated(x);
-        self.add_own_node(name, MaxPool2d { pool, relu }, &[x])
+        self.add_own_node(name, MaxPool2d { pool, relu: false }, &[x])
     }
 }
 
@@ -75,11 +74,6 @@ impl Operation for MaxPool2d {
         sinks: &[Option<Sink>],
     ) {
         let Some(sink) = &sinks[0] else { return };
-        if self.relu && sink.is_gated_by_input(recorder) {
-            // No cell gets a gradient where relu would stop it.
-            self.record_dx(recorder, dy, outputs[1], sink.gradient);
-        } else {
-            recorder.store(sink, |recorder, dx| self.record_dx(recorder, dy, outputs[1], dx));
-        }
+        recorder.store(sink, |recorder, dx| self.record_dx(recorder, dy, outputs[1], dx));
     }
 }

@@ -14,6 +14,7 @@ mod dense;
 mod dense_softmax_cross_entropy;
 mod depthwise_conv2d;
 mod dropout;
+mod fusions;
 mod group_norm;
 mod ingest;
 mod layer_norm;

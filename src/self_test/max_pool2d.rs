@@ -1,4 +1,4 @@
-//! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; borders; whole images; ties; and behind a relu.
+//! Max pooling: windows that overlap, touch, or leave gaps; odd sizes; borders; whole images; ties; and with a relu.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
-use crate::ops::{Conv2d, Padding, Pool2d};
+use crate::ops::{Conv2d, MaxPool2d, Padding, Pool2d};
 
 fn reference(pool: Pool2d, x: &[f64]) -> Vec<f64> {
     windows(pool).into_iter().map(|cells| cells.into_iter().map(|cell| x[cell]).fold(f64::MIN, f64::max)).collect()
@@ -81,23 +81,23 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let alone = WINDOWS.into_iter().map(case).chain([true, false].map(global));
     let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
-    let relus = [Padding::Valid, Padding::Same].map(behind_a_relu);
+    let relus = [Padding::Valid, Padding::Same].map(with_relu);
     alone.chain(relus).map(Case::from).chain([ties]).collect()
 }
 
-/// A relu before the pool, whose gradient the pool stops itself.
-fn behind_a_relu(padding: Padding) -> OperationCase {
+/// A relu before the pool, which the pool computes itself.
+fn with_relu(padding: Padding) -> OperationCase {
     let input = [2, 6, 6, 3];
     let geometry =
-        Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: true };
+        Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: true, relu: false };
     let pool = Pool2d { input: [2, 6, 6, 4], window: [3, 2], stride: [2, 2], padding };
     OperationCase {
-        name: format!("behind a convolution with relu, {padding:?}"),
+        name: format!("with the relu behind a convolution, {padding:?}"),
         activations: vec![input.to_vec()],
         weights: vec![geometry.variables("layer")],
         build: Box::new(move |graph, tensors| {
             let y = graph.conv2d("conv", geometry, tensors[0], tensors[1])?;
-            graph.max_pool2d("y", pool, y)
+            graph.add_own_node("y", MaxPool2d { pool, relu: true }, &[y])
         }),
         reference: Box::new(move |inputs| {
             let (x, w) = (&inputs[0], inputs[1..].concat());

@@ -86,6 +86,8 @@ pub struct RunSpec {
     pub keep_weights: KeptWeights,
     /// The loop of the matrix products; the adapter's own if none.
     pub kernel: Option<MicroKernel>,
+    /// Whether each operation runs by itself. Otherwise some that follow each other run as one.
+    pub no_fusion: bool,
     /// Whether the matrix products are measured before training.
     pub tune: bool,
     /// Where measured choices come from if they are not measured.
@@ -126,6 +128,7 @@ impl Default for RunSpec {
             monitor: Monitor::default(),
             keep_weights: KeptWeights::default(),
             kernel: None,
+            no_fusion: false,
             tune: false,
             tuning: TuningSource::default(),
         }
@@ -258,7 +261,12 @@ impl RunSpec {
 
     /// How the network is built.
     pub fn build(&self) -> BuildOptions {
-        BuildOptions { augmentation: self.augment, label_smoothing: self.label_smoothing, ..BuildOptions::default() }
+        BuildOptions {
+            augmentation: self.augment,
+            label_smoothing: self.label_smoothing,
+            fusion: !self.no_fusion,
+            ..BuildOptions::default()
+        }
     }
 
     /// How an executor trains it, but for the measured choices.

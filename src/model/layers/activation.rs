@@ -30,7 +30,7 @@ impl Kind for Activation {
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
-        lowering.activate(self.activation, false, inputs[0])
+        lowering.activate(self.activation, inputs[0])
     }
 
     fn activation(&self) -> Function {

@@ -45,7 +45,6 @@ impl Conv2d {
 
     /// The operation on `n` images `[h, w, c]`.
     pub(in crate::model) fn operation(&self, n: usize, [h, w, c]: [usize; 3]) -> ops::Conv2d {
-        let relu = self.activation == Function::Relu;
         ops::Conv2d {
             input: [n, h, w, c],
             filters: self.filters,
@@ -53,7 +52,7 @@ impl Conv2d {
             stride: within(self.strides, [h, w]),
             padding: self.padding,
             bias: true,
-            relu,
+            relu: false,
         }
     }
 }
@@ -78,7 +77,7 @@ impl Kind for Conv2d {
     ) -> Result<TensorId, ModelError> {
         let operation = self.operation(lowering.batch, lowering.image(inputs[0]));
         let y = lowering.graph.conv2d(lowering.name, operation, inputs[0], weights[0])?;
-        lowering.activate(self.activation, true, y)
+        lowering.activate(self.activation, y)
     }
 
     fn activation(&self) -> Function {

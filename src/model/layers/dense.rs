@@ -29,7 +29,7 @@ impl Dense {
 
     /// The operation on `n` rows of `features`.
     pub(in crate::model) fn operation(&self, n: usize, features: usize) -> ops::Dense {
-        ops::Dense { input: [n, features], units: self.units, bias: true, relu: self.activation == Function::Relu }
+        ops::Dense { input: [n, features], units: self.units, bias: true, relu: false }
     }
 }
 
@@ -52,7 +52,7 @@ impl Kind for Dense {
         let features = lowering.graph.tensor(inputs[0]).shape.columns();
         let operation = self.operation(lowering.batch, features);
         let y = lowering.graph.dense(lowering.name, operation, inputs[0], weights[0])?;
-        lowering.activate(self.activation, true, y)
+        lowering.activate(self.activation, y)
     }
 
     fn activation(&self) -> Function {

@@ -14,7 +14,12 @@ pub struct Pooling {
 impl Pooling {
     /// The windows over `n` images `[h, w, c]`.
     pub fn operation(&self, n: usize, [h, w, c]: [usize; 3]) -> Pool2d {
-        Pool2d { input: [n, h, w, c], window: self.window, stride: within(self.stride, [h, w]), padding: Padding::Valid }
+        Pool2d {
+            input: [n, h, w, c],
+            window: self.window,
+            stride: within(self.stride, [h, w]),
+            padding: Padding::Valid,
+        }
     }
 
     /// The output for `inputs`.
