@@ -14,6 +14,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let data = shapes::generate(320, 32);
 //! let model = Sequential::new([32, 32, 3])
+//!     .rescaling(1.0 / 255.0)
 //!     .conv2d(8, 3).relu()
 //!     .max_pool2d(2)
 //!     .flatten()

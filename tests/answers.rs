@@ -36,7 +36,7 @@ fn network(units: usize, last: impl Fn(Sequential) -> Sequential, class_names: &
         NamedTensor { name: "dense/kernel".into(), shape: vec![12, units], values: kernel },
         NamedTensor { name: "dense/bias".into(), shape: vec![units], values: column(1).collect() },
     ];
-    let model = last(Sequential::new([2, 2, 3]).flatten().dense(units));
+    let model = last(Sequential::new([2, 2, 3]).rescaling(1.0 / 255.0).flatten().dense(units));
     let class_names = class_names.iter().map(|name| (*name).into()).collect();
     (Weights { tensors, model: Some(model.into()), class_names }, lines)
 }
@@ -324,7 +324,7 @@ fn training_is_that_of_keras() {
     let choice = AdapterChoice { adapter: ADAPTER.split(' ').next_back().map(Into::into), ..Default::default() };
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
     for Figures { units, smoothing, losses, correct, weights, probabilities } in figures {
-        let model = Sequential::new([4, 4, 3]).flatten().dense(6).activation(Activation::Tanh);
+        let model = Sequential::new([4, 4, 3]).rescaling(1.0 / 255.0).flatten().dense(6).activation(Activation::Tanh);
         let model = model.dense(units).activation(Activation::Sigmoid);
         let options = Options {
             batch_size: 7,

@@ -201,7 +201,7 @@ fn one_seed_gives_equal_files_with_everything_on() {
         assert_eq!(config[name], value, "{name}");
     }
     let model = wgrad::model::Network::from_toml(config["model"].as_str().unwrap(), None).unwrap();
-    assert_eq!(model.nodes().len(), 5);
+    assert_eq!(model.nodes().len(), 6);
 }
 
 /// Each option alone changes what is trained.

@@ -52,7 +52,7 @@ fn batch() -> Batch {
 
 fn executor() -> Executor {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let model = Sequential::new([32, 32, 3]).max_pool2d(8).flatten().dense(10);
+    let model = Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(8).flatten().dense(10);
     Executor::new(gpu, &model, Options { batch_size: 8, ..Options::default() }).unwrap()
 }
 

@@ -494,7 +494,15 @@ fn a_parameter_that_is_added_has_its_gradient() {
 #[test]
 fn the_norm_is_that_of_the_gradients() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let model = Sequential::new([12, 12, 3]).conv2d(8, 3).relu().max_pool2d(2).flatten().dense(20).relu().dense(5);
+    let model = Sequential::new([12, 12, 3])
+        .rescaling(1.0 / 255.0)
+        .conv2d(8, 3)
+        .relu()
+        .max_pool2d(2)
+        .flatten()
+        .dense(20)
+        .relu()
+        .dense(5);
     let [mut asked, mut unasked] = [0, 1].map(|_| {
         let options = Options { batch_size: 8, ..Options::default() };
         Executor::new(gpu.clone(), &model, options).unwrap()

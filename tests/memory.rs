@@ -32,7 +32,8 @@ impl Observer for Count {
 #[test]
 fn no_epoch_but_the_first_creates_anything_on_the_device() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let model = Sequential::new([32, 32, 3]).conv2d(8, 3).relu().max_pool2d(4).flatten().dense(10);
+    let model =
+        Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).conv2d(8, 3).relu().max_pool2d(4).flatten().dense(10);
     let mut executor = Executor::new(gpu.clone(), &model, Options { batch_size: 16, ..Options::default() }).unwrap();
     let before = gpu.created();
     let dataset = shapes::generate(160, 80);

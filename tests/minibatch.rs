@@ -10,7 +10,7 @@ use wgrad::minibatch::MinibatchError;
 use wgrad::model::Sequential;
 
 fn executor(gpu: &Arc<Gpu>) -> Executor {
-    let model = Sequential::new([6, 6, 3]).conv2d(4, 3).relu().flatten().dense(5);
+    let model = Sequential::new([6, 6, 3]).rescaling(1.0 / 255.0).conv2d(4, 3).relu().flatten().dense(5);
     Executor::new(gpu.clone(), &model, Options { batch_size: 4, ..Options::default() }).unwrap()
 }
 

@@ -32,7 +32,7 @@ impl Submissions {
 }
 
 fn model() -> Sequential {
-    Sequential::new([32, 32, 3]).max_pool2d(4).flatten().dense(10)
+    Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(4).flatten().dense(10)
 }
 
 fn executor() -> (Executor, Submissions) {

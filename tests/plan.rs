@@ -33,6 +33,7 @@ fn training_for(model: &Network, batch: usize, target: Target) -> (Graph, Plan) 
 
 fn models() -> [Sequential; 2] {
     let odd = Sequential::new([33, 29, 3])
+        .rescaling(1.0 / 255.0)
         .conv2d_with(12, [5, 5], [2, 2], Padding::Same)
         .relu()
         .max_pool2d_with([3, 3], [2, 2])

@@ -244,7 +244,7 @@ fn names_are_shown_as_they_are() {
 #[test]
 fn predictions_agree_with_the_evaluation() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let model = Sequential::new([32, 32, 3]).max_pool2d(2).flatten().dense(10);
+    let model = Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(2).flatten().dense(10);
     // The last minibatch is short.
     let mut executor = Executor::new(gpu, &model, Options { batch_size: 16, ..Options::default() }).unwrap();
     let test = shapes::generate(0, 150).test;

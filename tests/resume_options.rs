@@ -58,7 +58,7 @@ fn files() -> TempDir {
     };
     let weights = Weights {
         tensors: vec![tensor("dense/kernel", &[192, 10]), tensor("dense/bias", &[10])],
-        model: Some(Sequential::new([32, 32, 3]).max_pool2d(4).flatten().dense(10).into()),
+        model: Some(Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(4).flatten().dense(10).into()),
         class_names: wgrad::data::shapes::generate(10, 10).class_names,
     };
     fs::write(dir.path().join("weights.safetensors"), weights.to_bytes().unwrap()).unwrap();

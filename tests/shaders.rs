@@ -31,6 +31,7 @@ fn optimizers() -> [Optimizer; 4] {
 /// Networks that use each operation with aligned and odd channels.
 fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let odd = Sequential::new([19, 17, 3])
+        .rescaling(1.0 / 255.0)
         .relu()
         .conv2d_with(6, [3, 2], [2, 1], Padding::Same)
         .relu()

@@ -14,7 +14,7 @@ use wgrad::kernel::{MicroKernel, Storage, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
     ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Dense, DepthwiseConv2d,
-    GroupNorm, Ingest, LayerNorm, Multiply, Padding, Pool2d, Relu,
+    GroupNorm, Ingest, LayerNorm, Multiply, Padding, PixelScale, Pool2d, Relu,
 };
 use wgrad::optim::Optimizer;
 
@@ -399,9 +399,20 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         wrong.push(graph.dropout("y", rate, x, minibatch));
     }
     wrong.push(graph.dropout("y", 0.5, x, small));
-    wrong.push(graph.ingest(Ingest { output: [2, 6, 6, 4], augmentation: Augmentation::default() }, minibatch));
-    wrong.push(graph.ingest(Ingest { output: [3, 6, 6, 3], augmentation: Augmentation::default() }, minibatch));
-    wrong.push(graph.ingest(Ingest { output: [2, 6, 6, 3], augmentation: Augmentation::default() }, x));
+    let scale = PixelScale { scale: vec![1.0; 2], offset: Vec::new() };
+    wrong.push(graph.ingest(Ingest { output: [2, 6, 6, 3], augmentation: Augmentation::default(), scale }, minibatch));
+    wrong.push(graph.ingest(
+        Ingest { output: [2, 6, 6, 4], augmentation: Augmentation::default(), scale: PixelScale::default() },
+        minibatch,
+    ));
+    wrong.push(graph.ingest(
+        Ingest { output: [3, 6, 6, 3], augmentation: Augmentation::default(), scale: PixelScale::default() },
+        minibatch,
+    ));
+    wrong.push(graph.ingest(
+        Ingest { output: [2, 6, 6, 3], augmentation: Augmentation::default(), scale: PixelScale::default() },
+        x,
+    ));
     wrong.push(graph.softmax_cross_entropy(x, minibatch, 0.0));
     wrong.push(graph.softmax_cross_entropy(rows, x, 0.0));
     wrong.push(graph.softmax_cross_entropy(rows, minibatch, f64::NAN));

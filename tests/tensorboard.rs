@@ -145,7 +145,7 @@ impl Observer for Reader {
 fn the_files_hold_the_history_and_a_picture() {
     let folder = tempfile::tempdir().unwrap();
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-    let model = Sequential::new([32, 32, 3]).max_pool2d(4).flatten().dense(10);
+    let model = Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(4).flatten().dense(10);
     let mut executor = Executor::new(gpu, &model, Options { batch_size: 16, ..Options::default() }).unwrap();
     let (dataset, mut history) = (shapes::generate(64, 32), History::new("shapes", Validation::TestImages));
     let mut tensorboard = TensorBoard::create(folder.path()).unwrap();

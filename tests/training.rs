@@ -126,7 +126,7 @@ fn metrics_of_every_step_arrive_in_order() {
 fn classes_are_counted_as_the_logits_rank_them() {
     let gpu = gpu();
     for classes in [10, 100, 3] {
-        let model = Sequential::new([32, 32, 3]).max_pool2d(8).flatten().dense(classes);
+        let model = Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).max_pool2d(8).flatten().dense(classes);
         let options = Options { batch_size: 40, ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), &model, options).unwrap();
         let mut batch = shapes(0, 40, 37);
@@ -168,7 +168,8 @@ fn frozen_layers_have_no_gradient() {
 /// What browsers and phones allow, on any adapter.
 #[test]
 fn default_limits_are_enough() {
-    let model = Sequential::new([32, 32, 3]).conv2d(6, 5).relu().max_pool2d(2).flatten().dense(10);
+    let model =
+        Sequential::new([32, 32, 3]).rescaling(1.0 / 255.0).conv2d(6, 5).relu().max_pool2d(2).flatten().dense(10);
     let losses = [false, true].map(|default_limits| {
         let choice = AdapterChoice { default_limits, ..AdapterChoice::default() };
         let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());

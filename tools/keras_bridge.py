@@ -56,18 +56,25 @@ KINDS = {
     "dense": (layers.Dense, ["units", "activation"], VARIABLES),
     "dropout": (layers.Dropout, ["rate"], {"noise_shape": None}),
     "activation": (layers.Activation, ["activation"], {}),
+    "rescaling": (layers.Rescaling, ["scale", "offset"], {}),
+    "normalization": (layers.Normalization, ["mean", "variance"], {"axis": [-1], "invert": False}),
 }
+# Layers that say how pixels are scaled.
+SCALES = ["rescaling", "normalization"]
 ACTIVATIONS = ["linear", "relu", "gelu", "tanh", "sigmoid", "softmax"]
 
 
-def build(text, rescaling=False):
-    """The Keras model of a model file, for pixels from 0 to 1, or from 0 to 255 with a rescaling first."""
+def build(text):
+    """The Keras model of a model file, for pixels from 0 to 255."""
     file = tomllib.loads(text)
     model = keras.Sequential([keras.Input(file["input"])])
-    if rescaling:
+    # Files of before don't say that wgrad divided pixels by 255.
+    if file.get("version", 1) < 2 and file["layers"][0]["type"] not in SCALES:
         model.add(layers.Rescaling(1 / 255))
     for options in file["layers"]:
         options = dict(options)
+        if "inputs" in options:
+            sys.exit(f"layer {options['name']} reads other layers than the one before it, which can't be carried yet")
         kind, *_ = KINDS[options.pop("type")]
         trainable = options.pop("trainable", True)
         model.add(kind(**options))
@@ -79,8 +86,8 @@ def describe(model):
     """The model file of a Keras model. Exits with a message if wgrad lacks something."""
     if type(model) is not keras.Sequential:
         sys.exit(f"{model.name} is a {type(model).__name__}; wgrad has Sequential only")
-    lines = [f"input = {list(model.input_shape[1:])}"]
-    for layer in without_rescaling(model):
+    lines = ["version = 2", f"input = {list(model.input_shape[1:])}"]
+    for layer in model.layers:
         config = layer.get_config()
         options = {"name": layer.name, **options_of(layer, config)}
         if not layer.trainable:
@@ -89,14 +96,6 @@ def describe(model):
         # Words, numbers and lists are written in TOML as in JSON.
         lines.extend(f"{key} = {json.dumps(value)}" for key, value in options.items())
     return "\n".join(lines) + "\n"
-
-
-def without_rescaling(model):
-    """The layers that wgrad gets: it divides pixels by 255 before the first one itself."""
-    first, *rest = model.layers
-    if type(first) is layers.Rescaling and abs(255 * first.scale - 1) < 1e-6 and first.offset == 0:
-        return rest
-    return model.layers
 
 
 def options_of(layer, config):
@@ -144,14 +143,14 @@ def variables(model):
     }
 
 
-def load(path, rescaling=False):
+def load(path):
     """The Keras model of a safetensors file, with its weights, and the names of the classes."""
     with safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     if not metadata.get("model"):
         sys.exit(f"{path} doesn't say its network; write it with wgrad train, import or export")
-    model = build(metadata["model"], rescaling)
+    model = build(metadata["model"])
     wanted = variables(model)
     if wanted.keys() != tensors.keys():
         sys.exit(f"the tensors of {path} are not the ones of its network; these are in only one of both: {sorted(wanted.keys() ^ tensors.keys())}")
@@ -171,17 +170,14 @@ def save(model, class_names, path):
 
 
 def to_keras(args):
-    model, _ = load(args.weights, args.rescaling)
+    model, _ = load(args.weights)
     model.save(args.model)
-    pixels = "from 0 to 255" if args.rescaling else "divided by 255; with --rescaling it would take them from 0 to 255"
-    print(f"{args.model} takes pixels {pixels}")
+    print(f"{args.model} takes pixels from 0 to 255")
 
 
 def from_keras(args):
     names = args.class_names.split(",") if args.class_names else []
     model = keras.saving.load_model(args.model, compile=False)
-    if len(without_rescaling(model)) < len(model.layers):
-        print("Rescaling(1/255) is left out, because wgrad divides pixels by 255 itself")
     save(model, names, args.weights)
 
 
@@ -197,7 +193,7 @@ class Checker:
         subprocess.run([self.args.wgrad, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
     def answers(self, weights, softmax):
-        """wgrad's answers, with the images [n, h, w, c] in 0..1 and the labels."""
+        """wgrad's answers, with the images [n, h, w, c] in 0..255 and the labels."""
         path = self.folder / "logits.npz"
         data = ["--dataset", self.args.dataset]
         if self.args.data_dir:
@@ -206,7 +202,7 @@ class Checker:
         self.wgrad("eval", "--weights", weights, "--logits", path, *limit, *data)
         with np.load(path) as file:
             logits = file["logits"]
-            images = file["images"].astype(np.float32) / np.float32(255)
+            images = file["images"].astype(np.float32)
             labels = file["labels"]
         if softmax:
             logits = np.exp(logits - logits.max(1, keepdims=True))
@@ -258,11 +254,9 @@ def check(args):
         if spread < 100 * BOUND * largest:
             sys.exit("the answers are the same for all images: train for longer before the check")
         checker.compare("wgrad's weights: Keras", model.predict(images, verbose=0), answers)
-        rescaled, _ = load(args.weights, rescaling=True)
-        checker.compare("wgrad's weights: Keras, from 0 to 255", rescaled.predict(images * 255, verbose=0), answers)
-        rescaled.save(folder / "rescaled.keras")
-        checker.wgrad("import", folder / "rescaled.keras", "--out", folder / "rescaled.safetensors")
-        checker.same("the same: wgrad import", read_tensors(folder / "rescaled.safetensors"), read_tensors(args.weights))
+        model.save(folder / "same.keras")
+        checker.wgrad("import", folder / "same.keras", "--out", folder / "same.safetensors")
+        checker.same("the same: wgrad import", read_tensors(folder / "same.safetensors"), read_tensors(args.weights))
         checker.compare("wgrad's weights: onnxruntime", checker.onnx(args.weights, images), answers)
         path = folder / "weights.npz"
         checker.wgrad("export", "--weights", args.weights, "--format", "keras-npz", "--out", path)
@@ -299,11 +293,6 @@ def main():
     command = commands.add_parser("to-keras", help="write wgrad's weights as a Keras model")
     command.add_argument("weights", help="safetensors file of wgrad")
     command.add_argument("model", help="the .keras file to write")
-    command.add_argument(
-        "--rescaling",
-        action="store_true",
-        help="begin with Rescaling(1/255), so that the model takes pixels from 0 to 255 instead of 0 to 1",
-    )
     command.set_defaults(run=to_keras)
     command = commands.add_parser("from-keras", help="write a Keras model as weights of wgrad")
     command.add_argument("model", help=".keras file of a Sequential model")

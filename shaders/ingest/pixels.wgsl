@@ -1,7 +1,17 @@
-// x = byte / 255. The pixels of the minibatch have CHANNELS bytes each.
+// x = byte / 255, or byte * scale + offset, which differ between at most four channels. The pixels of the minibatch have
+// CHANNELS bytes each; a pixel without a source is black, which is the byte 0.
 // c = x [n, H, W, CHANNELS], zero past the channels. Another file says which pixel goes where.
 override CHANNELS: u32;
 override STRIDE: u32;
+override BY_255: bool;
+override SCALE_0: f32;
+override SCALE_1: f32;
+override SCALE_2: f32;
+override SCALE_3: f32;
+override OFFSET_0: f32;
+override OFFSET_1: f32;
+override OFFSET_2: f32;
+override OFFSET_3: f32;
 
 fn element(i: u32) -> vec4<f32> {
     let channel = i % STRIDE;
@@ -13,7 +23,10 @@ fn element(i: u32) -> vec4<f32> {
     if (CHANNELS % 4u != 0u) {
         bytes |= select(pixel_word(byte / 4u + 1u) << (32u - max(shift, 1u)), 0u, shift == 0u);
     }
-    let x = vec4<f32>((vec4(bytes) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u)) / 255.0;
-    let inside = (vec4(channel) + vec4(0u, 1u, 2u, 3u) < vec4(CHANNELS)) & vec4(source >= 0);
-    return select(vec4<f32>(), x, inside);
+    let is_channel = vec4(channel) + vec4(0u, 1u, 2u, 3u) < vec4(CHANNELS);
+    let inside = is_channel & vec4(source >= 0);
+    let x = select(vec4<f32>(), vec4<f32>((vec4(bytes) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u)), inside);
+    if (BY_255) { return x / 255.0; }
+    let scaled = x * vec4(SCALE_0, SCALE_1, SCALE_2, SCALE_3) + vec4(OFFSET_0, OFFSET_1, OFFSET_2, OFFSET_3);
+    return select(vec4<f32>(), scaled, is_channel);
 }

@@ -35,7 +35,7 @@ pub struct Export {
 pub enum Format {
     /// Weights under Keras's names, with the network and the names of the classes
     Safetensors,
-    /// The whole network, for images [N, h, w, c] of pixels divided by 255
+    /// The whole network, for images [N, h, w, c] of pixels from 0 to 255
     Onnx,
     /// Weights under Keras's names, for numpy.load
     KerasNpz,

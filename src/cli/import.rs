@@ -16,8 +16,8 @@ use super::{say, weights_file};
     wgrad import network.keras --out weights.safetensors\n  \
     wgrad import weights.npz --model models/tutorial.toml --out weights.safetensors\n\n\
     Give the file that it writes to `wgrad eval --weights`, `wgrad predict --weights` or `wgrad train --from`.\n\n\
-    Networks in wgrad take pixels divided by 255. A first layer Rescaling(1/255) is therefore left out; a network of Keras \
-    without it must have been trained on pixels from 0 to 1.")]
+    A network of Keras that does not begin with Rescaling or Normalization gets a first layer Rescaling(1/255), because \
+    most are trained on pixels from 0 to 1.")]
 pub struct Import {
     /// A file that Keras 2 or 3 saved (.keras, .h5), or a NumPy archive (.npz) or safetensors file with names as in
     /// Keras, such as conv2d/kernel

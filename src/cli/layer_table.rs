@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn networks_that_are_no_row_tell_what_each_layer_reads() {
         let mut net = Functional::new([4, 4, 6]);
-        let x = net.apply(GlobalAveragePooling2d {}, [net.input()]).unwrap();
+        let x = net.apply(GlobalAveragePooling2d::default(), [net.input()]).unwrap();
         let y = net.apply(Dense::new(6), [x]).unwrap();
         let y = net.apply(Add {}, [y, x]).unwrap();
         let network = net.output(y).freeze(&["dense".into()]).unwrap();

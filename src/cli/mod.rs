@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod layer_table;
 mod model_options;
+mod models;
 mod options;
 mod output_file;
 mod plan_table;
@@ -64,6 +65,8 @@ enum Command {
     Import(import::Import),
     /// Print the network's layers, and on request what the device is told to do
     Summary(summary::Summary),
+    /// List the networks that --model knows by name
+    Models(models::Models),
     /// Measure how to compute each matrix product on the adapter, for later runs
     Tune(tuning::Tune),
     /// Check that every kernel computes right on the adapter
@@ -87,6 +90,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
         Command::Summary(summary) => summary.run(),
+        Command::Models(models) => models.run(),
         Command::Tune(tune) => tune.run(),
         Command::SelfTest(self_test) => self_test.run(),
         Command::Devices(devices) => devices.run(),

@@ -8,6 +8,7 @@ use wgrad::data::Dataset;
 use wgrad::exchange::{ExchangeError, Weights};
 use wgrad::exec::Executor;
 use wgrad::file;
+use wgrad::model::zoo::ZooModel;
 use wgrad::model::{ModelError, NamedTensor, Network, Sequential};
 use wgrad::train::{RunRecord, RunSpec};
 
@@ -18,8 +19,9 @@ use super::weights_file;
 /// The network that a command works on.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
-    /// Model file (TOML), such as models/tutorial.toml; the network of TensorFlow's tutorial if left out
-    #[arg(long, value_name = "FILE")]
+    /// A network of `wgrad models`, such as resnet20, or a model file (TOML), such as models/tutorial.toml; the network of
+    /// TensorFlow's tutorial if left out
+    #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
 }
 
@@ -71,6 +73,9 @@ pub fn check_data(model: &Network, dataset: &Dataset) -> anyhow::Result<()> {
 /// `classes` classes.
 fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Network> {
     let Some(path) = path else { return Ok(Sequential::tutorial(input, classes).into()) };
+    if let Some(network) = path.to_str().and_then(|name| ZooModel::named(name, input, classes)) {
+        return Ok(network.map_err(wgrad::Error::from)?);
+    }
     Network::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
 }
 
@@ -201,7 +206,10 @@ impl Start {
 fn read(path: &Path) -> anyhow::Result<String> {
     file::read_text(path, Network::MOST_BYTES as u64).map_err(|error| {
         let words = weights_file::instead_of_model_file(path).unwrap_or_else(|| {
-            format!("cannot read {}: {error}; give a model file such as models/tutorial.toml", path.display())
+            format!(
+                "cannot read {}: {error}; give a model file such as models/tutorial.toml, or a name of `wgrad models`",
+                path.display()
+            )
         });
         anyhow::Error::new(error).context(words)
     })

@@ -11,11 +11,14 @@ pub fn read(path: &Path) -> anyhow::Result<Weights> {
     Weights::read(path).map_err(with_advice)
 }
 
-/// The weights in a file of any format that is imported. Prints a note if importing changed the network.
+/// The weights in a file of any format that is imported. Prints a note if importing had to assume something.
 pub fn import(path: &Path) -> anyhow::Result<Weights> {
-    let Imported { weights, rescaling } = Imported::read(path).map_err(with_advice)?;
-    if let Some(layer) = rescaling {
-        note(&format!("layer `{layer}`, Rescaling(1/255), is left out, because wgrad divides pixels by 255 itself"));
+    let Imported { weights, assumes_rescaling } = Imported::read(path).map_err(with_advice)?;
+    if assumes_rescaling {
+        note(
+            "the network doesn't begin with Rescaling or Normalization; wgrad assumes that it was trained on pixels \
+             divided by 255, and puts Rescaling(1/255) before its first layer",
+        );
     }
     Ok(weights)
 }

@@ -90,6 +90,14 @@ pub enum ExchangeError {
         /// The layer.
         layer: String,
     },
+    /// The format can't hold a kind of layer yet.
+    #[error("layer `{layer}` is a {kind}, which wgrad can't write as ONNX yet")]
+    NoLayer {
+        /// The layer.
+        layer: String,
+        /// Its kind.
+        kind: &'static str,
+    },
     /// The network can't be built.
     #[error(transparent)]
     Model(#[from] ModelError),

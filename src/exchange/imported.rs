@@ -5,14 +5,14 @@ use std::path::Path;
 use super::{ExchangeError, FileKind, Weights};
 use crate::file;
 
-/// Weights from a file, and the change that importing made to the network.
+/// Weights from a file, and what importing assumes about the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     /// The weights.
     pub weights: Weights,
-    /// Name of the network's first layer, if that was Keras's `Rescaling(1/255)`. `weights.model` doesn't
-    /// have this layer, because wgrad divides pixels by 255 itself.
-    pub rescaling: Option<String>,
+    /// Whether the file has a network that doesn't say how its pixels are scaled. `weights.model` then begins with a
+    /// rescaling by 1/255, since most networks are trained on such pixels.
+    pub assumes_rescaling: bool,
 }
 
 impl Imported {
@@ -35,7 +35,7 @@ impl Imported {
 
 impl From<Weights> for Imported {
     fn from(weights: Weights) -> Self {
-        Self { weights, rescaling: None }
+        Self { weights, assumes_rescaling: false }
     }
 }
 

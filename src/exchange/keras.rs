@@ -62,5 +62,8 @@ fn with_model(tensors: Vec<NamedTensor>, model: KerasModel) -> Result<Imported, 
     if let Some(misfit) = weights.misfit(&model.network).map_err(|error| error.to_string())? {
         return Err(format!("its weights don't fit its network: {misfit}"));
     }
-    Ok(Imported { weights: Weights { model: Some(model.network), ..weights }, rescaling: model.rescaling })
+    Ok(Imported {
+        weights: Weights { model: Some(model.network), ..weights },
+        assumes_rescaling: model.assumes_rescaling,
+    })
 }

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::model::layers::{
-    self, AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, MaxPooling2d,
+    self, AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, GlobalMaxPooling2d, MaxPooling2d,
+    Normalization, Rescaling, Reshape, ZeroPadding2d,
 };
 use crate::model::{Activation, Layer, is_layer_name};
 
@@ -16,8 +17,9 @@ use crate::model::{Activation, Layer, is_layer_name};
 const MODULE: &str = "keras.layers";
 
 /// The classes that wgrad has.
-const CLASSES: &str = "Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout, \
-    Activation, ReLU and Softmax, and Rescaling(1/255) as the first layer";
+const CLASSES: &str = "Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, \
+    Reshape, Flatten, Dense, Dropout, \
+    Activation, ReLU and Softmax, and Rescaling or Normalization as the first layer";
 
 /// A layer of a Keras model.
 #[derive(Debug, PartialEq)]
@@ -35,8 +37,6 @@ pub struct KerasLayer {
 pub enum Kind {
     /// Nothing: an InputLayer.
     Input,
-    /// Divides pixels by 255.
-    Rescaling,
     /// Anything else.
     Layer {
         /// Whether training changes it.
@@ -136,26 +136,8 @@ impl Options<'_> {
                 return Err(format!("`dtype` is {}, not float32", policy.unwrap_or_else(|| start(dtype))));
             }
         }
-        let kind = match class {
-            "Rescaling" => self.rescaling()?,
-            _ => Kind::Layer { trainable, layer: self.layer(class)? },
-        };
+        let kind = Kind::Layer { trainable, layer: self.layer(class)? };
         Ok(KerasLayer { name, input, kind })
-    }
-
-    /// The only rescaling that wgrad takes over is the one that it does itself, a division by 255.
-    fn rescaling(&mut self) -> Result<Kind, String> {
-        let numbers = ["scale", "offset"].map(|option| self.0.remove(option));
-        let [scale, offset] = numbers.map(|number| number.and_then(parse::<f64>));
-        // Keras computes in float32, and may have been given the quotient in as many digits.
-        if scale.is_some_and(|scale| (255.0 * scale - 1.0).abs() < 1e-6) && offset == Some(0.0) {
-            return Ok(Kind::Rescaling);
-        }
-        let [scale, offset] = numbers.map(|number| number.map_or_else(|| "missing".into(), start));
-        Err(format!(
-            "its scale is {scale} and its offset {offset}, but wgrad only divides pixels by 255; \
-             train the network with Rescaling(1/255) in its place"
-        ))
     }
 
     fn layer(&mut self, class: &str) -> Result<Layer, String> {
@@ -167,30 +149,39 @@ impl Options<'_> {
                 self.only("groups", 1)?;
                 let (filters, kernel_size) = (self.take("filters")?, self.take("kernel_size")?);
                 let (strides, padding) = (self.take("strides")?, self.take("padding")?);
-                Conv2d { filters, kernel_size, strides, padding, activation: self.take("activation")? }.into()
+                Conv2d { filters, kernel_size, strides, padding, use_bias: true, activation: self.take("activation")? }
+                    .into()
             }
             "MaxPooling2D" | "AveragePooling2D" => {
                 self.image()?;
-                self.only("padding", "valid".to_owned())?;
                 let (pool_size, strides) = (self.take("pool_size")?, self.take("strides")?);
+                let padding = self.take("padding")?;
                 if class == "MaxPooling2D" {
-                    MaxPooling2d { pool_size, strides }.into()
+                    MaxPooling2d { pool_size, strides, padding }.into()
                 } else {
-                    AveragePooling2d { pool_size, strides }.into()
+                    AveragePooling2d { pool_size, strides, padding }.into()
                 }
             }
             "GlobalAveragePooling2D" => {
                 self.image()?;
-                self.only("keepdims", false)?;
-                GlobalAveragePooling2d {}.into()
+                GlobalAveragePooling2d { keepdims: self.flag("keepdims")? }.into()
             }
+            "GlobalMaxPooling2D" => {
+                self.image()?;
+                GlobalMaxPooling2d { keepdims: self.flag("keepdims")? }.into()
+            }
+            "ZeroPadding2D" => {
+                self.image()?;
+                ZeroPadding2d { padding: self.take("padding")? }.into()
+            }
+            "Reshape" => Reshape { target_shape: self.take("target_shape")? }.into(),
             "Flatten" => {
                 self.image()?;
                 Flatten {}.into()
             }
             "Dense" => {
                 self.parameters()?;
-                Dense { units: self.take("units")?, activation: self.take("activation")? }.into()
+                Dense { units: self.take("units")?, use_bias: true, activation: self.take("activation")? }.into()
             }
             "Dropout" => {
                 self.0.remove("seed");
@@ -206,12 +197,19 @@ impl Options<'_> {
                 self.only("axis", -1)?;
                 layers::Activation::new(Activation::Softmax).into()
             }
+            "Rescaling" => Rescaling { scale: self.take("scale")?, offset: self.take("offset")? }.into(),
             "Normalization" => {
-                let advice = "wgrad doesn't have it; train the network with Rescaling(1/255) in its place";
-                return Err(advice.into());
+                self.only("axis", vec![-1])?;
+                self.only("invert", false)?;
+                Normalization { mean: self.take("mean")?, variance: self.take("variance")? }.into()
             }
             _ => return Err(format!("wgrad doesn't have it, only {CLASSES}")),
         })
+    }
+
+    /// An option that old versions of Keras don't write.
+    fn flag(&mut self, option: &str) -> Result<bool, String> {
+        if self.0.contains_key(option) { self.take(option) } else { Ok(false) }
     }
 
     fn image(&mut self) -> Result<(), String> {
@@ -254,6 +252,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::layers::PerChannel;
 
     fn read(layer: &Value) -> Result<KerasLayer, String> {
         KerasLayer::read(serde_json::from_str(&layer.to_string()).unwrap())
@@ -317,24 +316,15 @@ mod tests {
     }
 
     #[test]
-    fn only_division_by_255_is_a_rescaling_that_wgrad_does() {
-        let rescaling =
-            |scale: Value, offset: Value| read(&layer("Rescaling", json!({ "scale": scale, "offset": offset })));
-        for scale in [1.0 / 255.0, 0.003_921_569, f64::from(1.0_f32 / 255.0)] {
-            assert_eq!(rescaling(json!(scale), json!(0)).unwrap(), layer_x(None, Kind::Rescaling), "{scale}");
-        }
-        for (scale, offset) in [
-            (json!(1.0 / 127.5), json!(-1.0)),
-            (json!(1.0 / 255.0), json!(-0.5)),
-            (json!(1.0 / 256.0), json!(0.0)),
-            (json!(255), json!(0)),
-            (json!([0.1, 0.2, 0.3]), json!(0)),
-            (json!(null), json!(null)),
-        ] {
-            let error = rescaling(scale, offset).unwrap_err();
-            let words = ["layer `x` (Rescaling)", "scale", "offset", "train the network with Rescaling(1/255)"];
-            assert!(words.iter().all(|word| error.contains(word)), "{error}");
-        }
+    fn scales_of_the_input_are_read() {
+        let read = |class: &str, options: Value| read(&layer(class, options)).unwrap();
+        let wanted = |layer: Layer| layer_x(None, Kind::Layer { trainable: true, layer });
+        let one = PerChannel::One;
+        let rescaling = read("Rescaling", json!({ "scale": 1.0 / 127.5, "offset": -1 }));
+        assert_eq!(rescaling, wanted(Rescaling { scale: one(1.0 / 127.5), offset: one(-1.0) }.into()));
+        let options = json!({ "axis": [-1], "mean": [1.5, 2.0], "variance": [4.0, 0.25], "invert": false });
+        let [mean, variance] = [[1.5, 2.0], [4.0, 0.25]].map(|numbers| PerChannel::Each(numbers.into()));
+        assert_eq!(read("Normalization", options), wanted(Normalization { mean, variance }.into()));
     }
 
     #[test]
@@ -354,13 +344,15 @@ mod tests {
             ("Conv2D", json!({ "brand_new": 1 }), ["no `brand_new`", "(Conv2D)"]),
             ("Conv2D", json!({ "dtype": "mixed_float16" }), ["`dtype` is mixed_float16", "float32"]),
             ("Conv2D", json!({ "name": "a/b" }), ["layer `a/b`", "name"]),
-            ("MaxPooling2D", json!({ "padding": "same" }), ["`padding` is \"same\"", "\"valid\""]),
+            ("MaxPooling2D", json!({ "padding": "causal" }), ["`padding` is \"causal\"", "`same`"]),
             ("ReLU", json!({ "max_value": 6.0 }), ["no `max_value`", "6.0"]),
             ("ReLU", json!({ "negative_slope": 0.1 }), ["`negative_slope` is 0.1", "not 0"]),
             ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
             ("Conv2D", json!({ "batch_input_shape": [null, 72] }), ["`x` (Conv2D)", "[null,72]"]),
             ("Conv2D", json!({ "batch_input_shape": [null, null, 8, 3] }), ["`x` (Conv2D)", "open"]),
-            ("Normalization", json!({ "mean": 1.0 }), ["(Normalization)", "Rescaling(1/255) in its place"]),
+            ("Normalization", json!({ "mean": null, "variance": null }), ["(Normalization)", "`mean` is null"]),
+            ("Normalization", json!({ "axis": [1], "mean": 1, "variance": 1 }), ["(Normalization)", "`axis` is [1]"]),
+            ("Rescaling", json!({ "scale": "x", "offset": 0 }), ["(Rescaling)", "`scale` is \"x\""]),
             ("Lambda", json!({ "function": "x" }), ["(Lambda)", "Conv2D, MaxPooling2D"]),
             ("BatchNormalization", json!({}), ["(BatchNormalization)", "Conv2D, MaxPooling2D"]),
         ] {

@@ -4,17 +4,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::keras_layer::{KerasLayer, Kind, Serialized};
-use crate::model::{Network, Sequential};
+use crate::model::{Layer, Network, Sequential};
 
 /// Longest description: a layer takes a dozen times as much memory as its text.
 const MOST_CONFIG: usize = 4 << 20;
 
 /// A network that Keras described.
 pub struct KerasModel {
-    /// The network, without the rescaling of pixels.
+    /// The network.
     pub network: Network,
-    /// Name of the first layer, if it is `Rescaling(1/255)`.
-    pub rescaling: Option<String>,
+    /// Whether it didn't say how its pixels are scaled, so that it got a rescaling by 1/255.
+    pub assumes_rescaling: bool,
 }
 
 #[derive(Deserialize)]
@@ -62,17 +62,17 @@ impl KerasModel {
                 return Err("its first layer doesn't say the shape of the images; give the model a keras.Input".into());
             }
         };
-        let (mut network, mut rescaling, mut frozen) = (Sequential::new(input), None, Vec::new());
+        let (mut network, mut frozen) = (Sequential::new(input), Vec::new());
         for (place, layer) in layers.enumerate() {
             let KerasLayer { name, kind, .. } = layer?;
             match kind {
                 Kind::Input if place == 0 => {}
                 Kind::Input => return Err("it has two InputLayers; wgrad has one".into()),
-                Kind::Rescaling if network.nodes().is_empty() && rescaling.is_none() => rescaling = Some(name),
-                Kind::Rescaling => {
+                Kind::Layer { layer: Layer::Rescaling(_) | Layer::Normalization(_), .. }
+                    if !network.nodes().is_empty() =>
+                {
                     return Err(format!(
-                        "layer `{name}` (Rescaling): wgrad divides pixels by 255 before the first layer, \
-                         and can't rescale elsewhere; train the network with Rescaling(1/255) as its first layer only"
+                        "layer `{name}`: wgrad can scale only the images, so it must be the first layer"
                     ));
                 }
                 Kind::Layer { trainable, layer } => {
@@ -83,9 +83,11 @@ impl KerasModel {
                 }
             }
         }
+        let mut network = Network::from(network);
+        let assumes_rescaling = network.scale_image();
         network.classes().map_err(|error| error.to_string())?;
-        let network = Network::from(network).freeze(&frozen).map_err(|error| error.to_string())?;
-        Ok(Self { network, rescaling })
+        let network = network.freeze(&frozen).map_err(|error| error.to_string())?;
+        Ok(Self { network, assumes_rescaling })
     }
 }
 
@@ -126,7 +128,7 @@ mod tests {
             for config in [layers.clone(), json!({ "name": "sequential", "layers": layers })] {
                 let model = read("Sequential", &config).unwrap();
                 assert_eq!((model.network.input(), model.network.classes().unwrap()), ([4, 4, 3], 48));
-                assert_eq!(model.rescaling, None);
+                assert!(model.assumes_rescaling);
             }
         }
         for layers in [json!([flatten()]), json!([])] {
@@ -138,16 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rescaling_is_left_out_where_it_is_first() {
+    fn a_rescaling_may_be_first() {
         let model = read("Sequential", &json!({ "layers": [input(), rescaling("scale"), flatten()] })).unwrap();
-        assert_eq!((model.network.nodes().len(), model.rescaling.as_deref()), (1, Some("scale")));
+        assert_eq!((model.network.nodes().len(), model.assumes_rescaling), (2, false));
         for layers in [
             json!([input(), flatten(), rescaling("late")]),
             json!([input(), rescaling("scale"), rescaling("late"), flatten()]),
             json!([input(), layer("Dropout", "dropout", json!({ "rate": 0.5 })), rescaling("late"), flatten()]),
         ] {
             let error = read("Sequential", &json!({ "layers": layers })).err().unwrap();
-            assert!(error.contains("layer `late` (Rescaling)") && error.contains("first layer"), "{error}");
+            assert!(error.contains("layer `late`") && error.contains("first layer"), "{error}");
         }
     }
 

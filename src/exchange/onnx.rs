@@ -1,4 +1,4 @@
-//! Networks as ONNX files, which answer to images `[N, h, w, c]` of numbers from 0 to 1.
+//! Networks as ONNX files, which answer to images `[N, h, w, c]` of numbers from 0 to 255.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::onnx_proto::{
 use super::{ExchangeError, Weights};
 use crate::model::layers::{AveragePooling2d, Conv2d, MaxPooling2d};
 use crate::model::{self, Activation, Layer, NamedTensor, Value};
-use crate::ops::Padding;
+use crate::ops::{Padding, PixelScale};
 
 /// Version of ONNX's operators. Only version 20 and later have Gelu, but fewer programs read those.
 const OPSET: i64 = 17;
@@ -22,7 +22,7 @@ const IR_VERSION: i64 = 8;
 const MOST_BYTES: usize = i32::MAX as usize;
 
 impl Weights {
-    /// The network as an ONNX file of operator set 17. Its input `images` is `[N, h, w, c]`, pixels divided by 255; its
+    /// The network as an ONNX file of operator set 17. Its input `images` is `[N, h, w, c]`, pixels from 0 to 255; its
     /// output is `logits` `[N, classes]`, or `probabilities` where the network ends in softmax or sigmoid. Names of the
     /// classes are in the metadata as a JSON list, `class_names`. Names of layers become C identifiers, each in its
     /// node's `doc_string` as it was.
@@ -130,62 +130,109 @@ impl Network {
         match &node.layer {
             Layer::Conv2d(Conv2d { kernel_size, strides, padding, .. }) => {
                 self.transpose(Layout::Nchw);
-                let [[top, bottom], [left, right]] = [0, 1].map(|axis| match padding {
-                    Padding::Valid => [0, 0],
-                    Padding::Same => {
-                        let covered = (output[axis] - 1) * strides[axis] + kernel_size[axis];
-                        let padding = covered.saturating_sub(input[axis]);
-                        [padding / 2, padding.div_ceil(2)]
-                    }
-                });
+                let pads = pads(*padding, input, output, kernel_size, strides);
                 let parameters = self.parameters(tensors);
                 let attributes = vec![
                     Attribute::ints("kernel_shape", kernel_size),
                     Attribute::ints("strides", strides),
-                    Attribute::ints("pads", &[top, left, bottom, right]),
+                    Attribute::ints("pads", &pads),
                 ];
                 self.node("", "Conv", &parameters, attributes);
             }
-            Layer::MaxPooling2d(MaxPooling2d { pool_size, strides }) => self.pool("MaxPool", pool_size, strides),
-            Layer::AveragePooling2d(AveragePooling2d { pool_size, strides }) => {
-                self.pool("AveragePool", pool_size, strides)
+            Layer::MaxPooling2d(MaxPooling2d { pool_size, strides, padding }) => {
+                let strides = strides.unwrap_or(*pool_size);
+                let pads = pads(*padding, input, output, pool_size, &strides);
+                self.pool("MaxPool", pool_size, &strides, &pads);
             }
-            Layer::GlobalAveragePooling2d(_) => {
-                self.transpose(Layout::Nchw);
-                self.node("/mean", "GlobalAveragePool", &[], Vec::new());
-                self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
-                self.layout = Layout::Nhwc;
+            Layer::AveragePooling2d(AveragePooling2d { pool_size, strides, padding }) => {
+                let strides = strides.unwrap_or(*pool_size);
+                let pads = pads(*padding, input, output, pool_size, &strides);
+                self.pool("AveragePool", pool_size, &strides, &pads);
             }
+            Layer::GlobalAveragePooling2d(layer) => self.global_pool("/mean", "GlobalAveragePool", layer.keepdims),
+            Layer::GlobalMaxPooling2d(layer) => self.global_pool("/max", "GlobalMaxPool", layer.keepdims),
             Layer::Flatten(_) => {
                 self.transpose(Layout::Nhwc);
                 self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
+            }
+            Layer::Dense(_) if output.len() > 1 => {
+                return Err(ExchangeError::NoLayer { layer: node.name.clone(), kind: "dense layer of images" });
             }
             Layer::Dense(_) => {
                 let parameters = self.parameters(tensors);
                 self.node("", "Gemm", &parameters, Vec::new());
             }
             // Dropout acts in training only.
+            Layer::Rescaling(_) | Layer::Normalization(_) => {
+                if let Some(affine) = node.layer.affine(input.last().copied().unwrap_or(1)) {
+                    self.affine(&affine);
+                }
+            }
             Layer::Dropout(_) | Layer::Activation(_) => {}
-            Layer::Add(_) => return Err(ExchangeError::NotInRow { layer: node.name.clone() }),
+            Layer::ZeroPadding2d(_)
+            | Layer::Reshape(_)
+            | Layer::DepthwiseConv2d(_)
+            | Layer::BatchNormalization(_)
+            | Layer::LayerNormalization(_) => {
+                return Err(ExchangeError::NoLayer { layer: node.name.clone(), kind: node.layer.keras_names()[0] });
+            }
+            Layer::Add(_) | Layer::Multiply(_) | Layer::Concatenate(_) => {
+                return Err(ExchangeError::NotInRow { layer: node.name.clone() });
+            }
         }
-        self.activation(node.layer.activation());
-        Ok(())
+        self.activation(node.layer.activation())
     }
 
-    fn pool(&mut self, operation: &str, pool_size: &[usize; 2], strides: &Option<[usize; 2]>) {
+    /// Multiplies and adds a number for each channel, which is the last axis.
+    fn affine(&mut self, PixelScale { scale, offset }: &PixelScale) {
+        self.transpose(Layout::Nhwc);
+        for (part, operation, numbers) in [("scale", "Mul", scale), ("offset", "Add", offset)] {
+            let values: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
+            if operation == "Add" && values.iter().all(|value| *value == 0.0) {
+                continue;
+            }
+            let numbers = self.initializer(&format!("{}/{part}", self.layer), &[values.len()], &values);
+            self.node(&format!("/{part}d"), operation, &[numbers], Vec::new());
+        }
+    }
+
+    fn pool(&mut self, operation: &str, pool_size: &[usize; 2], strides: &[usize; 2], pads: &[usize; 4]) {
         self.transpose(Layout::Nchw);
-        let strides = strides.as_ref().unwrap_or(pool_size);
-        let attributes = vec![Attribute::ints("kernel_shape", pool_size), Attribute::ints("strides", strides)];
+        let mut attributes = vec![Attribute::ints("kernel_shape", pool_size), Attribute::ints("strides", strides)];
+        // The border does not count in averages, which is ONNX's default.
+        if *pads != [0; 4] {
+            attributes.push(Attribute::ints("pads", pads));
+        }
         self.node("", operation, &[], attributes);
     }
 
-    fn activation(&mut self, activation: Activation) {
+    fn global_pool(&mut self, part: &str, operation: &str, keepdims: bool) {
+        self.transpose(Layout::Nchw);
+        if keepdims {
+            return self.node("", operation, &[], Vec::new());
+        }
+        self.node(part, operation, &[], Vec::new());
+        self.node("", "Flatten", &[], vec![Attribute::int("axis", 1)]);
+        self.layout = Layout::Nhwc;
+    }
+
+    fn activation(&mut self, activation: Activation) -> Result<(), ExchangeError> {
         match activation {
             Activation::Linear => {}
             Activation::Relu => self.node("/relu", "Relu", &[], Vec::new()),
             Activation::Tanh => self.node("/tanh", "Tanh", &[], Vec::new()),
             Activation::Sigmoid => self.node("/sigmoid", "Sigmoid", &[], Vec::new()),
-            Activation::Softmax => self.node("/softmax", "Softmax", &[], vec![Attribute::int("axis", -1)]),
+            Activation::Softmax => {
+                self.transpose(Layout::Nhwc);
+                self.node("/softmax", "Softmax", &[], vec![Attribute::int("axis", -1)]);
+            }
+            Activation::Relu6
+            | Activation::LeakyRelu
+            | Activation::Silu
+            | Activation::HardSigmoid
+            | Activation::HardSilu => {
+                return Err(ExchangeError::NoLayer { layer: self.layer.clone(), kind: activation.keras_name() });
+            }
             // x (1 + erf(x / sqrt(2))) / 2
             Activation::Gelu => {
                 let x = self.value.clone();
@@ -199,6 +246,7 @@ impl Network {
                 self.node("/gelu", "Mul", &[half], Vec::new());
             }
         }
+        Ok(())
     }
 
     /// Brings the axes of an image into the order `layout`.
@@ -262,6 +310,19 @@ impl Network {
         });
         name
     }
+}
+
+/// The border `[top, left, bottom, right]` of windows over `input` `[h, w, ..]`, which make `output` `[oh, ow, ..]`.
+fn pads(padding: Padding, input: &[usize], output: &[usize], window: &[usize; 2], strides: &[usize; 2]) -> [usize; 4] {
+    let [[top, bottom], [left, right]] = [0, 1].map(|axis| match padding {
+        Padding::Valid => [0, 0],
+        Padding::Same => {
+            let covered = (output[axis] - 1) * strides[axis] + window[axis];
+            let padding = covered.saturating_sub(input[axis]);
+            [padding / 2, padding.div_ceil(2)]
+        }
+    });
+    [top, left, bottom, right]
 }
 
 /// A kernel `[cells, c, filters]` as `[filters, c, cells]`.

@@ -20,6 +20,22 @@ pub enum LayerError {
     Window([usize; 2]),
     /// A size is 0.
     Zero,
+    /// The input does not have the elements of this shape.
+    Reshape(Vec<i64>),
+    /// An option has another number of numbers than there are channels.
+    Channels {
+        /// The option.
+        option: &'static str,
+        /// How many numbers it has.
+        numbers: usize,
+    },
+    /// An option has a number that makes no sense.
+    Number {
+        /// The option.
+        option: &'static str,
+        /// The number.
+        number: f64,
+    },
     /// The rate of dropout is not a share, or would leave no element.
     Rate(f64),
 }
@@ -44,6 +60,11 @@ impl LayerError {
             Self::Differ(what) => format!(": its inputs {list} have different {what}"),
             Self::Window(window) => format!(" has a window of {window:?}, larger than its input {list}"),
             Self::Zero => " has a size of 0; sizes start at 1".into(),
+            Self::Reshape(shape) => format!(" can't make {shape:?} of its input {list}"),
+            Self::Channels { option, numbers } => format!(
+                ": `{option}` has {numbers} numbers; give one number, or one for each channel of its input {list}"
+            ),
+            Self::Number { option, number } => format!(": `{option}` can't be {number}"),
             Self::Rate(rate) => format!(" has a rate of {rate}; a rate is at least 0 and less than 1"),
         }
     }
@@ -100,6 +121,14 @@ pub enum ModelError {
         /// The name among its inputs.
         input: String,
     },
+    /// A layer scales the input, but is not where the input is scaled.
+    #[error(
+        "layer `{layer}` must be the only one that reads the image, and can scale more than 4 channels only by one number"
+    )]
+    NotFirst {
+        /// The layer.
+        layer: String,
+    },
     /// A layer has the name of the image.
     #[error("a layer is called `{layer}`, which is what other layers call the image; give it another name")]
     Reserved {
@@ -125,12 +154,6 @@ pub enum ModelError {
         layer: String,
         /// The layers that it has.
         layers: String,
-    },
-    /// Softmax is not in the last layer.
-    #[error("layer `{layer}` has softmax, but other layers follow it; only the last layer may have softmax")]
-    Softmax {
-        /// The layer.
-        layer: String,
     },
     /// An augmentation would leave nothing of an image.
     #[error("{what} of {pixels} pixels is too much for images of {} x {} pixels; give fewer than the shorter side has", image[0], image[1])]

@@ -18,8 +18,20 @@ pub enum Activation {
     Tanh,
     /// `1 / (1 + exp(-x))`
     Sigmoid,
-    /// Makes probabilities of the classes. It may stand only at the end of the network. The loss is computed from the
-    /// values before it, so training leaves it out.
+    /// `min(max(x, 0), 6)`
+    Relu6,
+    /// `x` where it is positive, else `0.2 x`.
+    LeakyRelu,
+    /// `x / (1 + exp(-x))`, also called swish.
+    #[serde(alias = "swish")]
+    Silu,
+    /// `relu6(x + 3) / 6`
+    HardSigmoid,
+    /// `x relu6(x + 3) / 6`, also called hard swish.
+    #[serde(alias = "hard_swish")]
+    HardSilu,
+    /// Makes numbers along the last axis that sum to 1. At the end of a network it makes probabilities of the classes; the
+    /// loss is computed from the values before it, so training leaves it out there.
     Softmax,
 }
 
@@ -32,6 +44,11 @@ impl Activation {
             Self::Gelu => "gelu",
             Self::Tanh => "tanh",
             Self::Sigmoid => "sigmoid",
+            Self::Relu6 => "relu6",
+            Self::LeakyRelu => "leaky_relu",
+            Self::Silu => "silu",
+            Self::HardSigmoid => "hard_sigmoid",
+            Self::HardSilu => "hard_silu",
             Self::Softmax => "softmax",
         }
     }

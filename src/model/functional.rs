@@ -19,7 +19,7 @@ use crate::shape::Shape;
 /// let y = net.apply(relu(), [x])?;
 /// let y = net.apply(convolution(), [y])?;
 /// let y = net.apply(Add {}, [y, x])?;
-/// let y = net.apply(GlobalAveragePooling2d {}, [y])?;
+/// let y = net.apply(GlobalAveragePooling2d::default(), [y])?;
 /// let y = net.apply_named("head", Dense::new(10), [y])?;
 /// let network = net.output(y);
 ///

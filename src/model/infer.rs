@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::layers::Inferred;
 use super::network::{IMAGE, Node};
-use super::{Activation, ModelError, Network, Value};
+use super::{ModelError, Network, Value};
 use crate::graph::places;
 use crate::shape::Shape;
 
@@ -82,7 +82,6 @@ impl Network {
             return Err(ModelError::Connections(MOST_INPUTS));
         }
         let mut names = HashSet::new();
-        let last = self.last_that_computes();
         for ((place, node), readers) in nodes.iter().enumerate().zip(self.readers()) {
             let layer = || node.name.clone();
             if !names.insert(&node.name) {
@@ -91,9 +90,6 @@ impl Network {
             // A row says nowhere who reads what.
             if node.name == IMAGE && !is_row {
                 return Err(ModelError::Reserved { layer: layer() });
-            }
-            if node.layer.activation() == Activation::Softmax && last != Some(place) {
-                return Err(ModelError::Softmax { layer: layer() });
             }
             if readers.is_empty() && place + 1 < nodes.len() {
                 return Err(ModelError::Unread { layer: layer() });

@@ -66,6 +66,8 @@ pub(super) struct Lowering<'a> {
     /// Images of a minibatch.
     pub batch: usize,
     pub minibatch: TensorId,
+    /// Whether training changes the layer.
+    pub trainable: bool,
 }
 
 impl Lowering<'_> {
@@ -84,8 +86,13 @@ impl Lowering<'_> {
             Activation::Gelu => ActivationFunction::Gelu,
             Activation::Tanh => ActivationFunction::Tanh,
             Activation::Sigmoid => ActivationFunction::Sigmoid,
-            // Softmax is part of the loss.
-            Activation::Linear | Activation::Softmax => return Ok(x),
+            Activation::Relu6 => ActivationFunction::Relu6,
+            Activation::LeakyRelu => ActivationFunction::LeakyRelu { negative_slope: 0.2 },
+            Activation::Silu => ActivationFunction::Silu,
+            Activation::HardSigmoid => ActivationFunction::HardSigmoid,
+            Activation::HardSilu => ActivationFunction::HardSilu,
+            Activation::Softmax => return Ok(self.graph.softmax(self.name, x)?),
+            Activation::Linear => return Ok(x),
         };
         Ok(self.graph.activation(self.name, function, x)?)
     }
@@ -125,15 +132,25 @@ impl Network {
         graph.set_tuning(tuning);
         let [h, w, c] = self.input();
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input()));
-        let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation }, minibatch)?;
         let mut values = vec![None; network.nodes().len()];
+        let (first, scale) = network.scaled_image().unzip();
+        let scale = scale.unwrap_or_default();
+        let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation, scale }, minibatch)?;
+        if let Some(first) = first {
+            values[first] = Some(image);
+        }
         let value = |values: &[Option<TensorId>], value: Value| match value {
             Value::Layer(place) => values[place].unwrap_or(image),
             Value::Image => image,
         };
         for (place, (node, inferred)) in network.nodes().iter().zip(&inferred).enumerate() {
+            // It became one operation with the ingest.
+            if values[place].is_some() {
+                continue;
+            }
             let inputs: Vec<TensorId> = node.inputs.iter().map(|input| value(&values, *input)).collect();
-            let mut lowering = Lowering { graph: &mut graph, name: &node.name, batch, minibatch };
+            let mut lowering =
+                Lowering { graph: &mut graph, name: &node.name, batch, minibatch, trainable: node.trainable };
             let weights = lowering.weights(&inferred.variables)?;
             if !node.trainable {
                 lowering.graph.freeze(&node.name);

@@ -12,6 +12,7 @@ mod named_tensor;
 mod network;
 mod sequential;
 mod summary;
+pub mod zoo;
 
 pub use answer::Answer;
 pub use error::{LayerError, ModelError};

@@ -13,11 +13,16 @@ use crate::error::one_line;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFile {
+    version: Option<u32>,
     // This is not an array, because the parser would ignore the rest of a list that is too long.
     input: Option<Vec<usize>>,
     #[serde(default)]
     layers: Vec<Table>,
 }
+
+/// Version of model files. Version 1 and files without a version are from before networks scaled their input: wgrad divided
+/// pixels by 255 before the first layer.
+const VERSION: u32 = 2;
 
 /// Stands for a number of classes that is not known yet. No layer may have this number of units.
 const UNKNOWN: usize = 0;
@@ -73,9 +78,10 @@ impl Network {
             if let Layer::Dense(dense) = layer
                 && dense.units == UNKNOWN
             {
-                let bias = tensors.iter().find(|tensor| tensor.name == format!("{name}/bias"));
-                let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{name}/bias`"));
-                dense.units = bias.ok_or_else(missing)?.values.len();
+                let variable = if dense.use_bias { "bias" } else { "kernel" };
+                let tensor = tensors.iter().find(|tensor| tensor.name == format!("{name}/{variable}"));
+                let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{name}/{variable}`"));
+                dense.units = tensor.ok_or_else(missing)?.shape.last().copied().unwrap_or(UNKNOWN);
             }
         }
         model.classes()?;
@@ -95,6 +101,9 @@ impl Network {
         }
         let mut model = Self::new(input);
         model.extend(drafts(file.layers, classes)?)?;
+        if file.version.is_none_or(|version| version < VERSION) {
+            model.scale_image();
+        }
         Ok(model)
     }
 
@@ -125,6 +134,7 @@ impl Network {
         }
         #[derive(Serialize)]
         struct File<'a> {
+            version: u32,
             input: [usize; 3],
             layers: Vec<Line<'a>>,
         }
@@ -139,7 +149,7 @@ impl Network {
                 trainable: (!node.trainable).then_some(false),
             }
         });
-        let file = File { input: self.input(), layers: layers.collect() };
+        let file = File { version: VERSION, input: self.input(), layers: layers.collect() };
         toml::to_string(&file).map_err(|error| ModelError::File(error.to_string()))
     }
 }
@@ -154,6 +164,10 @@ fn parse(text: &str) -> Result<ModelFile, ModelError> {
         return Err(ModelError::File(format!("the file has more than {} bytes", Network::MOST_BYTES)));
     }
     let file: ModelFile = toml::from_str(text).map_err(|error| ModelError::File(one_line(&error.to_string())))?;
+    if let Some(version) = file.version.filter(|version| !(1..=VERSION).contains(version)) {
+        let words = format!("the file has version {version}, but this wgrad reads versions 1 to {VERSION}");
+        return Err(ModelError::File(words));
+    }
     if file.layers.len() > MOST_LAYERS {
         return Err(ModelError::Depth(MOST_LAYERS));
     }
@@ -234,6 +248,7 @@ mod tests {
     #[test]
     fn layers_may_say_what_they_read() {
         let text = r#"
+            version = 2
             input = [8, 8, 4]
             layers = [
                 { type = "conv2d", filters = 4, kernel_size = 1 },
@@ -261,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        let with = |layers: &str| format!("input = [8, 8, 4]\nlayers = [{layers}]");
+        let with = |layers: &str| format!("version = 2\ninput = [8, 8, 4]\nlayers = [{layers}]");
         let flatten = "{ type = \"flatten\" }";
         for (layers, words) in [
             ("{ type = \"flatten\", inputs = [\"flatten\"] }", ["layer `flatten` reads `flatten`", "before it"]),
@@ -289,6 +304,58 @@ mod tests {
         assert!(Network::from_toml(&row, None).is_ok());
     }
 
+    /// Files of before keep their meaning, and files that scale their pixels theirs.
+    #[test]
+    fn the_version_says_whether_pixels_are_divided_by_255() {
+        let read = |head: &str, layers: &str| {
+            let text = format!("{head}\ninput = [4, 4, 2]\nlayers = [{layers}]");
+            Network::from_toml(&text, None).map(|network| {
+                let names = network.nodes().iter().map(|node| node.name.clone());
+                (names.collect::<Vec<_>>().join(" "), network)
+            })
+        };
+        let (flatten, add) = ("{ type = \"flatten\" }", "{ type = \"add\", inputs = [\"input\", \"input\"] }");
+        let rescaling = "{ type = \"rescaling\", scale = [0.5, 2.0], offset = -1.0 }";
+        let normalization = "{ type = \"normalization\", mean = 128, variance = [4096, 400] }";
+        let both = format!("{add}, {flatten}");
+        for (head, layers, names) in [
+            ("", flatten.to_owned(), "rescaling flatten"),
+            ("version = 1", both.clone(), "rescaling add flatten"),
+            ("version = 2", flatten.to_owned(), "flatten"),
+            ("", format!("{rescaling}, {flatten}"), "rescaling flatten"),
+            ("", format!("{normalization}, {flatten}"), "normalization flatten"),
+            (
+                "",
+                format!("{flatten}, {{ name = \"rescaling\", type = \"dense\", units = 2 }}"),
+                "rescaling_1 flatten rescaling",
+            ),
+        ] {
+            let (found, network) = read(head, &layers).unwrap();
+            assert_eq!(found, names);
+            assert_eq!(Network::from_toml(&network.to_toml().unwrap(), None).unwrap(), network);
+        }
+        let (_, network) = read("version = 1", &both).unwrap();
+        assert_eq!(network.nodes()[1].inputs, [Value::Layer(0); 2]);
+        let scale = network.scaled_image().unwrap().1.scale;
+        assert_eq!(scale, [1.0 / 255.0; 2]);
+        let (_, network) = read("", &format!("{normalization}, {flatten}")).unwrap();
+        let (_, affine) = network.scaled_image().unwrap();
+        assert_eq!((affine.scale, affine.offset), (vec![1.0 / 64.0, 0.05], vec![-2.0, -6.4]));
+        for (head, layers, words) in [
+            ("version = 3", flatten, "version 3"),
+            ("", "{ type = \"rescaling\", scale = [1, 2, 3] }, { type = \"flatten\" }", "`scale` has 3 numbers"),
+            ("", "{ type = \"rescaling\", scale = 1e39 }, { type = \"flatten\" }", "`scale` can't be"),
+            ("", "{ type = \"rescaling\", scale = nan }, { type = \"flatten\" }", "`scale` can't be NaN"),
+            ("", "{ type = \"normalization\", mean = 1, variance = -1 }", "`variance` can't be -1"),
+        ] {
+            let error = read(head, layers).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        // Where the image is read twice, or a scale comes late, the ingest can't scale it.
+        let late = format!("{add}, {rescaling}, {flatten}");
+        assert!(read("version = 2", &late).unwrap().1.scaled_image().is_none());
+    }
+
     #[test]
     fn what_is_wrong_is_said() {
         let with = |layer: &str| format!("input = [8, 8, 1]\n[[layers]]\n{layer}\n[[layers]]\ntype = \"flatten\"");
@@ -300,7 +367,10 @@ mod tests {
             ("type = \"conv2d\"\nfilters = 2\nkernel_size = [1, 2, 3]", ["layer 1 (conv2d)", "[y, x]"]),
             ("name = \"c\"\ntype = \"conv2d\"\nfilters = 2\nkernel_size = 9", ["layer `c`", "[8, 8, 1]"]),
             ("type = \"activation\"\nactivation = \"rellu\"", ["rellu", "relu"]),
-            ("type = \"dense\"\nunits = 3", ["layer `dense` needs rows", "[8, 8, 1]"]),
+            (
+                "type = \"global_average_pooling2d\"\n[[layers]]\ntype = \"max_pooling2d\"\npool_size = 2",
+                ["layer `max_pooling2d` needs images", "[1]"],
+            ),
             ("name = 3\ntype = \"flatten\"", ["layer 1 (flatten)", "`name`"]),
             ("filters = 3", ["without a type", "type"]),
         ] {

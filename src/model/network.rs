@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::layers::Inferred;
+use super::layers::{Inferred, Rescaling};
 use super::{Layer, ModelError};
+use crate::ops::PixelScale;
 use crate::shape::Shape;
 
 /// The name of the image among the inputs of layers, in model files and in tables.
@@ -178,6 +179,34 @@ impl Network {
             node.trainable = false;
         }
         Ok(self)
+    }
+
+    /// Puts a rescaling by 1/255 before everything that reads the image, unless the network scales the image
+    /// itself; tells whether it did.
+    pub(crate) fn scale_image(&mut self) -> bool {
+        let reads_image = |node: &Node| node.inputs.contains(&Value::Image);
+        let scales = |node: &Node| matches!(node.layer, Layer::Rescaling(_) | Layer::Normalization(_));
+        if self.nodes.iter().any(|node| reads_image(node) && scales(node)) {
+            return false;
+        }
+        for input in self.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
+            *input = match *input {
+                Value::Image => Value::Layer(0),
+                Value::Layer(place) => Value::Layer(place + 1),
+            };
+        }
+        let layer = Layer::from(Rescaling::new(1.0 / 255.0));
+        let name = self.free_name(&layer, &HashSet::new());
+        self.nodes.insert(0, Node { name, layer, inputs: vec![Value::Image], trainable: true });
+        true
+    }
+
+    /// The layer that alone reads the image, if it is one that scales channels.
+    pub(super) fn scaled_image(&self) -> Option<(usize, PixelScale)> {
+        let mut readers = self.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&Value::Image));
+        let (Some((place, node)), None) = (readers.next(), readers.next()) else { return None };
+        let [_, _, channels] = self.input;
+        Some((place, node.layer.affine(channels)?)).filter(|(_, affine)| affine.fits(channels))
     }
 
     /// The nodes that read each node, once for each time that they do.

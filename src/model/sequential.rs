@@ -2,7 +2,9 @@
 
 use std::ops::Deref;
 
-use super::layers::{AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, MaxPooling2d};
+use super::layers::{
+    AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, MaxPooling2d, Rescaling,
+};
 use super::{Activation, Layer, ModelError, Network, layers};
 use crate::ops::Padding;
 
@@ -10,6 +12,7 @@ use crate::ops::Padding;
 ///
 /// ```
 /// let model = wgrad::model::Sequential::new([32, 32, 3])
+///     .rescaling(1.0 / 255.0)
 ///     .conv2d(32, 3).relu()
 ///     .max_pool2d(2)
 ///     .flatten()
@@ -44,6 +47,7 @@ impl Sequential {
     /// `[32, 32, 3]` and 10 classes.
     pub fn tutorial(input: [usize; 3], classes: usize) -> Self {
         Self::new(input)
+            .rescaling(1.0 / 255.0)
             .conv2d(32, 3)
             .relu()
             .max_pool2d(2)
@@ -64,6 +68,11 @@ impl Sequential {
         self
     }
 
+    /// Appends a multiplication by `scale`. Images have bytes from 0 to 255, so that networks often begin with 1/255.
+    pub fn rescaling(self, scale: f64) -> Self {
+        self.layer(Rescaling::new(scale))
+    }
+
     /// Appends a convolution by a square kernel, stride 1, without padding, with bias.
     pub fn conv2d(self, filters: usize, kernel: usize) -> Self {
         self.conv2d_with(filters, [kernel; 2], [1; 2], Padding::Valid)
@@ -72,7 +81,7 @@ impl Sequential {
     /// Appends a convolution with every option.
     pub fn conv2d_with(self, filters: usize, kernel: [usize; 2], stride: [usize; 2], padding: Padding) -> Self {
         let activation = Activation::Linear;
-        self.layer(Conv2d { filters, kernel_size: kernel, strides: stride, padding, activation })
+        self.layer(Conv2d { filters, kernel_size: kernel, strides: stride, padding, use_bias: true, activation })
     }
 
     /// Appends max pooling by a square window, whose stride is its width.
@@ -82,7 +91,7 @@ impl Sequential {
 
     /// Appends max pooling with every option.
     pub fn max_pool2d_with(self, window: [usize; 2], stride: [usize; 2]) -> Self {
-        self.layer(MaxPooling2d { pool_size: window, strides: Some(stride) })
+        self.layer(MaxPooling2d { pool_size: window, strides: Some(stride), padding: Padding::Valid })
     }
 
     /// Appends average pooling by a square window, whose stride is its width.
@@ -92,7 +101,7 @@ impl Sequential {
 
     /// Appends the mean of each channel.
     pub fn global_average_pool2d(self) -> Self {
-        self.layer(GlobalAveragePooling2d {})
+        self.layer(GlobalAveragePooling2d::default())
     }
 
     /// Appends dropout, which sets the share `rate` of the elements to 0 in training.
@@ -158,8 +167,8 @@ mod tests {
     fn names_count_as_keras_counts() {
         let model = Sequential::tutorial([32, 32, 3], 10).append(Sequential::new([1, 1, 10]).flatten().dense(128));
         let names: Vec<String> = model.nodes().iter().map(|node| node.name.clone()).collect();
-        assert_eq!(names[..3], ["conv2d", "max_pooling2d", "conv2d_1"]);
-        assert_eq!(names[6..], ["dense", "dense_1", "flatten_1", "dense_2"]);
+        assert_eq!(names[..4], ["rescaling", "conv2d", "max_pooling2d", "conv2d_1"]);
+        assert_eq!(names[7..], ["dense", "dense_1", "flatten_1", "dense_2"]);
         let named = Sequential(Network::from_toml(&model.to_toml().unwrap(), None).unwrap()).dense(3);
         assert_eq!(named.nodes().last().unwrap().name, "dense_3");
     }
@@ -169,8 +178,6 @@ mod tests {
         let model = || Sequential::new([8, 8, 1]).flatten();
         let error = model().dense(3).named("a").dense(3).named("a").summary().unwrap_err();
         assert_eq!(error, ModelError::SameName { layer: "a".into() });
-        let error = model().dense(3).activation(Activation::Softmax).dense(3).summary().unwrap_err();
-        assert_eq!(error, ModelError::Softmax { layer: "dense".into() });
         let error = model().dense(3).freeze(&["dense_1".into()]).unwrap_err();
         assert_eq!(error, ModelError::NoLayer { layer: "dense_1".into(), layers: "dense".into() });
         assert_eq!(Sequential::new([8, 8, 1]).classes().unwrap_err(), ModelError::Output([8, 8, 1].into()));

@@ -1,7 +1,8 @@
 //! Which operations run as one.
 
 use super::{
-    Add, BatchNorm, Conv2d, Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy, MaxPool2d, Relu, SoftmaxCrossEntropy,
+    Add, BatchNorm, Conv2d, Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy, MaxPool2d, Padding, Relu,
+    SoftmaxCrossEntropy,
 };
 use crate::graph::{Fused, Graph, Mode, Pair, Rule, TensorId};
 
@@ -39,7 +40,9 @@ fn max_pooling_and_relu(pair: &Pair<'_>) -> Option<Fused> {
 
 fn convolution_and_max_pooling(pair: &Pair<'_>) -> Option<Fused> {
     let (convolution, MaxPool2d { pool, relu }) = pair.of::<Conv2d, MaxPool2d>()?;
-    if pool.window != [2, 2] || pool.stride != [2, 2] {
+    // Past an odd border, windows that reach over it would have an output of their own.
+    let has_border = pool.padding == Padding::Same && pool.input[1..3].iter().any(|size| !size.is_multiple_of(2));
+    if pool.window != [2, 2] || pool.stride != [2, 2] || has_border {
         return None;
     }
     let convolution = Conv2d { relu: convolution.relu || *relu, ..*convolution };

@@ -6,14 +6,48 @@ use crate::kernel::wgsl;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
-/// `x = byte / 255` of the pixels of a minibatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A scale and an offset of each channel: `x * scale + offset`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PixelScale {
+    /// One factor for each channel; all are 1 where the list is empty.
+    pub scale: Vec<f64>,
+    /// One for each channel; all are 0 where the list is empty.
+    pub offset: Vec<f64>,
+}
+
+impl PixelScale {
+    /// Whether an ingest can scale `channels` channels: at most four, or all of them alike.
+    pub fn fits(&self, channels: usize) -> bool {
+        let fits = |numbers: &Vec<f64>| {
+            let alike = numbers.iter().all(|number| *number == numbers[0]);
+            numbers.is_empty() || (numbers.len() == channels && (alike || channels <= LANES))
+        };
+        fits(&self.scale) && fits(&self.offset)
+    }
+
+    /// Whether it is a division by 255, which is a little more exact than a multiplication by the rounded quotient.
+    fn divides_by_255(&self) -> bool {
+        let scale = !self.scale.is_empty() && self.scale.iter().all(|scale| *scale == 1.0 / 255.0);
+        scale && self.offset.iter().all(|offset| *offset == 0.0)
+    }
+}
+
+/// The pixels of a minibatch as floats: bytes from 0 to 255, scaled.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ingest {
     /// `[n, h, w, c]`
     pub output: [usize; 4],
     /// Changes to the images, in training only.
     pub augmentation: Augmentation,
+    /// What the bytes go through.
+    pub scale: PixelScale,
 }
+
+/// Channels that an invocation converts.
+const LANES: usize = 4;
+
+const SCALES: [&str; LANES] = ["SCALE_0", "SCALE_1", "SCALE_2", "SCALE_3"];
+const OFFSETS: [&str; LANES] = ["OFFSET_0", "OFFSET_1", "OFFSET_2", "OFFSET_3"];
 
 impl Graph {
     /// Adds the conversion of a minibatch's bytes to floats.
@@ -31,6 +65,9 @@ impl Operation for Ingest {
         let [n, h, w, c] = self.output;
         if inputs.minibatch(0)? != Minibatch::new(n, [h, w, c]) {
             return Err(inputs.refuse(format!("the minibatch has no images of {:?}", self.output)));
+        }
+        if !self.scale.fits(c) {
+            return Err(inputs.refuse(format!("its scale is not for {c} channels")));
         }
         inputs.positive("the images", &self.output)
     }
@@ -56,7 +93,18 @@ impl Operation for Ingest {
         } else {
             dispatch.shared(wgsl!("ingest/plain"))
         };
+        // Where there are more channels than lanes, they have one number.
+        let numbers = |numbers: &[f64], default: f64| -> [f64; LANES] {
+            std::array::from_fn(|lane| *numbers.get(lane).or(numbers.first()).unwrap_or(&default))
+        };
+        for (name, value) in SCALES.into_iter().zip(numbers(&self.scale.scale, 1.0)) {
+            dispatch = dispatch.constant(name, value);
+        }
+        for (name, value) in OFFSETS.into_iter().zip(numbers(&self.scale.offset, 0.0)) {
+            dispatch = dispatch.constant(name, value);
+        }
         dispatch
+            .constant("BY_255", self.scale.divides_by_255())
             .source(wgsl!("ingest/pixels"))
             .size("CHANNELS", channels)
             .size("STRIDE", channels.next_multiple_of(4))

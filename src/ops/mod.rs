@@ -46,7 +46,7 @@ pub use dense_softmax_cross_entropy::DenseSoftmaxCrossEntropy;
 pub use depthwise_conv2d::DepthwiseConv2d;
 pub use dropout::Dropout;
 pub use group_norm::GroupNorm;
-pub use ingest::Ingest;
+pub use ingest::{Ingest, PixelScale};
 pub use layer_norm::LayerNorm;
 pub use max_pool2d::MaxPool2d;
 pub use multiply::Multiply;

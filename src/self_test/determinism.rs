@@ -24,6 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn model() -> Sequential {
     Sequential::new([32, 32, 3])
+        .rescaling(1.0 / 255.0)
         .conv2d_with(16, [3, 3], [2, 2], Padding::Valid)
         .relu()
         .max_pool2d(2)

@@ -11,13 +11,21 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::ops::{Augmentation, Ingest};
+use crate::ops::{Augmentation, Ingest, PixelScale};
 
 pub(super) fn cases() -> Vec<Case> {
     let shapes = [[1, 1, 1, 1], [2, 3, 3, 3], [1, 5, 7, 3], [3, 4, 4, 1], [2, 16, 16, 3]];
     let bytes = shapes.into_iter().map(|shape| {
         let name = format!("bytes over 255, {shape:?}");
-        Case::new(name, move |gpu, micro_kernel| bytes_over_255(gpu, micro_kernel, shape))
+        Case::new(name, move |gpu, micro_kernel| scaled_bytes(gpu, micro_kernel, shape, &over_255(shape)))
+    });
+    // Each channel has a scale of its own; without a scale bytes stay as they are.
+    let each = PixelScale { scale: vec![0.25, -2.0, 1.0 / 127.5], offset: vec![0.0, 7.0, -1.0] };
+    let all = PixelScale { scale: vec![1.0 / 127.5; 6], offset: vec![-1.0; 6] };
+    let scales = [([2, 3, 3, 3], each), ([2, 3, 2, 6], all), ([1, 5, 7, 2], PixelScale::default())];
+    let scales = scales.into_iter().map(|(shape, scale)| {
+        let name = format!("scaled bytes, {shape:?}");
+        Case::new(name, move |gpu, micro_kernel| scaled_bytes(gpu, micro_kernel, shape, &scale))
     });
     let changes = [
         Case::new("flipped", images_are_flipped),
@@ -25,17 +33,27 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("covered", images_are_covered),
         Case::new("changed anew by each update, not in inference", each_update_changes_images_anew),
     ];
-    bytes.chain(changes).collect()
+    bytes.chain(scales).chain(changes).collect()
 }
 
-fn bytes_over_255(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) -> Result<Vec<Comparison>, Error> {
+fn over_255([.., channels]: [usize; 4]) -> PixelScale {
+    PixelScale { scale: vec![1.0 / 255.0; channels], offset: Vec::new() }
+}
+
+fn scaled_bytes(
+    gpu: &Arc<Gpu>,
+    micro_kernel: MicroKernel,
+    shape: [usize; 4],
+    scale: &PixelScale,
+) -> Result<Vec<Comparison>, Error> {
     let bytes: Vec<u8> = (0..shape.iter().product::<usize>()).map(|i| (i * 73 + 9) as u8).collect();
     let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
         let mut graph = graph(micro_kernel, 1);
         let [n, h, w, c] = shape;
         let layout = Minibatch::new(n, [h, w, c]);
         let minibatch = graph.minibatch(layout);
-        let x = graph.ingest(Ingest { output: shape, augmentation: Augmentation::default() }, minibatch)?;
+        let x = graph
+            .ingest(Ingest { output: shape, augmentation: Augmentation::default(), scale: scale.clone() }, minibatch)?;
         let y = graph.add("y", x, x)?;
         let dispatches = graph.record_forward(Mode::Infer);
         let plan = Plan::new(&graph, dispatches, &[y])?;
@@ -48,7 +66,10 @@ fn bytes_over_255(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) 
         program.run(0)?;
         Ok(vec![gpu.block_on(program.read(&graph, &plan, y))?])
     };
-    let expected: Vec<f64> = bytes.iter().map(|byte| 2.0 * f64::from(*byte) / 255.0).collect();
+    let number = |numbers: &[f64], i: usize, default: f64| numbers.get(i % shape[3]).copied().unwrap_or(default);
+    let scaled =
+        |(i, byte): (usize, &u8)| f64::from(*byte) * number(&scale.scale, i, 1.0) + number(&scale.offset, i, 0.0);
+    let expected: Vec<f64> = bytes.iter().enumerate().map(|byte| 2.0 * scaled(byte)).collect();
     with_and_without_runtime_checks(gpu, run, |y| vec![Comparison::close("forward", "y", &y[0], &expected, 1e-6)])
 }
 
@@ -72,7 +93,7 @@ fn augmented(
     let mut graph = graph(micro_kernel, 1);
     let layout = Minibatch::new(IMAGES, [H, W, 3]);
     let minibatch = graph.minibatch(layout);
-    let x = graph.ingest(Ingest { output: shape, augmentation }, minibatch)?;
+    let x = graph.ingest(Ingest { output: shape, augmentation, scale: over_255(shape) }, minibatch)?;
     let dispatches = graph.record_forward(mode);
     let plan = Plan::new(&graph, dispatches, &[x])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;

@@ -71,7 +71,7 @@ struct Sampled {
 
 impl Figures {
     fn model(&self) -> Sequential {
-        self.layers.iter().fold(Sequential::new(self.input), |model, layer| {
+        self.layers.iter().fold(Sequential::new(self.input).rescaling(1.0 / 255.0), |model, layer| {
             let (model, relu) = match *layer {
                 Layer::Conv2d { filters, kernel, stride, padding, relu } => {
                     (model.conv2d_with(filters, kernel, stride, padding), relu)

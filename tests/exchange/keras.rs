@@ -23,7 +23,7 @@ fn keras_2() -> TempDir {
     folder
 }
 
-/// The network of tests/fixtures/keras2_files.py, without its rescaling.
+/// The network of tests/fixtures/keras2_files.py; its rescaling is that of files without a version.
 const NETWORK: &str = r#"
     input = [8, 7, 3]
     [[layers]]
@@ -142,8 +142,8 @@ fn models_of_keras_2_answer_as_in_keras() {
     let wanted = Network::from_toml(NETWORK, None).unwrap().to_toml().unwrap();
     let answers = [[0.347_734_75, 0.281_588_4, 0.370_676_8], [0.342_095_2, 0.293_891_97, 0.364_012_87]];
     for file in ["2.12.keras", "2.13.keras", "2.15.keras", "2.15.h5"] {
-        let Imported { weights, rescaling } = Imported::read(&folder.path().join(file)).unwrap();
-        assert_eq!(rescaling.as_deref(), Some("rescaling"), "{file}");
+        let Imported { weights, assumes_rescaling } = Imported::read(&folder.path().join(file)).unwrap();
+        assert!(!assumes_rescaling, "{file}");
         let model = weights.model.as_ref().unwrap();
         assert_eq!(model.to_toml().unwrap(), wanted, "{file}");
         let options = Options { batch_size: 2, ..Options::default() };
@@ -185,19 +185,23 @@ fn weights_of_keras_without_a_model_need_a_model_file() {
     fails(folder, "import 2.15.weights.h5 --model model.toml --out a", &["`second/kernel`", "is missing", "--model"]);
 }
 
-/// The note about the rescaling is one line on standard error, and what is written is the same as from a network
-/// without that layer.
+/// The note is one line on standard error, and the layer is in what is written.
 #[test]
-fn a_rescaling_that_wgrad_does_itself_is_left_out_with_a_word() {
+fn a_network_that_does_not_scale_its_pixels_gets_a_rescaling_with_a_word() {
     let folder = keras_2();
-    for arguments in ["import 2.15.keras --out a.safetensors", "export --weights 2.15.keras --format onnx --out a.onnx"]
-    {
-        let output = wgrad(folder.path(), arguments);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.contains("`rescaling`") && stderr.contains("divides pixels by 255"), "{stderr}");
+    std::fs::copy(KERAS, folder.path().join("network.keras")).unwrap();
+    for (file, lines) in [("2.15.keras", 0), ("network.keras", 1)] {
+        for arguments in [
+            format!("import {file} --out a.safetensors"),
+            format!("export --weights {file} --format onnx --out a.onnx"),
+        ] {
+            let output = wgrad(folder.path(), &arguments);
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{stderr}");
+            assert_eq!(stderr.lines().count(), lines, "{stderr}");
+            assert_eq!(stderr.matches("puts Rescaling(1/255) before its first layer").count(), lines, "{stderr}");
+        }
+        let read = Imported::read(&folder.path().join("a.safetensors")).unwrap();
+        assert_eq!(read.weights.model.unwrap().nodes()[0].name, "rescaling", "{file}");
     }
-    let read = Imported::read(&folder.path().join("a.safetensors")).unwrap();
-    assert_eq!((read.rescaling, read.weights.tensors.len()), (None, 8));
 }

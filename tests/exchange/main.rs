@@ -13,6 +13,7 @@ use std::sync::Arc;
 use wgrad::exchange::{ExchangeError, Imported, Weights};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::Gpu;
+use wgrad::model::layers::{Normalization, PerChannel, Rescaling};
 use wgrad::model::{Activation, NamedTensor, Network, Sequential};
 use wgrad::ops::Padding;
 
@@ -22,7 +23,10 @@ const KERAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/network
 
 /// Every kind of layer, with the options whose order or rounding could go wrong.
 fn networks() -> Vec<Network> {
-    let image = || Sequential::new([9, 7, 3]);
+    let image = || Sequential::new([9, 7, 3]).rescaling(1.0 / 255.0);
+    let [mean, variance] = [[100.0, 120.0, 90.0], [3600.0, 2500.0, 4900.0]].map(|list| PerChannel::Each(list.into()));
+    let normalization = Normalization { mean, variance };
+    let rescaling = Rescaling { scale: PerChannel::One(1.0 / 127.5), offset: PerChannel::One(-1.0) };
     let rows = [
         Sequential::tutorial([32, 32, 3], 10),
         // An even kernel pads after, and the flattened image keeps its order.
@@ -33,6 +37,9 @@ fn networks() -> Vec<Network> {
         image().relu().flatten().dense(6).activation(Activation::Gelu).dense(3).activation(Activation::Softmax),
         image().max_pool2d(2).conv2d(4, 2).relu().dropout(0.5).flatten(),
         image().global_average_pool2d().flatten().dense(3).relu(),
+        // Each channel has a scale and an offset of its own.
+        Sequential::new([9, 7, 3]).layer(normalization).conv2d(4, 2).flatten(),
+        Sequential::new([9, 7, 3]).layer(rescaling).conv2d(4, 2).flatten(),
     ];
     let all_layers = Network::from_toml(ALL_LAYERS, Some(([32, 32, 3], 10))).unwrap();
     std::iter::once(all_layers).chain(rows.map(Network::from)).collect()

@@ -91,7 +91,7 @@ fn tract_answers_as_wgrad_does() {
             // Noise of three brightnesses.
             let pixel = |j: usize| pseudo_random(i as u32, j as u32) % 128 + 60 * (j / (h * w * c)) as u32;
             let pixels: Vec<u8> = (0..3 * h * w * c).map(|j| pixel(j) as u8).collect();
-            let images: Vec<f32> = pixels[..len * h * w * c].iter().map(|pixel| f32::from(*pixel) / 255.0).collect();
+            let images: Vec<f32> = pixels[..len * h * w * c].iter().map(|pixel| f32::from(*pixel)).collect();
             let batch = Batch { pixels, labels: vec![0; 3], len };
             let logits = gpu.block_on(executor.logits(&batch)).unwrap();
             assert_eq!(logits.len(), len * classes);

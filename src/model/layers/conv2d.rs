@@ -1,8 +1,8 @@
-//! Convolution with bias.
+//! Convolution.
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{ones, pair};
+use super::options::{ones, pair, yes};
 use super::{Function, Inferred, Kind, image, positive, product, within};
 use crate::graph::TensorId;
 use crate::model::ModelError;
@@ -11,7 +11,7 @@ use crate::model::lower::Lowering;
 use crate::ops::{self, Padding};
 use crate::shape::Shape;
 
-/// Convolution of `[h, w, c]` to `[oh, ow, filters]`, with bias. As in Keras, the kernel is not flipped.
+/// Convolution of `[h, w, c]` to `[oh, ow, filters]`. As in Keras, the kernel is not flipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
@@ -26,6 +26,9 @@ pub struct Conv2d {
     /// Whether the image is padded with zeros.
     #[serde(default)]
     pub padding: Padding,
+    /// Whether a bias is added.
+    #[serde(default = "yes")]
+    pub use_bias: bool,
     /// Applied to the output.
     #[serde(default, skip_serializing_if = "Function::is_linear")]
     pub activation: Function,
@@ -39,6 +42,7 @@ impl Conv2d {
             kernel_size: [kernel_size; 2],
             strides: ones(),
             padding: Padding::Valid,
+            use_bias: true,
             activation: Function::Linear,
         }
     }
@@ -51,7 +55,7 @@ impl Conv2d {
             kernel: self.kernel_size,
             stride: within(self.strides, [h, w]),
             padding: self.padding,
-            bias: true,
+            bias: self.use_bias,
             relu: false,
         }
     }

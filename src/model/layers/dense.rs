@@ -1,7 +1,8 @@
-//! Fully connected layer with bias.
+//! Fully connected layer.
 
 use serde::{Deserialize, Serialize};
 
+use super::options::yes;
 use super::{Function, Inferred, Kind, only, positive, product};
 use crate::graph::TensorId;
 use crate::model::ModelError;
@@ -10,12 +11,15 @@ use crate::model::lower::Lowering;
 use crate::ops;
 use crate::shape::Shape;
 
-/// Fully connected layer of `[features]` to `[units]`, with bias.
+/// Fully connected layer of the last axis: `[features]` to `[units]`, or `[h, w, features]` to `[h, w, units]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dense {
     /// Outputs.
     pub units: usize,
+    /// Whether a bias is added.
+    #[serde(default = "yes")]
+    pub use_bias: bool,
     /// Applied to the output.
     #[serde(default, skip_serializing_if = "Function::is_linear")]
     pub activation: Function,
@@ -24,23 +28,23 @@ pub struct Dense {
 impl Dense {
     /// A dense layer with Keras's defaults.
     pub fn new(units: usize) -> Self {
-        Self { units, activation: Function::Linear }
+        Self { units, use_bias: true, activation: Function::Linear }
     }
 
-    /// The operation on `n` rows of `features`.
+    /// The operation on `n` rows of `features`, which are all pixels of a minibatch of images.
     pub(in crate::model) fn operation(&self, n: usize, features: usize) -> ops::Dense {
-        ops::Dense { input: [n, features], units: self.units, bias: true, relu: false }
+        ops::Dense { input: [n, features], units: self.units, bias: self.use_bias, relu: false }
     }
 }
 
 impl Kind for Dense {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
-        let [features] = *only(inputs)?.dims() else {
-            return Err(LayerError::Input("rows [features] (put `flatten` before it)"));
-        };
+        let input = only(inputs)?;
         positive(&[self.units])?;
-        let variables = self.operation(1, features).variables(name);
-        Ok(Inferred { shape: [self.units].into(), variables, multiply_adds: product([features, self.units]) })
+        let outer = input.dims().split_last().map_or(&[][..], |(_, outer)| outer);
+        let shape = [outer, &[self.units]].concat();
+        let variables = self.operation(1, input.columns()).variables(name);
+        Ok(Inferred { shape: shape.into(), variables, multiply_adds: product([input.elements(), self.units]) })
     }
 
     fn lower(
@@ -49,8 +53,8 @@ impl Kind for Dense {
         inputs: &[TensorId],
         weights: &[TensorId],
     ) -> Result<TensorId, ModelError> {
-        let features = lowering.graph.tensor(inputs[0]).shape.columns();
-        let operation = self.operation(lowering.batch, features);
+        let shape = &lowering.graph.tensor(inputs[0]).shape;
+        let operation = self.operation(shape.rows(), shape.columns());
         let y = lowering.graph.dense(lowering.name, operation, inputs[0], weights[0])?;
         lowering.activate(self.activation, y)
     }

@@ -9,18 +9,22 @@ use crate::model::error::LayerError;
 use crate::model::lower::Lowering;
 use crate::shape::Shape;
 
-/// Mean of each channel: `[h, w, c]` to `[c]`.
+/// Mean of each channel: `[h, w, c]` to `[c]`, or to `[1, 1, c]` with `keepdims`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GlobalAveragePooling2d {}
+pub struct GlobalAveragePooling2d {
+    /// Whether the output has height and width of 1.
+    #[serde(default)]
+    pub keepdims: bool,
+}
 
 impl Kind for GlobalAveragePooling2d {
     fn infer(&self, _: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let [_, _, c] = image(inputs)?;
-        Ok(Inferred::shape([c]))
+        Ok(if self.keepdims { Inferred::shape([1, 1, c]) } else { Inferred::shape([c]) })
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
-        Ok(lowering.graph.global_average_pool2d(lowering.name, false, inputs[0])?)
+        Ok(lowering.graph.global_average_pool2d(lowering.name, self.keepdims, inputs[0])?)
     }
 }

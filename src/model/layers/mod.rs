@@ -9,10 +9,13 @@ use super::error::LayerError;
 use super::lower::Lowering;
 use super::{Activation as Function, ModelError};
 use crate::graph::{TensorId, VariableSpec};
+use crate::ops::PixelScale;
 use crate::shape::Shape;
 
 mod options;
 mod pooling;
+
+pub use options::PerChannel;
 
 /// What a layer makes of its inputs, for one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +108,12 @@ layers! {
     average_pooling2d AveragePooling2d "average_pooling2d" "AveragePooling2D"
     /// Mean of each channel.
     global_average_pooling2d GlobalAveragePooling2d "global_average_pooling2d" "GlobalAveragePooling2D"
+    /// Largest value of each channel.
+    global_max_pooling2d GlobalMaxPooling2d "global_max_pooling2d" "GlobalMaxPooling2D"
+    /// A border of zeros.
+    zero_padding2d ZeroPadding2d "zero_padding2d" "ZeroPadding2D"
+    /// The elements of an image under another shape.
+    reshape Reshape "reshape" "Reshape"
     /// The elements of an image as a row.
     flatten Flatten "flatten" "Flatten"
     /// Fully connected layer.
@@ -113,6 +122,20 @@ layers! {
     dropout Dropout "dropout" "Dropout"
     /// An activation as a layer of its own.
     activation Activation "activation" "Activation"
+    /// A scale and an offset of each channel.
+    rescaling Rescaling "rescaling" "Rescaling"
+    /// A known mean and variance of each channel.
+    normalization Normalization "normalization" "Normalization"
+    /// Convolution of each channel by itself.
+    depthwise_conv2d DepthwiseConv2d "depthwise_conv2d" "DepthwiseConv2D"
+    /// Normalization over the minibatch.
+    batch_normalization BatchNormalization "batch_normalization" "BatchNormalization"
+    /// Normalization over the channels of a pixel.
+    layer_normalization LayerNormalization "layer_normalization" "LayerNormalization"
+    /// Product of several inputs.
+    multiply Multiply "multiply" "Multiply"
+    /// Several inputs side by side.
+    concatenate Concatenate "concatenate" "Concatenate"
     /// Sum of several inputs.
     add Add "add" "Add"
 }
@@ -136,6 +159,15 @@ impl Layer {
         self.kind_mut().set_activation(activation);
     }
 
+    /// The scale and offset of `channels` channels, if that is all that the layer does.
+    pub(crate) fn affine(&self, channels: usize) -> Option<PixelScale> {
+        match self {
+            Self::Rescaling(layer) => Some(layer.affine(channels)),
+            Self::Normalization(layer) => Some(layer.affine(channels)),
+            _ => None,
+        }
+    }
+
     /// Whether inference passes the elements of its one input on as they are.
     pub(super) fn passes_on(&self) -> bool {
         self.kind().passes_on()
@@ -153,6 +185,12 @@ fn only(inputs: &[Shape]) -> Result<&Shape, LayerError> {
 /// The one input of a layer, if it is an image `[h, w, c]`.
 fn image(inputs: &[Shape]) -> Result<[usize; 3], LayerError> {
     <[usize; 3]>::try_from(only(inputs)?.dims()).map_err(|_| LayerError::Input("images [h, w, c]"))
+}
+
+/// The one input of a layer, and its channels: the last size.
+fn channels_of(inputs: &[Shape]) -> Result<(&Shape, usize), LayerError> {
+    let input = only(inputs)?;
+    Ok((input, input.columns()))
 }
 
 /// The shape of several inputs that have the same one.

@@ -1,6 +1,8 @@
 //! Options as model files write them.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::model::error::LayerError;
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a whole number, or two of them as [y, x]")]
@@ -22,4 +24,56 @@ pub fn some_pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u
 
 pub fn ones() -> [usize; 2] {
     [1, 1]
+}
+
+pub fn one() -> usize {
+    1
+}
+
+pub fn yes() -> bool {
+    true
+}
+
+/// One number for all channels, or a list of one for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number, or a list of one for each channel")]
+pub enum PerChannel {
+    /// The same for all channels.
+    One(f64),
+    /// One for each.
+    Each(Vec<f64>),
+}
+
+impl Default for PerChannel {
+    fn default() -> Self {
+        Self::One(0.0)
+    }
+}
+
+impl PerChannel {
+    /// The numbers of all channels.
+    pub(super) fn of(&self, channels: usize) -> Vec<f64> {
+        match self {
+            Self::One(number) => vec![*number; channels],
+            Self::Each(numbers) => numbers.clone(),
+        }
+    }
+
+    /// Makes sure that the numbers of `option` are as many as channels, finite as float32, and `good`.
+    pub(super) fn check(
+        &self,
+        option: &'static str,
+        channels: usize,
+        good: impl Fn(f64) -> bool,
+    ) -> Result<(), LayerError> {
+        let numbers = match self {
+            Self::One(number) => std::slice::from_ref(number),
+            Self::Each(numbers) if numbers.len() == channels => numbers,
+            Self::Each(numbers) => return Err(LayerError::Channels { option, numbers: numbers.len() }),
+        };
+        match numbers.iter().find(|number| !(**number as f32).is_finite() || !good(**number)) {
+            Some(number) => Err(LayerError::Number { option, number: *number }),
+            None => Ok(()),
+        }
+    }
 }

@@ -9,17 +9,14 @@ use crate::shape::Shape;
 pub struct Pooling {
     pub window: [usize; 2],
     pub stride: [usize; 2],
+    pub padding: Padding,
 }
 
 impl Pooling {
     /// The windows over `n` images `[h, w, c]`.
     pub fn operation(&self, n: usize, [h, w, c]: [usize; 3]) -> Pool2d {
-        Pool2d {
-            input: [n, h, w, c],
-            window: self.window,
-            stride: within(self.stride, [h, w]),
-            padding: Padding::Valid,
-        }
+        let stride = within(self.stride, [h, w]);
+        Pool2d { input: [n, h, w, c], window: self.window, stride, padding: self.padding }
     }
 
     /// The output for `inputs`.
