@@ -73,7 +73,7 @@ impl Error {
 fn advice(largest: usize) -> String {
     match largest {
         0 => "not even 1 image fits; take a smaller network, or another adapter with --adapter".into(),
-        _ => format!("the largest that fits is {largest}"),
+        _ => format!("the largest batch that fits is {largest}"),
     }
 }
 

@@ -121,9 +121,9 @@ fn places_in_training_that_there_are_none_of_are_refused() {
                 let settings = json!({ "options": { "epochs": "1" }, "wgrad": "0.0.9" });
                 parts.metadata = json!({ "version": 1, "updates": 4, "position": position, "settings": settings });
             }),
-            "version 1, but this wgrad reads version 2; finish the run with wgrad 0.0.9",
+            "version 1, but this wgrad reads version 3; finish the run with wgrad 0.0.9",
         ),
-        (Box::new(|parts| parts.metadata["version"] = 3.into()), "version 3, but this wgrad reads version 2"),
+        (Box::new(|parts| parts.metadata["version"] = 4.into()), "version 4, but this wgrad reads version 3"),
     ];
     for (change, words) in changes {
         assert_eq!(fails(&mut run.resume(change), &["can't be used", words]), 7);
@@ -149,7 +149,7 @@ fn settings_and_networks_that_there_are_none_of_are_refused() {
         (Box::new(|parts| parts.spec()["batch_size"] = 0.into()), "--batch-size is 0", 1),
         (Box::new(|parts| parts.spec()["learning_rate"] = (-1).into()), "--learning-rate is -1", 1),
         (Box::new(|parts| parts.spec()["limit"] = u64::MAX.into()), "--limit is 18446744073709551615", 1),
-        (Box::new(|parts| parts.spec()["batch_size"] = 4_294_967_295_u64.into()), "the largest that fits", 4),
+        (Box::new(|parts| parts.spec()["batch_size"] = 4_294_967_295_u64.into()), "the largest batch that fits", 4),
         (Box::new(|parts| parts.execution()["adapter"] = "\n\u{1b}[2J".into()), "no adapter", 4),
         (Box::new(|parts| parts.metadata["run"]["network"] = "input = 3".into()), "input", 3),
         (

@@ -65,10 +65,10 @@ fn a_minibatch_over_a_limit_is_refused_with_the_largest_that_fits() {
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(4), "{message}");
         assert!(message.starts_with("error: ") && message.lines().count() == 1, "{message}");
-        let (_, largest) = message.trim_end().rsplit_once("the largest that fits is ").unwrap();
+        let (_, largest) = message.trim_end().rsplit_once("the largest batch that fits is ").unwrap();
         let largest: usize = largest.parse().unwrap();
         assert!((100..1_000_000).contains(&largest), "{message}");
-        let again = format!("the largest that fits is {largest}");
+        let again = format!("the largest batch that fits is {largest}");
         fails(&mut train(out.path(), &format!("--batch-size {}", largest + 1)), &["but this adapter allows", &again]);
     }
     assert_eq!(entries(out.path()), 0);
@@ -148,7 +148,7 @@ mod linux {
         let convolutions = "{ type = 'conv2d', filters = 8, kernel_size = 3, padding = 'same' }, ".repeat(8);
         let head = "{ type = 'flatten' }, { type = 'dense', units = 'classes' }";
         std::fs::write(&model, format!("layers = [{convolutions}{head}]")).unwrap();
-        let parts = ["all tensors together", "memory left to this process", "the largest that fits is "];
+        let parts = ["all tensors together", "memory left to this process", "the largest batch that fits is "];
         fails(&mut confined(with(1024).arg("--model").arg(&model), 1_200_000), &parts);
         assert_eq!(entries(out.path()), 0);
     }

@@ -85,7 +85,7 @@ pub struct Optimizer {
     pub groups: Vec<Group>,
     /// Minibatches whose mean gradient makes one update.
     pub accumulate: usize,
-    /// The momentum of an exponential average of the weights, if one is kept: see [`Optimizer::record_average`].
+    /// The momentum of an exponential average of the weights, if one is kept.
     pub average: Option<f64>,
 }
 

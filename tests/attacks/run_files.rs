@@ -46,7 +46,7 @@ pub fn checkpoints() -> Vec<(&'static str, Vec<u8>)> {
     let start = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
     let length = |len: u64| [&len.to_le_bytes()[..], &[b'{'; 64]].concat();
     let text = json!({
-        "version": 2, "updates": 0, "position": whole_position(), "run": RunRecord::default()
+        "version": 3, "updates": 0, "position": whole_position(), "run": RunRecord::default()
     })
     .to_string();
     let tensor = |name: &str, dtype: &str, shape: &str, offsets: &str| {
@@ -74,11 +74,12 @@ pub fn checkpoints() -> Vec<(&'static str, Vec<u8>)> {
         ("a_place_to_write_to.safetensors", metadata(r#""execution":{"#, r#""execution":{"out":"../..","#)),
         ("another_place_to_write_to.safetensors", metadata(r#""spec":{"#, r#""spec":{"resume":"../..","#)),
         ("epochs_that_are_negative.safetensors", metadata(r#""epochs":10"#, r#""epochs":-1"#)),
-        ("rate_that_overflows.safetensors", metadata(r#""learning_rate":0.001"#, r#""learning_rate":1e999"#)),
+        ("rate_that_overflows.safetensors", metadata(r#""learning_rate":null"#, r#""learning_rate":1e999"#)),
         ("schedule_of_nothing.safetensors", metadata(r#""lr_schedule":"constant""#, r#""lr_schedule":"step:0.5@0""#)),
-        ("version_1.safetensors", metadata(r#""version":2"#, r#""version":1"#)),
-        ("version_3.safetensors", metadata(r#""version":2"#, r#""version":3"#)),
-        ("version_twice.safetensors", metadata(r#""version":2"#, r#""version":2,"version":2"#)),
+        ("version_1.safetensors", metadata(r#""version":3"#, r#""version":1"#)),
+        ("harmless_version_2.safetensors", metadata(r#""version":3"#, r#""version":2"#)),
+        ("version_4.safetensors", metadata(r#""version":3"#, r#""version":4"#)),
+        ("version_twice.safetensors", metadata(r#""version":3"#, r#""version":3,"version":3"#)),
         ("updates_that_overflow.safetensors", metadata(r#""updates":8"#, r#""updates":18446744073709551616"#)),
         ("updates_that_are_negative.safetensors", metadata(r#""updates":8"#, r#""updates":-1"#)),
         ("epoch_0.safetensors", metadata(r#""epoch":3"#, r#""epoch":0"#)),
