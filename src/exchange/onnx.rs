@@ -173,7 +173,8 @@ impl Network {
             | Layer::Reshape(_)
             | Layer::DepthwiseConv2d(_)
             | Layer::BatchNormalization(_)
-            | Layer::LayerNormalization(_) => {
+            | Layer::LayerNormalization(_)
+            | Layer::GroupNormalization(_) => {
                 return Err(ExchangeError::NoLayer { layer: node.name.clone(), kind: node.layer.keras_names()[0] });
             }
             Layer::Add(_) | Layer::Multiply(_) | Layer::Concatenate(_) => {

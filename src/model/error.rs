@@ -36,6 +36,8 @@ pub enum LayerError {
         /// The number.
         number: f64,
     },
+    /// The input's channels can't be divided into so many groups.
+    Groups(i64),
     /// The rate of dropout is not a share, or would leave no element.
     Rate(f64),
 }
@@ -65,6 +67,10 @@ impl LayerError {
                 ": `{option}` has {numbers} numbers; give one number, or one for each channel of its input {list}"
             ),
             Self::Number { option, number } => format!(": `{option}` can't be {number}"),
+            Self::Groups(groups) => format!(
+                " has {groups} groups; give a number that divides the channels of its input {list}, or -1 for a group of \
+                 each channel"
+            ),
             Self::Rate(rate) => format!(" has a rate of {rate}; a rate is at least 0 and less than 1"),
         }
     }

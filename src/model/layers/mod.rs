@@ -132,6 +132,8 @@ layers! {
     batch_normalization BatchNormalization "batch_normalization" "BatchNormalization"
     /// Normalization over the channels of a pixel.
     layer_normalization LayerNormalization "layer_normalization" "LayerNormalization"
+    /// Normalization over groups of channels.
+    group_normalization GroupNormalization "group_normalization" "GroupNormalization"
     /// Product of several inputs.
     multiply Multiply "multiply" "Multiply"
     /// Several inputs side by side.

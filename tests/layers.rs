@@ -1,0 +1,134 @@
+//! Networks of the newer layers train on the device, and infer what they have learned: the loss falls, the moving averages
+//! move, and what is not trained stays.
+
+use std::sync::Arc;
+
+use wgrad::data::{Batch, shapes};
+use wgrad::exec::{Executor, Options};
+use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::model::{NamedTensor, Network};
+
+const BATCH_SIZE: usize = 20;
+
+/// A network for `[32, 32, 3]` whose body is given, as a model file.
+fn network(body: &str) -> Network {
+    let text = format!(
+        "version = 2\ninput = [32, 32, 3]\n\
+         [[layers]]\ntype = \"rescaling\"\nscale = 0.00392156862745098\n\
+         [[layers]]\ntype = \"average_pooling2d\"\npool_size = 4\nname = \"start\"\n{body}\n\
+         [[layers]]\ntype = \"global_average_pooling2d\"\n[[layers]]\ntype = \"dense\"\nunits = 10\n"
+    );
+    Network::from_toml(&text, None).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn layer(kind: &str, options: &str) -> String {
+    format!("[[layers]]\ntype = \"{kind}\"\n{options}\n")
+}
+
+fn batch() -> Batch {
+    let data = shapes::generate(BATCH_SIZE, 10);
+    let pixels = (0..BATCH_SIZE).flat_map(|i| data.train.image(i).unwrap().to_vec()).collect();
+    let labels = data.train.labels().iter().map(|label| u32::from(*label)).collect();
+    Batch { pixels, labels, len: BATCH_SIZE }
+}
+
+/// Losses of 50 steps on one minibatch, the weights before and after them, and the losses of that minibatch in inference
+/// before and after.
+fn trained(network: &Network) -> (Vec<f64>, [Vec<NamedTensor>; 2], [f64; 2]) {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let options = Options { batch_size: BATCH_SIZE, ..Options::default() };
+    let mut executor = Executor::new(gpu.clone(), network, options).unwrap();
+    let batch = batch();
+    let infer = |executor: &mut Executor| {
+        gpu.block_on(executor.eval_step(&batch)).unwrap();
+        gpu.block_on(executor.metrics()).unwrap()[0].loss
+    };
+    let before = gpu.block_on(executor.parameters()).unwrap();
+    let first = infer(&mut executor);
+    for _ in 0..50 {
+        gpu.block_on(executor.train_step_at(&batch, 2e-2)).unwrap();
+    }
+    let losses = gpu.block_on(executor.metrics()).unwrap().iter().map(|step| step.loss).collect();
+    let after = gpu.block_on(executor.parameters()).unwrap();
+    (losses, [before, after], [first, infer(&mut executor)])
+}
+
+#[test]
+fn every_kind_trains_in_a_network() {
+    let conv = layer("conv2d", "filters = 8\nkernel_size = 3\npadding = \"same\"\nname = \"conv\"\nuse_bias = false");
+    let relu = layer("activation", "activation = \"relu\"");
+    for (kind, body) in [
+        ("batch", format!("{conv}{}{relu}", layer("batch_normalization", "momentum = 0.8"))),
+        ("layer", format!("{conv}{}{relu}", layer("layer_normalization", ""))),
+        ("group", format!("{conv}{}{relu}", layer("group_normalization", "groups = 2"))),
+        (
+            "depthwise",
+            format!(
+                "{conv}{}",
+                layer("depthwise_conv2d", "kernel_size = 3\ndepth_multiplier = 2\nactivation = \"relu6\"")
+            ),
+        ),
+        ("silu", format!("{conv}{}", layer("activation", "activation = \"silu\""))),
+        (
+            "residual",
+            format!(
+                "{conv}{relu}{}{}{}",
+                layer("conv2d", "filters = 8\nkernel_size = 1\nname = \"shortcut\"\ninputs = [\"start\"]"),
+                layer("add", "inputs = [\"activation\", \"shortcut\"]"),
+                layer("concatenate", "inputs = [\"add\", \"start\"]"),
+            ),
+        ),
+        (
+            "gate",
+            format!(
+                "{conv}{relu}{}{}{}",
+                layer("global_average_pooling2d", "keepdims = true\nname = \"squeeze\""),
+                layer("conv2d", "filters = 8\nkernel_size = 1\nactivation = \"sigmoid\"\nname = \"gate\""),
+                layer("multiply", "inputs = [\"activation\", \"gate\"]"),
+            ),
+        ),
+        (
+            "pools",
+            format!(
+                "{}{conv}{}",
+                layer("zero_padding2d", "padding = [[1, 0], [0, 2]]"),
+                layer("max_pooling2d", "pool_size = 3\nstrides = 2\npadding = \"same\""),
+            ),
+        ),
+    ] {
+        let network = network(&body);
+        let (losses, [before, after], inferred) = trained(&network);
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{kind}: {losses:?}");
+        assert!(losses[49] < 0.8 * losses[0], "{kind}: {losses:?}");
+        assert!(inferred[1] < 0.9 * inferred[0], "{kind}: {inferred:?}");
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before.name, after.name);
+            assert!(before.values != after.values, "{kind}: `{}` stays as it is", before.name);
+        }
+        let text = network.to_toml().unwrap();
+        assert_eq!(Network::from_toml(&text, None).unwrap(), network, "{kind}");
+    }
+}
+
+/// The variance of what a frozen normalization gets does not matter to its moving averages, which stay.
+#[test]
+fn a_frozen_normalization_keeps_all_that_it_has() {
+    let conv = layer("conv2d", "filters = 8\nkernel_size = 3\nuse_bias = false");
+    let network = network(&format!("{conv}{}", layer("batch_normalization", "trainable = false")));
+    let (losses, [before, after], inferred) = trained(&network);
+    // In training it computes what it computes in inference.
+    assert!((losses[0] - inferred[0]).abs() < 1e-5 * inferred[0], "{} {}", losses[0], inferred[0]);
+    for (before, after) in before.iter().zip(&after) {
+        let is_frozen = before.name.starts_with("batch_normalization/");
+        assert_eq!(before.values == after.values, is_frozen, "{}", before.name);
+    }
+    assert_eq!(before.iter().filter(|tensor| tensor.name.starts_with("batch_normalization/")).count(), 4);
+}
+
+#[test]
+fn groups_that_do_not_divide_the_channels_are_an_error() {
+    let text = "version = 2\ninput = [8, 8, 6]\n[[layers]]\ntype = \"group_normalization\"\ngroups = 4\n\
+                [[layers]]\ntype = \"flatten\"\n";
+    let error = Network::from_toml(text, None).unwrap_err().to_string();
+    assert!(error.contains("`group_normalization` has 4 groups") && error.contains("[8, 8, 6]"), "{error}");
+}
