@@ -24,11 +24,23 @@ fn numbers_that_make_no_sense_are_refused() {
         ("--learning-rate 0", ["--learning-rate is 0", "above 0"]),
         ("--learning-rate -1", ["--learning-rate is -1", "above 0"]),
         ("--learning-rate nan", ["--learning-rate is NaN", "above 0"]),
+        ("--group nolayer=0.5", ["no layer or variable", "`nolayer`"]),
+        ("--config no-such-file", ["cannot read no-such-file: ", "--config"]),
         ("--limit 99 --batch-size 100000", ["more than 2^31 elements", "the largest batch that fits is "]),
         ("--limit 99 --batch-size 20000", ["this adapter allows", "the largest batch that fits is "]),
     ] {
         let code = fails(&mut train(out.path(), arguments), &parts);
-        assert_eq!(code, if arguments.contains("--limit 99") { 4 } else { 1 }, "{arguments}");
+        assert_eq!(
+            code,
+            if arguments.contains("--limit 99") {
+                4
+            } else if arguments.contains("--config") {
+                3
+            } else {
+                1
+            },
+            "{arguments}"
+        );
     }
     assert_eq!(entries(out.path()), 0);
     let output = train(out.path(), "--batch-size many").output().unwrap();

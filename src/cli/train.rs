@@ -146,12 +146,14 @@ impl Train {
     /// What the file of settings says.
     fn config(&self) -> anyhow::Result<RunSpec> {
         let Some(path) = &self.config else { return Ok(RunSpec::default()) };
-        let text = wgrad::file::read_text(path, MOST_CONFIG)
-            .with_context(|| format!("cannot read {}; give a file of settings for --config", path.display()))?;
+        let text = wgrad::file::read_text(path, MOST_CONFIG).map_err(|error| {
+            let words = format!("cannot read {}: {error}; give a file of settings for --config", path.display());
+            anyhow::Error::new(error).context(words)
+        })?;
         // Its own error type would make it a file that is damaged, of which there is a kind for each format.
         RunSpec::from_toml(&text).map_err(|reason| {
-            let damaged = std::io::Error::new(std::io::ErrorKind::InvalidData, reason);
-            anyhow::Error::new(damaged).context(format!("{} has no settings of a run", path.display()))
+            let words = format!("{}, given with --config: {reason}", path.display());
+            anyhow::Error::new(std::io::Error::new(std::io::ErrorKind::InvalidData, reason)).context(words)
         })
     }
 

@@ -1,7 +1,7 @@
 //! Several minibatches for one update.
 
 use super::optimizer::{ACCUMULATED, bind_state, bind_weights};
-use super::{GradientTable, Optimizer};
+use super::{GradientTable, Group, Optimizer};
 use crate::graph::{Arena, Dispatch, Graph, GraphError, Mode, Recorder, TensorId};
 use crate::kernel::wgsl;
 
@@ -23,6 +23,7 @@ impl Optimizer {
     /// `minibatch` is not a minibatch of the graph.
     pub fn record_accumulation(&self, graph: &mut Graph, minibatch: TensorId) -> Result<Accumulation, GraphError> {
         graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
+        Group::check(&self.groups, graph)?;
         let table = GradientTable::new(graph, &self.groups);
         let sums = GradientTable::accumulated(graph, &self.groups, ACCUMULATED);
         let mut recorder = Recorder::new(graph, Mode::Train);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Variable;
+use crate::graph::{Graph, GraphError, Variable};
 
 /// Variables with factors of the learning rate and of the decay. Written as `PATTERN=RATE` or `PATTERN=RATE,DECAY`.
 ///
@@ -33,6 +33,14 @@ impl Group {
     pub fn names(&self, variable: &str) -> bool {
         let layer = variable.rsplit_once('/').map_or("", |(layer, _)| layer);
         fits(&self.pattern, variable) || fits(&self.pattern, layer)
+    }
+
+    /// Makes sure that each of `groups` has a variable of `graph`: a name that is misspelt would change nothing.
+    pub(super) fn check(groups: &[Self], graph: &Graph) -> Result<(), GraphError> {
+        let is_empty = |group: &&Self| !graph.variables().iter().any(|variable| group.names(variable.name()));
+        let Some(group) = groups.iter().find(is_empty) else { return Ok(()) };
+        let wrong = format!("no layer or variable of the network is called `{}`, which names a group", group.pattern);
+        Err(GraphError::Value { node: "optimizer".into(), wrong })
     }
 
     /// Factors of the learning rate and of the decay of `variable`: those of the first group that has it, else 1.

@@ -156,9 +156,10 @@ impl Optimizer {
     /// the table of gradients before the first run.
     ///
     /// # Errors
-    /// `minibatch` is not a minibatch of the graph.
+    /// `minibatch` is not a minibatch of the graph, or a group has no variable of it.
     pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Result<(Vec<Dispatch>, GradientTable), GraphError> {
         graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
+        Group::check(&self.groups, graph)?;
         let table = GradientTable::new(graph, &self.groups);
         Ok((self.record_with(graph, &table, minibatch), table))
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, as_text};
 use crate::data::DataSpec;
+use crate::error::one_line;
 use crate::exec::Options;
 use crate::file;
 use crate::kernel::MicroKernel;
@@ -183,7 +184,7 @@ impl RunSpec {
     /// # Errors
     /// The reason in words: a field that there is none of, or a value that it can't have.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| one_line(&error.to_string()))
     }
 
     /// Fields that may change when a run is resumed: its length, and the place of its data, which a checksum compares.
