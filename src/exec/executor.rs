@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
+use super::Options;
 use super::footprint::plan_within_limits;
-use super::logits_ring::{Copy, LogitsRing};
+use super::logits_ring::LogitsRing;
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
 use super::schedules::Schedules;
 use super::staging::StagingRing;
 use crate::Error;
 use crate::data::Batch;
-use crate::gpu::{Gpu, GpuError, RuntimeChecks};
-use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, Target, TensorId, Tuning, Variable};
-use crate::kernel::MicroKernel;
+use crate::gpu::Gpu;
+use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::{Minibatch, Step};
-use crate::model::{Answer, BuildOptions, NamedTensor, Network};
-use crate::optim::{GradientTable, Optimizer};
-
-/// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
-const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
+use crate::model::{Answer, NamedTensor, Network};
 
 /// Most training steps of one submission.
 const MOST_STEPS: usize = 8;
@@ -26,83 +22,40 @@ const MOST_STEPS: usize = 8;
 /// Minibatches that are staged: the device may work on as many as are being encoded.
 pub(super) const STAGED: usize = 2 * MOST_STEPS;
 
-/// How to train.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// Images of a minibatch.
-    pub batch_size: usize,
-    /// Chooses the initial weights.
-    pub seed: u64,
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// The loop of the matrix products; without it, the one that suits the adapter best.
-    pub micro_kernel: Option<MicroKernel>,
-    /// Whether shaders check indices and loops.
-    pub checks: RuntimeChecks,
-    /// How the network is built.
-    pub build: BuildOptions,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            batch_size: 32,
-            seed: 0,
-            optimizer: Optimizer::default(),
-            micro_kernel: None,
-            checks: RuntimeChecks::default(),
-            build: BuildOptions::default(),
-        }
-    }
-}
-
-impl Options {
-    /// The target that schedules are recorded for on `gpu`.
-    ///
-    /// # Errors
-    /// A micro-kernel that the adapter can't run.
-    pub fn target(&self, gpu: &Gpu) -> Result<Target, Error> {
-        let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
-        gpu.supports(micro_kernel)?;
-        let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        Ok(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
-    }
-}
-
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.
 #[derive(Debug)]
 pub struct Executor {
-    gpu: Arc<Gpu>,
-    graph: Graph,
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) graph: Graph,
     train: Plan,
-    infer: Plan,
-    norm: Plan,
-    norm_of_gradient: TensorId,
+    pub(super) infer: Plan,
+    pub(super) norm: Plan,
+    pub(super) norm_of_gradient: TensorId,
     minibatch: Minibatch,
     classes: usize,
-    logits: TensorId,
+    pub(super) logits: TensorId,
     answer: Answer,
-    program: Program,
+    pub(super) program: Program,
     staging: StagingRing,
-    readback: ReadbackRing,
-    logits_ring: LogitsRing,
-    options: Options,
+    pub(super) readback: ReadbackRing,
+    pub(super) logits_ring: LogitsRing,
+    pub(super) options: Options,
     /// The parameters, once they were read, until they change.
-    parameters: Option<Vec<NamedTensor>>,
+    pub(super) parameters: Option<Vec<NamedTensor>>,
     /// How often the parameters were changed.
-    changes: u64,
+    pub(super) changes: u64,
     /// Training steps encoded so far.
     pub(super) updates: u64,
     /// Steps that wait to be submitted together.
-    encoder: Option<wgpu::CommandEncoder>,
+    pub(super) encoder: Option<wgpu::CommandEncoder>,
     waiting: usize,
     steps_per_submit: usize,
 }
 
 const TRAIN: usize = 0;
-const INFER: usize = 1;
-const NORM: usize = 2;
+pub(super) const INFER: usize = 1;
+pub(super) const NORM: usize = 2;
 const UPDATE: usize = 3;
 
 impl Executor {
@@ -251,67 +204,8 @@ impl Executor {
         Ok(())
     }
 
-    /// Encodes an evaluation step, as [`Executor::train_step`] does a training step.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
-        self.submit_if_due().await
-    }
-
-    /// Encodes an evaluation step whose logits [`Executor::arrived_logits`] returns.
-    ///
-    /// # Errors
-    /// As [`Executor::eval_step`].
-    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), Error> {
-        if self.logits_ring.is_full() {
-            self.submit().await?;
-        }
-        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
-        let Some(buffer) = self.logits_ring.buffer().await? else {
-            return Err(GpuError::Device("no buffer is left for logits".into()).into());
-        };
-        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits)?;
-        let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
-        let start = memory.encode_copy(encoder, offset, bytes, &buffer);
-        let shape = &self.graph.tensor(self.logits).shape;
-        let (row, classes, images) = (shape.padded_columns(), shape.columns(), batch.len);
-        self.logits_ring.encoded(Copy { buffer, start, row, classes, images });
-        self.submit_if_due().await
-    }
-
-    /// Logits `[images, classes]` of [`Executor::eval_step_with_logits`] that have arrived since the last call, oldest
-    /// first; waits for nothing.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn arrived_logits(&mut self) -> Result<Vec<f32>, Error> {
-        self.gpu.poll();
-        Ok(self.logits_ring.arrived()?)
-    }
-
-    /// Logits `[images, classes]` of every step that were not returned yet, oldest first; waits for them.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn all_logits(&mut self) -> Result<Vec<f32>, Error> {
-        self.submit().await?;
-        Ok(self.logits_ring.flush().await?)
-    }
-
-    /// Computes the logits `[len, classes]` of a minibatch, and waits for them.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, Error> {
-        self.eval_step_with_logits(batch).await?;
-        self.metrics().await?;
-        self.all_logits().await
-    }
-
     /// The numbers of a step over `batch`, without those of the optimizer.
-    fn step_of(&self, batch: &Batch, update: u64) -> Step {
+    pub(super) fn step_of(&self, batch: &Batch, update: u64) -> Step {
         Step {
             // It only chooses a slot, so wrapping does no harm.
             number: self.readback.encoded() as u32,
@@ -320,7 +214,7 @@ impl Executor {
         }
     }
 
-    async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), Error> {
+    pub(super) async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), Error> {
         let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
         let staged = self.staging.fill(&pieces).await?;
         self.readback.count_step();
@@ -332,7 +226,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn submit_if_due(&mut self) -> Result<(), Error> {
+    pub(super) async fn submit_if_due(&mut self) -> Result<(), Error> {
         if self.waiting >= self.steps_per_submit { self.submit().await } else { Ok(()) }
     }
 
@@ -388,119 +282,4 @@ impl Executor {
         self.gpu.check()?;
         Ok(steps)
     }
-
-    /// The parameters, in order of the layers. They are read from the device once, until they change.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
-        self.submit().await?;
-        self.gpu.check()?;
-        if let Some(parameters) = &self.parameters {
-            return Ok(parameters.clone());
-        }
-        let parameters = named(self.program.read_arena(&self.graph, Arena::Weights).await?);
-        Ok(self.parameters.insert(parameters).clone())
-    }
-
-    /// The exponential average of the parameters; the parameters before the first update, and none where no average is
-    /// kept.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn averaged_parameters(&mut self) -> Result<Option<Vec<NamedTensor>>, Error> {
-        let Some(arena) = self.options.optimizer.average_arena() else { return Ok(None) };
-        if self.updates < self.options.optimizer.accumulate.max(1) as u64 {
-            return Ok(Some(self.parameters().await?));
-        }
-        self.submit().await?;
-        Ok(Some(named(self.program.read_arena(&self.graph, arena).await?)))
-    }
-
-    /// How often the parameters may have been changed: equal numbers mean equal parameters.
-    pub fn parameter_changes(&self) -> u64 {
-        self.changes
-    }
-
-    /// To be called before the parameters change.
-    pub(super) fn forget_parameters(&mut self) {
-        self.parameters = None;
-        self.changes += 1;
-    }
-
-    /// The gradients of the last training step, named and shaped as the parameters. Frozen layers have none, and are left
-    /// out.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
-        self.submit().await?;
-        Ok(named(self.program.read_gradients(&self.graph).await?))
-    }
-
-    /// L2 norm of the gradient of the last training step, over all trainable parameters together: NaN if an element is not
-    /// finite. The device computes it, so that 16 bytes are read; waits for them.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn gradient_norm(&mut self) -> Result<f64, Error> {
-        self.submit().await?;
-        self.program.run(NORM)?;
-        let values = self.program.read(&self.graph, &self.norm, self.norm_of_gradient).await?;
-        Ok(GradientTable::norm(&values))
-    }
-
-    /// Replaces all parameters; the optimizer's state stays.
-    ///
-    /// # Errors
-    /// A parameter that is missing, unknown or of another shape; then nothing changes.
-    pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        let values = self.values("", tensors)?;
-        self.forget_parameters();
-        self.program.write_arena(&self.graph, Arena::Weights, &values)?;
-        Ok(())
-    }
-
-    /// Checks whether [`Executor::set_parameters`] would accept `tensors`.
-    ///
-    /// # Errors
-    /// Those of [`Executor::set_parameters`].
-    pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
-        self.values("", tensors).map(drop)
-    }
-
-    /// The elements of each variable from `tensors`, which are to be named, behind `prefix`, and shaped as the variables.
-    pub(super) fn values<'t>(
-        &self,
-        prefix: &str,
-        tensors: impl IntoIterator<Item = &'t NamedTensor>,
-    ) -> Result<Vec<Vec<f32>>, Error> {
-        let tensors: Vec<&NamedTensor> = tensors.into_iter().collect();
-        let mut all = Vec::new();
-        for variable in self.graph.variables() {
-            let (name, shape) = (format!("{prefix}{}", variable.name()), variable.shape());
-            let tensor = (tensors.iter().find(|tensor| tensor.name == name))
-                .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
-            if tensor.shape != shape || tensor.values.len() != variable.len() {
-                let found = &tensor.shape;
-                return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
-            }
-            all.push(tensor.values.clone());
-        }
-        if all.len() < tensors.len() {
-            let others = tensors.len() - all.len();
-            return Err(Error::Weights(format!("{others} tensors belong to no layer of the network")));
-        }
-        Ok(all)
-    }
-}
-
-/// The elements of each variable, under its name.
-pub(super) fn named(variables: Vec<(&Variable, Vec<f32>)>) -> Vec<NamedTensor> {
-    let tensor = |(variable, values): (&Variable, Vec<f32>)| NamedTensor {
-        name: variable.name().into(),
-        shape: variable.shape().to_vec(),
-        values,
-    };
-    variables.into_iter().map(tensor).collect()
 }

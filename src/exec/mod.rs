@@ -1,10 +1,16 @@
 //! The only layer that joins graph and device: it allocates a plan's buffers, encodes its steps, and measures them.
 
+mod candidate;
 mod ceiling;
+mod command;
+mod contents;
 mod error;
+mod evaluation;
 mod executor;
 mod footprint;
 mod logits_ring;
+mod options;
+mod parameters;
 mod profile;
 mod profiler;
 mod program;
@@ -16,7 +22,8 @@ mod tuner;
 
 pub use ceiling::Ceiling;
 pub use error::ProgramError;
-pub use executor::{Executor, Options};
+pub use executor::Executor;
+pub use options::Options;
 pub use profile::{Ceilings, Profile, StepProfile, Timer};
 pub use profiler::{OnRound, Profiler, Subject};
 pub use program::Program;

@@ -1,6 +1,7 @@
 //! The state that a training step takes over from the step before.
 
-use super::executor::{Executor, named};
+use super::Executor;
+use super::parameters::named;
 use crate::Error;
 use crate::graph::Arena;
 use crate::model::NamedTensor;

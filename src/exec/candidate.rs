@@ -1,0 +1,256 @@
+//! One way to compute the products of a training step: measured, and held beside the rule's.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::profiler::{Profiler, Subject};
+use super::program::Program;
+use crate::Error;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
+use crate::kernel::{MicroKernel, Storage};
+use crate::minibatch::{Minibatch, MinibatchError, Step};
+use crate::model::{BuildOptions, Network};
+
+/// Largest difference from the rule's result, as part of its largest element, with which a candidate may win.
+const LARGEST_ERROR: f64 = 1e-4;
+
+/// The values of tensors by name, as they were before and after their dispatch.
+pub(super) type Values = HashMap<String, Vec<f32>>;
+
+/// A training step without its update, every tensor in memory of its own.
+pub(super) struct Candidate {
+    graph: Graph,
+    plan: Plan,
+    program: Program,
+}
+
+impl Candidate {
+    pub fn new(
+        gpu: &Arc<Gpu>,
+        model: &Network,
+        batch_size: usize,
+        target: Target,
+        tuning: Tuning,
+        checks: RuntimeChecks,
+    ) -> Result<Self, Error> {
+        let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
+        let mut graph = built.graph;
+        let mut dispatches = graph.record_forward(Mode::Train);
+        dispatches.extend(graph.record_backward(&[], &[])?.0);
+        let bound: BTreeSet<TensorId> =
+            dispatches.iter().flat_map(|d| d.bindings().iter().map(|binding| binding.tensor)).collect();
+        let keep: Vec<TensorId> = bound.into_iter().collect();
+        let plan = Plan::new(&graph, dispatches, &keep)?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
+        program.write_arena(&graph, Arena::Weights, &graph.initial_values(0))?;
+        let minibatch = full_minibatch(model, batch_size, built.classes)?;
+        program.write(&graph, &plan, built.minibatch, bytemuck::cast_slice(&minibatch))?;
+        Ok(Self { graph, plan, program })
+    }
+
+    /// Other ways to compute the products: every micro-kernel that runs on the same storage, with the rule's number of
+    /// parts, half of it, and twice as many.
+    pub fn others(&self, gpu: &Gpu) -> Vec<Tuning> {
+        let storage = self.graph.target().storage;
+        let runs = |kernel: &MicroKernel| {
+            gpu.supports(*kernel).is_ok() && (storage == Storage::Images || kernel.storage() == Storage::Buffers)
+        };
+        let products = || self.plan.dispatches().iter().filter_map(|dispatch| dispatch.product().cloned());
+        let mut tunings: Vec<Tuning> = Vec::new();
+        // Workgroup memory costs a software adapter more than all else.
+        let skip = |kernel: &MicroKernel| gpu.is_software() && *kernel == MicroKernel::Tile;
+        for kernel in MicroKernel::ALL.into_iter().filter(|kernel| runs(kernel) && !skip(kernel)) {
+            for scale in [2, 1, 4] {
+                let mut tuning = Tuning::default();
+                for product in products() {
+                    let parts = (product.choice.parts * scale / 2).max(1);
+                    tuning.insert(product.key, ProductChoice { kernel, parts });
+                }
+                tunings.push(tuning);
+            }
+        }
+        tunings
+    }
+
+    /// Key, choice and microseconds of each product; products of one key count together.
+    pub async fn measure(&self, profiler: &Profiler<'_>) -> Result<Vec<(String, ProductChoice, f64)>, Error> {
+        let Self { graph, plan, program } = self;
+        let subject = Subject { title: "candidate", graph, plan, program, index: 0 };
+        let profile = profiler.profile(&subject, &mut |_, _| {}).await?;
+        let mut times: Vec<(String, ProductChoice, f64)> = Vec::new();
+        let mut open: Option<usize> = None;
+        for (dispatch, step) in plan.dispatches().iter().zip(&profile.steps) {
+            match dispatch.product() {
+                Some(product) => {
+                    let found = times.iter().position(|(key, ..)| *key == product.key);
+                    let place = found.unwrap_or(times.len());
+                    if found.is_none() {
+                        times.push((product.key.clone(), product.choice, 0.0));
+                    }
+                    times[place].2 += step.microseconds;
+                    open = Some(place);
+                }
+                // The sum of a product's parts is a part of its time.
+                None if dispatch.kernel().name == "sum_parts" => {
+                    if let Some(place) = open {
+                        times[place].2 += step.microseconds;
+                    }
+                }
+                None => open = None,
+            }
+        }
+        Ok(times)
+    }
+
+    /// Runs the dispatches one by one and reads every tensor of floats that a product binds.
+    pub async fn run_in_order(&self, gpu: &Gpu) -> Result<Values, Error> {
+        self.program.run(0)?;
+        gpu.check()?;
+        let mut values = Values::new();
+        for dispatch in self.plan.dispatches().iter().filter(|dispatch| dispatch.product().is_some()) {
+            for binding in dispatch.bindings() {
+                let name = self.graph.tensor(binding.tensor).name.clone();
+                let value = self.read(dispatch, binding.tensor).await?;
+                values.insert(name, value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// A tensor's values; the parts of a result are summed.
+    async fn read(&self, dispatch: &Dispatch, tensor: TensorId) -> Result<Vec<f32>, Error> {
+        let values = self.program.read(&self.graph, &self.plan, tensor).await?;
+        let parts = dispatch.product().map_or(1, |product| product.choice.parts);
+        let written = dispatch.bindings().iter().any(|b| b.tensor == tensor && b.access == Access::Write);
+        if parts == 1 || !written {
+            return Ok(values);
+        }
+        let mut sum = vec![0.0; values.len() / parts];
+        for part in values.chunks(sum.len()) {
+            sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(sum)
+    }
+
+    /// Runs each product on the rule's inputs, and returns the keys of those that give the rule's results.
+    pub async fn check(&self, gpu: &Gpu, reference: &Values) -> Result<BTreeSet<String>, Error> {
+        let mut right = BTreeSet::new();
+        let mut wrong = BTreeSet::new();
+        for (i, dispatch) in self.plan.dispatches().iter().enumerate() {
+            let Some(product) = dispatch.product() else { continue };
+            for binding in dispatch.bindings().iter().filter(|binding| binding.access == Access::Read) {
+                if let Some(values) = reference.get(&self.graph.tensor(binding.tensor).name) {
+                    self.program.write(&self.graph, &self.plan, binding.tensor, values)?;
+                }
+            }
+            let mut encoder = gpu.encoder();
+            self.program.encode_step(0, i, 1, &mut encoder)?;
+            gpu.submit(encoder);
+            for binding in dispatch.bindings().iter().filter(|binding| binding.access == Access::Write) {
+                let found = self.read(dispatch, binding.tensor).await?;
+                let name = self.graph.tensor(binding.tensor).name.clone();
+                // Parts have a name of their own.
+                let expected = reference.get(&name).or_else(|| {
+                    let whole = name.strip_suffix(" parts").map_or(format!("{name} parts"), str::to_owned);
+                    reference.get(&whole)
+                });
+                let same = expected.is_some_and(|expected| largest_error(&found, expected) <= LARGEST_ERROR);
+                if same { &mut right } else { &mut wrong }.insert(product.key.clone());
+            }
+        }
+        Ok(&right - &wrong)
+    }
+}
+
+/// A minibatch whose images all count: labels go through the classes, and pixels have every value.
+fn full_minibatch(model: &Network, batch_size: usize, classes: usize) -> Result<Vec<u32>, MinibatchError> {
+    let minibatch = Minibatch::new(batch_size, model.input());
+    let labels: Vec<u32> = (0..batch_size).map(|image| (image % classes.max(1)) as u32).collect();
+    let pixels: Vec<u8> = (0..minibatch.pixels() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    minibatch.encode(&Step::over(batch_size as u32), &labels, &pixels, classes)
+}
+
+/// Largest difference as part of the largest element; infinite where lengths differ or a value is NaN.
+fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
+    let scale = expected.iter().fold(1e-30_f64, |scale, e| scale.max(f64::from(e.abs())));
+    found.iter().zip(expected).fold(0.0, |worst, (f, e)| {
+        let error = (f64::from(*f) - f64::from(*e)).abs() / scale;
+        if error <= worst {
+            worst
+        } else if error.is_nan() {
+            f64::INFINITY
+        } else {
+            error
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tuner::tune;
+    use super::*;
+    use crate::gpu::AdapterChoice;
+    use crate::graph::Home;
+    use crate::model::Sequential;
+    use crate::ops::METRIC_SLOTS;
+
+    /// The values of every tensor that a product binds, by name, and the slot of the metrics that the step writes.
+    fn values(gpu: &Arc<Gpu>, candidate: &Candidate) -> (Vec<(String, Vec<u32>)>, Vec<u32>) {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+        let values = gpu.block_on(candidate.run_in_order(gpu)).unwrap();
+        let mut values: Vec<_> = values.into_iter().map(|(name, values)| (name, bits(values))).collect();
+        values.sort_unstable();
+        let (metrics, _) = candidate.graph.tensors().find(|(_, tensor)| tensor.home == Home::Metrics).unwrap();
+        let metrics = candidate.program.read(&candidate.graph, &candidate.plan, metrics);
+        let metrics = bits(gpu.block_on(metrics).unwrap());
+        assert_eq!(metrics.len(), METRIC_SLOTS * 4);
+        (values, metrics[..4].to_vec())
+    }
+
+    /// The shaders read only what the tuner wrote for them: runtime checks change no bit of any candidate's results. The
+    /// loss is finite, while a label that is no class would make it NaN, and it covers the whole minibatch.
+    #[test]
+    fn runtime_checks_change_no_result_of_any_candidate() {
+        let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+        let target = crate::exec::Options::default().target(&gpu).unwrap();
+        let model = Sequential::new([9, 8, 3]).conv2d(6, 3).relu().max_pool2d(2).conv2d(5, 2).flatten().dense(7);
+        let candidate =
+            |tuning: &Tuning, checks| Candidate::new(&gpu, &model, 6, target, tuning.clone(), checks).unwrap();
+        let others = candidate(&Tuning::default(), RuntimeChecks::On).others(&gpu);
+        assert!(!others.is_empty());
+        for tuning in std::iter::once(Tuning::default()).chain(others) {
+            let [off, on] =
+                [RuntimeChecks::Off, RuntimeChecks::On].map(|checks| values(&gpu, &candidate(&tuning, checks)));
+            let [loss, _, _, images] = off.1[..] else { panic!("{:?}", off.1) };
+            assert!(f32::from_bits(loss).is_finite() && images == 6, "{:?}", off.1);
+            if gpu.is_software() {
+                assert!(off == on, "checks change a result with {tuning:?}");
+            }
+        }
+    }
+
+    /// With runtime checks on, no candidate gives a result that differs from the rule's.
+    #[test]
+    fn no_candidate_is_wrong_with_runtime_checks() {
+        let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+        let target = crate::exec::Options::default().target(&gpu).unwrap();
+        let model = Sequential::new([8, 8, 3]).conv2d(4, 3).flatten().dense(3);
+        let start = std::time::Instant::now();
+        let clock = move || start.elapsed();
+        let mut on_candidate = |_, _| {};
+        let tuned = tune(&gpu, &model, 2, target, RuntimeChecks::On, &clock, &mut on_candidate);
+        let products = gpu.block_on(tuned).unwrap();
+        assert!(products.len() >= 2 && products.iter().all(|product| product.wrong.is_empty()), "{products:?}");
+    }
+
+    #[test]
+    fn a_wrong_result_is_far_off() {
+        assert_eq!(largest_error(&[1.0, 2.0], &[1.0, 4.0]), 0.5);
+        assert_eq!(largest_error(&[1.0], &[1.0, 4.0]), f64::INFINITY);
+        assert_eq!(largest_error(&[f32::NAN, 4.0], &[1.0, 4.0]), f64::INFINITY);
+    }
+}

@@ -1,0 +1,155 @@
+//! What the tensors of a program hold: read and overwritten by the host.
+
+use super::{Program, ProgramError};
+use crate::Error;
+use crate::gpu::Memory;
+use crate::graph::{Arena, BufferKey, Graph, Home, Plan, TensorId, Variable};
+use crate::shape::Shape;
+
+impl Program {
+    /// Sets every float of every slot, so that an element that no kernel writes shows.
+    pub fn fill_slots(&self, value: f32) {
+        for (key, memory) in &self.memory {
+            if matches!(key, BufferKey::Slot(_)) {
+                memory.write(&self.gpu, 0, &vec![value; memory.bytes() as usize / 4]);
+            }
+        }
+    }
+
+    /// Overwrites a tensor with `values`, followed by zeros if they are fewer than its elements.
+    ///
+    /// # Errors
+    /// A tensor or a plan that the program does not know, or more values than the tensor has elements.
+    pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) -> Result<(), ProgramError> {
+        let (memory, offset) = self.place(graph, plan, tensor)?;
+        let tensor = graph.tensor(tensor);
+        let (elements, values_len) = (tensor.shape.elements(), values.len());
+        if values_len > elements {
+            return Err(ProgramError::Length { tensor: tensor.name.clone(), elements, values: values_len });
+        }
+        memory.write(&self.gpu, offset, &with_padding(values, &tensor.shape));
+        Ok(())
+    }
+
+    /// Overwrites what an arena holds for a variable with `elements`. It is not meant for the gradients, which may be in
+    /// parts.
+    ///
+    /// # Errors
+    /// Another graph, or elements that are not as many as the variable has.
+    pub fn write_variable(
+        &self,
+        graph: &Graph,
+        arena: Arena,
+        variable: &Variable,
+        elements: &[f32],
+    ) -> Result<(), ProgramError> {
+        let memory = self.arena(graph, arena)?;
+        if variable.len() != elements.len() {
+            let (tensor, wanted) = (variable.name().to_owned(), variable.len());
+            return Err(ProgramError::Length { tensor, elements: wanted, values: elements.len() });
+        }
+        memory.write(&self.gpu, variable.offset() as u64 * 4, &variable.pad(elements));
+        Ok(())
+    }
+
+    /// Overwrites what an arena holds for all variables, as [`Program::write_variable`] does for one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_arena(&self, graph: &Graph, arena: Arena, elements: &[Vec<f32>]) -> Result<(), ProgramError> {
+        for (variable, elements) in graph.variables().iter().zip(elements) {
+            self.write_variable(graph, arena, variable, elements)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an arena in one copy: each variable with its elements. It is not meant for the gradients, which may be in
+    /// parts.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_arena<'g>(&self, graph: &'g Graph, arena: Arena) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
+        if graph.variables().is_empty() {
+            return Ok(Vec::new());
+        }
+        let memory = self.arena(graph, arena)?;
+        let floats = memory.read(&self.gpu, &self.copy, 0, graph.arena_len() as u64 * 4).await?;
+        let elements =
+            |variable: &Variable| variable.unpad(&floats[variable.offset()..variable.offset() + variable.padded_len()]);
+        Ok(graph.variables().iter().map(|variable| (variable, elements(variable))).collect())
+    }
+
+    /// Reads a tensor that the plan kept.
+    ///
+    /// # Errors
+    /// A tensor or a plan that the program does not know, or what the device reports.
+    pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, Error> {
+        let (memory, offset, bytes) = self.kept(graph, plan, tensor)?;
+        let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
+        Ok(without_padding(&padded, &graph.tensor(tensor).shape))
+    }
+
+    /// Where a tensor that the plan kept is, its first byte there, and its bytes.
+    pub(super) fn kept(
+        &self,
+        graph: &Graph,
+        plan: &Plan,
+        tensor: TensorId,
+    ) -> Result<(&Memory, u64, u64), ProgramError> {
+        let (memory, offset) = self.place(graph, plan, tensor)?;
+        Ok((memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4))
+    }
+
+    /// Reads the elements of a variable's gradient, each the sum of its parts.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, variable: &Variable) -> Result<Vec<f32>, Error> {
+        let (tensor, count) = graph.gradient_parts(variable.gradient());
+        let parts = self.read(graph, plan, tensor).await?;
+        Ok(sum_of_parts(variable, &parts, count))
+    }
+
+    /// Reads the gradients of all trained variables in one copy: each variable, and the elements of its gradient.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
+        let memory = self.arena(graph, Arena::Gradients)?;
+        let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
+        let mut gradients = Vec::new();
+        for variable in graph.variables().iter().filter(|variable| variable.is_trained()) {
+            let (tensor, count) = graph.gradient_parts(variable.gradient());
+            let tensor = graph.tensor(tensor);
+            let Home::Arena(_, first) = tensor.home else { continue };
+            let parts = &arena[first..first + tensor.shape.padded_elements()];
+            gradients.push((variable, sum_of_parts(variable, parts, count)));
+        }
+        Ok(gradients)
+    }
+}
+
+/// Rows as they are in memory, padded with zeros.
+fn with_padding(values: &[f32], shape: &Shape) -> Vec<f32> {
+    let mut padded = vec![0.0; shape.padded_elements()];
+    for (row, values) in padded.chunks_mut(shape.padded_columns()).zip(values.chunks(shape.columns())) {
+        row[..values.len()].copy_from_slice(values);
+    }
+    padded
+}
+
+/// The rows without the padding that they have in memory.
+fn without_padding(padded: &[f32], shape: &Shape) -> Vec<f32> {
+    padded.chunks(shape.padded_columns()).flat_map(|row| &row[..shape.columns()]).copied().collect()
+}
+
+/// The elements of a variable's gradient, of `count` parts of its tensor's gradient, added up in the order of the optimizer.
+fn sum_of_parts(variable: &Variable, parts: &[f32], count: usize) -> Vec<f32> {
+    let elements = |part: &[f32]| variable.unpad(&part[variable.first()..variable.first() + variable.padded_len()]);
+    let mut parts = parts.chunks(parts.len() / count).map(elements);
+    let mut sum = parts.next().unwrap_or_default();
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    }
+    sum
+}

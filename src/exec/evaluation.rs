@@ -1,0 +1,69 @@
+//! Evaluation steps, and the logits that they leave.
+
+use super::Executor;
+use super::executor::INFER;
+use super::logits_ring::Copy;
+use crate::Error;
+use crate::data::Batch;
+use crate::gpu::GpuError;
+
+impl Executor {
+    /// Encodes an evaluation step, as [`Executor::train_step`] does a training step.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
+        self.submit_if_due().await
+    }
+
+    /// Encodes an evaluation step whose logits [`Executor::arrived_logits`] returns.
+    ///
+    /// # Errors
+    /// As [`Executor::eval_step`].
+    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.logits_ring.is_full() {
+            self.submit().await?;
+        }
+        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
+        let Some(buffer) = self.logits_ring.buffer().await? else {
+            return Err(GpuError::Device("no buffer is left for logits".into()).into());
+        };
+        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits)?;
+        let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
+        let start = memory.encode_copy(encoder, offset, bytes, &buffer);
+        let shape = &self.graph.tensor(self.logits).shape;
+        let (row, classes, images) = (shape.padded_columns(), shape.columns(), batch.len);
+        self.logits_ring.encoded(Copy { buffer, start, row, classes, images });
+        self.submit_if_due().await
+    }
+
+    /// Logits `[images, classes]` of [`Executor::eval_step_with_logits`] that have arrived since the last call, oldest
+    /// first; waits for nothing.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn arrived_logits(&mut self) -> Result<Vec<f32>, Error> {
+        self.gpu.poll();
+        Ok(self.logits_ring.arrived()?)
+    }
+
+    /// Logits `[images, classes]` of every step that were not returned yet, oldest first; waits for them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn all_logits(&mut self) -> Result<Vec<f32>, Error> {
+        self.submit().await?;
+        Ok(self.logits_ring.flush().await?)
+    }
+
+    /// Computes the logits `[len, classes]` of a minibatch, and waits for them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, Error> {
+        self.eval_step_with_logits(batch).await?;
+        self.metrics().await?;
+        self.all_logits().await
+    }
+}

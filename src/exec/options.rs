@@ -1,0 +1,54 @@
+//! How a network is trained.
+
+use crate::Error;
+use crate::gpu::{Gpu, RuntimeChecks};
+use crate::graph::Target;
+use crate::kernel::MicroKernel;
+use crate::model::BuildOptions;
+use crate::optim::Optimizer;
+
+/// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
+const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Images of a minibatch.
+    pub batch_size: usize,
+    /// Chooses the initial weights.
+    pub seed: u64,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// The loop of the matrix products; without it, the one that suits the adapter best.
+    pub micro_kernel: Option<MicroKernel>,
+    /// Whether shaders check indices and loops.
+    pub checks: RuntimeChecks,
+    /// How the network is built.
+    pub build: BuildOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            batch_size: 32,
+            seed: 0,
+            optimizer: Optimizer::default(),
+            micro_kernel: None,
+            checks: RuntimeChecks::default(),
+            build: BuildOptions::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The target that schedules are recorded for on `gpu`.
+    ///
+    /// # Errors
+    /// A micro-kernel that the adapter can't run.
+    pub fn target(&self, gpu: &Gpu) -> Result<Target, Error> {
+        let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
+        gpu.supports(micro_kernel)?;
+        let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
+        Ok(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
+    }
+}
