@@ -68,6 +68,16 @@ fn every_kind_trains_in_a_network() {
                 layer("depthwise_conv2d", "kernel_size = 3\ndepth_multiplier = 2\nactivation = \"relu6\"")
             ),
         ),
+        (
+            "separable",
+            layer(
+                "separable_conv2d",
+                "filters = 8\nkernel_size = 3\nstrides = [1, 2]\npadding = \"same\"\ndepth_multiplier = 2\n\
+                 pointwise_regularizer = { l2 = 1e-4 }",
+            ),
+        ),
+        ("leaky", format!("{conv}{}", layer("leaky_re_lu", ""))),
+        ("limited", format!("{conv}{}", layer("re_lu", "max_value = 2.0\nnegative_slope = 0.1"))),
         ("silu", format!("{conv}{}", layer("activation", "activation = \"silu\""))),
         (
             "residual",
@@ -108,6 +118,22 @@ fn every_kind_trains_in_a_network() {
         let text = network.to_toml().unwrap();
         assert_eq!(Network::from_toml(&text, None).unwrap(), network, "{kind}");
     }
+}
+
+/// A separable convolution is a depthwise one without bias and a convolution by one cell, bit for bit.
+#[test]
+fn a_separable_convolution_is_two_convolutions() {
+    let kernel = "kernel_size = [3, 2]\nstrides = 2\npadding = \"same\"\ndepth_multiplier = 2\n";
+    let separable = layer("separable_conv2d", &format!("filters = 6\n{kernel}activation = \"relu\"\nname = \"both\""));
+    let depthwise = layer("depthwise_conv2d", &format!("{kernel}use_bias = false\nname = \"first\""));
+    let pointwise = layer("conv2d", "filters = 6\nkernel_size = 1\nactivation = \"relu\"\nname = \"second\"");
+    let [one, two] = [separable, format!("{depthwise}{pointwise}")].map(|body| trained(&network(&body)));
+    let names = |tensors: &[NamedTensor]| tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&one.1[0])[..3], ["both/depthwise_kernel", "both/pointwise_kernel", "both/bias"]);
+    assert_eq!(names(&two.1[0])[..3], ["first/kernel", "second/kernel", "second/bias"]);
+    assert_eq!(one.0, two.0);
+    let values = |tensors: &[NamedTensor]| tensors.iter().map(|tensor| tensor.values.clone()).collect::<Vec<_>>();
+    assert!(values(&one.1[1]) == values(&two.1[1]));
 }
 
 /// The variance of what a frozen normalization gets does not matter to its moving averages, which stay.

@@ -135,8 +135,7 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
     ends.push(graph.reshape("reshaped", [9, 96], x)?);
     ends.push(graph.zero_padding2d("padded", [[0, 1], [2, 3]], x)?);
     for function in [
-        ActivationFunction::Relu6,
-        ActivationFunction::LeakyRelu { negative_slope: 0.2 },
+        ActivationFunction::RELU6,
         ActivationFunction::Silu,
         ActivationFunction::HardSigmoid,
         ActivationFunction::HardSilu,

@@ -358,8 +358,8 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     wrong.push(graph.relu("y", none));
     wrong.push(graph.add_all("y", &[none, none]));
     wrong.push(graph.softmax("y", huge));
-    for negative_slope in [f64::NAN, f64::INFINITY] {
-        wrong.push(graph.activation("y", ActivationFunction::LeakyRelu { negative_slope }, x));
+    for wrong_number in [f64::NAN, f64::INFINITY] {
+        wrong.push(graph.activation("y", ActivationFunction::leaky_relu(wrong_number), x));
     }
     let odd = graph.input("odd", [2, 3, 4]);
     wrong.push(graph.dense("y", dense, odd, v));

@@ -149,8 +149,8 @@ impl Options<'_> {
                 self.only("groups", 1)?;
                 let (filters, kernel_size) = (self.take("filters")?, self.take("kernel_size")?);
                 let (strides, padding) = (self.take("strides")?, self.take("padding")?);
-                Conv2d { filters, kernel_size, strides, padding, use_bias: true, activation: self.take("activation")? }
-                    .into()
+                let activation = self.take("activation")?;
+                Conv2d { kernel_size, strides, padding, activation, ..Conv2d::new(filters, 1) }.into()
             }
             "MaxPooling2D" | "AveragePooling2D" => {
                 self.image()?;
@@ -181,7 +181,7 @@ impl Options<'_> {
             }
             "Dense" => {
                 self.parameters()?;
-                Dense { units: self.take("units")?, use_bias: true, activation: self.take("activation")? }.into()
+                Dense { activation: self.take("activation")?, ..Dense::new(self.take("units")?) }.into()
             }
             "Dropout" => {
                 self.0.remove("seed");

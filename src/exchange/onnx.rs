@@ -172,6 +172,9 @@ impl Network {
             Layer::ZeroPadding2d(_)
             | Layer::Reshape(_)
             | Layer::DepthwiseConv2d(_)
+            | Layer::SeparableConv2d(_)
+            | Layer::LeakyRelu(_)
+            | Layer::Relu(_)
             | Layer::BatchNormalization(_)
             | Layer::LayerNormalization(_)
             | Layer::GroupNormalization(_) => {

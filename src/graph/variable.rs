@@ -1,7 +1,7 @@
 //! Variables: what a network learns or keeps from step to step, and where it lies in memory.
 
 use super::layout::{Layout, Rows, places, rounded_up};
-use super::{ARENA_ALIGNMENT, Arena, Graph, GraphError, Home, Initializer, MOST_ELEMENTS, TensorId};
+use super::{ARENA_ALIGNMENT, Arena, Graph, GraphError, Home, Initializer, MOST_ELEMENTS, Regularizer, TensorId};
 
 /// What training does with a variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct VariableSpec {
     pub role: Role,
     /// Its first values.
     pub initializer: Initializer,
+    /// The penalty of its elements, which counts while it is trained.
+    pub regularizer: Regularizer,
 }
 
 impl VariableSpec {
@@ -42,6 +44,7 @@ impl VariableSpec {
             layout: Layout::Kernel,
             role: Role::Trained,
             initializer: Initializer::GlorotUniform,
+            regularizer: Regularizer::default(),
         }
     }
 
@@ -53,7 +56,13 @@ impl VariableSpec {
             layout: Layout::Rows { columns: len },
             role: Role::Trained,
             initializer,
+            regularizer: Regularizer::default(),
         }
+    }
+
+    /// The variable with a penalty.
+    pub fn regularized(self, regularizer: Regularizer) -> Self {
+        Self { regularizer, ..self }
     }
 
     /// The kernel of a layer, and its bias of zeros if it has one.
@@ -105,6 +114,11 @@ impl Variable {
     /// Its first values.
     pub fn initializer(&self) -> Initializer {
         self.spec.initializer
+    }
+
+    /// The penalty of its elements, which counts while it is trained.
+    pub fn regularizer(&self) -> Regularizer {
+        self.spec.regularizer
     }
 
     /// The tensor that holds it, in [`Arena::Weights`], with others perhaps.
@@ -172,6 +186,9 @@ impl Graph {
         for spec in &variables {
             if let Some(wrong) = spec.layout.refuse(&spec.shape) {
                 return Err(refuse(&spec.name, wrong));
+            }
+            if let Some(wrong) = spec.regularizer.wrong() {
+                return Err(refuse(&spec.name, format!("a factor of its penalty is {wrong}")));
             }
             if spec.layout.rows(&spec.shape).padded_len() > MOST_ELEMENTS {
                 let (tensor, shape) = (spec.name.clone(), spec.shape.clone().into());

@@ -43,8 +43,10 @@ impl Network {
             };
             let inputs: Vec<Shape> = node.inputs.iter().map(shape).collect();
             let next = self.infer_node(node, &inputs)?;
-            let (_, len) = places(next.variables.iter().map(|variable| (variable.layout, &variable.shape[..])));
-            floats = floats.saturating_add(len);
+            for tensor in &next.variables {
+                let (_, len) = places(tensor.iter().map(|variable| (variable.layout, &variable.shape[..])));
+                floats = floats.saturating_add(len);
+            }
             // The variables of all layers are in one buffer.
             if floats > MOST_ELEMENTS {
                 let what = "parameters, with the layers before it";
@@ -62,7 +64,7 @@ impl Network {
             ModelError::Layer { layer: node.name.clone(), inputs: names.zip(inputs.iter().cloned()).collect(), error }
         })?;
         let too_large = |most, what| Err(ModelError::TooLarge { layer: node.name.clone(), most, what });
-        let variables = inferred.variables.iter().map(|variable| &variable.shape[..]);
+        let variables = inferred.variables.iter().flatten().map(|variable| &variable.shape[..]);
         if !variables.chain([inferred.shape.dims()]).all(|sizes| fits(sizes, MOST_ELEMENTS)) {
             return too_large(MOST_ELEMENTS as u64, "elements in one tensor");
         }

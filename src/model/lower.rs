@@ -86,8 +86,8 @@ impl Lowering<'_> {
             Activation::Gelu => ActivationFunction::Gelu,
             Activation::Tanh => ActivationFunction::Tanh,
             Activation::Sigmoid => ActivationFunction::Sigmoid,
-            Activation::Relu6 => ActivationFunction::Relu6,
-            Activation::LeakyRelu => ActivationFunction::LeakyRelu { negative_slope: 0.2 },
+            Activation::Relu6 => ActivationFunction::RELU6,
+            Activation::LeakyRelu => ActivationFunction::leaky_relu(0.2),
             Activation::Silu => ActivationFunction::Silu,
             Activation::HardSigmoid => ActivationFunction::HardSigmoid,
             Activation::HardSilu => ActivationFunction::HardSilu,
@@ -97,10 +97,9 @@ impl Lowering<'_> {
         Ok(self.graph.activation(self.name, function, x)?)
     }
 
-    /// Adds the variables of the layer: a tensor for each role.
-    fn weights(&mut self, variables: &[VariableSpec]) -> Result<Vec<TensorId>, ModelError> {
-        let roles = variables.chunk_by(|a, b| std::mem::discriminant(&a.role) == std::mem::discriminant(&b.role));
-        roles.map(|variables| Ok(self.graph.add_weights(self.name, variables.to_vec())?)).collect()
+    /// Adds the tensors of variables of the layer.
+    fn weights(&mut self, tensors: &[Vec<VariableSpec>]) -> Result<Vec<TensorId>, ModelError> {
+        tensors.iter().map(|variables| Ok(self.graph.add_weights(self.name, variables.clone())?)).collect()
     }
 }
 

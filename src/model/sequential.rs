@@ -6,6 +6,7 @@ use super::layers::{
     AveragePooling2d, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d, MaxPooling2d, Rescaling,
 };
 use super::{Activation, Layer, ModelError, Network, layers};
+use crate::graph::Regularizer;
 use crate::ops::Padding;
 
 /// Builds a [`Network`] whose layers follow each other in a row. Its methods append a layer, as in Keras's `Sequential`:
@@ -80,8 +81,7 @@ impl Sequential {
 
     /// Appends a convolution with every option.
     pub fn conv2d_with(self, filters: usize, kernel: [usize; 2], stride: [usize; 2], padding: Padding) -> Self {
-        let activation = Activation::Linear;
-        self.layer(Conv2d { filters, kernel_size: kernel, strides: stride, padding, use_bias: true, activation })
+        self.layer(Conv2d { kernel_size: kernel, strides: stride, padding, ..Conv2d::new(filters, 1) })
     }
 
     /// Appends max pooling by a square window, whose stride is its width.
@@ -134,6 +134,14 @@ impl Sequential {
             }
             _ => self.layer(layers::Activation::new(new)),
         }
+    }
+
+    /// Gives the kernel of the last layer a penalty; layers without a kernel stay as they are.
+    pub fn kernel_regularizer(mut self, regularizer: Regularizer) -> Self {
+        if let Some(node) = self.0.last_mut() {
+            node.layer.set_kernel_regularizer(regularizer);
+        }
+        self
     }
 
     /// Names the last layer.

@@ -31,7 +31,7 @@ impl Network {
     pub fn summary(&self) -> Result<Vec<LayerSummary>, ModelError> {
         let lines = self.nodes().iter().zip(self.infer()?).map(|(node, inferred)| {
             let count = |counts: &dyn Fn(&VariableSpec) -> bool| {
-                let counted = inferred.variables.iter().filter(|variable| counts(variable));
+                let counted = inferred.variables.iter().flatten().filter(|variable| counts(variable));
                 counted.map(|variable| variable.shape.iter().product::<usize>()).sum()
             };
             let parameters = count(&|_| true);

@@ -14,12 +14,15 @@ pub enum ActivationFunction {
     Tanh,
     /// `1 / (1 + exp(-x))`
     Sigmoid,
-    /// `min(max(x, 0), 6)`. Its slope at 0 and at 6 is 0.
-    Relu6,
-    /// `x` where it is positive, else `negative_slope x` (Maas et al. 2013).
-    LeakyRelu {
-        /// The slope at 0 and below.
+    /// `x` above the threshold, but at most `max_value`; else `negative_slope (x - threshold)`. Its slope at the threshold is
+    /// that below it, and at `max_value` it is 0.
+    Relu {
+        /// The slope at the threshold and below.
         negative_slope: f64,
+        /// Where the identity begins.
+        threshold: f64,
+        /// The largest value, if there is one.
+        max_value: Option<f64>,
     },
     /// `x / (1 + exp(-x))` (Elfwing et al. 2017), also called swish.
     Silu,
@@ -30,14 +33,21 @@ pub enum ActivationFunction {
 }
 
 impl ActivationFunction {
+    /// `min(max(x, 0), 6)`
+    pub const RELU6: Self = Self::Relu { negative_slope: 0.0, threshold: 0.0, max_value: Some(6.0) };
+
+    /// `x` where it is positive, else `negative_slope x` (Maas et al. 2013).
+    pub const fn leaky_relu(negative_slope: f64) -> Self {
+        Self::Relu { negative_slope, threshold: 0.0, max_value: None }
+    }
+
     /// The file that defines the function and its slope.
     fn source(self) -> Wgsl {
         match self {
             Self::Gelu => wgsl!("activation/gelu"),
             Self::Tanh => wgsl!("activation/tanh"),
             Self::Sigmoid => wgsl!("activation/sigmoid"),
-            Self::Relu6 => wgsl!("activation/relu6"),
-            Self::LeakyRelu { .. } => wgsl!("activation/leaky_relu"),
+            Self::Relu { .. } => wgsl!("activation/relu"),
             Self::Silu => wgsl!("activation/silu"),
             Self::HardSigmoid => wgsl!("activation/hard_sigmoid"),
             Self::HardSilu => wgsl!("activation/hard_silu"),
@@ -47,7 +57,11 @@ impl ActivationFunction {
     fn add_to<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
         let dispatch = dispatch.shared(self.source());
         match self {
-            Self::LeakyRelu { negative_slope } => dispatch.constant("NEGATIVE_SLOPE", negative_slope),
+            Self::Relu { negative_slope, threshold, max_value } => dispatch
+                .constant("NEGATIVE_SLOPE", negative_slope)
+                .constant("THRESHOLD", threshold)
+                .constant("HAS_MAX", max_value.is_some())
+                .constant("MAX_VALUE", max_value.unwrap_or(0.0)),
             _ => dispatch,
         }
     }
@@ -81,10 +95,11 @@ impl Graph {
 impl Operation for Activation {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(1)?;
-        if let ActivationFunction::LeakyRelu { negative_slope } = self.function
-            && !negative_slope.is_finite()
-        {
-            return Err(inputs.refuse(format!("its negative slope is {negative_slope}, but it must be finite")));
+        if let ActivationFunction::Relu { negative_slope, threshold, max_value } = self.function {
+            let numbers = [negative_slope, threshold, max_value.unwrap_or(0.0)];
+            if let Some(number) = numbers.into_iter().find(|number| !(*number as f32).is_finite()) {
+                return Err(inputs.refuse(format!("an option of its relu is {number}, but it must be finite")));
+            }
         }
         inputs.shape(0, self.shape.clone())
     }

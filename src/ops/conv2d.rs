@@ -58,6 +58,12 @@ impl Conv2d {
         [0, 1].map(|axis| self.padding.windows(self.input[1 + axis], self.kernel[axis], self.stride[axis]))
     }
 
+    /// `[n, oh, ow, filters]`; height or width is 0 where the kernel is larger than the image.
+    pub fn output(&self) -> [usize; 4] {
+        let [oh, ow] = self.output_size();
+        [self.input[0], oh, ow, self.filters]
+    }
+
     /// `[kh, kw, c, filters]`
     pub fn kernel_shape(&self) -> Vec<usize> {
         vec![self.kernel[0], self.kernel[1], self.input[3], self.filters]

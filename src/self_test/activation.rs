@@ -19,8 +19,13 @@ fn reference(function: Function, x: f64) -> f64 {
         Function::Gelu => x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt())),
         Function::Tanh => x.tanh(),
         Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Function::Relu6 => x.clamp(0.0, 6.0),
-        Function::LeakyRelu { negative_slope } => x.max(0.0) + negative_slope * x.min(0.0),
+        Function::Relu { negative_slope, threshold, max_value } => {
+            if x > threshold {
+                x.min(max_value.unwrap_or(x))
+            } else {
+                negative_slope * (x - threshold)
+            }
+        }
         Function::Silu => x / (1.0 + (-x).exp()),
         Function::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Function::HardSilu => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
@@ -33,15 +38,18 @@ pub(super) fn cases() -> Vec<Case> {
         Function::Gelu,
         Function::Tanh,
         Function::Sigmoid,
-        Function::Relu6,
-        Function::LeakyRelu { negative_slope: 0.3 },
-        Function::LeakyRelu { negative_slope: -0.5 },
+        Function::RELU6,
+        Function::leaky_relu(0.3),
+        Function::leaky_relu(-0.5),
+        Function::Relu { negative_slope: 0.25, threshold: 0.0, max_value: Some(2.1) },
+        Function::Relu { negative_slope: 0.5, threshold: 0.7771, max_value: None },
+        Function::Relu { negative_slope: 0.0, threshold: 0.0, max_value: None },
         Function::Silu,
         Function::HardSigmoid,
         Function::HardSilu,
     ] {
         // Relu6 ends further out than the others bend.
-        let doublings = if function == Function::Relu6 { 3 } else { 2 };
+        let doublings = if function == Function::RELU6 { 3 } else { 2 };
         for shape in [vec![1, 1], vec![2, 3], vec![3, 5, 2], vec![2, 3, 3, 5], vec![1, 16], vec![260, 1]] {
             let case = OperationCase {
                 name: format!("{function:?} of {shape:?}"),

@@ -33,13 +33,7 @@ impl Kind for Activation {
         lowering.activate(self.activation, inputs[0])
     }
 
-    fn activation(&self) -> Function {
-        self.activation
-    }
-
-    fn set_activation(&mut self, activation: Function) {
-        self.activation = activation;
-    }
+    activation_option!();
 
     fn passes_on(&self) -> bool {
         self.activation == Function::Linear

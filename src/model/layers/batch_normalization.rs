@@ -69,8 +69,8 @@ impl Kind for BatchNormalization {
             return number("epsilon", self.epsilon);
         }
         let operation = self.operation(shape.clone(), false);
-        let variables = [operation.variables(name), operation.moving_variables(name, self.momentum)].concat();
-        Ok(Inferred { variables, ..Inferred::shape(shape.clone()) })
+        let variables = vec![operation.variables(name), operation.moving_variables(name, self.momentum)];
+        Ok(Inferred::with_variables(shape.clone(), variables))
     }
 
     fn lower(

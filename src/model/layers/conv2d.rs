@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::{ones, pair, yes};
-use super::{Function, Inferred, Kind, image, positive, product, within};
-use crate::graph::TensorId;
+use super::{Function, Inferred, Kind, check_regularizer, convolution, image, regularized, within};
+use crate::graph::{Regularizer, TensorId};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lower::Lowering;
@@ -32,6 +32,9 @@ pub struct Conv2d {
     /// Applied to the output.
     #[serde(default, skip_serializing_if = "Function::is_linear")]
     pub activation: Function,
+    /// The penalty of the kernel.
+    #[serde(default, skip_serializing_if = "Regularizer::is_none")]
+    pub kernel_regularizer: Regularizer,
 }
 
 impl Conv2d {
@@ -44,6 +47,7 @@ impl Conv2d {
             padding: Padding::Valid,
             use_bias: true,
             activation: Function::Linear,
+            kernel_regularizer: Regularizer::default(),
         }
     }
 
@@ -64,13 +68,10 @@ impl Conv2d {
 impl Kind for Conv2d {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let operation = self.operation(1, image(inputs)?);
-        positive(&[self.filters, self.kernel_size[0], self.kernel_size[1], self.strides[0], self.strides[1]])?;
-        let [oh, ow] = operation.output_size();
-        if oh == 0 || ow == 0 {
-            return Err(LayerError::Window(self.kernel_size));
-        }
-        let multiply_adds = product(operation.kernel_shape().into_iter().chain([oh, ow]));
-        Ok(Inferred { shape: [oh, ow, self.filters].into(), variables: operation.variables(name), multiply_adds })
+        check_regularizer("kernel_regularizer", self.kernel_regularizer)?;
+        let sizes = [self.filters, self.strides[0], self.strides[1]];
+        let variables = || vec![regularized(operation.variables(name), self.kernel_regularizer)];
+        convolution::infer(self.kernel_size, &sizes, || operation.output(), variables)
     }
 
     fn lower(
@@ -84,11 +85,9 @@ impl Kind for Conv2d {
         lowering.activate(self.activation, y)
     }
 
-    fn activation(&self) -> Function {
-        self.activation
-    }
+    activation_option!();
 
-    fn set_activation(&mut self, activation: Function) {
-        self.activation = activation;
+    fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
+        self.kernel_regularizer = regularizer;
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::yes;
-use super::{Function, Inferred, Kind, only, positive, product};
-use crate::graph::TensorId;
+use super::{Function, Inferred, Kind, check_regularizer, only, positive, product, regularized};
+use crate::graph::{Regularizer, TensorId};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lower::Lowering;
@@ -23,12 +23,20 @@ pub struct Dense {
     /// Applied to the output.
     #[serde(default, skip_serializing_if = "Function::is_linear")]
     pub activation: Function,
+    /// The penalty of the kernel.
+    #[serde(default, skip_serializing_if = "Regularizer::is_none")]
+    pub kernel_regularizer: Regularizer,
 }
 
 impl Dense {
     /// A dense layer with Keras's defaults.
     pub fn new(units: usize) -> Self {
-        Self { units, use_bias: true, activation: Function::Linear }
+        Self {
+            units,
+            use_bias: true,
+            activation: Function::Linear,
+            kernel_regularizer: Regularizer::default(),
+        }
     }
 
     /// The operation on `n` rows of `features`, which are all pixels of a minibatch of images.
@@ -41,9 +49,11 @@ impl Kind for Dense {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let input = only(inputs)?;
         positive(&[self.units])?;
+        check_regularizer("kernel_regularizer", self.kernel_regularizer)?;
         let outer = input.dims().split_last().map_or(&[][..], |(_, outer)| outer);
         let shape = [outer, &[self.units]].concat();
         let variables = self.operation(1, input.columns()).variables(name);
+        let variables = vec![regularized(variables, self.kernel_regularizer)];
         Ok(Inferred { shape: shape.into(), variables, multiply_adds: product([input.elements(), self.units]) })
     }
 
@@ -59,11 +69,9 @@ impl Kind for Dense {
         lowering.activate(self.activation, y)
     }
 
-    fn activation(&self) -> Function {
-        self.activation
-    }
+    activation_option!();
 
-    fn set_activation(&mut self, activation: Function) {
-        self.activation = activation;
+    fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
+        self.kernel_regularizer = regularizer;
     }
 }

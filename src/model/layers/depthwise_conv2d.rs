@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::{one, ones, pair, yes};
-use super::{Function, Inferred, Kind, image, positive, product, within};
-use crate::graph::{Initializer, Layout, TensorId, VariableSpec};
+use super::{Function, Inferred, Kind, check_regularizer, convolution, image, regularized, within};
+use crate::graph::{Regularizer, TensorId};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lower::Lowering;
@@ -33,6 +33,9 @@ pub struct DepthwiseConv2d {
     /// Applied to the output.
     #[serde(default, skip_serializing_if = "Function::is_linear")]
     pub activation: Function,
+    /// The penalty of the kernel.
+    #[serde(default, skip_serializing_if = "Regularizer::is_none")]
+    pub depthwise_regularizer: Regularizer,
 }
 
 impl DepthwiseConv2d {
@@ -45,6 +48,7 @@ impl DepthwiseConv2d {
             depth_multiplier: 1,
             use_bias: true,
             activation: Function::Linear,
+            depthwise_regularizer: Regularizer::default(),
         }
     }
 
@@ -63,18 +67,10 @@ impl DepthwiseConv2d {
 impl Kind for DepthwiseConv2d {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let operation = self.operation(1, image(inputs)?);
-        positive(&[&[self.depth_multiplier], &self.kernel_size[..], &self.strides[..]].concat())?;
-        let [_, oh, ow, filters] = operation.output();
-        if oh == 0 || ow == 0 {
-            return Err(LayerError::Window(self.kernel_size));
-        }
-        let multiply_adds = product(operation.kernel_shape().into_iter().chain([oh, ow]));
-        let kernel = VariableSpec::kernel(name, operation.kernel_shape());
-        let mut variables = vec![VariableSpec { layout: Layout::Rows { columns: filters }, ..kernel }];
-        if self.use_bias {
-            variables.push(VariableSpec::vector(name, "bias", filters, Initializer::Zeros));
-        }
-        Ok(Inferred { shape: [oh, ow, filters].into(), variables, multiply_adds })
+        check_regularizer("depthwise_regularizer", self.depthwise_regularizer)?;
+        let sizes = [self.depth_multiplier, self.strides[0], self.strides[1]];
+        let variables = || vec![regularized(operation.variables(name), self.depthwise_regularizer)];
+        convolution::infer(self.kernel_size, &sizes, || operation.output(), variables)
     }
 
     fn lower(
@@ -88,11 +84,9 @@ impl Kind for DepthwiseConv2d {
         lowering.activate(self.activation, y)
     }
 
-    fn activation(&self) -> Function {
-        self.activation
-    }
+    activation_option!();
 
-    fn set_activation(&mut self, activation: Function) {
-        self.activation = activation;
+    fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
+        self.depthwise_regularizer = regularizer;
     }
 }

@@ -63,7 +63,7 @@ impl Kind for GroupNormalization {
             return Err(LayerError::Groups(self.groups));
         }
         let variables = operation.variables(name);
-        Ok(Inferred { variables, ..Inferred::shape(shape.clone()) })
+        Ok(Inferred::with_variables(shape.clone(), vec![variables]))
     }
 
     fn lower(

@@ -51,7 +51,7 @@ impl Kind for LayerNormalization {
             return Err(LayerError::Number { option: "epsilon", number: self.epsilon });
         }
         let variables = self.operation(shape.clone()).variables(name);
-        Ok(Inferred { variables, ..Inferred::shape(shape.clone()) })
+        Ok(Inferred::with_variables(shape.clone(), vec![variables]))
     }
 
     fn lower(

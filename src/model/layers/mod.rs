@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::error::LayerError;
 use super::lower::Lowering;
 use super::{Activation as Function, ModelError};
-use crate::graph::{TensorId, VariableSpec};
+use crate::graph::{Regularizer, TensorId, VariableSpec};
 use crate::ops::PixelScale;
 use crate::shape::Shape;
 
+mod convolution;
 mod options;
 mod pooling;
 
@@ -22,8 +23,8 @@ pub use options::PerChannel;
 pub struct Inferred {
     /// Shape of the output, without the batch.
     pub shape: Shape,
-    /// The variables. Those of one role follow each other.
-    pub variables: Vec<VariableSpec>,
+    /// The variables, in the tensors that hold them; each has at least one.
+    pub variables: Vec<Vec<VariableSpec>>,
     /// Multiply-adds of the forward pass. Those of operations that work element by element are not counted.
     pub multiply_adds: u64,
 }
@@ -31,7 +32,13 @@ pub struct Inferred {
 impl Inferred {
     /// What a layer without variables makes, whose work does not count.
     fn shape(shape: impl Into<Shape>) -> Self {
-        Self { shape: shape.into(), variables: Vec::new(), multiply_adds: 0 }
+        Self::with_variables(shape, Vec::new())
+    }
+
+    /// What a layer with these tensors of variables makes, whose work does not count. Tensors without any are left out.
+    fn with_variables(shape: impl Into<Shape>, mut variables: Vec<Vec<VariableSpec>>) -> Self {
+        variables.retain(|tensor| !tensor.is_empty());
+        Self { shape: shape.into(), variables, multiply_adds: 0 }
     }
 }
 
@@ -41,8 +48,7 @@ pub(super) trait Kind {
     /// allocated.
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError>;
 
-    /// Adds the operations of the layer, for inputs that `infer` has taken. `weights` has a tensor for each role among the
-    /// variables.
+    /// Adds the operations of the layer, for inputs that `infer` has taken. `weights` are the tensors of its variables.
     fn lower(
         &self,
         lowering: &mut Lowering<'_>,
@@ -58,10 +64,26 @@ pub(super) trait Kind {
     /// Changes the activation of the output, where the layer has that option.
     fn set_activation(&mut self, _: Function) {}
 
+    /// Changes the penalty of the kernel, where the layer has one.
+    fn set_kernel_regularizer(&mut self, _: Regularizer) {}
+
     /// Whether inference passes the elements of the one input on as they are.
     fn passes_on(&self) -> bool {
         false
     }
+}
+
+/// Defines how the option `activation` of a layer is read and changed.
+macro_rules! activation_option {
+    () => {
+        fn activation(&self) -> Function {
+            self.activation
+        }
+
+        fn set_activation(&mut self, activation: Function) {
+            self.activation = activation;
+        }
+    };
 }
 
 /// Makes a module and a variant of [`Layer`] for each kind: `file Type "name in model files" "Keras's class"`.
@@ -128,6 +150,14 @@ layers! {
     normalization Normalization "normalization" "Normalization"
     /// Convolution of each channel by itself.
     depthwise_conv2d DepthwiseConv2d "depthwise_conv2d" "DepthwiseConv2D"
+    /// Depthwise convolution, then a convolution by one cell.
+    separable_conv2d SeparableConv2d "separable_conv2d" "SeparableConv2D"
+    /// Relu with a slope below 0.
+    #[serde(alias = "leaky_relu")]
+    leaky_re_lu LeakyRelu "leaky_re_lu" "LeakyReLU"
+    /// Relu with a limit, a slope and a threshold.
+    #[serde(alias = "relu")]
+    re_lu Relu "re_lu" "ReLU"
     /// Normalization over the minibatch.
     batch_normalization BatchNormalization "batch_normalization" "BatchNormalization"
     /// Normalization over the channels of a pixel.
@@ -159,6 +189,11 @@ impl Layer {
     /// Changes the activation of its output, where the layer has that option.
     pub(super) fn set_activation(&mut self, activation: Function) {
         self.kind_mut().set_activation(activation);
+    }
+
+    /// Changes the penalty of its kernel, where it has one kernel.
+    pub(super) fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
+        self.kind_mut().set_kernel_regularizer(regularizer);
     }
 
     /// The scale and offset of `channels` channels, if that is all that the layer does.
@@ -202,6 +237,19 @@ fn same(inputs: &[Shape]) -> Result<&Shape, LayerError> {
         true => Ok(first),
         false => Err(LayerError::Differ("shapes")),
     }
+}
+
+/// The variables with this penalty of the first, the kernel.
+fn regularized(mut variables: Vec<VariableSpec>, regularizer: Regularizer) -> Vec<VariableSpec> {
+    if let Some(kernel) = variables.first_mut() {
+        kernel.regularizer = regularizer;
+    }
+    variables
+}
+
+/// Makes sure that the factors of a penalty are none or positive.
+fn check_regularizer(option: &'static str, regularizer: Regularizer) -> Result<(), LayerError> {
+    regularizer.wrong().map_or(Ok(()), |number| Err(LayerError::Number { option, number }))
 }
 
 /// Makes sure that no size is 0.
