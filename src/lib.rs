@@ -51,7 +51,7 @@
 //! optim                 optimizers, one file each
 //! ops                   operations, one file each
 //! graph   |  gpu        tensors, nodes, plan: pure data  |  adapter, device, pipelines
-//! kernel, shape, minibatch, file, cache, error, foreign_panic
+//! kernel, shape, minibatch, file, cache, text, foreign_panic
 //! ```
 //!
 //! Shaders are in `shaders/`. Each is put together from WGSL files that say how an operand is read (`access/`), what an
@@ -75,6 +75,7 @@ pub mod optim;
 pub mod report;
 pub mod self_test;
 mod shape;
+mod text;
 pub mod train;
 
 pub use error::Error;

@@ -4,14 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use wgrad::Error;
 use wgrad::data::shapes;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
 use wgrad::train::{
     CheckpointInterval, Checkpoints, EarlyStopping, Ending, EpochWeights, HistoryRow, KeptWeights, Monitor, Observer,
-    OutputDir, RunRecord, Trainer, evaluate_and_predict,
+    OutputDir, RunRecord, TrainError, Trainer, evaluate_and_predict,
 };
 
 mod command;
@@ -22,7 +21,7 @@ use command::*;
 struct Count(Vec<u64>);
 
 impl Observer for Count {
-    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         self.0.push(executor.gpu().created());
         Ok(ControlFlow::Continue(()))
     }

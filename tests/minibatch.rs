@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use wgrad::Error;
 use wgrad::data::Batch;
-use wgrad::exec::{Executor, Options};
+use wgrad::exec::{ExecError, Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::minibatch::MinibatchError;
 use wgrad::model::Sequential;
@@ -42,7 +41,7 @@ fn a_batch_that_does_not_fit_is_an_error_and_changes_nothing() {
                 gpu.block_on(disturbed.eval_step(batch)).unwrap_err(),
                 gpu.block_on(disturbed.logits(batch)).unwrap_err(),
             ] {
-                assert!(matches!(error, Error::Minibatch(_)) && error.to_string().contains(message), "{error}");
+                assert!(matches!(error, ExecError::Minibatch(_)) && error.to_string().contains(message), "{error}");
             }
         }
         for executor in [&mut disturbed, &mut undisturbed] {
@@ -67,5 +66,8 @@ fn labels_of_images_that_do_not_count_are_not_looked_at() {
     let metrics = gpu.block_on(executor.metrics()).unwrap();
     assert!(metrics[0].loss.is_finite() && metrics[0].length == 2, "{metrics:?}");
     let error = gpu.block_on(executor.train_step(&Batch { len: 3, ..short })).unwrap_err();
-    assert!(matches!(error, Error::Minibatch(MinibatchError::Label { image: 2, label: 99, classes: 5 })), "{error}");
+    assert!(
+        matches!(error, ExecError::Minibatch(MinibatchError::Label { image: 2, label: 99, classes: 5 })),
+        "{error}"
+    );
 }

@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use wgrad::Error;
 use wgrad::data::{Batch, Dataset, Split, shapes};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu, GpuEvent};
 use wgrad::model::Sequential;
 use wgrad::train::{
     CheckpointInterval, Checkpoints, EarlyStopping, EpochWeights, HistoryRow, KeptWeights, Monitor, Observer,
-    OutputDir, RunRecord, TestResult, Trainer, evaluate_and_predict,
+    OutputDir, RunRecord, TestResult, TrainError, Trainer, evaluate_and_predict,
 };
 
 mod command;
@@ -51,7 +50,7 @@ fn executor() -> (Executor, Submissions) {
 struct Witness(Submissions, bool, Vec<u64>);
 
 impl Observer for Witness {
-    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         if self.1 {
             let gpu = executor.gpu().clone();
             gpu.block_on(executor.parameters())?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use wgrad::Shape;
-use wgrad::exec::{Program, ProgramError};
+use wgrad::exec::{ExecError, Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{
     Access, Dispatch, Epilogue, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
@@ -487,7 +487,7 @@ fn a_program_refuses_what_it_does_not_have() {
     let (graph, plan, x, y, _) = make(8);
     let (other, other_plan, ..) = make(1 << 20);
     let refused = Program::new(gpu.clone(), &graph, &[&other_plan], RuntimeChecks::Off);
-    assert!(matches!(refused, Err(wgrad::Error::Program(ProgramError::OtherGraph))));
+    assert!(matches!(refused, Err(ExecError::Program(ProgramError::OtherGraph))));
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off).unwrap();
     let mut encoder = gpu.encoder();
     assert_eq!(program.encode(1, &mut encoder), Err(ProgramError::NoPlan { plan: 1, plans: 1 }));

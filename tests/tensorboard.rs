@@ -11,7 +11,7 @@ use wgrad::data::shapes;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::model::Sequential;
-use wgrad::train::{History, HistoryRow, Observer, TensorBoard, Trainer, Validation};
+use wgrad::train::{History, HistoryRow, Observer, TensorBoard, TrainError, Trainer, Validation};
 
 mod command;
 
@@ -135,7 +135,7 @@ type Column = (&'static str, fn(&HistoryRow) -> f64);
 struct Reader(PathBuf, Vec<usize>);
 
 impl Observer for Reader {
-    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, wgrad::Error> {
+    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         self.1.push(records(&fs::read(file(&self.0.join("train"))).unwrap()).len());
         Ok(ControlFlow::Continue(()))
     }

@@ -44,7 +44,7 @@ impl Devices {
     /// Lists the adapters.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let backend = self.backend.map(Into::into);
-        let adapters = list_adapters(backend).map_err(wgrad::Error::from)?;
+        let adapters = list_adapters(backend)?;
         let lines: Vec<_> = adapters.into_iter().enumerate().map(|(i, report)| line(i, report, backend)).collect();
         let mut out = io::stdout();
         if self.json {
@@ -54,7 +54,7 @@ impl Devices {
         if lines.is_empty() {
             // Opening fails too, with the reason and what to do.
             let choice = AdapterChoice { backend, ..Default::default() };
-            Gpu::open_blocking(&choice).map_err(wgrad::Error::from)?;
+            Gpu::open_blocking(&choice)?;
         }
         for line in lines {
             let lacks = lacks(&line);

@@ -72,7 +72,7 @@ impl Eval {
         let dataset = self.limited(self.data.open_for(weights.model.as_ref())?)?;
         let data_line = dataset_line(&dataset);
         let (model, dataset, line) = self.model.of_weights(&weights, dataset, &self.class_names)?;
-        let answer = model.answer().map_err(wgrad::Error::from)?;
+        let answer = model.answer()?;
         let gpu = Arc::new(self.device.open()?);
         let mut out = io::stdout();
         if !self.json {
@@ -123,5 +123,5 @@ fn write_logits(path: &Path, split: &Split, predictions: &Predictions) -> anyhow
         ("labels", &[n], Elements::U16(split.labels())),
         ("logits", &[n, predictions.answer().outputs()], Elements::F32(&logits)),
     ]);
-    write_file(path, &bytes.map_err(wgrad::Error::from)?)
+    write_file(path, &bytes?)
 }

@@ -2,13 +2,15 @@
 
 use std::io;
 
-use wgrad::Error;
 use wgrad::data::DataError;
 use wgrad::exchange::ExchangeError;
+use wgrad::exec::ExecError;
 use wgrad::gpu::GpuError;
+use wgrad::minibatch::MinibatchError;
 use wgrad::model::ModelError;
 use wgrad::train::TrainError;
 
+use super::cause::innermost;
 use super::output_file::NotWritten;
 
 /// The codes, as `wgrad --help` lists them.
@@ -32,11 +34,11 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error.
 pub fn of(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(of_cause).unwrap_or(1)
+    error.chain().map(innermost).find_map(of_cause).unwrap_or(1)
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if let Some(error) = cause.downcast_ref::<TrainError>() {
+    if let Some(error) = cause.downcast_ref() {
         return Some(match error {
             TrainError::NotFinite { .. } | TrainError::EvaluationNotFinite { .. } => 5,
             TrainError::Write { .. } | TrainError::WriteEvents { .. } => 6,
@@ -46,23 +48,20 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | TrainError::Checkpoint { .. }
             | TrainError::TooFar { .. } => 7,
             TrainError::TuningCache { .. } => 3,
+            TrainError::Data(_) | TrainError::Exec(_) | TrainError::Exchange(_) => return None,
         });
-    }
-    if cause.is::<GpuError>() {
-        return Some(4);
     }
     if cause.is::<NotWritten>() {
         return Some(6);
     }
-    if cause.is::<DataError>() || cause.is::<ExchangeError>() || cause.is::<ModelError>() || cause.is::<io::Error>() {
-        return Some(3);
+    match cause.downcast_ref() {
+        Some(ExecError::BatchSize { .. }) => return Some(4),
+        Some(ExecError::Weights(_)) => return Some(3),
+        _ if cause.is::<GpuError>() => return Some(4),
+        _ => {}
     }
-    match cause.downcast_ref::<Error>()? {
-        Error::Train(error) => of_cause(error),
-        Error::Gpu(_) | Error::BatchSize { .. } => Some(4),
-        Error::Data(_) | Error::Minibatch(_) | Error::Exchange(_) | Error::Weights(_) | Error::Model(_) => Some(3),
-        Error::Graph(_) | Error::Program(_) | Error::Plan(_) | Error::Report(_) => None,
-    }
+    let reads = cause.is::<DataError>() || cause.is::<ExchangeError>() || cause.is::<ModelError>();
+    (reads || cause.is::<MinibatchError>() || cause.is::<io::Error>()).then_some(3)
 }
 
 #[cfg(test)]
@@ -77,7 +76,8 @@ mod tests {
             GpuError::Device("an error of validation".into()),
             GpuError::AddressSpace(1),
         ] {
-            assert_eq!(of(&Error::Gpu(fault.clone()).into()), 4, "{fault}");
+            let passed_on = TrainError::from(ExecError::from(fault.clone()));
+            assert_eq!(of(&passed_on.into()), 4, "{fault}");
             assert_eq!(of(&anyhow::Error::from(fault).context("while it ran")), 4);
         }
     }

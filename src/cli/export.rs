@@ -51,7 +51,7 @@ impl Export {
             Format::Onnx => weights.to_onnx(),
             Format::KerasNpz => weights.to_npz(),
         };
-        let bytes = bytes.map_err(wgrad::Error::from)?;
+        let bytes = bytes?;
         write_file(&self.out, &bytes)?;
         say(&format!("{}: {}", self.out.display(), units::bytes(bytes.len() as u64)));
         Ok(ExitCode::SUCCESS)

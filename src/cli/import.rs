@@ -35,9 +35,9 @@ impl Import {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut weights = weights_file::import(&self.file)?;
         let model = self.model.complete(&mut weights)?;
-        let bytes = weights.to_bytes().map_err(wgrad::Error::from)?;
+        let bytes = weights.to_bytes()?;
         write_file(&self.out, &bytes)?;
-        say(&layer_table(&model).map_err(wgrad::Error::from)?);
+        say(&layer_table(&model)?);
         say(&format!("Weights: {}", self.out.display()));
         Ok(ExitCode::SUCCESS)
     }

@@ -2,6 +2,7 @@
 
 mod cache;
 mod callbacks;
+mod cause;
 mod class_names;
 mod devices;
 #[cfg(test)]

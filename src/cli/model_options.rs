@@ -41,7 +41,7 @@ impl ModelOptions {
     ) -> anyhow::Result<(Network, Dataset, Option<String>)> {
         let own = weights.model.as_ref().filter(|_| self.model.is_none());
         if let Some(model) = own {
-            weights.class_names_of(model).map_err(wgrad::Error::from)?;
+            weights.class_names_of(model)?;
         }
         let (dataset, line) = class_names.match_data(&weights.class_names, dataset)?;
         let (image, classes) = (dataset.image_shape, dataset.class_names.len());
@@ -60,7 +60,7 @@ impl ModelOptions {
 pub fn check_data(model: &Network, dataset: &Dataset) -> anyhow::Result<()> {
     let Err(error) = model.check_data(dataset.image_shape, dataset.class_names.len()) else { return Ok(()) };
     let ([h, w, channels], message) = (model.input(), error.to_string());
-    let error = anyhow::Error::new(wgrad::Error::from(error));
+    let error = anyhow::Error::new(error);
     let is_image = dataset.image_shape != [h, w, channels] && dataset.name == "folder";
     Err(if is_image {
         error.context(format!("{message}; give --image-size {h}x{w} --channels {channels}"))
@@ -74,7 +74,7 @@ pub fn check_data(model: &Network, dataset: &Dataset) -> anyhow::Result<()> {
 fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow::Result<Network> {
     let Some(path) = path else { return Ok(Sequential::tutorial(input, classes).into()) };
     if let Some(network) = path.to_str().and_then(|name| ZooModel::named(name, input, classes)) {
-        return Ok(network.map_err(wgrad::Error::from)?);
+        return Ok(network?);
     }
     Network::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
 }
@@ -174,9 +174,7 @@ impl Start {
         }
         let appended: Vec<String> = model.nodes().iter().skip(layers).map(|node| node.name.clone()).collect();
         let class_names = match &weights {
-            Some(weights) if appended.is_empty() => {
-                Some(weights.class_names_of(&model).map_err(wgrad::Error::from)?.to_vec())
-            }
+            Some(weights) if appended.is_empty() => Some(weights.class_names_of(&model)?.to_vec()),
             _ => None,
         };
         let model = model.freeze(&spec.freeze).map_err(|error| anyhow!("--freeze: {error}"))?;
@@ -186,7 +184,7 @@ impl Start {
 
     /// The network of a run that is resumed. Its weights are in the checkpoint.
     pub fn resumed(record: &RunRecord) -> anyhow::Result<Self> {
-        let model = Network::from_toml(&record.network, None).map_err(wgrad::Error::from)?;
+        let model = Network::from_toml(&record.network, None)?;
         Ok(Self { model, class_names: None, from: None, weights: Vec::new(), appended: Vec::new() })
     }
 

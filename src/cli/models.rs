@@ -19,8 +19,8 @@ impl Models {
         let titles = ["name", "parameters", "multiply-adds", "for", "source"].map(String::from);
         let mut rows = vec![titles];
         for model in ZOO {
-            let network = model.build(model.input, model.classes, 1.0).map_err(wgrad::Error::from)?;
-            let layers = network.summary().map_err(wgrad::Error::from)?;
+            let network = model.build(model.input, model.classes, 1.0)?;
+            let layers = network.summary()?;
             let parameters: usize = layers.iter().map(|layer| layer.parameters).sum();
             let products: u64 = layers.iter().map(|layer| layer.multiply_adds).sum();
             let [h, w, c] = model.input;

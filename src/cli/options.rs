@@ -130,7 +130,7 @@ pub fn with_remedy(error: DataError) -> anyhow::Error {
         DataError::ClassNames(_) => message + "; to match them by place all the same, give --ignore-class-names",
         _ => message,
     };
-    anyhow::Error::new(wgrad::Error::from(error)).context(message)
+    anyhow::Error::new(error).context(message)
 }
 
 fn with_recursive(message: String, left_out: &LeftOut) -> String {
@@ -214,7 +214,7 @@ impl FusionOptions {
 
 /// Opens an adapter. If it computes on the CPU and the user did not choose it, says so.
 pub fn open_adapter(choice: &AdapterChoice) -> anyhow::Result<Gpu> {
-    let gpu = Gpu::open_blocking(choice).map_err(wgrad::Error::from)?;
+    let gpu = Gpu::open_blocking(choice)?;
     if gpu.is_software() && choice.adapter.is_none() {
         note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
     }

@@ -112,8 +112,7 @@ impl Predict {
             note(&line);
         }
         let bar = progress(pictures.len(), batch_size);
-        let decoder = Decoder::new(pictures.clone(), [h, w, channels], (2 * batch_size).min(MOST_AHEAD / image))
-            .map_err(wgrad::Error::from)?;
+        let decoder = Decoder::new(pictures.clone(), [h, w, channels], (2 * batch_size).min(MOST_AHEAD / image))?;
         let mut batch = Batch { pixels: Vec::new(), labels: vec![0; batch_size], len: 0 };
         let (mut paths, mut failed) = (Vec::new(), 0);
         for (i, (path, decoded)) in pictures.iter().zip(decoder).enumerate() {
@@ -150,13 +149,13 @@ impl Predict {
     fn class_names(&self, weights: &Weights, model: &Network) -> anyhow::Result<Vec<String>> {
         let own = match self.matching.ignore_class_names && self.classes.is_some() {
             true => &[],
-            false => weights.class_names_of(model).map_err(wgrad::Error::from)?,
+            false => weights.class_names_of(model)?,
         };
         let named = match &self.classes {
             Some(source) => self.matching.match_names(own, class_names(source)?)?,
             None => own.to_vec(),
         };
-        let classes = model.classes().map_err(wgrad::Error::from)?;
+        let classes = model.classes()?;
         match named.len() {
             0 => Ok((0..classes).map(|class| format!("class {class}")).collect()),
             names if names == classes => Ok(named),

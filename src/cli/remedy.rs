@@ -1,7 +1,10 @@
 //! What a user can do about an error of the library, in the words of the command line.
 
-use wgrad::Error;
+use wgrad::exec::ExecError;
+use wgrad::gpu::GpuError;
 use wgrad::train::TrainError;
+
+use super::cause::innermost;
 
 /// The message of an error, with its remedy.
 pub fn message(error: &anyhow::Error) -> String {
@@ -10,20 +13,34 @@ pub fn message(error: &anyhow::Error) -> String {
 
 /// What follows the message of an error: its remedy, after a semicolon.
 pub fn suffix(error: &anyhow::Error) -> String {
-    let cause = error.chain().find_map(|cause| match cause.downcast_ref() {
-        Some(Error::Train(error)) => Some(error),
-        Some(_) => None,
-        None => cause.downcast_ref(),
-    });
-    match cause.map(of) {
-        Some(remedy) if !remedy.is_empty() => format!("; {remedy}"),
-        _ => String::new(),
-    }
+    error.chain().map(innermost).find_map(of).map_or_else(String::new, |remedy| format!("; {remedy}"))
 }
 
-/// The remedy of an error; no text where its message says all.
-pub fn of(error: &TrainError) -> String {
-    match error {
+/// The remedy of an error; none where its message says all.
+fn of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref() {
+        return of_training(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return of_device(error).map(str::to_owned);
+    }
+    let too_large = matches!(error.downcast_ref(), Some(ExecError::BatchSize { largest: 0, .. }));
+    too_large.then(|| "take a smaller network, or another adapter with --adapter".into())
+}
+
+fn of_device(error: &GpuError) -> Option<&'static str> {
+    Some(match error {
+        GpuError::Open { .. } => "choose another with --adapter (see `wgrad devices`)",
+        GpuError::Lost(_) => "try again, with a smaller --batch-size or another --adapter",
+        GpuError::OutOfMemory(_) | GpuError::TooLarge { .. } => "use a smaller --batch-size",
+        GpuError::Device(_) => "please report it with the output of `wgrad devices`",
+        GpuError::MicroKernel { .. } => "leave --kernel out to get one that can",
+        _ => return None,
+    })
+}
+
+fn of_training(error: &TrainError) -> Option<String> {
+    Some(match error {
         TrainError::NotFinite { .. } => "try a smaller --learning-rate".into(),
         TrainError::EvaluationNotFinite { .. } => "train again with a smaller --learning-rate".into(),
         TrainError::Write { .. } => {
@@ -40,8 +57,8 @@ pub fn of(error: &TrainError) -> String {
         ),
         TrainError::Checkpoint { .. } => "put a copy of it in its place, or begin anew with --overwrite".into(),
         TrainError::TuningCache { .. } => "`wgrad tune` writes it anew".into(),
-        TrainError::TooFar { .. } => String::new(),
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -53,7 +70,12 @@ mod tests {
         let error = || TrainError::InUse { path: "runs/a".into() };
         let expected = "runs/a is in use by another wgrad; wait until it ends, or name another directory with --out";
         assert_eq!(message(&error().into()), expected);
-        assert_eq!(message(&Error::from(error()).into()), expected);
+        assert_eq!(
+            message(&anyhow::Error::from(error()).context("in short")),
+            "in short; wait until it ends, or name another directory with --out"
+        );
         assert_eq!(message(&anyhow::anyhow!("other")), "other");
+        let full = TrainError::from(ExecError::from(GpuError::OutOfMemory("full".into())));
+        assert_eq!(message(&full.into()), "the device is out of memory: full; use a smaller --batch-size");
     }
 }

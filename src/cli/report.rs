@@ -40,7 +40,7 @@ impl Finished<'_> {
         let Self { history, config, layers, dataset, predictions } = *self;
         let settings = serde_json::to_value(config)?;
         let report = Report { history, settings: &settings, layers, dataset, predictions };
-        let files = report.files().map_err(wgrad::Error::from)?;
+        let files = report.files()?;
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
         out.write(&files)?;
         say(&format!("The report is {}", out.path().join("report.html").display()));
@@ -49,7 +49,7 @@ impl Finished<'_> {
 
     fn write_picture(&self, tensorboard: &mut TensorBoard, predictions: &Predictions) -> anyhow::Result<()> {
         let picture = heat_picture(&ConfusionMatrix::of(&self.dataset.test, predictions));
-        let bytes = picture.to_png().map_err(wgrad::Error::from)?;
+        let bytes = picture.to_png()?;
         let epoch = self.history.epochs.last().map_or(0, |row| row.epoch);
         tensorboard.picture("confusion_matrix", epoch, &bytes, picture.dimensions())?;
         Ok(())

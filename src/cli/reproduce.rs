@@ -91,7 +91,7 @@ impl Reproduce {
         let json = serde_json::to_string_pretty(&measured)?;
         let report = ReproductionReport { experiments, keras, runs: measured };
         say(&format!("\n{}\n", report.table()));
-        let document = report.document().map_err(wgrad::Error::from)?;
+        let document = report.document()?;
         let mut files = vec![
             ("reproduction.html".to_owned(), to_html(&document).into_bytes()),
             ("reproduction.md".to_owned(), to_markdown(&document).into_bytes()),

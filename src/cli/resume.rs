@@ -22,7 +22,7 @@ pub struct Resumed {
 impl Resumed {
     /// Reads the newest whole checkpoint in `directory`, and says which ones are damaged.
     pub fn open(directory: &Path) -> anyhow::Result<Self> {
-        let (checkpoint, damaged) = Checkpoints::newest(directory).map_err(wgrad::Error::from)?;
+        let (checkpoint, damaged) = Checkpoints::newest(directory)?;
         for error in &damaged {
             if let TrainError::Checkpoint { path, reason } = error {
                 let path = path.display();
@@ -31,7 +31,7 @@ impl Resumed {
         }
         match checkpoint {
             Some(checkpoint) => Ok(Self { directory: directory.into(), checkpoint }),
-            None => Err(wgrad::Error::from(TrainError::NoCheckpoint { path: directory.into() }).into()),
+            None => Err(TrainError::NoCheckpoint { path: directory.into() }.into()),
         }
     }
 

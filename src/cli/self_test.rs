@@ -46,7 +46,7 @@ impl SelfTestCommand {
         if !to_stdout {
             writeln!(out, "{}", adapter_line(gpu.info()))?;
         }
-        let test = SelfTest::new(self.device.choice(), gpu, self.device.micro_kernel()).map_err(wgrad::Error::from)?;
+        let test = SelfTest::new(self.device.choice(), gpu, self.device.micro_kernel())?;
         let mut progress = Progress::new();
         let report = test.run(checks, &mut |result, done, all| progress.on_case(result, done, all));
         progress.finish();

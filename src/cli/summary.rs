@@ -38,7 +38,7 @@ impl Summary {
         let batch_size = self.batch_size.get()?;
         let model = self.start.open(self.input.shape(), 10)?.model;
         let mut out = io::stdout();
-        writeln!(out, "{}", layer_table(&model).map_err(wgrad::Error::from)?)?;
+        writeln!(out, "{}", layer_table(&model)?)?;
         if self.plan {
             let gpu = Arc::new(self.device.open()?);
             writeln!(out, "\n{}", adapter_line(gpu.info()))?;

@@ -224,7 +224,7 @@ impl Run {
             (None, None) => (dataset, None),
         };
         let model = start.model.clone();
-        let layers = model.summary().map_err(wgrad::Error::from)?;
+        let layers = model.summary()?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
         let averages = usize::from(spec.ema.is_some());
         let checkpoint = 2 + spec.optimizer().slots().len();
@@ -243,7 +243,7 @@ impl Run {
         if let Some(line) = line {
             note(&line);
         }
-        say(&layer_table(&model).map_err(wgrad::Error::from)?);
+        say(&layer_table(&model)?);
 
         let mut options = spec.options();
         options.build.tuning = match &resumed {
@@ -255,7 +255,7 @@ impl Run {
         let timeline = execution.profile.then(|| Timeline::watch(&gpu));
         let mut executor = Executor::new(gpu, &model, options)?;
         start.load(&mut executor)?;
-        let config = RunConfig::new(&spec, &model, &executor, &dataset).map_err(wgrad::Error::from)?;
+        let config = RunConfig::new(&spec, &model, &executor, &dataset)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));
 
         let mut history = History::new(&dataset.name, Validation::of(&spec, &dataset));
@@ -341,8 +341,8 @@ fn prepared(mut dataset: Dataset, spec: &RunSpec) -> anyhow::Result<Dataset> {
 }
 
 /// Says how to resume the run, unless resuming would only fail in the same way.
-fn say_what_is_kept(out: &OutputDir, error: &wgrad::Error) {
-    let diverged = matches!(error, wgrad::Error::Train(TrainError::NotFinite { .. }));
+fn say_what_is_kept(out: &OutputDir, error: &TrainError) {
+    let diverged = matches!(error, TrainError::NotFinite { .. });
     if let Ok((Some(Checkpoint { position, state, .. }), _)) = Checkpoints::newest(out.path())
         && !diverged
         && state.updates > 0
@@ -355,13 +355,13 @@ fn say_what_is_kept(out: &OutputDir, error: &wgrad::Error) {
 }
 
 /// Refuses to replace a run that was stopped: its command may have been given again by mistake.
-fn no_unfinished_run(out: &Path) -> Result<(), wgrad::Error> {
+fn no_unfinished_run(out: &Path) -> Result<(), TrainError> {
     let Ok((Some(checkpoint), _)) = Checkpoints::newest(out) else { return Ok(()) };
     let position = checkpoint.position;
     if position.finished || checkpoint.state.updates == 0 {
         return Ok(());
     }
-    Err(TrainError::Unfinished { path: out.into(), epoch: position.epoch, step: position.step }.into())
+    Err(TrainError::Unfinished { path: out.into(), epoch: position.epoch, step: position.step })
 }
 
 /// A flag that Ctrl-C and a request to terminate set. The second of them ends the process, in case a step never ends.
@@ -391,10 +391,10 @@ fn write_files(
     let gpu = executor.gpu().clone();
     let tensors = gpu.block_on(executor.parameters())?;
     let weights = Weights { tensors, model: Some(model.clone()), class_names: dataset.class_names.clone() };
-    let mut files = vec![("weights.safetensors", weights.to_bytes().map_err(wgrad::Error::from)?)];
+    let mut files = vec![("weights.safetensors", weights.to_bytes()?)];
     if let Some(tensors) = gpu.block_on(executor.averaged_parameters())? {
         let average = Weights { tensors, ..weights };
-        files.push(("average.safetensors", average.to_bytes().map_err(wgrad::Error::from)?));
+        files.push(("average.safetensors", average.to_bytes()?));
     }
     let (csv, json, config) = (history.to_csv()?, history.to_json()?, config.to_json()?);
     files.extend([("history.csv", csv), ("history.json", json.into_bytes()), ("config.json", config.into_bytes())]);

@@ -80,7 +80,7 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Network, options: &Options) -> anyhow::Re
         tuning.insert(product.key.clone(), product.best.0);
     }
     if let Some(cache) = TuningCache::of_user() {
-        cache.store(&key(gpu, model, options)?, &tuning).map_err(wgrad::Error::from)?;
+        cache.store(&key(gpu, model, options)?, &tuning)?;
         say(&format!("The choices are saved in {}; `--tuning none` trains without them.", cache.path().display()));
     }
     Ok(tuning)
@@ -105,7 +105,7 @@ fn from_cache(gpu: &Gpu, model: &Network, options: &Options) -> Tuning {
     let Some(cache) = TuningCache::of_user() else { return Tuning::default() };
     // A network that can't be built has no key; the executor says why.
     let Ok(key) = key(gpu, model, options) else { return Tuning::default() };
-    let found = cache.load(&key).map_err(|error| wgrad::Error::from(error).into());
+    let found = cache.load(&key).map_err(|error| error.into());
     match found.and_then(|tuning| runs_on(gpu, &tuning).map(|()| tuning)) {
         Ok(tuning) => tuning,
         Err(error) => {
@@ -128,7 +128,7 @@ fn from_run(path: &Path, gpu: &Gpu) -> anyhow::Result<Tuning> {
 
 fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
     for (key, choice) in tuning.iter() {
-        gpu.supports(choice.kernel).map_err(wgrad::Error::from).with_context(|| format!("the choice for `{key}`"))?;
+        gpu.supports(choice.kernel).with_context(|| format!("the choice for `{key}`"))?;
         if choice.parts == 0 {
             bail!("the choice for `{key}` has 0 parts");
         }
@@ -138,10 +138,10 @@ fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
 
 /// The key in the cache for the choices of a training step of `model`.
 fn key(gpu: &Gpu, model: &Network, options: &Options) -> anyhow::Result<String> {
-    let built = model.build(options.batch_size, options.target(gpu)?).map_err(wgrad::Error::from)?;
+    let built = model.build(options.batch_size, options.target(gpu)?)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
-    dispatches.extend(graph.record_backward(&[], &[]).map_err(wgrad::Error::from)?.0);
+    dispatches.extend(graph.record_backward(&[], &[])?.0);
     Ok(TuningCache::key(gpu.info(), &dispatches))
 }
 

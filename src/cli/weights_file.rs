@@ -39,10 +39,10 @@ pub fn with_advice(error: ExchangeError) -> anyhow::Error {
         }
         ExchangeError::NotWeights { kind, .. } => kind.advice().into(),
         ExchangeError::Misfit(_) | ExchangeError::NoModel => "give its model file with --model".into(),
-        _ => return wgrad::Error::from(error).into(),
+        _ => return error.into(),
     };
     let words = format!("{error}; {advice}");
-    anyhow::Error::new(wgrad::Error::from(error)).context(words)
+    anyhow::Error::new(error).context(words)
 }
 
 /// A message about the file at `path`, which was given as a model file and can't be read as one; nothing where the file

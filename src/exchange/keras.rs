@@ -7,8 +7,8 @@ use super::keras_model::KerasModel;
 use super::keras_weights::{NumberedWeights, named_weights};
 use super::zip_archive::read_members;
 use super::{ExchangeError, Imported, Weights};
-use crate::error::one_line;
 use crate::model::NamedTensor;
+use crate::text::one_line;
 
 /// Members of an archive: the network and the weights.
 pub(super) const MEMBERS: [&str; 2] = ["config.json", "model.weights.h5"];

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::npy::{self, Elements, NpyError};
 use super::zip_archive::{read_members, write_members};
 use super::{ExchangeError, Weights};
-use crate::error::one_line;
 use crate::model::NamedTensor;
+use crate::text::one_line;
 
 /// Writes arrays, which are given as names, shapes and elements, as a NumPy archive. Equal arrays give equal bytes.
 ///

@@ -8,8 +8,8 @@ use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
 use super::{ExchangeError, Weights};
-use crate::error::one_line;
 use crate::model::{NamedTensor, Network};
+use crate::text::one_line;
 
 /// Key of the file's metadata under which wgrad keeps everything but the tensors. It is a single key, because the format
 /// doesn't fix the order of several.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::error::ExecError;
 use super::profiler::{Profiler, Subject};
 use super::program::Program;
-use crate::Error;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
@@ -33,7 +33,7 @@ impl Candidate {
         target: Target,
         tuning: Tuning,
         checks: RuntimeChecks,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ExecError> {
         let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
@@ -74,7 +74,7 @@ impl Candidate {
     }
 
     /// Key, choice and microseconds of each product; products of one key count together.
-    pub async fn measure(&self, profiler: &Profiler<'_>) -> Result<Vec<(String, ProductChoice, f64)>, Error> {
+    pub async fn measure(&self, profiler: &Profiler<'_>) -> Result<Vec<(String, ProductChoice, f64)>, ExecError> {
         let Self { graph, plan, program } = self;
         let subject = Subject { title: "candidate", graph, plan, program, index: 0 };
         let profile = profiler.profile(&subject, &mut |_, _| {}).await?;
@@ -104,7 +104,7 @@ impl Candidate {
     }
 
     /// Runs the dispatches one by one and reads every tensor of floats that a product binds.
-    pub async fn run_in_order(&self, gpu: &Gpu) -> Result<Values, Error> {
+    pub async fn run_in_order(&self, gpu: &Gpu) -> Result<Values, ExecError> {
         self.program.run(0)?;
         gpu.check()?;
         let mut values = Values::new();
@@ -119,7 +119,7 @@ impl Candidate {
     }
 
     /// A tensor's values; the parts of a result are summed.
-    async fn read(&self, dispatch: &Dispatch, tensor: TensorId) -> Result<Vec<f32>, Error> {
+    async fn read(&self, dispatch: &Dispatch, tensor: TensorId) -> Result<Vec<f32>, ExecError> {
         let values = self.program.read(&self.graph, &self.plan, tensor).await?;
         let parts = dispatch.product().map_or(1, |product| product.choice.parts);
         let written = dispatch.bindings().iter().any(|b| b.tensor == tensor && b.access == Access::Write);
@@ -134,7 +134,7 @@ impl Candidate {
     }
 
     /// Runs each product on the rule's inputs, and returns the keys of those that give the rule's results.
-    pub async fn check(&self, gpu: &Gpu, reference: &Values) -> Result<BTreeSet<String>, Error> {
+    pub async fn check(&self, gpu: &Gpu, reference: &Values) -> Result<BTreeSet<String>, ExecError> {
         let mut right = BTreeSet::new();
         let mut wrong = BTreeSet::new();
         for (i, dispatch) in self.plan.dispatches().iter().enumerate() {

@@ -1,7 +1,7 @@
 //! What the tensors of a program hold: read and overwritten by the host.
 
+use super::error::ExecError;
 use super::{Program, ProgramError};
-use crate::Error;
 use crate::gpu::Memory;
 use crate::graph::{Arena, BufferKey, Graph, Home, Plan, TensorId, Variable};
 use crate::shape::Shape;
@@ -68,7 +68,11 @@ impl Program {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_arena<'g>(&self, graph: &'g Graph, arena: Arena) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
+    pub async fn read_arena<'g>(
+        &self,
+        graph: &'g Graph,
+        arena: Arena,
+    ) -> Result<Vec<(&'g Variable, Vec<f32>)>, ExecError> {
         if graph.variables().is_empty() {
             return Ok(Vec::new());
         }
@@ -83,7 +87,7 @@ impl Program {
     ///
     /// # Errors
     /// A tensor or a plan that the program does not know, or what the device reports.
-    pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, Error> {
+    pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, ExecError> {
         let (memory, offset, bytes) = self.kept(graph, plan, tensor)?;
         let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
         Ok(without_padding(&padded, &graph.tensor(tensor).shape))
@@ -104,7 +108,7 @@ impl Program {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, variable: &Variable) -> Result<Vec<f32>, Error> {
+    pub async fn read_gradient(&self, graph: &Graph, plan: &Plan, variable: &Variable) -> Result<Vec<f32>, ExecError> {
         let (tensor, count) = graph.gradient_parts(variable.gradient());
         let parts = self.read(graph, plan, tensor).await?;
         Ok(sum_of_parts(variable, &parts, count))
@@ -114,7 +118,7 @@ impl Program {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Variable, Vec<f32>)>, Error> {
+    pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Variable, Vec<f32>)>, ExecError> {
         let memory = self.arena(graph, Arena::Gradients)?;
         let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
         let mut gradients = Vec::new();

@@ -1,9 +1,9 @@
 //! Evaluation steps, and the logits that they leave.
 
 use super::Executor;
+use super::error::ExecError;
 use super::executor::INFER;
 use super::logits_ring::Copy;
-use crate::Error;
 use crate::data::Batch;
 use crate::gpu::GpuError;
 
@@ -12,7 +12,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), Error> {
+    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
         self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
         self.submit_if_due().await
     }
@@ -21,7 +21,7 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::eval_step`].
-    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), Error> {
+    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), ExecError> {
         if self.logits_ring.is_full() {
             self.submit().await?;
         }
@@ -43,7 +43,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn arrived_logits(&mut self) -> Result<Vec<f32>, Error> {
+    pub fn arrived_logits(&mut self) -> Result<Vec<f32>, ExecError> {
         self.gpu.poll();
         Ok(self.logits_ring.arrived()?)
     }
@@ -52,7 +52,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn all_logits(&mut self) -> Result<Vec<f32>, Error> {
+    pub async fn all_logits(&mut self) -> Result<Vec<f32>, ExecError> {
         self.submit().await?;
         Ok(self.logits_ring.flush().await?)
     }
@@ -61,7 +61,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, Error> {
+    pub async fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, ExecError> {
         self.eval_step_with_logits(batch).await?;
         self.metrics().await?;
         self.all_logits().await

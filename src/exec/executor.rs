@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Options;
+use super::error::ExecError;
 use super::footprint::plan_within_limits;
 use super::logits_ring::LogitsRing;
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
 use super::schedules::Schedules;
 use super::staging::StagingRing;
-use crate::Error;
 use crate::data::Batch;
 use crate::gpu::Gpu;
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
@@ -62,9 +62,9 @@ impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
     ///
     /// # Errors
-    /// A network that can't be built or planned; [`Error::BatchSize`] where it exceeds the device's limits, which is found
+    /// A network that can't be built or planned; [`ExecError::BatchSize`] where it exceeds the device's limits, which is found
     /// before anything is allocated; what the device reports.
-    pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, Error> {
+    pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, ExecError> {
         let target = options.target(&gpu)?;
         let (limits, left) = (gpu.limits(), gpu.memory_left());
         let Schedules {
@@ -113,7 +113,7 @@ impl Executor {
         Ok(executor)
     }
 
-    fn initialize(&self) -> Result<(), Error> {
+    fn initialize(&self) -> Result<(), ExecError> {
         self.program.write_arena(&self.graph, Arena::Weights, &self.graph.initial_values(self.options.seed))?;
         Ok(())
     }
@@ -179,9 +179,9 @@ impl Executor {
     /// while all staging slots are in flight.
     ///
     /// # Errors
-    /// [`Error::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
+    /// [`ExecError::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
     /// on. What the device reports.
-    pub async fn train_step(&mut self, batch: &Batch) -> Result<(), Error> {
+    pub async fn train_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
         self.train_step_at(batch, self.options.optimizer.learning_rate).await
     }
 
@@ -189,7 +189,7 @@ impl Executor {
     ///
     /// # Errors
     /// As there.
-    pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), Error> {
+    pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), ExecError> {
         self.forget_parameters();
         let optimizer = &self.options.optimizer;
         let step = optimizer.at(self.updates, learning_rate, self.step_of(batch, self.updates + 1));
@@ -214,7 +214,7 @@ impl Executor {
         }
     }
 
-    pub(super) async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), Error> {
+    pub(super) async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), ExecError> {
         let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
         let staged = self.staging.fill(&pieces).await?;
         self.readback.count_step();
@@ -226,7 +226,7 @@ impl Executor {
         Ok(())
     }
 
-    pub(super) async fn submit_if_due(&mut self) -> Result<(), Error> {
+    pub(super) async fn submit_if_due(&mut self) -> Result<(), ExecError> {
         if self.waiting >= self.steps_per_submit { self.submit().await } else { Ok(()) }
     }
 
@@ -234,7 +234,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn submit(&mut self) -> Result<(), Error> {
+    pub async fn submit(&mut self) -> Result<(), ExecError> {
         let Some(mut encoder) = self.encoder.take() else { return Ok(()) };
         self.waiting = 0;
         let copies = self.readback.is_due();
@@ -266,7 +266,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn arrived_metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
+    pub fn arrived_metrics(&mut self) -> Result<Vec<StepMetrics>, ExecError> {
         self.gpu.poll();
         Ok(self.readback.arrived()?)
     }
@@ -275,7 +275,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, Error> {
+    pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, ExecError> {
         self.submit().await?;
         let metrics = self.program.buffer(BufferKey::Metrics)?.clone();
         let steps = self.readback.flush(&metrics).await?;

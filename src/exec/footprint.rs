@@ -1,6 +1,6 @@
 //! The memory and the grids that schedules need, known before anything is allocated.
 
-use crate::Error;
+use super::error::ExecError;
 use crate::gpu::{GpuError, most_bytes};
 use crate::graph::{Arena, BufferKey, Graph, Home, Plan};
 use crate::kernel::Storage;
@@ -96,7 +96,10 @@ impl Footprint {
 }
 
 /// Plans for `batch_size` images with `plan`. If they are too many, the error says how many images fit.
-pub(super) fn plan_within_limits<T>(batch_size: usize, plan: impl Fn(usize) -> Result<T, Error>) -> Result<T, Error> {
+pub(super) fn plan_within_limits<T>(
+    batch_size: usize,
+    plan: impl Fn(usize) -> Result<T, ExecError>,
+) -> Result<T, ExecError> {
     plan(batch_size).map_err(|error| {
         if !error.is_too_large() {
             return error;
@@ -106,6 +109,6 @@ pub(super) fn plan_within_limits<T>(batch_size: usize, plan: impl Fn(usize) -> R
             let middle = fits.midpoint(fails);
             *if plan(middle).is_ok() { &mut fits } else { &mut fails } = middle;
         }
-        Error::BatchSize { source: Box::new(error), largest: fits }
+        ExecError::BatchSize { source: Box::new(error), largest: fits }
     })
 }

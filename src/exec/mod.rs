@@ -21,7 +21,7 @@ mod training_state;
 mod tuner;
 
 pub use ceiling::Ceiling;
-pub use error::ProgramError;
+pub use error::{ExecError, ProgramError};
 pub use executor::Executor;
 pub use options::Options;
 pub use profile::{Ceilings, Profile, StepProfile, Timer};

@@ -1,6 +1,6 @@
 //! How a network is trained.
 
-use crate::Error;
+use super::error::ExecError;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::Target;
 use crate::kernel::MicroKernel;
@@ -45,7 +45,7 @@ impl Options {
     ///
     /// # Errors
     /// A micro-kernel that the adapter can't run.
-    pub fn target(&self, gpu: &Gpu) -> Result<Target, Error> {
+    pub fn target(&self, gpu: &Gpu) -> Result<Target, ExecError> {
         let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
         gpu.supports(micro_kernel)?;
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];

@@ -1,8 +1,8 @@
 //! The parameters of a network on a device, and their gradients.
 
 use super::Executor;
+use super::error::ExecError;
 use super::executor::NORM;
-use crate::Error;
 use crate::graph::{Arena, Variable};
 use crate::model::NamedTensor;
 use crate::optim::GradientTable;
@@ -12,7 +12,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, Error> {
+    pub async fn parameters(&mut self) -> Result<Vec<NamedTensor>, ExecError> {
         self.submit().await?;
         self.gpu.check()?;
         if let Some(parameters) = &self.parameters {
@@ -27,7 +27,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn averaged_parameters(&mut self) -> Result<Option<Vec<NamedTensor>>, Error> {
+    pub async fn averaged_parameters(&mut self) -> Result<Option<Vec<NamedTensor>>, ExecError> {
         let Some(arena) = self.options.optimizer.average_arena() else { return Ok(None) };
         if self.updates < self.options.optimizer.accumulate.max(1) as u64 {
             return Ok(Some(self.parameters().await?));
@@ -52,7 +52,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, Error> {
+    pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, ExecError> {
         self.submit().await?;
         Ok(named(self.program.read_gradients(&self.graph).await?))
     }
@@ -62,7 +62,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn gradient_norm(&mut self) -> Result<f64, Error> {
+    pub async fn gradient_norm(&mut self) -> Result<f64, ExecError> {
         self.submit().await?;
         self.program.run(NORM)?;
         let values = self.program.read(&self.graph, &self.norm, self.norm_of_gradient).await?;
@@ -73,7 +73,7 @@ impl Executor {
     ///
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
-    pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), Error> {
+    pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), ExecError> {
         let values = self.values("", tensors)?;
         self.forget_parameters();
         self.program.write_arena(&self.graph, Arena::Weights, &values)?;
@@ -84,7 +84,7 @@ impl Executor {
     ///
     /// # Errors
     /// Those of [`Executor::set_parameters`].
-    pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), Error> {
+    pub fn check_parameters(&self, tensors: &[NamedTensor]) -> Result<(), ExecError> {
         self.values("", tensors).map(drop)
     }
 
@@ -93,22 +93,22 @@ impl Executor {
         &self,
         prefix: &str,
         tensors: impl IntoIterator<Item = &'t NamedTensor>,
-    ) -> Result<Vec<Vec<f32>>, Error> {
+    ) -> Result<Vec<Vec<f32>>, ExecError> {
         let tensors: Vec<&NamedTensor> = tensors.into_iter().collect();
         let mut all = Vec::new();
         for variable in self.graph.variables() {
             let (name, shape) = (format!("{prefix}{}", variable.name()), variable.shape());
             let tensor = (tensors.iter().find(|tensor| tensor.name == name))
-                .ok_or_else(|| Error::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
+                .ok_or_else(|| ExecError::Weights(format!("`{name}` is missing; the network wants it as {shape:?}")))?;
             if tensor.shape != shape || tensor.values.len() != variable.len() {
                 let found = &tensor.shape;
-                return Err(Error::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
+                return Err(ExecError::Weights(format!("`{name}` is {found:?}, but the network wants {shape:?}")));
             }
             all.push(tensor.values.clone());
         }
         if all.len() < tensors.len() {
             let others = tensors.len() - all.len();
-            return Err(Error::Weights(format!("{others} tensors belong to no layer of the network")));
+            return Err(ExecError::Weights(format!("{others} tensors belong to no layer of the network")));
         }
         Ok(all)
     }

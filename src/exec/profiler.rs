@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::ProgramError;
 use super::ceiling::Ceiling;
+use super::error::ExecError;
 use super::profile::{Ceilings, Profile, Timer};
 use super::program::Program;
-use crate::Error;
 use crate::gpu::{Gpu, RuntimeChecks, Timestamps};
 use crate::graph::{Graph, Plan, Target};
 use crate::kernel::{MicroKernel, Storage};
@@ -62,7 +62,7 @@ impl<'a> Profiler<'a> {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn new(gpu: Arc<Gpu>, clock: &'a dyn Fn() -> Duration) -> Result<Self, Error> {
+    pub async fn new(gpu: Arc<Gpu>, clock: &'a dyn Fn() -> Duration) -> Result<Self, ExecError> {
         let mut graph =
             Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
         let Ceiling { dispatches, x, y } = Ceiling::record(&mut graph, gpu.is_software());
@@ -119,7 +119,7 @@ impl<'a> Profiler<'a> {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn profile(&self, subject: &Subject<'_>, on_round: OnRound<'_>) -> Result<Profile, Error> {
+    pub async fn profile(&self, subject: &Subject<'_>, on_round: OnRound<'_>) -> Result<Profile, ExecError> {
         let count = subject.plan.dispatches().len();
         let timestamps = match self.timer {
             Timer::Timestamps => Timestamps::new(&self.gpu, count),
@@ -158,7 +158,7 @@ impl<'a> Profiler<'a> {
     }
 
     /// Seconds of each step, by timestamps around it.
-    async fn by_timestamps(&self, subject: &Subject<'_>, timestamps: &Timestamps) -> Result<Vec<f64>, Error> {
+    async fn by_timestamps(&self, subject: &Subject<'_>, timestamps: &Timestamps) -> Result<Vec<f64>, ExecError> {
         let mut encoder = self.gpu.encoder();
         subject.program.encode_timed(subject.index, timestamps, &mut encoder)?;
         let pairs = timestamps.submit(&self.gpu, encoder, subject.plan.dispatches().len()).await?;
@@ -166,7 +166,7 @@ impl<'a> Profiler<'a> {
     }
 
     /// Seconds of each step, by the host's clock around a submission that repeats it `times` times.
-    async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Result<Vec<f64>, Error> {
+    async fn by_clock(&self, subject: &Subject<'_>, times: &[usize]) -> Result<Vec<f64>, ExecError> {
         let mut seconds = Vec::new();
         for (step, times) in times.iter().enumerate() {
             let encode = |encoder: &mut _| subject.program.encode_step(subject.index, step, *times, encoder);
@@ -176,14 +176,14 @@ impl<'a> Profiler<'a> {
     }
 
     /// Seconds of the schedule as one submission.
-    async fn whole(&self, subject: &Subject<'_>) -> Result<f64, Error> {
+    async fn whole(&self, subject: &Subject<'_>) -> Result<f64, ExecError> {
         self.clocked(|encoder| subject.program.encode(subject.index, encoder)).await
     }
 
     async fn clocked(
         &self,
         encode: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<(), ProgramError>,
-    ) -> Result<f64, Error> {
+    ) -> Result<f64, ExecError> {
         let begin = (self.clock)();
         let mut encoder = self.gpu.encoder();
         encode(&mut encoder)?;

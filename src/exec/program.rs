@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::ProgramError;
 use super::command::{Command, begin_pass, encode};
+use super::error::ExecError;
 use super::footprint::Footprint;
-use crate::Error;
 use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, RuntimeChecks, Timestamps};
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
 
@@ -26,7 +26,7 @@ impl Program {
     ///
     /// # Errors
     /// A plan of another graph, a tensor over the adapter's limits, or what the device reports.
-    pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, Error> {
+    pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, ExecError> {
         if plans.iter().any(|plan| plan.graph() != graph.id()) {
             return Err(ProgramError::OtherGraph.into());
         }

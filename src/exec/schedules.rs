@@ -1,10 +1,10 @@
 //! The schedules of an executor: pure data, made before the device is used.
 
 use super::Options;
+use super::error::ExecError;
 use super::executor::STAGED;
 use super::footprint::Footprint;
 use super::logits_ring::LogitsRing;
-use crate::Error;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Network};
@@ -35,7 +35,7 @@ impl Schedules {
     ///
     /// # Errors
     /// A network that can't be built or planned.
-    pub fn new(model: &Network, batch_size: usize, options: &Options, target: Target) -> Result<Self, Error> {
+    pub fn new(model: &Network, batch_size: usize, options: &Options, target: Target) -> Result<Self, ExecError> {
         let built = model.build_with(batch_size, target, options.build.clone())?;
         let Built { mut graph, minibatch, classes, logits, .. } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
@@ -87,7 +87,7 @@ mod tests {
         limits
     }
 
-    fn plan(batch_size: usize, storage: Storage, limits: &wgpu::Limits, left: Option<u64>) -> Result<(), Error> {
+    fn plan(batch_size: usize, storage: Storage, limits: &wgpu::Limits, left: Option<u64>) -> Result<(), ExecError> {
         let model = Sequential::tutorial([32, 32, 3], 10);
         let schedules = Schedules::new(&model, batch_size, &Options::default(), target(storage))?;
         Ok(schedules.footprint.check(limits, left)?)
@@ -105,7 +105,7 @@ mod tests {
         ] {
             let plan = |batch_size| plan(batch_size, storage, &limits, left);
             let error = plan_within_limits(1 << 20, plan).unwrap_err();
-            let Error::BatchSize { largest, .. } = error else { panic!("{error}") };
+            let ExecError::BatchSize { largest, .. } = error else { panic!("{error}") };
             assert!(largest >= 8 && plan(largest).is_ok(), "{name}: {largest}");
             let next = plan_within_limits(largest + 1, plan).unwrap_err().to_string();
             assert!(next.contains(name) && next.ends_with(&format!("that fits is {largest}")), "{next}");
@@ -125,6 +125,6 @@ mod tests {
         let model = Sequential::new([4, 4, 3]).conv2d(8, 5).flatten().dense(10);
         let plan = |batch_size| Schedules::new(&model, batch_size, &Options::default(), target(Storage::Buffers));
         let error = plan_within_limits(1 << 20, plan).unwrap_err();
-        assert!(matches!(error, Error::Model(_)), "{error}");
+        assert!(matches!(error, ExecError::Model(_)), "{error}");
     }
 }

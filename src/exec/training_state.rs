@@ -1,8 +1,8 @@
 //! The state that a training step takes over from the step before.
 
 use super::Executor;
+use super::error::ExecError;
 use super::parameters::named;
-use crate::Error;
 use crate::graph::Arena;
 use crate::model::NamedTensor;
 
@@ -23,7 +23,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn training_state(&mut self) -> Result<TrainingState, Error> {
+    pub async fn training_state(&mut self) -> Result<TrainingState, ExecError> {
         let (updates, parameters) = (self.updates, self.parameters().await?);
         let mut optimizer = Vec::new();
         for (slot, arena) in self.options().optimizer.slots() {
@@ -39,7 +39,7 @@ impl Executor {
     ///
     /// # Errors
     /// A tensor that is missing, unknown or of another shape; then nothing changes.
-    pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
+    pub fn restore(&mut self, state: &TrainingState) -> Result<(), ExecError> {
         let mut arenas = vec![(Arena::Weights, self.values("", &state.parameters)?)];
         let mut rest: Vec<&NamedTensor> = state.optimizer.iter().collect();
         for (slot, arena) in self.options().optimizer.slots() {
@@ -50,7 +50,7 @@ impl Executor {
             rest = others;
         }
         if let Some(tensor) = rest.first() {
-            return Err(Error::Weights(format!("`{}` belongs to no slot of the optimizer", tensor.name)));
+            return Err(ExecError::Weights(format!("`{}` belongs to no slot of the optimizer", tensor.name)));
         }
         self.forget_parameters();
         for (arena, values) in &arenas {

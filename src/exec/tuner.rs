@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Profiler;
 use super::candidate::Candidate;
-use crate::Error;
+use super::error::ExecError;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{ProductChoice, Target, Tuning};
 use crate::model::Network;
@@ -45,7 +45,7 @@ pub async fn tune(
     checks: RuntimeChecks,
     clock: &dyn Fn() -> Duration,
     on_candidate: OnCandidate<'_>,
-) -> Result<Vec<TunedProduct>, Error> {
+) -> Result<Vec<TunedProduct>, ExecError> {
     let mut profiler = Profiler::new(gpu.clone(), clock).await?;
     profiler.set_seconds(SECONDS);
     let rule = Candidate::new(gpu, model, batch_size, target, Tuning::default(), checks)?;

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::probe::Probe;
 use super::{GpuError, GpuEvent, Mapping, host_memory};
-use crate::error::one_line;
 use crate::foreign_panic;
 use crate::kernel::{MicroKernel, Storage};
+use crate::text::one_line;
 
 /// First error that the device reported outside any call.
 type Failure = Arc<Mutex<Option<GpuError>>>;

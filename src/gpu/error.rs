@@ -38,7 +38,7 @@ pub enum GpuError {
     )]
     AddressSpace(u64),
     /// The adapter refused to open.
-    #[error("adapter `{adapter}` does not open: {reason}; choose another with --adapter (see `wgrad devices`)")]
+    #[error("adapter `{adapter}` does not open: {reason}")]
     Open {
         /// Its name.
         adapter: String,
@@ -46,16 +46,16 @@ pub enum GpuError {
         reason: String,
     },
     /// The device was lost.
-    #[error("the device was lost: {0}; try again, with a smaller --batch-size or another --adapter")]
+    #[error("the device was lost: {0}")]
     Lost(String),
     /// The device has no memory left.
-    #[error("the device is out of memory: {0}; use a smaller --batch-size")]
+    #[error("the device is out of memory: {0}")]
     OutOfMemory(String),
     /// wgpu or the driver rejected a command.
-    #[error("the device reports an error: {0}; please report it with the output of `wgrad devices`")]
+    #[error("the device reports an error: {0}")]
     Device(String),
     /// The adapter cannot run a micro-kernel.
-    #[error("micro-kernel `{kernel}` cannot run on this adapter: {reason}; leave --kernel out to get one that can")]
+    #[error("micro-kernel `{kernel}` cannot run on this adapter: {reason}")]
     MicroKernel {
         /// Its name.
         kernel: String,
@@ -63,7 +63,7 @@ pub enum GpuError {
         reason: String,
     },
     /// A tensor or a dispatch needs more than the adapter's limits allow.
-    #[error("`{what}` needs {needed} {unit}, but this adapter allows {limit} ({name}); use a smaller --batch-size")]
+    #[error("`{what}` needs {needed} {unit}, but this adapter allows {limit} ({name})")]
     TooLarge {
         /// The tensor or the dispatch.
         what: String,

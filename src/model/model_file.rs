@@ -6,7 +6,7 @@ use toml::Table;
 use super::infer::MOST_LAYERS;
 use super::network::{Draft, Node};
 use super::{Layer, ModelError, NamedTensor, Network, Value};
-use crate::error::one_line;
+use crate::text::one_line;
 
 /// The content of the file: `input = [h, w, c]`, which may be left out if the data give it, and a `[[layers]]` for each
 /// layer.

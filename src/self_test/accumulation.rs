@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::case::{distinct, graph, widened, with_and_without_runtime_checks};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, Initializer, Plan, Role, Variable, VariableSpec};
@@ -44,7 +44,7 @@ fn group(text: &str) -> Group {
 }
 
 /// Trained, averaged and constant variables of several sizes, in three layers.
-fn variables(micro_kernel: MicroKernel) -> Result<Graph, Error> {
+fn variables(micro_kernel: MicroKernel) -> Result<Graph, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     for (i, layer) in ["one", "two", "three"].into_iter().enumerate() {
         let vector = |name: &str, len: usize| VariableSpec::vector(layer, name, len, Initializer::Zeros);
@@ -76,7 +76,7 @@ fn run(
     micro_kernel: MicroKernel,
     optimizer: &Optimizer,
     checks: RuntimeChecks,
-) -> Result<Vec<Vec<f32>>, Error> {
+) -> Result<Vec<Vec<f32>>, ExecError> {
     let empty = Minibatch::new(1, [0; 3]);
     let mut graph = variables(micro_kernel)?;
     let minibatch = graph.minibatch(empty);
@@ -121,7 +121,7 @@ fn run(
 }
 
 /// The same in f64.
-fn expected(micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Vec<f64>>, Error> {
+fn expected(micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Vec<f64>>, ExecError> {
     let graph = variables(micro_kernel)?;
     let parts = optimizer.accumulate as u64;
     let (mut weights, mut averages) = (Vec::new(), Vec::new());
@@ -163,7 +163,7 @@ fn expected(micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Vec<
     Ok(std::iter::once(weights).chain(optimizer.average.map(|_| averages)).collect())
 }
 
-fn compare(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Comparison>, Error> {
+fn compare(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Comparison>, ExecError> {
     let expected = expected(micro_kernel, optimizer)?;
     let run = |checks| run(gpu, micro_kernel, optimizer, checks);
     with_and_without_runtime_checks(gpu, run, |found| {

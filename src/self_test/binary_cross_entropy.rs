@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{central_differences, distinct, graph, widened};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -78,7 +78,7 @@ impl Rows {
         micro_kernel: MicroKernel,
         checks: RuntimeChecks,
         mode: Mode,
-    ) -> Result<([f32; 4], Vec<f32>), Error> {
+    ) -> Result<([f32; 4], Vec<f32>), ExecError> {
         // Past the last slot, to which the metrics wrap around.
         let number = METRIC_SLOTS + 6;
         let n = self.labels.len();
@@ -114,7 +114,7 @@ impl Rows {
         Ok((slot, gradient))
     }
 
-    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
         let Expected { losses, correct, gradient } = self.expected(&widened(&self.logits));
         let wanted = [correct[0], correct[1], self.length as u32];
         let mut comparisons = Vec::new();
@@ -172,7 +172,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn gradient_is_that_of_central_differences(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let mut comparisons = Vec::new();
     for units in [1, 5] {
         let logits: Vec<f32> = distinct(4 * units, 3).iter().map(|l| 2.0 * l).collect();
@@ -187,7 +187,7 @@ fn gradient_is_that_of_central_differences(
 fn a_label_that_is_no_class_makes_the_loss_nan(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let mut comparisons = Vec::new();
     for (units, label) in [(1, 2), (1, u32::MAX), (3, 3), (3, u32::MAX)] {
         let mut rows = Rows::new(distinct(5 * units, 3), units, 5, 0.0);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Comparison;
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, GraphError, Plan, Target, TensorId, VariableSpec};
 use crate::kernel::MicroKernel;
 
 /// Computes results and compares them.
-type Run = Box<dyn Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, Error>>;
+type Run = Box<dyn Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, ExecError>>;
 
 /// A case of a check.
 pub struct Case {
@@ -24,7 +24,7 @@ impl Case {
     /// A case that `run` computes and compares.
     pub fn new(
         name: impl Into<String>,
-        run: impl Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, Error> + 'static,
+        run: impl Fn(&Arc<Gpu>, MicroKernel) -> Result<Vec<Comparison>, ExecError> + 'static,
     ) -> Self {
         Self { name: name.into(), run: Box::new(run), large: false }
     }
@@ -48,7 +48,7 @@ impl Case {
     ///
     /// # Errors
     /// What the device reports, during the run or before it.
-    pub fn run(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    pub fn run(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
         let comparisons = (self.run)(gpu, micro_kernel)?;
         gpu.check()?;
         Ok(comparisons)
@@ -72,7 +72,7 @@ pub(super) fn read_gradients(
     graph: &Graph,
     plan: &Plan,
     weights: TensorId,
-) -> Result<Vec<f32>, Error> {
+) -> Result<Vec<f32>, ExecError> {
     let mut gradients = Vec::new();
     for variable in graph.variables_of(weights) {
         gradients.extend(gpu.block_on(program.read_gradient(graph, plan, variable))?);
@@ -84,9 +84,9 @@ pub(super) fn read_gradients(
 /// they need not: its compiler may fuse a multiplication with an addition in only one of the two shaders.
 pub(super) fn with_and_without_runtime_checks(
     gpu: &Gpu,
-    run: impl Fn(RuntimeChecks) -> Result<Vec<Vec<f32>>, Error>,
+    run: impl Fn(RuntimeChecks) -> Result<Vec<Vec<f32>>, ExecError>,
     compare: impl Fn(&[Vec<f32>]) -> Vec<Comparison>,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let [off, on] = [run(RuntimeChecks::Off)?, run(RuntimeChecks::On)?];
     let mut comparisons = compare(&off);
     comparisons.extend(compare(&on));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::case::{add_layer, central_differences, distinct, graph, read_gradients, widened};
 use super::operation_case::GRADIENT;
 use super::{Case, Comparison, OperationCase, dense};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, GraphError, Mode, Plan, TensorId};
@@ -155,7 +155,7 @@ where
     }
 
     /// Of the first layer's input and weights.
-    fn gradients(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<[Vec<f32>; 2], Error> {
+    fn gradients(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<[Vec<f32>; 2], ExecError> {
         let first = self.first;
         let mut graph = graph(micro_kernel, 4);
         let [input, other] = ["x", "zero"].map(|name| graph.input(name, first.input));
@@ -184,7 +184,7 @@ where
 }
 
 /// Of equal cells the first takes the gradient, as in Keras: here all cells of a window are equal.
-fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let geometry = geometry([1, 4, 4, 4], 4, [1, 1], Padding::Valid, true);
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 4, 4]);

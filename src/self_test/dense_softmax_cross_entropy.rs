@@ -8,7 +8,7 @@ use super::case::{add_layer, central_differences, distinct, graph, read_gradient
 use super::operation_case::{FORWARD, GRADIENT};
 use super::softmax_cross_entropy::Rows;
 use super::{Case, Comparison, dense};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -84,7 +84,7 @@ impl LastLayer {
         micro_kernel: MicroKernel,
         checks: RuntimeChecks,
         expected: &Expected,
-    ) -> Result<Vec<Comparison>, Error> {
+    ) -> Result<Vec<Comparison>, ExecError> {
         let Dense { input: [n, features], units: classes, .. } = self.dense;
         let [x, w] = self.inputs();
         let mut graph = graph(micro_kernel, 5);
@@ -110,7 +110,7 @@ impl LastLayer {
         program.write(&graph, &train, weights, &graph.pad_weights(weights, &w))?;
         let (gradient, _) = graph.gradient_parts(graph.variables()[0].gradient());
         program.write(&graph, &train, gradient, &vec![f32::NAN; graph.tensor(gradient).shape.elements()])?;
-        let step = |number| -> Result<(), Error> {
+        let step = |number| -> Result<(), ExecError> {
             program.write(&graph, &train, minibatch, &expected.rows.minibatch(number)?)?;
             Ok(())
         };

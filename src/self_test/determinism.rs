@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Case, Comparison};
-use crate::Error;
 use crate::data::{Batch, shapes};
+use crate::exec::ExecError;
 use crate::exec::{Executor, Options, Program};
 use crate::gpu::Gpu;
 use crate::graph::{Arena, Graph, Mode, Plan};
@@ -58,7 +58,7 @@ fn minibatches(count: usize) -> Vec<Batch> {
 }
 
 /// Weights after five steps, dropout and augmentation included.
-fn trained(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, batches: &[Batch]) -> Result<Vec<f32>, Error> {
+fn trained(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, batches: &[Batch]) -> Result<Vec<f32>, ExecError> {
     let mut executor = Executor::new(gpu.clone(), &model(), options(micro_kernel))?;
     for batch in batches {
         gpu.block_on(executor.train_step(batch))?;
@@ -67,14 +67,14 @@ fn trained(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, batches: &[Batch]) -> Resu
     Ok(tensors.into_iter().flat_map(|tensor| tensor.values).collect())
 }
 
-fn training_twice(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn training_twice(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let batches = minibatches(5);
     let first = trained(gpu, micro_kernel, &batches)?;
     let again = trained(gpu, micro_kernel, &batches)?;
     Ok(vec![finite(&first), Comparison::same_bits("weights, the second time", &again, &first)])
 }
 
-fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let options = options(micro_kernel);
     let built = model().build_with(BATCH, options.target(gpu)?, options.build)?;
     let mut graph = built.graph;
@@ -105,7 +105,7 @@ fn one_step_again(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compa
 }
 
 /// All gradients of one more run.
-fn gradients(gpu: &Gpu, program: &Program, graph: &Graph) -> Result<Vec<f32>, Error> {
+fn gradients(gpu: &Gpu, program: &Program, graph: &Graph) -> Result<Vec<f32>, ExecError> {
     program.fill_slots(f32::NAN);
     program.run(0)?;
     let gradients = gpu.block_on(program.read_gradients(graph))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::case::{distinct, graph};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -35,7 +35,7 @@ fn run(
     mode: Mode,
     (shape, rate): ([usize; 2], f64),
     drawn: Drawn,
-) -> Result<Dropped, Error> {
+) -> Result<Dropped, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     let minibatch = graph.minibatch(Minibatch::new(1, [0; 3]));
     let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape));
@@ -87,7 +87,7 @@ fn drops_its_share_and_scales_the_rest(
     micro_kernel: MicroKernel,
     shape: [usize; 2],
     rate: f64,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 7, seed: 1 << 40 };
     let Dropped { x, y, z, dx } = run(gpu, micro_kernel, Mode::Train, (shape, rate), drawn)?;
     let scale = 1.0 / (1.0 - rate);
@@ -115,8 +115,8 @@ fn drops_its_share_and_scales_the_rest(
     ])
 }
 
-fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
-    let drawn = |update, seed| -> Result<Vec<bool>, Error> {
+fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
+    let drawn = |update, seed| -> Result<Vec<bool>, ExecError> {
         let dropped = run(gpu, micro_kernel, Mode::Train, ([32, 32], 0.5), Drawn { update, seed })?;
         Ok(kept(&dropped.y))
     };
@@ -134,7 +134,7 @@ fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> R
     Ok(vec![Comparison::exact(wrong)])
 }
 
-fn inference_drops_nothing(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn inference_drops_nothing(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 0, seed: 0 };
     let Dropped { x, y, .. } = run(gpu, micro_kernel, Mode::Infer, ([7, 9], 0.5), drawn)?;
     Ok(vec![Comparison::same_values("y", &y, &x)])

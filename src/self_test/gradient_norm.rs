@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{add_layer, distinct, graph, with_and_without_runtime_checks};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, Initializer, Plan, Role, Variable, VariableSpec};
@@ -39,8 +39,8 @@ fn norm(
     gpu: &Arc<Gpu>,
     graph: &mut Graph,
     checks: RuntimeChecks,
-    write: impl Fn(&Graph, &Program, &Plan) -> Result<(), Error>,
-) -> Result<f64, Error> {
+    write: impl Fn(&Graph, &Program, &Plan) -> Result<(), ExecError>,
+) -> Result<f64, ExecError> {
     let table = GradientTable::new(graph, &[]);
     let (dispatches, tensor) = table.record_norm(graph);
     let plan = Plan::new(graph, dispatches, &[tensor])?;
@@ -64,9 +64,9 @@ fn of_kernels(
     micro_kernel: MicroKernel,
     kernels: &[Vec<usize>],
     scale: f32,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let gradient = |i: usize, len: usize| distinct(len, i + 1).into_iter().map(|g| g * scale).collect::<Vec<f32>>();
-    let make = || -> Result<Graph, Error> {
+    let make = || -> Result<Graph, ExecError> {
         let mut graph = graph(micro_kernel, 1);
         for kernel in kernels {
             add_layer(&mut graph, "layer", kernel.clone())?;
@@ -96,7 +96,7 @@ fn of_kernels(
     with_and_without_runtime_checks(gpu, run, |norms| vec![compare(f64::from(norms[0][0]), expected / unit)])
 }
 
-fn only_trained_variables_count(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn only_trained_variables_count(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     for layer in ["before", "frozen", "after"] {
         add_layer(&mut graph, layer, vec![8, 30])?;
@@ -114,7 +114,7 @@ fn only_trained_variables_count(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Re
     Ok(vec![compare(found, 2.0 * 540.0_f64.sqrt())])
 }
 
-fn not_finite(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn not_finite(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let mut wrong = Vec::new();
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut graph = graph(micro_kernel, 1);
@@ -132,7 +132,7 @@ fn not_finite(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Compariso
 }
 
 /// The parts of a gradient are added up before they are squared.
-fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let mut graph = graph(micro_kernel, 5);
     let geometry = Conv2d {
         input: [4, 16, 16, 3],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{graph, with_and_without_runtime_checks};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -45,9 +45,9 @@ fn scaled_bytes(
     micro_kernel: MicroKernel,
     shape: [usize; 4],
     scale: &PixelScale,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let bytes: Vec<u8> = (0..shape.iter().product::<usize>()).map(|i| (i * 73 + 9) as u8).collect();
-    let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
+    let run = |checks| -> Result<Vec<Vec<f32>>, ExecError> {
         let mut graph = graph(micro_kernel, 1);
         let [n, h, w, c] = shape;
         let layout = Minibatch::new(n, [h, w, c]);
@@ -88,7 +88,7 @@ fn augmented(
     augmentation: Augmentation,
     mode: Mode,
     update: u32,
-) -> Result<Result<Vec<Vec<Place>>, String>, Error> {
+) -> Result<Result<Vec<Vec<Place>>, String>, ExecError> {
     let shape = [IMAGES, H, W, 3];
     let mut graph = graph(micro_kernel, 1);
     let layout = Minibatch::new(IMAGES, [H, W, 3]);
@@ -123,12 +123,12 @@ fn place(i: usize) -> [i32; 2] {
 fn judged(
     images: Result<Vec<Vec<Place>>, String>,
     judge: impl Fn(&[Vec<Place>]) -> Vec<String>,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let wrong = images.map_or_else(|wrong| vec![wrong], |images| judge(&images));
     Ok(vec![Comparison::exact(wrong)])
 }
 
-fn images_are_flipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn images_are_flipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let flip = Augmentation { flip: true, ..Default::default() };
     judged(augmented(gpu, micro_kernel, flip, Mode::Train, 1)?, |images| {
         let last = W as i32 - 1;
@@ -152,7 +152,7 @@ fn images_are_flipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
     })
 }
 
-fn images_are_moved(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn images_are_moved(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let crop = Augmentation { crop: 2, ..Default::default() };
     judged(augmented(gpu, micro_kernel, crop, Mode::Train, 1)?, |images| {
         let mut wrong = Vec::new();
@@ -184,7 +184,7 @@ fn images_are_moved(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Com
     })
 }
 
-fn images_are_covered(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn images_are_covered(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let cutout = Augmentation { cutout: 4, ..Default::default() };
     judged(augmented(gpu, micro_kernel, cutout, Mode::Train, 1)?, |images| {
         let rectangle = |image: &Vec<Place>| {
@@ -204,7 +204,7 @@ fn images_are_covered(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<C
     })
 }
 
-fn each_update_changes_images_anew(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn each_update_changes_images_anew(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let all = Augmentation { flip: true, crop: 2, cutout: 3 };
     let of = |augmentation, mode, update| augmented(gpu, micro_kernel, augmentation, mode, update);
     let mut wrong = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::case::{distinct, graph};
 use super::{Case, Comparison, OperationCase};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -113,7 +113,7 @@ fn with_relu(padding: Padding) -> OperationCase {
 }
 
 /// Of equal cells the first in row-major order takes the gradient, as in Keras.
-fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 6, 4]);
     let y = graph.max_pool2d(

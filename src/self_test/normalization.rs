@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::case::{central_differences, distinct, graph, widened, with_and_without_runtime_checks};
 use super::operation_case::{FORWARD, GRADIENT};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, GraphError, Initializer, Mode, Plan, Role, TensorId, VariableSpec};
@@ -153,7 +153,7 @@ impl Normalization {
         gpu: &Arc<Gpu>,
         micro_kernel: MicroKernel,
         checks: RuntimeChecks,
-    ) -> Result<Vec<Vec<f32>>, Error> {
+    ) -> Result<Vec<Vec<f32>>, ExecError> {
         let (n, channels) = (self.shape[0], self.channels());
         let mut graph = graph(micro_kernel, 5);
         let values = self.inputs();
@@ -218,7 +218,7 @@ impl Normalization {
         for tensor in kept {
             read.push(gpu.block_on(program.read(&graph, &plan, tensor))?);
         }
-        let gradient = |weights: Option<TensorId>| -> Result<Vec<f32>, Error> {
+        let gradient = |weights: Option<TensorId>| -> Result<Vec<f32>, ExecError> {
             let place = weights.and_then(|weights| graph.gradient_of(weights)).filter(|place| used.contains(place));
             place.map_or(Ok(Vec::new()), |place| gpu.block_on(program.read(&graph, &plan, place)))
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{central_differences, distinct, graph, widened, with_and_without_runtime_checks};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, GraphError, Home, Mode, Plan, Role, TensorId, VariableSpec};
@@ -83,7 +83,7 @@ impl OperationCase {
         gpu: &Arc<Gpu>,
         micro_kernel: MicroKernel,
         checks: RuntimeChecks,
-    ) -> Result<Vec<Vec<f32>>, Error> {
+    ) -> Result<Vec<Vec<f32>>, ExecError> {
         let mut graph = graph(micro_kernel, 5);
         let values = self.inputs();
         let halves: Vec<[TensorId; 2]> =

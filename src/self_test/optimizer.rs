@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{add_layer, distinct, graph, read_gradients, widened, with_and_without_runtime_checks};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, Initializer, Mode, Plan, Role, TensorId, Variable, VariableSpec};
@@ -30,7 +30,7 @@ fn empty() -> Minibatch {
 }
 
 /// The minibatch of step `t`, counted from 1, with its words as the bits of floats.
-fn minibatch(optimizer: &Optimizer, t: u64, rate: f64) -> Result<Vec<f32>, Error> {
+fn minibatch(optimizer: &Optimizer, t: u64, rate: f64) -> Result<Vec<f32>, ExecError> {
     let step = optimizer.at(t - 1, rate, Step::over(1));
     Ok(bytemuck::cast_vec(empty().encode(&step, &[0], &[], 1)?))
 }
@@ -44,7 +44,7 @@ struct Update {
 }
 
 impl Update {
-    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, optimizer: &Optimizer, checks: RuntimeChecks) -> Result<Self, Error> {
+    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, optimizer: &Optimizer, checks: RuntimeChecks) -> Result<Self, ExecError> {
         let minibatch = graph.minibatch(empty());
         let (dispatches, table) = optimizer.record(graph, minibatch)?;
         let plan = Plan::new(graph, dispatches, &[])?;
@@ -55,7 +55,7 @@ impl Update {
     }
 
     /// Runs step `t`, counted from 1.
-    fn run(&self, graph: &Graph, t: u64, rate: f64) -> Result<(), Error> {
+    fn run(&self, graph: &Graph, t: u64, rate: f64) -> Result<(), ExecError> {
         self.program.write(graph, &self.plan, self.minibatch, &minibatch(&self.optimizer, t, rate)?)?;
         self.program.run(0)?;
         Ok(())
@@ -91,12 +91,17 @@ impl Steps {
     }
 
     /// Compares how far the steps move the weights. f32 rounds weights near 1 to 6e-8, which must be little of it.
-    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: &[usize]) -> Result<Vec<Comparison>, Error> {
+    fn compare(
+        &self,
+        gpu: &Arc<Gpu>,
+        micro_kernel: MicroKernel,
+        shape: &[usize],
+    ) -> Result<Vec<Comparison>, ExecError> {
         let elements = shape.iter().product::<usize>() + shape[shape.len() - 1];
         let start = distinct(elements, 1);
         let gradient = |t: usize| -> Vec<f32> { distinct(elements, t + 1).iter().map(|g| g * self.gradient).collect() };
         let rates = RATES.map(|factor| factor * self.optimizer.learning_rate);
-        let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
+        let run = |checks| -> Result<Vec<Vec<f32>>, ExecError> {
             let mut graph = graph(micro_kernel, 1);
             let w = add_layer(&mut graph, "layer", shape.to_vec())?;
             let update = Update::new(gpu, &mut graph, &self.optimizer, checks)?;
@@ -125,14 +130,14 @@ impl Steps {
 }
 
 /// With the norm of the gradient of two layers above the largest one, both are scaled down; else none is.
-fn clipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, gradient: f32) -> Result<Vec<Comparison>, Error> {
+fn clipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, gradient: f32) -> Result<Vec<Comparison>, ExecError> {
     let rule = Rule::Sgd(Sgd::default());
     let optimizer = Optimizer { rule, learning_rate: 0.5, clip_norm: Some(1.5), ..Optimizer::default() };
     let gradient = |variable: &Variable, i: usize| -> Vec<f32> {
         distinct(variable.len(), i + 1).iter().map(|g| g * gradient).collect()
     };
     let mut expected = Vec::new();
-    let run = |checks| -> Result<Vec<Vec<f32>>, Error> {
+    let run = |checks| -> Result<Vec<Vec<f32>>, ExecError> {
         let mut graph = graph(micro_kernel, 1);
         add_layer(&mut graph, "one", vec![7, 5])?;
         add_layer(&mut graph, "two", vec![3, 3, 2, 6])?;
@@ -163,7 +168,7 @@ fn clipped(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, gradient: f32) -> Result<V
 }
 
 /// A frozen layer keeps its weights, whatever its gradient's place holds; its neighbours are updated.
-fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     for layer in ["before", "frozen", "after"] {
         add_layer(&mut graph, layer, vec![5, 30])?;
@@ -192,7 +197,7 @@ fn frozen_weights_stay(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<
 
 /// An averaged variable becomes `momentum * old + (1 - momentum) * statistic`, whatever the optimizer does with its
 /// neighbours in the same tensor.
-fn averages_take_over_a_share(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn averages_take_over_a_share(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     const LENS: [usize; 4] = [5, 70, 130, 3];
     let momenta = [0.99, 0.0, 0.5, 1.0];
     let run = |checks| {
@@ -245,7 +250,7 @@ fn len(graph: &Graph, weights: TensorId) -> usize {
 type Updated = [Vec<f32>; 2];
 
 /// The number of parts of each kernel's gradient, and the results where the optimizer adds the parts up.
-fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), Error> {
+fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<usize>, Vec<Updated>), ExecError> {
     let mut graph = graph(micro_kernel, 5);
     let tensor = graph.minibatch(empty());
     let mut w = Vec::new();
@@ -302,7 +307,7 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
 
 /// The update by a gradient in parts equals the update by their sum. On a software adapter the bits are equal, while a
 /// GPU's compiler may add the parts in another order.
-fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn gradients_in_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let (parts, results) = updated_by_parts(gpu, micro_kernel)?;
     let mut graph = graph(micro_kernel, 5);
     let mut w = Vec::new();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Case, Comparison};
-use crate::Error;
 use crate::data::Batch;
+use crate::exec::ExecError;
 use crate::exec::{Executor, Options};
 use crate::gpu::Gpu;
 use crate::kernel::MicroKernel;
@@ -126,7 +126,7 @@ impl Figures {
         Batch { pixels, labels, len: self.batch }
     }
 
-    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
         let options = Options { batch_size: self.batch, micro_kernel: Some(micro_kernel), ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), &self.model(), options)?;
         let start = self.weights();

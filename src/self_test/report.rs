@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Comparison;
 use super::comparison::worse;
-use crate::Error;
+use crate::exec::ExecError;
 use crate::gpu::Gpu;
 use crate::kernel::MicroKernel;
 use crate::train::AdapterConfig;
@@ -107,7 +107,7 @@ impl CaseResult {
         check: &'static str,
         case: &str,
         micro_kernel: MicroKernel,
-        run: Result<Vec<Comparison>, Error>,
+        run: Result<Vec<Comparison>, ExecError>,
     ) -> Self {
         let (comparisons, failure) = match run {
             // A case without comparisons has tested nothing.

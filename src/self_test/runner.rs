@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::report::{CaseResult, DeviceReport, Report};
 use super::{Case, Check};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::gpu::{AdapterChoice, Gpu, GpuError};
 use crate::kernel::MicroKernel;
 
@@ -51,7 +51,7 @@ impl SelfTest {
         for (check, case, kernel) in &runs {
             let began = Instant::now();
             let run = case.run(&self.gpu, *kernel);
-            let broken = matches!(run, Err(Error::Gpu(_)));
+            let broken = matches!(run, Err(ExecError::Gpu(_)));
             let result = CaseResult::new(check.name, &case.name, *kernel, run);
             report.add(CaseResult { seconds: began.elapsed().as_secs_f64(), ..result });
             if let Some(result) = report.results.last() {

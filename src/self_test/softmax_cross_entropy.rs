@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::case::{central_differences, distinct, graph, widened};
 use super::{Case, Comparison};
-use crate::Error;
+use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
@@ -65,7 +65,7 @@ impl Rows {
     }
 
     /// The minibatch of a step, with its words as the bits of floats. Any label is allowed.
-    pub(super) fn minibatch(&self, number: u32) -> Result<Vec<f32>, Error> {
+    pub(super) fn minibatch(&self, number: u32) -> Result<Vec<f32>, ExecError> {
         let step = Step { number, ..Step::over(self.length as u32) };
         let minibatch = Minibatch::new(self.labels.len(), [0; 3]);
         Ok(bytemuck::cast_vec(minibatch.encode(&step, &self.labels, &[], usize::MAX)?))
@@ -78,7 +78,7 @@ impl Rows {
         micro_kernel: MicroKernel,
         checks: RuntimeChecks,
         mode: Mode,
-    ) -> Result<([f32; 4], Vec<f32>), Error> {
+    ) -> Result<([f32; 4], Vec<f32>), ExecError> {
         // Past the last slot, so that the metrics wrap around.
         let number = METRIC_SLOTS + 6;
         let n = self.labels.len();
@@ -126,7 +126,7 @@ impl Rows {
         [forward, Comparison::exact((counts != wanted).then(wrong))]
     }
 
-    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
         let gradient = self.expected(&widened(&self.logits)).gradient;
         let mut comparisons = Vec::new();
         for checks in [RuntimeChecks::Off, RuntimeChecks::On] {
@@ -187,7 +187,7 @@ fn label_behind(before: usize, tied: bool) -> Vec<f32> {
 fn gradient_is_that_of_central_differences(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
-) -> Result<Vec<Comparison>, Error> {
+) -> Result<Vec<Comparison>, ExecError> {
     let logits: Vec<f32> = distinct(20, 3).iter().map(|l| 2.0 * l).collect();
     let rows = Rows { labels: vec![4, 0, 2, 1], ..Rows::new(logits, 5, 3, 0.2) };
     let gradient =
@@ -198,7 +198,7 @@ fn gradient_is_that_of_central_differences(
 
 /// Whatever the host writes, a label indexes nothing beyond the classes: the loss is NaN, and the gradients of the rows
 /// with a class stay what they are.
-fn a_label_that_is_no_class(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, Error> {
+fn a_label_that_is_no_class(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let logits: Vec<f32> = distinct(5 * 7, 4);
     let right = Rows::new(logits.clone(), 7, 5, 0.0);
     let (_, expected) = right.run(gpu, micro_kernel, RuntimeChecks::On, Mode::Train)?;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
-use crate::exec::Executor;
+use crate::exec::{ExecError, Executor};
 use crate::model::NamedTensor;
 
 /// What the weights and the gradients of the last training step show.
@@ -30,7 +29,7 @@ impl Divergence {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn of(executor: &mut Executor) -> Result<Self, Error> {
+    pub fn of(executor: &mut Executor) -> Result<Self, ExecError> {
         let gpu = executor.gpu().clone();
         let weights = gpu.block_on(executor.parameters())?;
         let gradients = gpu.block_on(executor.gradients())?;

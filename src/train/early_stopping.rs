@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::monitor::Best;
-use super::{HistoryRow, Monitor, Observer};
-use crate::Error;
+use super::{HistoryRow, Monitor, Observer, TrainError};
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
@@ -59,7 +58,7 @@ impl Observer for EarlyStopping {
         history: &[HistoryRow],
         kept: &[NamedTensor],
         executor: &Executor,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, TrainError> {
         let own = kept.iter().filter_map(|tensor| Some((tensor.name.strip_prefix(KEPT)?, tensor)));
         self.weights = own.map(|(name, tensor)| NamedTensor { name: name.into(), ..tensor.clone() }).collect();
         if !self.weights.is_empty() {
@@ -73,7 +72,7 @@ impl Observer for EarlyStopping {
         self.weights.iter().map(kept).collect()
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         let (is_best, flow) = self.judge(row);
         if is_best {
             let gpu = executor.gpu().clone();
@@ -82,8 +81,11 @@ impl Observer for EarlyStopping {
         Ok(flow)
     }
 
-    fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), Error> {
+    fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), TrainError> {
         // After the best epoch, the network has its weights.
-        if self.waited == 0 || self.weights.is_empty() { Ok(()) } else { executor.set_parameters(&self.weights) }
+        if self.waited > 0 && !self.weights.is_empty() {
+            executor.set_parameters(&self.weights)?;
+        }
+        Ok(())
     }
 }

@@ -7,8 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::monitor::Best;
-use super::{HistoryRow, Monitor, Observer, OutputDir};
-use crate::Error;
+use super::{HistoryRow, Monitor, Observer, OutputDir, TrainError};
 use crate::exchange::Weights;
 use crate::exec::Executor;
 use crate::file;
@@ -74,7 +73,7 @@ impl<'a> EpochWeights<'a> {
     ///
     /// # Errors
     /// [`TrainError::Write`](super::TrainError::Write)
-    pub fn copy(from: &Path, out: &OutputDir) -> Result<(), Error> {
+    pub fn copy(from: &Path, out: &OutputDir) -> Result<(), TrainError> {
         for name in [BEST, LAST] {
             if from != out.path()
                 && let Ok(bytes) = file::read(&from.join(name), u64::MAX)
@@ -98,14 +97,14 @@ impl Observer for EpochWeights<'_> {
         history: &[HistoryRow],
         _kept: &[NamedTensor],
         _executor: &Executor,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, TrainError> {
         for row in history {
             self.best.is_beaten_by(row);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         let is_best = self.best.is_beaten_by(row);
         let names: &[&str] = match (self.choice, is_best) {
             (KeptWeights::Both, true) => &[BEST, LAST],

@@ -2,13 +2,25 @@
 
 use std::{io, path::PathBuf};
 
-use super::Divergence;
+use super::divergence::Divergence;
+use crate::data::DataError;
+use crate::exchange::ExchangeError;
+use crate::exec::ExecError;
 
 /// Failure of a run, or of reading and writing its files.
 ///
 /// Every message is one line that says what is wrong, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The network on its device.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// Files of weights.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// The loss of a training step is NaN or infinite, so the weights are useless.
     #[error("the loss is {loss} in epoch {epoch}, step {step}: {divergence}; these weights are not written")]
     NotFinite {

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::submit_pace::SubmitPace;
 use super::{Predictions, TrainError};
-use crate::Error;
 use crate::data::{Loader, Split};
 use crate::exec::{Executor, StepMetrics};
 
@@ -86,7 +85,11 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// A loss that is NaN or infinite, or what the loader or the device reports.
-pub fn evaluate(executor: &mut Executor, split: &Arc<Split>, stop: &AtomicBool) -> Result<Option<Evaluation>, Error> {
+pub fn evaluate(
+    executor: &mut Executor,
+    split: &Arc<Split>,
+    stop: &AtomicBool,
+) -> Result<Option<Evaluation>, TrainError> {
     pass(executor, split, stop, None)
 }
 
@@ -98,7 +101,7 @@ pub fn evaluate_and_predict(
     executor: &mut Executor,
     split: &Arc<Split>,
     stop: &AtomicBool,
-) -> Result<Option<(Evaluation, Predictions)>, Error> {
+) -> Result<Option<(Evaluation, Predictions)>, TrainError> {
     // A pass that ended with an error may have left some.
     let gpu = executor.gpu().clone();
     gpu.block_on(executor.all_logits())?;
@@ -113,7 +116,7 @@ fn pass(
     split: &Arc<Split>,
     stop: &AtomicBool,
     mut logits: Option<&mut Vec<f32>>,
-) -> Result<Option<Evaluation>, Error> {
+) -> Result<Option<Evaluation>, TrainError> {
     let gpu = executor.gpu().clone();
     let order = (0..split.len() as u32).collect();
     let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;

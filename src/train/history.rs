@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluation, Observer, Validation};
-use crate::Error;
+use super::{Evaluation, Observer, TrainError, Validation};
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
@@ -120,12 +119,12 @@ impl Observer for History {
         history: &[HistoryRow],
         _kept: &[NamedTensor],
         _executor: &Executor,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, TrainError> {
         self.epochs = history.to_vec();
         Ok(ControlFlow::Continue(()))
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         self.epochs.push(*row);
         Ok(ControlFlow::Continue(()))
     }

@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{HistoryRow, Measured};
-use crate::Error;
+use super::{HistoryRow, Measured, TrainError};
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
@@ -31,7 +30,7 @@ pub trait Observer {
         _history: &[HistoryRow],
         _kept: &[NamedTensor],
         _executor: &Executor,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, TrainError> {
         Ok(ControlFlow::Continue(()))
     }
 
@@ -51,7 +50,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// What failed; training stops.
-    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, _row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         Ok(ControlFlow::Continue(()))
     }
 
@@ -60,7 +59,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// What failed.
-    fn on_train_end(&mut self, _executor: &mut Executor) -> Result<(), Error> {
+    fn on_train_end(&mut self, _executor: &mut Executor) -> Result<(), TrainError> {
         Ok(())
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Epoch, Evaluation, HistoryRow, Measured, Observer};
-use crate::Error;
+use super::{Epoch, Evaluation, HistoryRow, Measured, Observer, TrainError};
 use crate::exec::Executor;
 
 /// Time between two plain lines of an epoch.
@@ -82,7 +81,7 @@ impl Observer for Progress {
         }
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{AdapterConfig, PhaseTotal, Timeline};
-use crate::Error;
+use super::{AdapterConfig, PhaseTotal, Timeline, TrainError};
 use crate::exec::{Executor, OnRound, Profile, Profiler, Subject};
 
 /// What `profile.json` holds.
@@ -39,7 +38,7 @@ impl RunProfile {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn measure(executor: &Executor, timeline: &Timeline, on_round: OnRound<'_>) -> Result<Self, Error> {
+    pub fn measure(executor: &Executor, timeline: &Timeline, on_round: OnRound<'_>) -> Result<Self, TrainError> {
         timeline.close();
         let gpu = executor.gpu();
         let clock = || timeline.now();

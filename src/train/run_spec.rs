@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, as_text};
 use crate::data::DataSpec;
-use crate::error::one_line;
 use crate::exec::Options;
 use crate::file;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
 use crate::optim::{Form, Group};
+use crate::text::one_line;
 
 /// All that decides what a run computes. The command line makes one, and a checkpoint stores it.
 ///

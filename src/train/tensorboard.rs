@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::event_file::{Datum, EventFile, Image};
 use super::{HistoryRow, Observer, TrainError};
-use crate::Error;
 use crate::exec::Executor;
 use crate::model::NamedTensor;
 
@@ -76,7 +75,7 @@ impl Observer for TensorBoard {
         history: &[HistoryRow],
         _kept: &[NamedTensor],
         _executor: &Executor,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, TrainError> {
         let mut seconds: f64 = history.iter().map(|row| row.seconds).sum();
         for row in history {
             seconds -= row.seconds;
@@ -85,7 +84,7 @@ impl Observer for TensorBoard {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, row: &HistoryRow, _executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         self.epoch(row, Duration::ZERO)?;
         Ok(ControlFlow::Continue(()))
     }

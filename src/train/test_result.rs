@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Evaluation, Predictions, evaluate, evaluate_and_predict};
-use crate::Error;
+use super::{Evaluation, Predictions, TrainError, evaluate, evaluate_and_predict};
 use crate::data::Split;
 use crate::exec::Executor;
 
@@ -29,7 +28,7 @@ impl TestResult {
         split: &Arc<Split>,
         predicts: bool,
         stop: &AtomicBool,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<Self>, TrainError> {
         let found = match predicts {
             true => evaluate_and_predict(executor, split, stop)?.map(|(figures, made)| (figures, Some(made))),
             false => evaluate(executor, split, stop)?.map(|figures| (figures, None)),

@@ -12,7 +12,6 @@ use super::{
     Checkpoint, Checkpoints, Divergence, Epoch, Evaluation, HistoryRow, Inside, LearningRateSchedule, Observer, Phase,
     Position, TestResult, Timeline, TrainError, evaluate,
 };
-use crate::Error;
 use crate::data::{Batch, Dataset, Loader, Sampler};
 use crate::exec::Executor;
 
@@ -106,10 +105,10 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// Tensors that do not fit the network; [`TrainError::TooFar`].
-    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self, Error> {
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self, TrainError> {
         let (step, steps) = (checkpoint.position.step, self.steps());
         if step > steps {
-            return Err(TrainError::TooFar { step, steps }.into());
+            return Err(TrainError::TooFar { step, steps });
         }
         self.executor.restore(&checkpoint.state)?;
         self.position = checkpoint.position;
@@ -137,7 +136,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`TrainError::NotFinite`] as soon as a loss that is NaN or infinite arrives; what an observer, the loader or
     /// the device reports; a checkpoint that can't be written.
-    pub fn fit(mut self, epochs: usize) -> Result<Ending, Error> {
+    pub fn fit(mut self, epochs: usize) -> Result<Ending, TrainError> {
         let first_rate = self.executor.options().optimizer.learning_rate;
         let ending = self.train_epochs(epochs, first_rate)?;
         self.position.finished = ending != Ending::Interrupted;
@@ -150,7 +149,7 @@ impl<'a> Trainer<'a> {
         Ok(ending)
     }
 
-    fn train_epochs(&mut self, last: usize, first_rate: f64) -> Result<Ending, Error> {
+    fn train_epochs(&mut self, last: usize, first_rate: f64) -> Result<Ending, TrainError> {
         if self.position.finished {
             return Ok(Ending::Enough);
         }
@@ -205,7 +204,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains the rest of an epoch, or until the stop flag is set.
-    fn train(&mut self, epoch: &Epoch, first_rate: f64, mut pace: Option<&mut SubmitPace>) -> Result<(), Error> {
+    fn train(&mut self, epoch: &Epoch, first_rate: f64, mut pace: Option<&mut SubmitPace>) -> Result<(), TrainError> {
         let gpu = self.executor.gpu().clone();
         let _epoch = self.enter(Phase::Epoch);
         let loading = self.enter(Phase::LoadWait);
@@ -214,9 +213,9 @@ impl<'a> Trainer<'a> {
         let rest = order.get(done..).unwrap_or_default().to_vec();
         let mut loader = Loader::new(self.dataset.train.clone(), rest, self.executor.batch_size(), DEPTH)?;
         drop(loading);
-        let not_finite = |(loss, step), executor: &mut Executor| -> Result<(), Error> {
+        let not_finite = |(loss, step), executor: &mut Executor| -> Result<(), TrainError> {
             let divergence = Divergence::of(executor)?;
-            Err(TrainError::NotFinite { loss, epoch: epoch.number, step, divergence }.into())
+            Err(TrainError::NotFinite { loss, epoch: epoch.number, step, divergence })
         };
         let (started, before) = (Instant::now(), self.position.seconds);
         while let Some(batch) = self.next_batch(&mut loader) {
@@ -261,7 +260,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Evaluates the validation images after an epoch.
-    fn evaluate(&mut self, epoch: &Epoch) -> Result<Option<Evaluation>, Error> {
+    fn evaluate(&mut self, epoch: &Epoch) -> Result<Option<Evaluation>, TrainError> {
         let images = self.dataset.validation_images();
         match &mut self.test_result {
             Some((kept, predicts)) if self.dataset.validation.is_none() && epoch.number == epoch.last => {
@@ -278,7 +277,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Writes a checkpoint, if checkpoints are wanted. All steps of the position must be measured.
-    fn write_checkpoint(&mut self) -> Result<(), Error> {
+    fn write_checkpoint(&mut self) -> Result<(), TrainError> {
         let inside = self.enter(Phase::Checkpoint);
         let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
         let gpu = self.executor.gpu().clone();

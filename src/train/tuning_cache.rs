@@ -10,10 +10,10 @@ use tempfile::NamedTempFile;
 
 use super::TrainError;
 use crate::cache;
-use crate::error::one_line;
 use crate::file;
 use crate::graph::{Dispatch, Tuning};
 use crate::kernel::MicroKernel;
+use crate::text::one_line;
 
 /// Largest file that is read: one that wgrad wrote is far smaller.
 const MOST_BYTES: u64 = 4 << 20;
