@@ -8,9 +8,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use wgrad::cache::{self, CacheEntry};
+use wgrad::report::units;
 
 use super::output_file::NotWritten;
-use super::{printable, units};
+use super::terminal::printable;
 
 /// Options of `wgrad cache`.
 #[derive(Debug, Args)]

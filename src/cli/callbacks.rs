@@ -4,7 +4,7 @@ use wgrad::data::Dataset;
 use wgrad::model::Network;
 use wgrad::train::{EarlyStopping, EpochWeights, KeptWeights, OutputDir, RunSpec, Trainer};
 
-use super::say;
+use super::terminal::say;
 
 /// The observers that a run's settings ask for.
 pub struct Callbacks<'a> {

@@ -3,9 +3,9 @@
 use anyhow::bail;
 use clap::Args;
 use wgrad::data::{ClassMap, DataError, Dataset};
+use wgrad::report::units;
 
 use super::options::with_remedy;
-use super::units;
 
 /// How the classes of weights and of data are matched.
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use wgrad::gpu::{AdapterChoice, AdapterReport, Gpu, list_adapters};
+use wgrad::report::units;
 
 use super::options::Backend;
-use super::units;
 
 /// Options of `wgrad devices`.
 #[derive(Debug, Args)]

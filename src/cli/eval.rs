@@ -16,9 +16,9 @@ use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluatio
 
 use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
-use super::note;
 use super::options::{BatchSize, DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line};
 use super::output_file::write_file;
+use super::terminal::note;
 use super::weights_file;
 
 /// Options of `wgrad eval`.

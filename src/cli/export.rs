@@ -8,7 +8,8 @@ use wgrad::report::units;
 
 use super::model_options::WeightsModel;
 use super::output_file::write_file;
-use super::{say, weights_file};
+use super::terminal::say;
+use super::weights_file;
 
 /// Options of `wgrad export`.
 #[derive(Debug, Args)]

@@ -1,8 +1,7 @@
 //! The table of layers, drawn as Keras draws it.
 
 use wgrad::model::{LayerSummary, ModelError, Network};
-
-use super::units;
+use wgrad::report::units;
 
 /// Titles and smallest inner widths of the columns. A longer cell widens its column.
 const COLUMNS: [(&str, usize); 4] = [("Layer (type)", 33), ("Output Shape", 24), ("Param #", 15), ("Connected to", 28)];

@@ -27,20 +27,19 @@ mod reproduction_report;
 mod resume;
 mod self_test;
 mod summary;
+mod terminal;
 mod train;
 mod training_options;
 mod tuning;
 mod weights_file;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use wgrad::report::units;
 
-use exit_code::INTERRUPTED;
 pub use exit_code::of as exit_code;
 pub use remedy::message;
+pub use terminal::printable;
 
 /// Trains convolutional networks on any GPU through WebGPU.
 #[derive(Debug, Parser)]
@@ -96,30 +95,5 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::SelfTest(self_test) => self_test.run(),
         Command::Devices(devices) => devices.run(),
         Command::Cache(cache) => cache.run(),
-    }
-}
-
-/// Prints a line that the user must see, even where standard output goes to a file.
-fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable(line));
-}
-
-/// Prints a line. Training continues even if nobody reads standard output any more.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{}", printable(line));
-}
-
-/// Replaces control characters other than line breaks: names in files could contain commands for the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_do_not_command_the_terminal() {
-        assert_eq!(printable("two\nlines \u{1b}[2J\u{9b}\r\u{e9}"), "two\nlines \u{fffd}[2J\u{fffd}\u{fffd}\u{e9}");
     }
 }

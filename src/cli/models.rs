@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use wgrad::model::zoo::ZOO;
+use wgrad::report::units;
 
-use super::{say, units};
+use super::terminal::say;
 
 /// Options of `wgrad models`.
 #[derive(Debug, Args)]

@@ -8,9 +8,10 @@ use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSiz
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::{BuildOptions, Network};
+use wgrad::report::units;
 use wgrad::train::{Execution, RunSpec};
 
-use super::{note, units};
+use super::terminal::note;
 
 /// Which data to use.
 #[derive(Debug, Args)]

@@ -1,8 +1,7 @@
 //! The table of a schedule.
 
 use wgrad::graph::{Access, Binding, Graph, Plan};
-
-use super::units;
+use wgrad::report::units;
 
 /// Lists every dispatch of a plan with its kernel, grid, arithmetic, bytes of the tensors it binds, and bindings. The last
 /// line has the memory.

@@ -14,12 +14,14 @@ use wgrad::exchange::Weights;
 use wgrad::exec::{Executor, Options};
 use wgrad::file;
 use wgrad::model::{Answer, Network};
+use wgrad::report::units;
 use wgrad::train::Predictions;
 
 use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
 use super::options::{BatchSize, DeviceOptions, FusionOptions, note_left_out, with_remedy};
-use super::{note, printable, units, weights_file};
+use super::terminal::{note, printable};
+use super::weights_file;
 
 /// The most bytes that a file of class names may have.
 const MOST_NAMES: u64 = 4 << 20;

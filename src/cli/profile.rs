@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wgrad::exec::Executor;
 use wgrad::train::{OutputDir, RunProfile, Timeline, trace_to_json};
 
-use super::say;
+use super::terminal::say;
 
 /// More bytes than the files take.
 pub const ROOM_FOR_PROFILE: usize = Timeline::MAX_SPANS * 120 + (1 << 18);

@@ -5,7 +5,7 @@ use wgrad::model::LayerSummary;
 use wgrad::report::{ConfusionMatrix, Report, heat_picture};
 use wgrad::train::{History, OutputDir, Predictions, RunConfig, TensorBoard};
 
-use super::say;
+use super::terminal::say;
 
 /// More bytes than the report takes: text and plots grow with epochs and classes, and so does the confusion matrix; the
 /// pictures of mistakes are stored three times.

@@ -12,12 +12,13 @@ use wgrad::file;
 use wgrad::report::{to_html, to_markdown};
 use wgrad::train::{Checkpoints, Ending, Execution, History, OutputDir, RunSpec};
 
+use super::exit_code::INTERRUPTED;
 use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
 use super::reproduction_report::{KerasRuns, ReproductionReport, Run as Measured};
 use super::resume::{Resumed, words};
+use super::terminal::{note, say};
 use super::train::Run;
-use super::{INTERRUPTED, note, say};
 
 /// The file that says which run a directory has. It is written when the run is complete.
 const RUN: &str = "run.json";

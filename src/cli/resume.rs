@@ -8,7 +8,7 @@ use wgrad::data::{ClassMap, DataError, Dataset};
 use wgrad::gpu::Gpu;
 use wgrad::train::{AdapterConfig, Checkpoint, Checkpoints, Difference, RunRecord, RunSpec, TrainError};
 
-use super::note;
+use super::terminal::note;
 
 /// A run that is resumed.
 #[derive(Debug)]

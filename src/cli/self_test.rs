@@ -11,9 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::self_test::{CaseResult, Check, Report, SelfTest, checks};
 
 use super::exit_code::WRONG_RESULT;
-use super::note;
 use super::options::{DeviceOptions, adapter_line};
 use super::output_file::write_file;
+use super::terminal::note;
 
 /// Time between two plain lines of progress.
 const INTERVAL: Duration = Duration::from_secs(10);

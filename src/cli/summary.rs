@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use wgrad::exec::{Executor, Options};
+use wgrad::report::units;
 
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
 use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
 use super::plan_table::plan_table;
-use super::units;
 
 /// Options of `wgrad summary`.
 #[derive(Debug, Args)]

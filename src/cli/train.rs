@@ -11,6 +11,7 @@ use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
 use wgrad::model::Network;
+use wgrad::report::units;
 use wgrad::train::{
     Checkpoint, CheckpointInterval, Checkpoints, Ending, EpochWeights, Execution, History, LearningRateSchedule,
     OutputDir, Phase, Progress, RunConfig, RunRecord, RunSpec, TensorBoard, TestResult, Timeline, TrainError, Trainer,
@@ -19,6 +20,7 @@ use wgrad::train::{
 
 use super::callbacks::Callbacks;
 use super::class_names::ClassNames;
+use super::exit_code::INTERRUPTED;
 use super::layer_table::layer_table;
 use super::model_options::{Start, StartOptions, check_data};
 use super::options::{
@@ -28,9 +30,9 @@ use super::options::{
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, option};
+use super::terminal::{note, say};
 use super::training_options::TrainingOptions;
 use super::tuning;
-use super::{INTERRUPTED, note, say, units};
 
 /// More bytes than history and settings take.
 const ROOM_FOR_TEXT: usize = 1 << 16;

@@ -19,7 +19,8 @@ use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
 use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
-use super::{note, remedy, say};
+use super::remedy;
+use super::terminal::{note, say};
 
 /// Largest config.json that is read, in bytes.
 const MOST_CONFIG: u64 = 4 << 20;

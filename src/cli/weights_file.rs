@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wgrad::exchange::{ExchangeError, FileKind, Imported, Weights};
 
-use super::note;
+use super::terminal::note;
 
 /// The weights in a safetensors file.
 pub fn read(path: &Path) -> anyhow::Result<Weights> {

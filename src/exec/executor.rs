@@ -9,18 +9,12 @@ use super::logits_ring::LogitsRing;
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
 use super::schedules::Schedules;
-use super::staging::StagingRing;
+use super::staging::{MOST_STEPS, STAGED, StagingRing};
 use crate::data::Batch;
 use crate::gpu::Gpu;
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, NamedTensor, Network};
-
-/// Most training steps of one submission.
-const MOST_STEPS: usize = 8;
-
-/// Minibatches that are staged: the device may work on as many as are being encoded.
-pub(super) const STAGED: usize = 2 * MOST_STEPS;
 
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.

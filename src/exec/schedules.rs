@@ -2,9 +2,9 @@
 
 use super::Options;
 use super::error::ExecError;
-use super::executor::STAGED;
 use super::footprint::Footprint;
 use super::logits_ring::LogitsRing;
+use super::staging::STAGED;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Network};

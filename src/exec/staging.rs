@@ -4,6 +4,12 @@ use std::sync::Arc;
 
 use crate::gpu::{Gpu, GpuError, Mapping};
 
+/// Most training steps of one submission.
+pub(super) const MOST_STEPS: usize = 8;
+
+/// Minibatches that are staged: the device may work on as many as are being encoded.
+pub(super) const STAGED: usize = 2 * MOST_STEPS;
+
 /// Mapped buffers that the host fills in turn. Before it fills a slot again it waits for the submission that read the
 /// slot, and for no later one, so that the loader is at most a ring ahead of the device.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod functional;
 mod infer;
 pub mod layers;
 mod lower;
+mod lowering;
 mod model_file;
 mod named_tensor;
 mod network;

@@ -6,7 +6,7 @@ use super::{Inferred, Kind, same};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// Sum of at least two inputs of one shape, element by element.

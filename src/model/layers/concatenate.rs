@@ -6,7 +6,7 @@ use super::{Inferred, Kind};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// At least two inputs `[.., c1]`, `[.., c2]` and so on as one along the last axis: `[.., c1 + c2 + ..]`.

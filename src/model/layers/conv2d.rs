@@ -7,7 +7,7 @@ use super::{Function, Inferred, Kind, check_regularizer, convolution, image, reg
 use crate::graph::{Regularizer, TensorId};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::ops::{self, Padding};
 use crate::shape::Shape;
 

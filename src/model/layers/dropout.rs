@@ -6,7 +6,7 @@ use super::{Inferred, Kind, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// Sets a random share of the elements to 0 in training, and scales the others up so that their expected sum stays.

@@ -6,7 +6,7 @@ use super::{Inferred, Kind, image};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// Mean of each channel: `[h, w, c]` to `[c]`, or to `[1, 1, c]` with `keepdims`.

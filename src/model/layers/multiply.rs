@@ -6,7 +6,7 @@ use super::{Inferred, Kind};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// Product of at least two inputs, element by element. They have one shape, or they are images `[h, w, c]` and factors

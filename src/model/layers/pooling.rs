@@ -41,7 +41,7 @@ macro_rules! layer {
         use crate::graph::TensorId;
         use crate::model::ModelError;
         use crate::model::error::LayerError;
-        use crate::model::lower::Lowering;
+        use crate::model::lowering::Lowering;
         use crate::ops::Padding;
         use crate::shape::Shape;
 

@@ -7,7 +7,7 @@ use super::{Inferred, Kind, channels_of};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::ops::PixelScale;
 use crate::shape::Shape;
 

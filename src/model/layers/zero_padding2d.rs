@@ -6,7 +6,7 @@ use super::{Inferred, Kind, image};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
-use crate::model::lower::Lowering;
+use crate::model::lowering::Lowering;
 use crate::shape::Shape;
 
 /// Zeros around `[h, w, c]`: `[top + h + bottom, left + w + right, c]`.

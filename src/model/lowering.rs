@@ -1,0 +1,50 @@
+//! What a layer adds its operations to.
+
+use super::{Activation, ModelError};
+use crate::graph::{Graph, TensorId, VariableSpec};
+use crate::ops::ActivationFunction;
+
+/// The place in a graph where a layer adds its operations.
+pub(super) struct Lowering<'a> {
+    pub graph: &'a mut Graph,
+    /// Name of the layer, which its operations have too.
+    pub name: &'a str,
+    /// Images of a minibatch.
+    pub batch: usize,
+    pub minibatch: TensorId,
+    /// Whether training changes the layer.
+    pub trainable: bool,
+}
+
+impl Lowering<'_> {
+    /// `[h, w, c]` of `x` `[n, h, w, c]`. Operations refuse the zeros that stand for any other shape.
+    pub fn image(&self, x: TensorId) -> [usize; 3] {
+        match *self.graph.tensor(x).shape.dims() {
+            [_, h, w, c] => [h, w, c],
+            _ => [0; 3],
+        }
+    }
+
+    /// Adds `activation` of `x`.
+    pub fn activate(&mut self, activation: Activation, x: TensorId) -> Result<TensorId, ModelError> {
+        let function = match activation {
+            Activation::Relu => return Ok(self.graph.relu(self.name, x)?),
+            Activation::Gelu => ActivationFunction::Gelu,
+            Activation::Tanh => ActivationFunction::Tanh,
+            Activation::Sigmoid => ActivationFunction::Sigmoid,
+            Activation::Relu6 => ActivationFunction::RELU6,
+            Activation::LeakyRelu => ActivationFunction::leaky_relu(0.2),
+            Activation::Silu => ActivationFunction::Silu,
+            Activation::HardSigmoid => ActivationFunction::HardSigmoid,
+            Activation::HardSilu => ActivationFunction::HardSilu,
+            Activation::Softmax => return Ok(self.graph.softmax(self.name, x)?),
+            Activation::Linear => return Ok(x),
+        };
+        Ok(self.graph.activation(self.name, function, x)?)
+    }
+
+    /// Adds the tensors of variables of the layer.
+    pub fn weights(&mut self, tensors: &[Vec<VariableSpec>]) -> Result<Vec<TensorId>, ModelError> {
+        tensors.iter().map(|variables| Ok(self.graph.add_weights(self.name, variables.clone())?)).collect()
+    }
+}
