@@ -220,7 +220,9 @@ pub fn train(gpu: &Arc<Gpu>, epochs: u64) -> Result<Vec<f64>, Error> {
     dispatches.extend(update);
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
-    program.write(&graph, &plan, table.tensor, &table.values)?;
+    for chunk in table.chunks() {
+        program.write(&graph, &plan, chunk.tensor, &chunk.values)?;
+    }
     program.write_arena(&graph, Arena::Weights, &graph.initial_values(0))?;
 
     let (mut losses, mut steps) = (Vec::new(), 0);

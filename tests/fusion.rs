@@ -6,13 +6,13 @@ use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options, Program};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId, VariableSpec};
-use wgrad::kernel::{MicroKernel, Storage};
+use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{BuildOptions, Sequential};
 use wgrad::ops::{ActivationFunction, BatchNorm, BatchNormInputs, Conv2d, Dense, Padding, Pool2d};
 
 fn graph() -> Graph {
-    Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 4 })
+    Graph::new(Target::new(MicroKernel::Direct, 4))
 }
 
 fn convolution(input: [usize; 4]) -> Conv2d {
@@ -246,7 +246,7 @@ const MINIBATCH: [usize; 3] = [1, 1, 1];
 impl Residual {
     fn new(micro_kernel: MicroKernel) -> Result<Self, GraphError> {
         let input = [4, 5, 6, 8];
-        let target = Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 4 };
+        let target = Target::new(micro_kernel, 4);
         let mut graph = Graph::new(target);
         let minibatch = graph.minibatch(Minibatch::new(4, MINIBATCH));
         let x = graph.input("x", input);

@@ -294,7 +294,7 @@ impl Case {
     }
 
     fn check(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(), wgrad::Error> {
-        let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 4 });
+        let mut graph = Graph::new(Target::new(micro_kernel, 4));
         let layout = Minibatch::new(4, [0; 3]);
         let minibatch = graph.minibatch(layout);
         let (ids, weights) = self.build(&mut graph)?;

@@ -14,7 +14,7 @@ use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Dense, GroupNorm, Padding};
 use wgrad::optim::Optimizer;
 
 fn target(micro_kernel: MicroKernel) -> Target {
-    Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 8 }
+    Target::new(micro_kernel, 8)
 }
 
 fn training(model: &Network, batch: usize, micro_kernel: MicroKernel) -> (Graph, Plan) {
@@ -145,12 +145,12 @@ fn a_training_step_has_at_most_16_dispatches() {
 fn parts_of_gradients_do_not_overlap() {
     for model in models() {
         let (graph, _) = training_for(&model, 32, Target { busy_workgroups: 256, ..target(MicroKernel::Tile) });
-        let mut end = graph.arena_len();
+        let mut end = graph.chunks()[0].len;
         let gradients: BTreeSet<TensorId> = graph.variables().iter().map(Variable::gradient).collect();
         let mut ranges: Vec<(usize, usize)> = (gradients.into_iter())
             .map(|gradient| graph.tensor(graph.gradient_parts(gradient).0))
             .map(|tensor| match tensor.home {
-                Home::Arena(Arena::Gradients, offset) => (offset, tensor.shape.padded_elements()),
+                Home::Arena(Arena::Gradients, place) => (place.first, tensor.shape.padded_elements()),
                 home => panic!("{} is in {home:?}", tensor.name),
             })
             .filter(|(offset, _)| *offset >= end)
@@ -161,7 +161,7 @@ fn parts_of_gradients_do_not_overlap() {
             assert!(offset >= end && offset % 64 == 0);
             end = offset + len;
         }
-        assert!(end <= graph.gradients_len());
+        assert!(end <= graph.chunks()[0].gradients_len);
     }
 }
 

@@ -49,7 +49,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .dense(5);
     let mut all = Vec::new();
     for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
-        let target = Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 };
+        let target = Target::new(micro_kernel, 64);
         let augmentation = Augmentation { flip: true, crop: 2, cutout: 3 };
         let options = BuildOptions { augmentation, ..BuildOptions::default() };
         let built = model.build_with(5, target, options).unwrap();
@@ -92,7 +92,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         bias: true,
         relu: true,
     };
-    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let mut graph = Graph::new(Target::new(micro_kernel, 64));
     let x = graph.input("x", geometry.input);
     let w = graph.add_weights("layer", geometry.variables("layer")).unwrap();
     let y = graph.conv2d("y", geometry, x, w).unwrap();
@@ -105,14 +105,14 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_forward(Mode::Train));
     all.extend(graph.record_backward(&[(z, dz)], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
-    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let mut graph = Graph::new(Target::new(micro_kernel, 64));
     let minibatch = graph.minibatch(Minibatch::new(3, [0; 3]));
     let logits = graph.input("logits", [3, 1]);
     graph.binary_cross_entropy(logits, minibatch, 0.1).unwrap();
     all.extend(graph.record_backward(&[], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
-    all.extend(operations(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 }).unwrap());
-    let mut graph = Graph::new(Target { micro_kernel, storage: Storage::Buffers, busy_workgroups: 64 });
+    all.extend(operations(Target::new(micro_kernel, 64)).unwrap());
+    let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
     all
@@ -164,7 +164,7 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
 
 /// Normalizations with and without each of their options, on tensors of weights and on others.
 fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
-    let mut graph = Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups: 64 });
+    let mut graph = Graph::new(Target::new(micro_kernel, 64));
     let shape = [4, 9, 9, 6];
     let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
     let mut vectors = |name: &str, role| {

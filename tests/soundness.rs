@@ -10,7 +10,7 @@ use wgrad::graph::{
     Access, Dispatch, Epilogue, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
     VariableSpec,
 };
-use wgrad::kernel::{MicroKernel, Storage, Wgsl};
+use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
     ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Dense, DepthwiseConv2d,
@@ -23,7 +23,7 @@ fn gpu() -> Arc<Gpu> {
 }
 
 fn graph() -> Graph {
-    Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 4 })
+    Graph::new(Target::new(MicroKernel::Direct, 4))
 }
 
 const OUTSIDE: &str = "

@@ -1,7 +1,8 @@
 // The squares of the gradient, added up for each workgroup, which takes QUADS fours of floats.
-// c = (s, q, 0, 0) for each workgroup: its sum of squares is s^2 q, where s is its largest absolute value, so that no
+// c = (s, q, 0, 0) for each workgroup, from FIRST_GROUP on: its sum of squares is s^2 q, where s is its largest absolute value, so that no
 // square overflows or vanishes.
 override QUADS: u32;
+override FIRST_GROUP: u32;
 
 var<workgroup> shared_values: array<f32, 64>;
 
@@ -38,6 +39,6 @@ fn main(
     workgroupBarrier();
     if (invocation == 0u && group * QUADS < COUNT / 4u) {
         for (var k = 1u; k < 64u; k++) { sum += shared_values[k]; }
-        write_c(group * 4u, vec4(largest, sum, 0.0, 0.0));
+        write_c((FIRST_GROUP + group) * 4u, vec4(largest, sum, 0.0, 0.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ExchangeError;
 use crate::graph::Target;
-use crate::kernel::{MicroKernel, Storage};
+use crate::kernel::MicroKernel;
 use crate::model::{ModelError, NamedTensor, Network};
 
 /// A network's parameters, with the network and the names of its classes where the file tells them.
@@ -41,7 +41,7 @@ impl Weights {
     /// The first difference between the tensors and the parameters of `model`, in words.
     pub(super) fn misfit(&self, model: &Network) -> Result<Option<String>, ModelError> {
         // The parameters are the same for every target.
-        let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 };
+        let target = Target::new(MicroKernel::Direct, 1);
         let graph = model.build(1, target)?.graph;
         for variable in graph.variables() {
             let (name, shape) = (variable.name(), variable.shape());

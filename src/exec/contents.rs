@@ -3,7 +3,7 @@
 use super::error::ExecError;
 use super::{Program, ProgramError};
 use crate::gpu::Memory;
-use crate::graph::{Arena, BufferKey, Graph, Home, Plan, TensorId, Variable};
+use crate::graph::{Arena, BufferKey, Graph, Home, Place, Plan, TensorId, Variable};
 use crate::shape::Shape;
 
 impl Program {
@@ -43,12 +43,13 @@ impl Program {
         variable: &Variable,
         elements: &[f32],
     ) -> Result<(), ProgramError> {
-        let memory = self.arena(graph, arena)?;
+        let Place { chunk, first } = variable.place();
+        let memory = self.chunk(graph, arena, chunk)?;
         if variable.len() != elements.len() {
             let (tensor, wanted) = (variable.name().to_owned(), variable.len());
             return Err(ProgramError::Length { tensor, elements: wanted, values: elements.len() });
         }
-        memory.write(&self.gpu, variable.offset() as u64 * 4, &variable.pad(elements));
+        memory.write(&self.gpu, first as u64 * 4, &variable.pad(elements));
         Ok(())
     }
 
@@ -63,8 +64,7 @@ impl Program {
         Ok(())
     }
 
-    /// Reads an arena in one copy: each variable with its elements. It is not meant for the gradients, which may be in
-    /// parts.
+    /// Reads an arena: each variable with its elements. It is not meant for the gradients, which may be in parts.
     ///
     /// # Errors
     /// What the device reports.
@@ -76,11 +76,22 @@ impl Program {
         if graph.variables().is_empty() {
             return Ok(Vec::new());
         }
-        let memory = self.arena(graph, arena)?;
-        let floats = memory.read(&self.gpu, &self.copy, 0, graph.arena_len() as u64 * 4).await?;
-        let elements =
-            |variable: &Variable| variable.unpad(&floats[variable.offset()..variable.offset() + variable.padded_len()]);
+        let chunks = self.read_chunks(graph, arena).await?;
+        let elements = |variable: &Variable| {
+            let Place { chunk, first } = variable.place();
+            variable.unpad(&chunks[chunk][first..first + variable.padded_len()])
+        };
         Ok(graph.variables().iter().map(|variable| (variable, elements(variable))).collect())
+    }
+
+    /// Reads an arena, each chunk in one copy.
+    async fn read_chunks(&self, graph: &Graph, arena: Arena) -> Result<Vec<Vec<f32>>, ExecError> {
+        let mut chunks = Vec::new();
+        for (number, chunk) in graph.chunks().iter().enumerate() {
+            let memory = self.chunk(graph, arena, number)?;
+            chunks.push(memory.read(&self.gpu, &self.copy, 0, chunk.len_in(arena) as u64 * 4).await?);
+        }
+        Ok(chunks)
     }
 
     /// Reads a tensor that the plan kept.
@@ -114,19 +125,18 @@ impl Program {
         Ok(sum_of_parts(variable, &parts, count))
     }
 
-    /// Reads the gradients of all trained variables in one copy: each variable, and the elements of its gradient.
+    /// Reads the gradients of all trained variables: each variable, and the elements of its gradient.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn read_gradients<'g>(&self, graph: &'g Graph) -> Result<Vec<(&'g Variable, Vec<f32>)>, ExecError> {
-        let memory = self.arena(graph, Arena::Gradients)?;
-        let arena = memory.read(&self.gpu, &self.copy, 0, graph.gradients_len() as u64 * 4).await?;
+        let chunks = self.read_chunks(graph, Arena::Gradients).await?;
         let mut gradients = Vec::new();
         for variable in graph.variables().iter().filter(|variable| variable.is_trained()) {
             let (tensor, count) = graph.gradient_parts(variable.gradient());
             let tensor = graph.tensor(tensor);
-            let Home::Arena(_, first) = tensor.home else { continue };
-            let parts = &arena[first..first + tensor.shape.padded_elements()];
+            let Home::Arena(_, Place { chunk, first }) = tensor.home else { continue };
+            let parts = &chunks[chunk][first..first + tensor.shape.padded_elements()];
             gradients.push((variable, sum_of_parts(variable, parts, count)));
         }
         Ok(gradients)

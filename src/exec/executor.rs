@@ -15,6 +15,7 @@ use crate::gpu::Gpu;
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, NamedTensor, Network};
+use crate::optim::GradientTable;
 
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.
@@ -74,8 +75,8 @@ impl Executor {
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
         let program = Program::new(gpu.clone(), &graph, &plans, options.checks)?;
-        for table in &tables {
-            program.write(&graph, &train, table.tensor, &table.values)?;
+        for chunk in tables.iter().flat_map(GradientTable::chunks) {
+            program.write(&graph, &train, chunk.tensor, &chunk.values)?;
         }
         let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
         let logits_bytes = memory.copied_bytes(offset, bytes);

@@ -2,7 +2,7 @@
 
 use super::error::ExecError;
 use crate::gpu::{GpuError, most_bytes};
-use crate::graph::{Arena, BufferKey, Graph, Home, Plan};
+use crate::graph::{BufferKey, Graph, Home, Plan};
 use crate::kernel::Storage;
 
 /// A buffer or image that plans share.
@@ -31,10 +31,12 @@ impl Footprint {
         let mut footprint = Self { regions: Vec::new(), passages: 0, widest: (String::new(), 0) };
         let floats = graph.target().storage;
         for arena in graph.arenas() {
-            let len = if arena == Arena::Gradients { graph.gradients_len() } else { graph.arena_len() };
-            footprint.add(BufferKey::Arena(arena), &format!("{arena:?}"), len as u64 * 4, floats);
+            for (number, chunk) in graph.chunks().iter().enumerate() {
+                let name = format!("{arena:?} of {}", graph.largest_variable(number));
+                footprint.add(BufferKey::Arena(arena, number), &name, chunk.len_in(arena) as u64 * 4, floats);
+            }
         }
-        // The host reads an arena through a copy of it.
+        // The host reads a chunk of an arena through a copy of it.
         footprint.passages = footprint.regions.iter().map(|region| region.bytes).max().unwrap_or(0);
         for plan in plans {
             for (id, tensor) in graph.tensors() {
@@ -80,10 +82,6 @@ impl Footprint {
         };
         for region in &self.regions {
             refuse(&region.name, region.bytes, "bytes", most_bytes(limits, region.storage))?;
-            // The host reads an arena in one piece.
-            if matches!(region.key, BufferKey::Arena(_)) {
-                refuse(&region.name, region.bytes, "bytes", (limits.max_buffer_size, "max_buffer_size"))?;
-            }
         }
         if let Some(left) = left {
             refuse("all tensors together", self.bytes(), "bytes", (left, "memory left to this process"))?;

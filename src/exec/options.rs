@@ -1,7 +1,7 @@
 //! How a network is trained.
 
 use super::error::ExecError;
-use crate::gpu::{Gpu, RuntimeChecks};
+use crate::gpu::{Gpu, RuntimeChecks, most_bytes};
 use crate::graph::Target;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
@@ -25,6 +25,8 @@ pub struct Options {
     pub checks: RuntimeChecks,
     /// How the network is built.
     pub build: BuildOptions,
+    /// Most bytes of weights in one buffer or image, if fewer than the device allows.
+    pub most_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -36,6 +38,7 @@ impl Default for Options {
             micro_kernel: None,
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
+            most_bytes: None,
         }
     }
 }
@@ -49,6 +52,8 @@ impl Options {
         let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
         gpu.supports(micro_kernel)?;
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        Ok(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
+        let (limit, _) = most_bytes(&gpu.limits(), micro_kernel.storage());
+        let most_bytes = self.most_bytes.map_or(limit, |bytes| bytes.min(limit));
+        Ok(Target { most_bytes, ..Target::new(micro_kernel, busy_workgroups) })
     }
 }

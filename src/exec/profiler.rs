@@ -11,7 +11,7 @@ use super::profile::{Ceilings, Profile, Timer};
 use super::program::Program;
 use crate::gpu::{Gpu, RuntimeChecks, Timestamps};
 use crate::graph::{Graph, Plan, Target};
-use crate::kernel::{MicroKernel, Storage};
+use crate::kernel::MicroKernel;
 
 /// Rounds of the ceilings; the best one counts.
 const CEILING_ROUNDS: usize = 5;
@@ -63,8 +63,7 @@ impl<'a> Profiler<'a> {
     /// # Errors
     /// What the device reports.
     pub async fn new(gpu: Arc<Gpu>, clock: &'a dyn Fn() -> Duration) -> Result<Self, ExecError> {
-        let mut graph =
-            Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 });
+        let mut graph = Graph::new(Target::new(MicroKernel::Direct, 1));
         let Ceiling { dispatches, x, y } = Ceiling::record(&mut graph, gpu.is_software());
         let plan = Plan::new(&graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;

@@ -37,8 +37,8 @@ impl Program {
             memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage)?);
         }
         // An image is read by whole rows, so it may need as much as the image takes.
-        let arenas = graph.arenas().into_iter().filter_map(|arena| memory.get(&BufferKey::Arena(arena)));
-        let copy = HostCopy::new(&gpu, arenas.map(Memory::bytes).max().unwrap_or(0));
+        let arenas = memory.iter().filter(|(key, _)| matches!(key, BufferKey::Arena(..)));
+        let copy = HostCopy::new(&gpu, arenas.map(|(_, memory)| memory.bytes()).max().unwrap_or(0));
         let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes();
         let mut program = Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes };
         let mut pipelines = PipelineCache::default();
@@ -63,7 +63,7 @@ impl Program {
             return Err(ProgramError::OtherGraph);
         }
         let offset = match graph.home(tensor) {
-            Home::Arena(_, offset) => offset as u64 * 4,
+            Home::Arena(_, place) => place.first as u64 * 4,
             _ => 0,
         };
         let memory = self.memory.get(&plan.buffer(graph, tensor));
@@ -71,12 +71,12 @@ impl Program {
         Ok((memory, offset))
     }
 
-    /// The memory of an arena, which every program has.
-    pub(super) fn arena(&self, graph: &Graph, arena: Arena) -> Result<&Memory, ProgramError> {
+    /// The memory of a chunk of an arena, which every program has.
+    pub(super) fn chunk(&self, graph: &Graph, arena: Arena, chunk: usize) -> Result<&Memory, ProgramError> {
         if graph.id() != self.graph {
             return Err(ProgramError::OtherGraph);
         }
-        self.memory.get(&BufferKey::Arena(arena)).ok_or_else(|| ProgramError::NoMemory(format!("{arena:?}")))
+        self.memory.get(&BufferKey::Arena(arena, chunk)).ok_or_else(|| ProgramError::NoMemory(format!("{arena:?}")))
     }
 
     fn resolve(

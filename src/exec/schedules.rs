@@ -77,7 +77,7 @@ mod tests {
     use crate::model::Sequential;
 
     fn target(storage: Storage) -> Target {
-        Target { micro_kernel: MicroKernel::Direct, storage, busy_workgroups: 8 }
+        Target { storage, ..Target::new(MicroKernel::Direct, 8) }
     }
 
     /// Limits of WebGPU, but for one.

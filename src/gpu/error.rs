@@ -63,7 +63,7 @@ pub enum GpuError {
         reason: String,
     },
     /// A tensor or a dispatch needs more than the adapter's limits allow.
-    #[error("`{what}` needs {needed} {unit}, but this adapter allows {limit} ({name})")]
+    #[error("`{what}` needs {needed} {unit}, {} more than the {limit} that this adapter allows ({name})", needed - limit)]
     TooLarge {
         /// The tensor or the dispatch.
         what: String,

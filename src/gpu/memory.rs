@@ -20,16 +20,13 @@ pub enum Memory {
     Image(wgpu::Texture),
 }
 
-/// Most bytes of one tensor, and the name of the limit that it comes from.
+/// Most bytes of one tensor, and the name of the limit that it comes from. The host reads a tensor through a buffer.
 pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str) {
-    let image = u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW;
-    match storage {
-        Storage::Images => (image, "max_texture_dimension_2d"),
-        Storage::Buffers if limits.max_buffer_size < limits.max_storage_buffer_binding_size => {
-            (limits.max_buffer_size, "max_buffer_size")
-        }
+    let bound = match storage {
+        Storage::Images => (u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW, "max_texture_dimension_2d"),
         Storage::Buffers => (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size"),
-    }
+    };
+    bound.min((limits.max_buffer_size, "max_buffer_size"))
 }
 
 /// A buffer through which the host reads tensors. It is made once, and replaced by a larger one if a read needs that.

@@ -1,6 +1,6 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
-use super::{Arena, Graph, GraphId, Home, Product, Target, TensorId};
+use super::{Arena, Graph, GraphId, Home, Place, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
@@ -151,10 +151,10 @@ impl<'g> Recorder<'g> {
         self.graph.add_tensor(name, shape, Home::Slot)
     }
 
-    /// Adds a tensor that covers what an arena holds for all variables.
-    pub(crate) fn add_arena(&mut self, arena: Arena) -> TensorId {
-        let len = self.graph.arena_len();
-        self.graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, 0))
+    /// Adds a tensor that covers what a chunk of an arena holds for its variables.
+    pub(crate) fn add_chunk(&mut self, arena: Arena, chunk: usize) -> TensorId {
+        let len = self.graph.chunks()[chunk].len;
+        self.graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, Place { chunk, first: 0 }))
     }
 
     /// Adds a view of `of` with the shape of `like`.
@@ -232,8 +232,8 @@ impl DispatchBuilder<'_, '_> {
         match (self.storage(tensor), self.recorder.graph.home(tensor)) {
             (Storage::Buffers, _) => self.shared(buffer).bind(index, tensor, access),
             // A buffer is bound from a float on, an image only as a whole.
-            (Storage::Images, Home::Arena(_, offset)) => {
-                self.shared(image).size(first, offset).bind(index, tensor, access)
+            (Storage::Images, Home::Arena(_, place)) => {
+                self.shared(image).size(first, place.first).bind(index, tensor, access)
             }
             (Storage::Images, _) => self.shared(image).bind(index, tensor, access),
         }

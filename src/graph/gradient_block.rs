@@ -1,11 +1,12 @@
 //! Where the gradients of all variables are, for the optimizer and the norm.
 
-use super::{ARENA_ALIGNMENT, Arena, Graph, Home, TensorId};
+use super::{ARENA_ALIGNMENT, Arena, Graph, Home, Place, TensorId};
 
-/// Most floats of the gradients' arena that parts may fill: 128 MiB, WebGPU's default limit of a binding.
+/// Most floats of a chunk of gradients that parts may fill: 128 MiB, WebGPU's default limit of a binding.
 const MOST_GRADIENTS: usize = 1 << 25;
 
-/// Where the gradient of one block of weights lies in [`Arena::Gradients`]. A block is a few floats of one variable.
+/// Where the gradient of one block of weights lies in [`Arena::Gradients`], in the chunk of the weights. A block is a few
+/// floats of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GradientBlock {
     /// First float of the first part.
@@ -23,26 +24,22 @@ pub(crate) struct GradientBlock {
 }
 
 impl Graph {
-    /// Floats in [`Arena::Gradients`]: the gradients of the variables, then the parts of gradients.
-    pub fn gradients_len(&self) -> usize {
-        self.gradients_len.max(self.arena_len)
-    }
-
     /// Adds a tensor for `count` parts of `gradient`, one after the other; only the optimizer adds them up. Gives none if
-    /// `gradient` is not the gradient of a whole tensor of weights, or if the arena would grow too large.
+    /// `gradient` is not the gradient of a whole tensor of weights, or if the chunk would grow too large.
     pub(super) fn leave_in_parts(&mut self, gradient: TensorId, count: usize) -> Option<TensorId> {
         let tensor = self.tensor(gradient);
-        let Home::Arena(Arena::Gradients, _) = tensor.home else { return None };
+        let Home::Arena(Arena::Gradients, Place { chunk, .. }) = tensor.home else { return None };
         let part_len = tensor.shape.padded_elements();
-        let offset = self.gradients_len();
+        let first = self.chunks[chunk].gradients_len;
         // The last block of a part may reach past it.
-        let end = offset + (count - 1) * part_len + part_len.next_multiple_of(ARENA_ALIGNMENT);
-        if end > MOST_GRADIENTS {
+        let end = first + (count - 1) * part_len + part_len.next_multiple_of(ARENA_ALIGNMENT);
+        if end > MOST_GRADIENTS.min(self.most_floats()) {
             return None;
         }
         let name = format!("{} parts", tensor.name);
-        self.gradients_len = end.next_multiple_of(ARENA_ALIGNMENT);
-        let parts = self.add_tensor(name, [count, part_len], Home::Arena(Arena::Gradients, offset));
+        self.chunks[chunk].gradients_len = end.next_multiple_of(ARENA_ALIGNMENT);
+        let home = Home::Arena(Arena::Gradients, Place { chunk, first });
+        let parts = self.add_tensor(name, [count, part_len], home);
         self.parts.insert(gradient, (parts, count));
         Some(parts)
     }
@@ -53,14 +50,15 @@ impl Graph {
         self.parts.get(&gradient).copied().unwrap_or((gradient, 1))
     }
 
-    /// Where the gradients are, for each [`ARENA_ALIGNMENT`] floats of the weights.
-    pub(crate) fn gradient_blocks(&self) -> Vec<GradientBlock> {
-        let mut blocks = Vec::with_capacity(self.arena_len / ARENA_ALIGNMENT);
-        for (place, variable) in self.variables.iter().enumerate() {
+    /// Where the gradients are, for each [`ARENA_ALIGNMENT`] floats of the weights in a chunk.
+    pub(crate) fn gradient_blocks(&self, chunk: usize) -> Vec<GradientBlock> {
+        let mut blocks = Vec::with_capacity(self.chunks[chunk].len / ARENA_ALIGNMENT);
+        let variables = self.variables.iter().enumerate().filter(|(_, variable)| variable.place().chunk == chunk);
+        for (place, variable) in variables {
             let (tensor, parts) = self.gradient_parts(variable.gradient());
-            let Home::Arena(_, start) = self.tensor(tensor).home else { continue };
+            let Home::Arena(_, Place { first: start, .. }) = self.tensor(tensor).home else { continue };
             let part_len = self.tensor(variable.gradient()).shape.padded_elements();
-            let ahead = start.abs_diff(variable.offset() - variable.first());
+            let ahead = start.abs_diff(variable.place().first - variable.first());
             let start = start + variable.first();
             let end = start + variable.padded_len();
             let firsts = (start..end).step_by(ARENA_ALIGNMENT);

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod arena;
 mod backward;
 mod dispatch;
 mod error;
@@ -21,6 +22,7 @@ mod tensor;
 mod tuning;
 mod variable;
 
+pub use arena::{Arena, Chunk, Place};
 pub use backward::Gradients;
 pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
 pub use error::GraphError;
@@ -33,7 +35,7 @@ pub use operation::{Inputs, Operation};
 pub use plan::{BufferKey, Plan, PlanError};
 pub use regularizer::Regularizer;
 pub use sink::{Epilogue, Sink};
-pub use tensor::{Arena, Home, Tensor, TensorId};
+pub use tensor::{Home, Tensor, TensorId};
 pub use tuning::{Product, ProductChoice, Tuning};
 pub use variable::{Role, Variable, VariableSpec};
 
@@ -54,6 +56,16 @@ pub struct Target {
     pub storage: Storage,
     /// Workgroups that keep the adapter busy; long reductions are split to reach it.
     pub busy_workgroups: usize,
+    /// Most bytes of a buffer or image that a shader binds.
+    pub most_bytes: u64,
+}
+
+impl Target {
+    /// A target that binds as much as shaders can index, with the storage that suits `micro_kernel` best.
+    pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
+        let most_bytes = 4 * MOST_ELEMENTS as u64;
+        Self { micro_kernel, storage: micro_kernel.storage(), busy_workgroups, most_bytes }
+    }
 }
 
 /// One use of an operation.
@@ -86,9 +98,8 @@ pub struct Graph {
     variables: Vec<Variable>,
     /// Tensors of weights, and the places of their gradients.
     weights_gradients: HashMap<TensorId, TensorId>,
-    arena_len: usize,
-    /// Floats of the gradients' arena with the parts of gradients.
-    gradients_len: usize,
+    /// The chunks of each arena; at least one.
+    chunks: Vec<Chunk>,
     /// Gradients of weights that are left in parts: the tensor of all parts, and their number.
     parts: HashMap<TensorId, (TensorId, usize)>,
     target: Target,
@@ -106,8 +117,7 @@ impl Graph {
             rewritten: HashMap::new(),
             variables: Vec::new(),
             weights_gradients: HashMap::new(),
-            arena_len: 0,
-            gradients_len: 0,
+            chunks: vec![Chunk::default()],
             parts: HashMap::new(),
             target,
             tuning: Tuning::default(),
@@ -157,9 +167,9 @@ impl Graph {
         self.tensors.iter().enumerate().map(|(i, tensor)| (TensorId(i), tensor))
     }
 
-    /// Floats of the variables in each arena.
-    pub fn arena_len(&self) -> usize {
-        self.arena_len
+    /// The chunks of each arena; at least one.
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
     }
 
     /// The tensor that holds the elements: a view's source, else the tensor itself.

@@ -134,7 +134,7 @@ impl Plan {
         let root = graph.root(tensor);
         match graph.tensor(root).home {
             Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| BufferKey::Slot(*slot)),
-            Home::Arena(arena, _) => BufferKey::Arena(arena),
+            Home::Arena(arena, place) => BufferKey::Arena(arena, place.chunk),
             Home::Minibatch(_) => BufferKey::Minibatch,
             Home::Metrics => BufferKey::Metrics,
             Home::Input | Home::View(_) => BufferKey::Own(root),
@@ -147,8 +147,8 @@ impl Plan {
 pub enum BufferKey {
     /// A shared slot.
     Slot(usize),
-    /// An arena.
-    Arena(super::Arena),
+    /// A chunk of an arena.
+    Arena(super::Arena, usize),
     /// The minibatch.
     Minibatch,
     /// The metrics.

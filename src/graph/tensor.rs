@@ -1,23 +1,12 @@
 //! Tensors and where they live.
 
+use super::{Arena, Place};
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// A tensor of one graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub(super) usize);
-
-/// Buffers that each hold one value for every element of the variables, at equal offsets. Behind the gradients lie those that are in
-/// parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arena {
-    /// The weights.
-    Weights,
-    /// Their gradients.
-    Gradients,
-    /// A slot of the optimizer's state.
-    State(usize),
-}
 
 /// Where a tensor's elements live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +15,8 @@ pub enum Home {
     Slot,
     /// A buffer of its own, which outlives the steps.
     Input,
-    /// A range of an arena, which starts at this float.
-    Arena(Arena, usize),
+    /// A range of an arena, which starts at this place.
+    Arena(Arena, Place),
     /// The elements of another tensor under another shape.
     View(TensorId),
     /// The minibatch on the device, as the staging ring copied it.

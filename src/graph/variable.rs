@@ -1,7 +1,7 @@
 //! Variables: what a network learns or keeps from step to step, and where it lies in memory.
 
-use super::layout::{Layout, Rows, places, rounded_up};
-use super::{ARENA_ALIGNMENT, Arena, Graph, GraphError, Home, Initializer, MOST_ELEMENTS, Regularizer, TensorId};
+use super::layout::{Layout, Rows, places};
+use super::{Arena, Graph, GraphError, Home, Initializer, MOST_ELEMENTS, Place, Regularizer, TensorId};
 
 /// What training does with a variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,8 +81,8 @@ pub struct Variable {
     gradient: TensorId,
     /// First float in the tensor.
     first: usize,
-    /// First float in the arenas.
-    offset: usize,
+    /// Place in the arenas.
+    place: Place,
 }
 
 impl Variable {
@@ -137,9 +137,9 @@ impl Variable {
         self.first
     }
 
-    /// Its first float in the arenas.
-    pub fn offset(&self) -> usize {
-        self.offset
+    /// Its place in the arenas.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
     /// Number of elements.
@@ -199,13 +199,13 @@ impl Graph {
         if len > MOST_ELEMENTS {
             return Err(GraphError::TooLarge { tensor: name.into(), shape: [len].into() });
         }
-        let offset = self.arena_len;
-        self.arena_len = rounded_up(offset.saturating_add(len), ARENA_ALIGNMENT);
-        let weights = self.add_tensor(format!("{name} w"), [len], Home::Arena(Arena::Weights, offset));
-        let gradient = self.add_tensor(format!("{name} dw"), [len], Home::Arena(Arena::Gradients, offset));
+        let place = self.place_weights(len);
+        let weights = self.add_tensor(format!("{name} w"), [len], Home::Arena(Arena::Weights, place));
+        let gradient = self.add_tensor(format!("{name} dw"), [len], Home::Arena(Arena::Gradients, place));
         self.weights_gradients.insert(weights, gradient);
         for (spec, first) in variables.into_iter().zip(firsts) {
-            self.variables.push(Variable { spec, weights, gradient, first, offset: offset + first });
+            let place = Place { first: place.first + first, ..place };
+            self.variables.push(Variable { spec, weights, gradient, first, place });
         }
         Ok(weights)
     }
@@ -240,7 +240,7 @@ impl Graph {
     }
 
     /// The place of the gradient of a tensor that [`Graph::add_weights`] added: a tensor of the same shape at the same
-    /// offset in [`Arena::Gradients`]. There a normalization in training writes the minibatch's statistics.
+    /// place in [`Arena::Gradients`]. There a normalization in training writes the minibatch's statistics.
     pub fn gradient_of(&self, weights: TensorId) -> Option<TensorId> {
         self.weights_gradients.get(&weights).copied()
     }
@@ -278,11 +278,11 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Target;
-    use crate::kernel::{MicroKernel, Storage};
+    use crate::graph::{Chunk, Target};
+    use crate::kernel::MicroKernel;
 
     fn graph() -> Graph {
-        Graph::new(Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 1 })
+        Graph::new(Target::new(MicroKernel::Direct, 1))
     }
 
     fn counted(len: usize) -> Vec<f32> {
@@ -299,7 +299,7 @@ mod tests {
         let w = graph.add_weights("w", specs).unwrap();
         let next = graph.add_weights("next", vec![VariableSpec::kernel("dense", vec![1, 1])]).unwrap();
         let places: Vec<_> =
-            graph.variables().iter().map(|v| (v.name(), v.first(), v.offset(), v.padded_len())).collect();
+            graph.variables().iter().map(|v| (v.name(), v.first(), v.place().first, v.padded_len())).collect();
         let expected = [
             ("conv2d/kernel", 0, 0, 64),
             ("conv2d/bias", 64, 64, 8),
@@ -307,10 +307,10 @@ mod tests {
             ("dense/kernel", 0, 192, 16),
         ];
         assert_eq!(places, expected);
-        assert_eq!((graph.tensor(w).shape.dims(), graph.arena_len()), (&[164][..], 256));
-        assert_eq!(graph.tensor(next).home, Home::Arena(Arena::Weights, 192));
+        assert_eq!((graph.tensor(w).shape.dims(), graph.chunks()[0].len), (&[164][..], 256));
+        assert_eq!(graph.tensor(next).home, Home::Arena(Arena::Weights, Place { chunk: 0, first: 192 }));
         let gradient = graph.gradient_of(next).unwrap();
-        assert_eq!(graph.tensor(gradient).home, Home::Arena(Arena::Gradients, 192));
+        assert_eq!(graph.tensor(gradient).home, Home::Arena(Arena::Gradients, Place { chunk: 0, first: 192 }));
         for variable in graph.variables() {
             let padded = variable.pad(&counted(variable.len()));
             assert_eq!(variable.unpad(&padded), counted(variable.len()), "{}", variable.name());
@@ -345,7 +345,7 @@ mod tests {
         ] {
             let mut graph = graph();
             assert!(graph.add_weights("w", vec![kernel(&[2, 2]), spec.clone()]).is_err(), "{spec:?}");
-            assert!(graph.variables().is_empty() && graph.arena_len() == 0);
+            assert!(graph.variables().is_empty() && graph.chunks() == [Chunk::default()]);
         }
         assert!(graph().add_weights("w", Vec::new()).is_err());
         // Each fits, but they do not fit together.

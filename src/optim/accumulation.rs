@@ -27,14 +27,17 @@ impl Optimizer {
         let table = GradientTable::new(graph, &self.groups);
         let sums = GradientTable::accumulated(graph, &self.groups, ACCUMULATED);
         let mut recorder = Recorder::new(graph, Mode::Train);
-        let [weights, accumulated] = [Arena::Weights, ACCUMULATED].map(|arena| recorder.add_arena(arena));
-        let dispatch = recorder.dispatch("sum of gradients").minibatch(minibatch);
-        let dispatch = table.bind(dispatch).source(wgsl!("optimizer/accumulate"));
-        bind_state(bind_weights(dispatch, weights), 0, Some(accumulated))
-            .constant("SHARE", 1.0 / self.accumulate as f64)
-            .quads(table.count(), 0)
-            .cost(3 * table.count() + table.additions(), table.most_parts())
-            .record();
+        for chunk in table.chunks() {
+            let [weights, accumulated] =
+                [Arena::Weights, ACCUMULATED].map(|arena| recorder.add_chunk(arena, chunk.chunk()));
+            let dispatch = recorder.dispatch(chunk.name("sum of gradients")).minibatch(minibatch);
+            let dispatch = chunk.bind(dispatch).source(wgsl!("optimizer/accumulate"));
+            bind_state(bind_weights(dispatch, weights), 0, Some(accumulated))
+                .constant("SHARE", 1.0 / self.accumulate as f64)
+                .quads(chunk.count(), 0)
+                .cost(3 * chunk.count() + chunk.additions(), chunk.most_parts())
+                .record();
+        }
         let accumulate = recorder.finish();
         let update = self.record_with(graph, &sums, minibatch);
         Ok(Accumulation { accumulate, update, tables: [table, sums] })

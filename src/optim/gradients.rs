@@ -2,8 +2,8 @@
 
 use super::Group;
 use crate::graph::{
-    ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, GradientBlock, Graph, Home, Mode, Recorder, Role, TensorId,
-    Variable,
+    ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, GradientBlock, Graph, Home, Mode, Place, Recorder, Role,
+    TensorId, Variable,
 };
 use crate::kernel::wgsl;
 
@@ -17,14 +17,19 @@ const PARTS_OF_A_LANE: usize = 1024;
 const MOST_QUADS_OF_A_LANE: usize = 16;
 
 /// The gradients of the backward pass recorded last, and a table of where they are, since some are in parts.
-///
-/// The host must write the table before the first run.
 #[derive(Clone, Debug)]
 pub struct GradientTable {
+    chunks: Vec<TableChunk>,
+}
+
+/// The table of one chunk of the arenas. The host must write it before the first run.
+#[derive(Clone, Debug)]
+pub struct TableChunk {
     /// `[blocks, 8]`: a row for each block of weights, as `shaders/gradient.wgsl` reads it.
     pub tensor: TensorId,
     /// Its values.
     pub values: Vec<f32>,
+    chunk: usize,
     gradients: TensorId,
     /// Floats of the weights and of the gradients.
     lens: [usize; 2],
@@ -48,29 +53,84 @@ fn update_of(variable: &Variable, groups: &[Group]) -> [f32; 4] {
 impl GradientTable {
     /// The table for the backward pass of `graph` that was recorded last. Variables in `groups` have factors.
     pub fn new(graph: &mut Graph, groups: &[Group]) -> Self {
-        let blocks = graph.gradient_blocks();
-        let gradients_len = graph.gradients_len();
-        Self::of(graph, groups, Arena::Gradients, gradients_len, blocks)
+        let chunks = (0..graph.chunks().len()).map(|chunk| {
+            let blocks = graph.gradient_blocks(chunk);
+            TableChunk::new(graph, groups, Arena::Gradients, chunk, &blocks)
+        });
+        Self { chunks: chunks.collect() }
     }
 
     /// The table for gradients that were added up in an arena, each at the place of its weights. Averages are not among
     /// them.
     pub(super) fn accumulated(graph: &mut Graph, groups: &[Group], arena: Arena) -> Self {
-        let trained = |block: &GradientBlock| graph.variables()[block.variable].is_trained();
-        let blocks = graph.gradient_blocks().into_iter().map(|block| match trained(&block) {
-            true => GradientBlock { first: block.weights, parts: 1, ..block },
-            false => GradientBlock { first: 0, parts: 0, ..block },
+        let chunks = (0..graph.chunks().len()).map(|chunk| {
+            let trained = |block: &GradientBlock| graph.variables()[block.variable].is_trained();
+            let blocks = graph.gradient_blocks(chunk).into_iter().map(|block| match trained(&block) {
+                true => GradientBlock { first: block.weights, parts: 1, ..block },
+                false => GradientBlock { first: 0, parts: 0, ..block },
+            });
+            let blocks: Vec<GradientBlock> = blocks.collect();
+            TableChunk::new(graph, groups, arena, chunk, &blocks)
         });
-        let (blocks, len) = (blocks.collect(), graph.arena_len());
-        Self::of(graph, groups, arena, len, blocks)
+        Self { chunks: chunks.collect() }
     }
 
-    fn of(graph: &mut Graph, groups: &[Group], arena: Arena, gradients_len: usize, blocks: Vec<GradientBlock>) -> Self {
-        let gradients = graph.add_tensor(format!("{arena:?}"), [gradients_len], Home::Arena(arena, 0));
+    /// What the host must write, and the dispatches read, for each chunk of the arenas.
+    pub fn chunks(&self) -> &[TableChunk] {
+        &self.chunks
+    }
+
+    /// Records the L2 norm of the gradient of all trained variables together: the dispatches, and the tensor
+    /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
+    pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
+        let groups: usize = self.chunks.iter().map(TableChunk::norm_groups).sum();
+        let mut recorder = Recorder::new(graph, Mode::Train);
+        let squares = recorder.temporary("squares of the gradient", [groups, 4]);
+        let norm = recorder.temporary("norm of the gradient", [4]);
+        let mut first = 0;
+        for chunk in &self.chunks {
+            let dispatch = recorder.dispatch(chunk.name("squares of the gradient")).c(squares);
+            let (quads, trips) = (LANES * chunk.quads_of_a_lane(), 2 * chunk.quads_of_a_lane() * chunk.most_parts);
+            chunk
+                .bind(dispatch)
+                .source(wgsl!("gradient_norm/squares"))
+                .size("COUNT", chunk.count())
+                .size("QUADS", quads)
+                .size("FIRST_GROUP", first)
+                .workgroups(chunk.norm_groups(), 1)
+                .cost(4 * chunk.count() + 2 * chunk.additions, trips + 2 * LANES)
+                .record();
+            first += chunk.norm_groups();
+        }
+        recorder
+            .dispatch("norm of the gradient")
+            .a(squares)
+            .c(norm)
+            .source(wgsl!("gradient_norm/total"))
+            .size("GROUPS", groups)
+            .cost(4 * groups, 2 * groups.div_ceil(LANES) + 2 * LANES)
+            .record();
+        (recorder.finish(), norm)
+    }
+
+    /// The norm, of the values of the tensor that [`GradientTable::record_norm`] names; NaN where a gradient is not
+    /// finite.
+    pub fn norm(values: &[f32]) -> f64 {
+        let value = |i: usize| values.get(i).map_or(f64::NAN, |value| f64::from(*value));
+        value(0) * value(1).sqrt()
+    }
+}
+
+impl TableChunk {
+    fn new(graph: &mut Graph, groups: &[Group], arena: Arena, chunk: usize, blocks: &[GradientBlock]) -> Self {
+        let own = graph.chunks()[chunk];
+        let [len, gradients_len] = [own.len, own.len_in(arena)];
+        let home = Home::Arena(arena, Place { chunk, first: 0 });
+        let gradients = graph.add_tensor(format!("{arena:?}"), [gradients_len], home);
         // Without variables, shaders find a block without a gradient: memory is never empty, and begins with zeros.
-        let lens = [graph.arena_len(), gradients_len].map(|len| len.max(4));
+        let lens = [len, gradients_len].map(|len| len.max(4));
         let values = (blocks.iter())
-            // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose arena passes 128 MiB.
+            // f32 is exact up to 2^24: here 4 GiB of gradients; a graph leaves none in parts whose chunk passes 128 MiB.
             .flat_map(|block| {
                 let places = [block.first / ARENA_ALIGNMENT, block.parts, block.part_len / 4, block.len];
                 let change = match block.parts {
@@ -83,10 +143,24 @@ impl GradientTable {
         Self {
             values,
             tensor: graph.input("gradient blocks", [blocks.len(), 8]),
+            chunk,
             gradients,
             lens,
             most_parts: blocks.iter().map(|block| block.parts).max().unwrap_or(1),
             additions: blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum(),
+        }
+    }
+
+    /// Number of the chunk.
+    pub(super) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// The name of a dispatch for the chunk.
+    pub(super) fn name(&self, dispatch: &str) -> String {
+        match self.chunk {
+            0 => dispatch.into(),
+            chunk => format!("{dispatch}, chunk {}", chunk + 1),
         }
     }
 
@@ -115,40 +189,14 @@ impl GradientTable {
             .size("GRADIENTS", self.lens[1])
     }
 
-    /// Records the L2 norm of the gradient of all trained variables together: the dispatches, and the tensor
-    /// `(s, q, 0, 0)` of which [`GradientTable::norm`] makes it. All sums have one order.
-    pub fn record_norm(&self, graph: &mut Graph) -> (Vec<Dispatch>, TensorId) {
-        let count = self.count();
-        // Gradients in many parts are spread over more workgroups, so that no loop becomes too long for a plan.
-        let quads_of_a_lane = (PARTS_OF_A_LANE / self.most_parts.max(1)).clamp(1, MOST_QUADS_OF_A_LANE);
-        let quads = LANES * quads_of_a_lane;
-        let groups = (count / 4).div_ceil(quads).max(1);
-        let mut recorder = Recorder::new(graph, Mode::Train);
-        let squares = recorder.temporary("squares of the gradient", [groups, 4]);
-        let norm = recorder.temporary("norm of the gradient", [4]);
-        let dispatch = recorder.dispatch("squares of the gradient").c(squares);
-        self.bind(dispatch)
-            .source(wgsl!("gradient_norm/squares"))
-            .size("COUNT", count)
-            .size("QUADS", quads)
-            .workgroups(groups, 1)
-            .cost(4 * count + 2 * self.additions, 2 * quads_of_a_lane * self.most_parts + 2 * LANES)
-            .record();
-        recorder
-            .dispatch("norm of the gradient")
-            .a(squares)
-            .c(norm)
-            .source(wgsl!("gradient_norm/total"))
-            .size("GROUPS", groups)
-            .cost(4 * groups, 2 * groups.div_ceil(LANES) + 2 * LANES)
-            .record();
-        (recorder.finish(), norm)
+    /// Fours of floats that an invocation of the norm takes. Gradients in many parts are spread over more workgroups, so that
+    /// no loop becomes too long for a plan.
+    fn quads_of_a_lane(&self) -> usize {
+        (PARTS_OF_A_LANE / self.most_parts.max(1)).clamp(1, MOST_QUADS_OF_A_LANE)
     }
 
-    /// The norm, of the values of the tensor that [`GradientTable::record_norm`] names; NaN where a gradient is not
-    /// finite.
-    pub fn norm(values: &[f32]) -> f64 {
-        let value = |i: usize| values.get(i).map_or(f64::NAN, |value| f64::from(*value));
-        value(0) * value(1).sqrt()
+    /// Workgroups of the norm.
+    fn norm_groups(&self) -> usize {
+        (self.count() / 4).div_ceil(LANES * self.quads_of_a_lane()).max(1)
     }
 }

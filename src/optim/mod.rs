@@ -10,7 +10,7 @@ mod sgd;
 
 pub use accumulation::Accumulation;
 pub use adam::Adam;
-pub use gradients::GradientTable;
+pub use gradients::{GradientTable, TableChunk};
 pub use group::Group;
 pub use optimizer::{Decay, Form, Optimizer, Rule, RuleScalars};
 pub use rmsprop::RmsProp;

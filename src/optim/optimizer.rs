@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, GradientTable, Group, RmsProp, Sgd};
+use super::{Adam, GradientTable, Group, RmsProp, Sgd, TableChunk};
 use crate::graph::{Access, Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
 use crate::kernel::{Storage, Wgsl, wgsl};
 use crate::minibatch::Step;
@@ -151,9 +151,9 @@ impl Optimizer {
         Step { rate, epsilon, decay, l2, updates, part, ..step }
     }
 
-    /// Records the update of all variables of `graph` by the backward pass recorded last, in one dispatch, and before it
-    /// the norm of the gradient if that is clipped. The numbers of the step come with the minibatch. The host must write
-    /// the table of gradients before the first run.
+    /// Records the update of all variables of `graph` by the backward pass recorded last, in one dispatch for each chunk of
+    /// the arenas, and before it the norm of the gradient if that is clipped. The numbers of the step come with the
+    /// minibatch. The host must write the table of gradients before the first run.
     ///
     /// # Errors
     /// `minibatch` is not a minibatch of the graph, or a group has no variable of it.
@@ -174,38 +174,33 @@ impl Optimizer {
             None => (Vec::new(), None),
         };
         let mut recorder = Recorder::new(graph, Mode::Train);
-        self.record_update(&mut recorder, table, minibatch, norm);
-        self.record_average(&mut recorder, table, minibatch);
+        for chunk in table.chunks() {
+            self.record_update(&mut recorder, chunk, minibatch, norm);
+            self.record_average(&mut recorder, chunk, minibatch);
+        }
         dispatches.extend(recorder.finish());
         dispatches
     }
 
     /// Records the average of the weights, if one is kept: `momentum * old + (1 - momentum) * weights`, as Keras's
     /// `use_ema` has it. After the first update it is the weights. Variables that are not trained are copied.
-    fn record_average(&self, recorder: &mut Recorder, table: &GradientTable, minibatch: TensorId) {
+    fn record_average(&self, recorder: &mut Recorder, table: &TableChunk, minibatch: TensorId) {
         let Some(momentum) = self.average else { return };
-        let [weights, average] = [Arena::Weights, AVERAGE].map(|arena| recorder.add_arena(arena));
-        let dispatch = recorder.dispatch("average of the weights").minibatch(minibatch);
+        let [weights, average] = [Arena::Weights, AVERAGE].map(|arena| recorder.add_chunk(arena, table.chunk()));
+        let dispatch = recorder.dispatch(table.name("average of the weights")).minibatch(minibatch);
         let dispatch = table.bind(dispatch).source(wgsl!("optimizer/average")).constant("SHARE", 1.0 - momentum);
         let dispatch = bind_state(bind_weights(dispatch, weights), 0, Some(average));
         dispatch.quads(table.count(), 0).cost(3 * table.count(), 0).record();
     }
 
-    fn record_update(
-        &self,
-        recorder: &mut Recorder,
-        table: &GradientTable,
-        minibatch: TensorId,
-        norm: Option<TensorId>,
-    ) {
+    fn record_update(&self, recorder: &mut Recorder, table: &TableChunk, minibatch: TensorId, norm: Option<TensorId>) {
         let rule = self.rule();
-        let count = recorder.graph().arena_len();
-        let mut arena = |arena| recorder.add_arena(arena);
+        let mut arena = |arena| recorder.add_chunk(arena, table.chunk());
         let weights = arena(Arena::Weights);
         let slots: Vec<Option<TensorId>> = (rule.slots().into_iter().enumerate())
             .map(|(slot, name)| name.map(|_| arena(Arena::State(slot))))
             .collect();
-        let dispatch = recorder.dispatch("update").minibatch(minibatch);
+        let dispatch = recorder.dispatch(table.name("update")).minibatch(minibatch);
         let mut dispatch = table.bind(dispatch).source(wgsl!("optimizer/update")).source(rule.source());
         dispatch = match norm {
             Some(norm) => dispatch.b(norm).shared(wgsl!("optimizer/clip")),
@@ -223,7 +218,7 @@ impl Optimizer {
         }
         dispatch
             .quads(table.count(), 0)
-            .cost((rule.flops() + 4) * count + table.additions(), table.most_parts())
+            .cost((rule.flops() + 4) * table.count() + table.additions(), table.most_parts())
             .record();
     }
 }

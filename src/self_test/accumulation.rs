@@ -10,7 +10,7 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, Initializer, Plan, Role, Variable, VariableSpec};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::optim::{Form, Group, Optimizer, Rule, Sgd};
+use crate::optim::{Form, GradientTable, Group, Optimizer, Rule, Sgd};
 
 /// Steps of a case: two updates of three minibatches each.
 const STEPS: u64 = 6;
@@ -94,8 +94,8 @@ fn run(
     }
     let program = Program::new(gpu.clone(), &graph, &plans.iter().collect::<Vec<_>>(), checks)?;
     program.fill_slots(f32::NAN);
-    for table in &tables {
-        program.write(&graph, &plans[0], table.tensor, &table.values)?;
+    for chunk in tables.iter().flat_map(GradientTable::chunks) {
+        program.write(&graph, &plans[0], chunk.tensor, &chunk.values)?;
     }
     for (place, variable) in graph.variables().iter().enumerate() {
         program.write_variable(&graph, Arena::Weights, variable, &start(variable, place))?;

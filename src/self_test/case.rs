@@ -57,7 +57,7 @@ impl Case {
 
 /// A graph for a micro-kernel, whose long reductions are split into as many parts as keep `busy_workgroups` busy.
 pub(super) fn graph(micro_kernel: MicroKernel, busy_workgroups: usize) -> Graph {
-    Graph::new(Target { micro_kernel, storage: micro_kernel.storage(), busy_workgroups })
+    Graph::new(Target::new(micro_kernel, busy_workgroups))
 }
 
 /// Adds a kernel with a bias to `graph`, and returns the tensor that holds both.

@@ -46,7 +46,9 @@ fn norm(
     let plan = Plan::new(graph, dispatches, &[tensor])?;
     let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
     program.fill_slots(f32::NAN);
-    program.write(graph, &plan, table.tensor, &table.values)?;
+    for chunk in table.chunks() {
+        program.write(graph, &plan, chunk.tensor, &chunk.values)?;
+    }
     write(graph, &program, &plan)?;
     program.run(0)?;
     Ok(GradientTable::norm(&gpu.block_on(program.read(graph, &plan, tensor))?))
@@ -78,7 +80,7 @@ fn of_kernels(
     let expected = values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     let run = |checks| {
         let found = norm(gpu, &mut make()?, checks, |graph, program, plan| {
-            let nan = vec![f32::NAN; graph.arena_len()];
+            let nan = vec![f32::NAN; graph.chunks()[0].len];
             for variable in graph.variables() {
                 // What lies between variables belongs to none.
                 let len = graph.tensor(variable.gradient()).shape.elements();

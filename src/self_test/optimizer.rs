@@ -50,7 +50,9 @@ impl Update {
         let plan = Plan::new(graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
         program.fill_slots(f32::NAN);
-        program.write(graph, &plan, table.tensor, &table.values)?;
+        for chunk in table.chunks() {
+            program.write(graph, &plan, chunk.tensor, &chunk.values)?;
+        }
         Ok(Self { optimizer: optimizer.clone(), minibatch, plan, program })
     }
 
@@ -278,7 +280,9 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
     program.fill_slots(f32::NAN);
-    program.write(&graph, &plan, table.tensor, &table.values)?;
+    for chunk in table.chunks() {
+        program.write(&graph, &plan, chunk.tensor, &chunk.values)?;
+    }
     program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1))?;
     let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();
     program.write(&graph, &plan, dy, &upstream)?;

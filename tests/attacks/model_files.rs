@@ -93,8 +93,8 @@ pub fn tuning_caches() -> Vec<(&'static str, String)> {
     // Every product of the network, in more parts than there are numbers.
     let graph = || {
         use wgrad::graph::{Mode, Target};
-        use wgrad::kernel::{MicroKernel, Storage};
-        let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 8 };
+        use wgrad::kernel::MicroKernel;
+        let target = Target::new(MicroKernel::Direct, 8);
         let mut graph = Sequential::tutorial([32, 32, 3], 10).build(32, target).unwrap().graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);

@@ -17,7 +17,7 @@ use wgrad::data::{DataError, PublishedSet, picture};
 use wgrad::exchange::Imported;
 use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
-use wgrad::kernel::{MicroKernel, Storage};
+use wgrad::kernel::MicroKernel;
 use wgrad::model::{BuildOptions, Network, Sequential};
 use wgrad::train::{Checkpoints, History, TuningCache};
 
@@ -209,7 +209,7 @@ pub fn history(folder: &Path, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn plan(model: &Network, tuning: Tuning) -> Result<(), String> {
-    let target = Target { micro_kernel: MicroKernel::Direct, storage: Storage::Buffers, busy_workgroups: 8 };
+    let target = Target::new(MicroKernel::Direct, 8);
     let options = BuildOptions { tuning, ..BuildOptions::default() };
     let mut graph = model.build_with(32, target, options).map_err(message)?.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
