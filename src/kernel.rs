@@ -1,15 +1,22 @@
 //! A shader as data: its source, its constants and its grid.
 
+mod module;
+mod recipe;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use module::{Module, NUMBERS_BINDING};
+pub(crate) use recipe::ModuleRecipe;
+pub use recipe::{BindingUse, Recipe};
+
 /// Most workgroups in one dimension of a dispatch (WebGPU's default limit).
 pub const MAX_WORKGROUPS: u32 = 65_535;
 
 /// How a dispatch uses a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Reads it.
     Read,
@@ -50,7 +57,7 @@ impl Access {
 /// ```compile_fail
 /// let mine = wgrad::kernel::Wgsl::vouched("mine", "fn main() {}");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wgsl {
     path: &'static str,
     text: &'static str,
@@ -58,7 +65,7 @@ pub struct Wgsl {
 }
 
 /// Who is responsible for a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Origin {
     Own,
     Foreign,
@@ -116,6 +123,8 @@ pub struct Kernel {
     pub source: Vec<Wgsl>,
     /// Values of the `override` constants.
     pub constants: Vec<(&'static str, f64)>,
+    /// Values of those that are read at run time, so that kernels which differ only in them share a pipeline.
+    pub numbers: Vec<(&'static str, f64)>,
     /// Workgroups in x, y and z.
     pub grid: [u32; 3],
     /// Floating-point operations of one run; a multiply-add counts as two.
@@ -132,6 +141,7 @@ impl Default for Kernel {
             name: String::new(),
             source: Vec::new(),
             constants: Vec::new(),
+            numbers: Vec::new(),
             grid: [1; 3],
             flops: 0,
             loop_trips: 0,
@@ -153,9 +163,9 @@ impl Kernel {
         self.unchecked = !has(Origin::Foreign) && (!foreign || has(Origin::Vouched));
     }
 
-    /// The module's text.
-    pub fn text(&self) -> String {
-        self.source.iter().map(Wgsl::text).collect()
+    /// The module.
+    pub fn module(&self) -> Module {
+        Module::new(self.source.iter().map(Wgsl::text).collect(), self.numbers.iter().map(|(name, _)| *name))
     }
 }
 

@@ -7,7 +7,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
 use wgrad::graph::{Access, Dispatch, Graph, GraphError, Initializer, Mode, Role, Target, TensorId, VariableSpec};
-use wgrad::kernel::{MicroKernel, Storage};
+use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
 use wgrad::ops::{
@@ -207,7 +207,8 @@ fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
 fn naga_accepts_them_and_sees_the_same_bindings() {
     let mut modules = BTreeSet::new();
     for dispatch in MicroKernel::ALL.into_iter().flat_map(dispatches) {
-        let source = dispatch.kernel().text();
+        let text = dispatch.kernel().module();
+        let source = text.text.clone();
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{}: {}", dispatch.name(), error.emit_to_string(&source)));
         let validate = |module: &naga::Module| {
@@ -228,6 +229,9 @@ fn naga_accepts_them_and_sees_the_same_bindings() {
                 dispatch.name()
             );
         }
+        for (name, _) in &dispatch.kernel().numbers {
+            assert!(text.names().any(|own| own == *name), "{}: no number {name}", dispatch.name());
+        }
         assert_eq!(declared(&module), named(&dispatch), "{}", dispatch.name());
         if modules.insert(source.clone()) && dispatch.bindings().iter().all(|b| b.storage == Storage::Buffers) {
             translate(&dispatch, &folded, &validate(&folded));
@@ -241,9 +245,9 @@ fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::Mod
     let name = &dispatch.name();
     let mut hlsl = String::new();
     let mut binding_map = naga::back::hlsl::BindingMap::new();
-    for binding in dispatch.bindings() {
-        let resource = naga::ResourceBinding { group: 0, binding: binding.index };
-        let target = naga::back::hlsl::BindTarget { register: binding.index, ..Default::default() };
+    for index in dispatch.bindings().iter().map(|binding| binding.index).chain([NUMBERS_BINDING]) {
+        let resource = naga::ResourceBinding { group: 0, binding: index };
+        let target = naga::back::hlsl::BindTarget { register: index, ..Default::default() };
         binding_map.insert(resource, target);
     }
     let options = naga::back::hlsl::Options { binding_map, ..Default::default() };
@@ -269,6 +273,7 @@ fn declared(module: &naga::Module) -> BTreeSet<(u32, String)> {
                 }
                 (AddressSpace::Storage { .. }, _) => "buffer read".into(),
                 (_, TypeInner::Image { class: ImageClass::Storage { access, .. }, .. }) => image(*access),
+                (AddressSpace::Uniform, _) => return None,
                 other => panic!("unexpected binding {other:?}"),
             };
             Some((binding.binding, kind))

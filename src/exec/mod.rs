@@ -9,6 +9,7 @@ mod evaluation;
 mod executor;
 mod footprint;
 mod logits_ring;
+mod numbers;
 mod options;
 mod parameters;
 mod profile;

@@ -1,14 +1,16 @@
 //! Plans with their memory, pipelines and bind groups. Everything that a step needs is made before the first step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ProgramError;
 use super::command::{Command, begin_pass, encode};
 use super::error::ExecError;
 use super::footprint::Footprint;
-use crate::gpu::{BindingUse, Gpu, GpuError, HostCopy, Memory, PipelineCache, RuntimeChecks, Timestamps};
+use super::numbers::Numbers;
+use crate::gpu::{Gpu, GpuError, HostCopy, Memory, Pipeline, RuntimeChecks, Timestamps, compile};
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
+use crate::kernel::{NUMBERS_BINDING, Recipe};
 
 /// Plans of one graph, ready to be encoded. They share parameters and slots, so they must run one after the other.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct Program {
     schedules: Vec<Vec<Command>>,
     pub(super) copy: HostCopy,
     bytes: u64,
+    pipelines: usize,
 }
 
 impl Program {
@@ -39,12 +42,21 @@ impl Program {
         // An image is read by whole rows, so it may need as much as the image takes.
         let arenas = memory.iter().filter(|(key, _)| matches!(key, BufferKey::Arena(..)));
         let copy = HostCopy::new(&gpu, arenas.map(|(_, memory)| memory.bytes()).max().unwrap_or(0));
-        let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes();
-        let mut program = Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes };
-        let mut pipelines = PipelineCache::default();
+        let dispatches = plans.iter().flat_map(|plan| plan.dispatches());
+        let recipes: Vec<Recipe> = dispatches.clone().map(Dispatch::recipe).collect();
+        let distinct = recipes.iter().collect::<HashSet<_>>().len();
+        let pipelines = compile(&gpu, &recipes, checks);
+        let words: Vec<Vec<u32>> = (pipelines.iter().zip(dispatches))
+            .map(|(pipeline, dispatch)| pipeline.module.words(&dispatch.kernel().numbers))
+            .collect();
+        let numbers = Numbers::new(&gpu, words.iter().cloned());
+        let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes() + numbers.bytes();
+        let mut program =
+            Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes, pipelines: distinct };
+        let mut resolved = pipelines.iter().zip(words.iter().map(|words| numbers.binding(words)));
         for plan in plans {
-            let commands: Result<Vec<Command>, ProgramError> = (plan.dispatches().iter())
-                .map(|dispatch| program.resolve(graph, plan, dispatch, &mut pipelines, checks))
+            let commands: Result<Vec<Command>, ProgramError> = (plan.dispatches().iter().zip(&mut resolved))
+                .map(|(dispatch, (pipeline, numbers))| program.resolve(graph, plan, dispatch, pipeline, numbers))
                 .collect();
             program.schedules.push(commands?);
         }
@@ -55,6 +67,11 @@ impl Program {
     /// Bytes of all buffers and images, including the buffer that the host reads through.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many pipelines its dispatches share.
+    pub fn pipelines(&self) -> usize {
+        self.pipelines
     }
 
     /// Where a tensor lives, and its first byte there.
@@ -84,16 +101,12 @@ impl Program {
         graph: &Graph,
         plan: &Plan,
         dispatch: &Dispatch,
-        pipelines: &mut PipelineCache,
-        checks: RuntimeChecks,
+        pipeline: &Pipeline,
+        numbers: Option<wgpu::BindingResource<'_>>,
     ) -> Result<Command, ProgramError> {
         let places: Vec<(&Binding, &Memory, u64)> = (dispatch.bindings().iter())
             .map(|binding| self.place(graph, plan, binding.tensor).map(|(memory, offset)| (binding, memory, offset)))
             .collect::<Result<_, _>>()?;
-        let uses: Vec<BindingUse> = (dispatch.bindings().iter())
-            .map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage })
-            .collect();
-        let pipeline = pipelines.get(&self.gpu, dispatch.kernel(), &uses, checks);
         let views: HashMap<u32, wgpu::TextureView> = (places.iter())
             .filter_map(|(binding, memory, _)| match memory {
                 Memory::Image(image) => {
@@ -113,7 +126,9 @@ impl Program {
                     }
                 },
             })
+            .chain(numbers.map(|resource| wgpu::BindGroupEntry { binding: NUMBERS_BINDING, resource }))
             .collect();
+        let pipeline = pipeline.pipeline.clone();
         let bind_group = self.gpu.create_bind_group(dispatch.name(), &pipeline.get_bind_group_layout(0), &entries);
         Ok(Command { pipeline, bind_group, grid: dispatch.kernel().grid })
     }

@@ -18,6 +18,6 @@ pub use error::GpuError;
 pub use mapping::Mapping;
 pub use memory::{HostCopy, Memory, most_bytes};
 pub use pipeline::RuntimeChecks;
-pub(crate) use pipeline::{BindingUse, PipelineCache};
+pub(crate) use pipeline::{Pipeline, compile};
 pub use probe::GpuEvent;
 pub use timestamps::Timestamps;

@@ -1,9 +1,11 @@
-//! Pipelines, each built once from a kernel.
+//! Pipelines, each made once for all kernels that can share it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::Gpu;
-use crate::kernel::{Access, Kernel, Storage};
+use crate::kernel::{Access, BindingUse, Module, ModuleRecipe, NUMBERS_BINDING, Recipe, Storage};
 
 /// Whether kernels check indices and bound loops. Only those that [may run unchecked](crate::kernel::Wgsl) obey; all
 /// others are always checked.
@@ -22,67 +24,67 @@ impl Default for RuntimeChecks {
     }
 }
 
-/// How a kernel uses a binding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BindingUse {
-    pub index: u32,
-    pub access: Access,
-    pub storage: Storage,
+/// A pipeline, and the numbers that it reads at run time.
+#[derive(Clone, Debug)]
+pub(crate) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub module: Arc<Module>,
 }
 
-/// Pipelines by what they were built from.
-#[derive(Debug, Default)]
-pub(crate) struct PipelineCache {
-    modules: HashMap<(String, RuntimeChecks), wgpu::ShaderModule>,
-    pipelines: HashMap<(String, RuntimeChecks), wgpu::ComputePipeline>,
-}
+/// A parsed module.
+type Parsed = (wgpu::ShaderModule, Arc<Module>);
 
-impl PipelineCache {
-    /// The pipeline of a kernel whose bindings are used as given.
-    pub fn get(
-        &mut self,
-        gpu: &Gpu,
-        kernel: &Kernel,
-        bindings: &[BindingUse],
-        checks: RuntimeChecks,
-    ) -> wgpu::ComputePipeline {
-        let checks = if kernel.may_run_unchecked() { checks } else { RuntimeChecks::On };
-        let source = kernel.text();
-        let module = self.modules.entry((source, checks));
-        let module = module.or_insert_with_key(|(source, checks)| create_module(gpu, source, *checks));
-        let key = (format!("{}{:?}{:?}", kernel.text(), kernel.constants, bindings), checks);
-        self.pipelines.entry(key).or_insert_with(|| create_pipeline(gpu, module, kernel, bindings)).clone()
+/// The pipeline of each of `recipes`, in their order. Equal recipes share one. All cores compile. The device keeps what
+/// goes wrong.
+pub(crate) fn compile(gpu: &Gpu, recipes: &[Recipe], checks: RuntimeChecks) -> Vec<Pipeline> {
+    let mut places: HashMap<&Recipe, usize> = HashMap::new();
+    let mut distinct = Vec::new();
+    for recipe in recipes {
+        places.entry(recipe).or_insert_with(|| {
+            distinct.push(recipe);
+            distinct.len() - 1
+        });
     }
+    // Each module is parsed by the first thread that needs it.
+    let modules: HashMap<&ModuleRecipe, OnceLock<Parsed>> =
+        distinct.iter().map(|recipe| (recipe.module(), OnceLock::new())).collect();
+    let pipelines = map_on_all_cores(&distinct, |recipe| {
+        let parsed = modules[recipe.module()].get_or_init(|| create_module(gpu, recipe.module(), checks));
+        create_pipeline(gpu, parsed, recipe)
+    });
+    recipes.iter().map(|recipe| pipelines[places[recipe]].clone()).collect()
 }
 
-fn create_module(gpu: &Gpu, source: &str, checks: RuntimeChecks) -> wgpu::ShaderModule {
-    let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(source.into()) };
-    match checks {
+fn create_module(gpu: &Gpu, recipe: &ModuleRecipe, checks: RuntimeChecks) -> Parsed {
+    let source = recipe.make();
+    let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
+    let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgsl };
+    let module = match if recipe.may_run_unchecked() { checks } else { RuntimeChecks::On } {
         RuntimeChecks::On => gpu.device().create_shader_module(descriptor),
-        // SAFETY: `PipelineCache::get` asks for this only where `Kernel::may_run_unchecked`. Then the author of each
+        // SAFETY: this is done only where `Kernel::may_run_unchecked`. Then the author of each
         // source has vouched for it, or wgrad's own operation recorded it for tensors whose shapes `Operation::check`
         // compared with its geometry. Nobody can change a dispatch or a plan afterwards, and `Program::new` refuses those
-        // of another graph, so that the memory is as large as the shapes say. What shaders read as an index (labels, the
-        // table of gradients) they clamp. The suite runs each kernel with checks on and off and compares the bits.
+        // of another graph, so that the memory is as large as the shapes say. The numbers that a kernel reads at run time
+        // are written once, by `Program::new`, and shaders can't write to a uniform. What shaders read as an index
+        // (labels, the table of gradients) they clamp. The suite runs each kernel with checks on and off and compares
+        // the bits.
         #[allow(unsafe_code)]
         RuntimeChecks::Off => unsafe {
             gpu.device().create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         },
-    }
+    };
+    (module, Arc::new(source))
 }
 
-fn create_pipeline(
-    gpu: &Gpu,
-    module: &wgpu::ShaderModule,
-    kernel: &Kernel,
-    bindings: &[BindingUse],
-) -> wgpu::ComputePipeline {
+fn create_pipeline(gpu: &Gpu, (module, source): &Parsed, recipe: &Recipe) -> Pipeline {
+    let bindings = recipe.bindings().iter().map(|binding| (binding.index, binding_type(*binding)));
+    let numbers = source.has_numbers().then_some((NUMBERS_BINDING, uniform()));
     let entries: Vec<_> = bindings
-        .iter()
-        .map(|binding| wgpu::BindGroupLayoutEntry {
-            binding: binding.index,
+        .chain(numbers)
+        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+            binding,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: binding_type(*binding),
+            ty,
             count: None,
         })
         .collect();
@@ -94,17 +96,46 @@ fn create_pipeline(
         immediate_size: 0,
     });
     gpu.count();
-    gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+    let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: None,
         layout: Some(&layout),
         module,
         entry_point: Some("main"),
         compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &kernel.constants,
+            constants: &recipe.constants(),
             zero_initialize_workgroup_memory: false,
         },
         cache: None,
-    })
+    });
+    Pipeline { pipeline, module: source.clone() }
+}
+
+/// The results of `make` for `items`, in their order, of as many threads as there are cores. A browser has one.
+fn map_on_all_cores<T: Sync, R: Send + Sync>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(i) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < items.len()) {
+            results[i].get_or_init(|| make(&items[i]));
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    // Every index below the number of items was taken, and the scope has waited for all threads.
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
+}
+
+fn uniform() -> wgpu::BindingType {
+    wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    }
 }
 
 fn binding_type(binding: BindingUse) -> wgpu::BindingType {

@@ -1,7 +1,7 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
 use super::{Arena, Graph, GraphId, Home, Place, Product, Target, TensorId};
-use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
+use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
 
 /// Where `shaders/step.wgsl` binds the minibatch.
@@ -61,6 +61,12 @@ impl Dispatch {
     /// The tensors.
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
+    }
+
+    /// What its pipeline is made from.
+    pub fn recipe(&self) -> Recipe {
+        let uses = self.bindings.iter().map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage });
+        Recipe::new(&self.kernel, uses)
     }
 
     /// Leaves out the second result `f` if `is_read` says that nothing reads it.
@@ -233,7 +239,7 @@ impl DispatchBuilder<'_, '_> {
             (Storage::Buffers, _) => self.shared(buffer).bind(index, tensor, access),
             // A buffer is bound from a float on, an image only as a whole.
             (Storage::Images, Home::Arena(_, place)) => {
-                self.shared(image).size(first, place.first).bind(index, tensor, access)
+                self.shared(image).number(first, place.first).bind(index, tensor, access)
             }
             (Storage::Images, _) => self.shared(image).bind(index, tensor, access),
         }
@@ -287,6 +293,14 @@ impl DispatchBuilder<'_, '_> {
         self.constant(name, value as f64)
     }
 
+    /// Sets an `override` constant to a size that is read at run time, so that dispatches which differ only in it share a
+    /// pipeline, and compiling takes less time. The shader declares it as a `u32`, `i32` or `f32`. It should not stand in a
+    /// loop where a constant makes the code faster: as a divisor, or as the bound of a loop that is to be unrolled.
+    pub fn number(mut self, name: &'static str, value: usize) -> Self {
+        self.dispatch.kernel.numbers.push((name, value as f64));
+        self
+    }
+
     /// Sets the grid: `workgroups`, folded where they exceed one dimension, times `layers`.
     pub fn workgroups(mut self, workgroups: usize, layers: usize) -> Self {
         self.dispatch.kernel.grid = fold_grid(workgroups, layers);
@@ -301,7 +315,7 @@ impl DispatchBuilder<'_, '_> {
 
     /// Starts an invocation for every four of `count` elements in memory; `flops` operations in all.
     pub fn quads(self, count: usize, flops: usize) -> Self {
-        self.size("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
+        self.number("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
     }
 
     /// Says which matrix product it is.

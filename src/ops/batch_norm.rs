@@ -127,7 +127,7 @@ impl BatchNorm {
     /// Declares which rows count.
     fn counted<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, minibatch: TensorId) -> DispatchBuilder<'r, 'g> {
         let pixels = self.input.rows() / self.input.dims()[0];
-        dispatch.minibatch(minibatch).shared(wgsl!("batch_norm/counted")).size("PIXELS", pixels)
+        dispatch.minibatch(minibatch).shared(wgsl!("batch_norm/counted")).number("PIXELS", pixels)
     }
 
     /// Records the moments of the parts of the batch. Gives them, and the rows of a part.
@@ -197,8 +197,8 @@ impl Operation for BatchNorm {
                 .g(statistics)
                 .shared(wgsl!("norm/moments"))
                 .source(wgsl!("batch_norm/of_batch"))
-                .size("PART", part)
-                .size("PARTS", columns.slices(part))
+                .number("PART", part)
+                .number("PARTS", columns.slices(part))
                 .constant("UNBIASED", self.unbiased),
             None => dispatch.d(Some(inputs[2])).source(wgsl!("batch_norm/moving")),
         };

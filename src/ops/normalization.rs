@@ -51,9 +51,9 @@ pub(super) fn vectors<'r, 'g>(
 ) -> DispatchBuilder<'r, 'g> {
     dispatch
         .shared(wgsl!("norm/vectors"))
-        .size("STRIDE", vector_stride(channels))
-        .size("VECTORS", count)
-        .size("LEN", len)
+        .number("STRIDE", vector_stride(channels))
+        .number("VECTORS", count)
+        .number("LEN", len)
 }
 
 /// Which of gamma and beta a normalization has, in Keras's words: `scale` and `center`. One tensor holds those that there
@@ -85,7 +85,7 @@ impl GammaBeta {
 
     /// Declares where a forward pass finds them.
     pub fn constants<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
-        dispatch.constant("GAMMA", self.scale).constant("BETA", self.center).size("BETA_FIRST", self.beta_first())
+        dispatch.constant("GAMMA", self.scale).constant("BETA", self.center).number("BETA_FIRST", self.beta_first())
     }
 
     /// Declares the sum over `parts`, and that it writes the gradient into `gradient`, if any.
@@ -100,10 +100,10 @@ impl GammaBeta {
         vectors(dispatch, self.channels, self.count(), gradient.map_or(0, |(_, len)| len))
             .shared(wgsl!("norm/sums"))
             .source(wgsl!("norm/summed_parts"))
-            .size("PARTS", parts)
+            .number("PARTS", parts)
             .constant("DGAMMA", self.scale && gradient.is_some())
             .constant("DBETA", self.center && gradient.is_some())
-            .size("DBETA_FIRST", self.beta_first())
+            .number("DBETA_FIRST", self.beta_first())
     }
 }
 
@@ -164,13 +164,13 @@ impl Columns {
         let slices = self.slices(slice);
         let trips = |rows: usize| 2 * rows.div_ceil(self.lane_rows()) + ROWS_OF_A_TRIP;
         dispatch
-            .size("ROWS", self.rows)
-            .size("C", self.padded())
-            .size("CHANNELS", self.channels)
-            .size("QUADS", self.quads())
-            .size("LANE_ROWS", self.lane_rows())
-            .size("SLICE", slice)
-            .size("SLICES", slices)
+            .number("ROWS", self.rows)
+            .number("C", self.padded())
+            .number("CHANNELS", self.channels)
+            .number("QUADS", self.quads())
+            .number("LANE_ROWS", self.lane_rows())
+            .number("SLICE", slice)
+            .number("SLICES", slices)
             .workgroups(self.width() * slices, 1)
             .cost(self.rows * self.channels * flops, trips(slice.min(self.rows)) + trips(parts) + LANES)
     }

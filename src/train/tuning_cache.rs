@@ -43,7 +43,7 @@ impl TuningCache {
     /// What choices hold for: adapter, driver, and a hash of the shaders of `dispatches`, of all micro-kernels, and of
     /// the manifest, which names the version of wgpu.
     pub fn key(info: &wgpu::AdapterInfo, dispatches: &[Dispatch]) -> String {
-        let texts: BTreeSet<String> = dispatches.iter().map(|dispatch| dispatch.kernel().text()).collect();
+        let texts: BTreeSet<String> = dispatches.iter().map(|dispatch| dispatch.kernel().module().text).collect();
         let files = MicroKernel::ALL.into_iter().flat_map(|kernel| kernel.source()).map(|file| file.text());
         let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         let mut hash = Sha256::new();

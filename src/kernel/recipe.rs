@@ -1,0 +1,72 @@
+//! What a pipeline is made from.
+
+use super::{Access, Kernel, Module, Storage, Wgsl};
+
+/// How a kernel uses a binding of group 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BindingUse {
+    /// Number of the binding.
+    pub index: u32,
+    /// What the kernel does with it.
+    pub access: Access,
+    /// What it lives in.
+    pub storage: Storage,
+}
+
+/// Everything that a pipeline is made from. Kernels with equal recipes share a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recipe {
+    module: ModuleRecipe,
+    /// Values as their bits.
+    constants: Vec<(&'static str, u64)>,
+    bindings: Vec<BindingUse>,
+}
+
+/// Everything that a module is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ModuleRecipe {
+    source: Vec<Wgsl>,
+    /// Names of what it reads at run time.
+    numbers: Vec<&'static str>,
+    unchecked: bool,
+}
+
+impl Recipe {
+    /// The recipe of a kernel whose bindings are used as given.
+    pub fn new(kernel: &Kernel, bindings: impl IntoIterator<Item = BindingUse>) -> Self {
+        let module = ModuleRecipe {
+            source: kernel.source.clone(),
+            numbers: kernel.numbers.iter().map(|(name, _)| *name).collect(),
+            unchecked: kernel.may_run_unchecked(),
+        };
+        let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
+        Self { module, constants, bindings: bindings.into_iter().collect() }
+    }
+
+    /// What its module is made from.
+    pub(crate) fn module(&self) -> &ModuleRecipe {
+        &self.module
+    }
+
+    /// Values of the `override` constants.
+    pub(crate) fn constants(&self) -> Vec<(&'static str, f64)> {
+        self.constants.iter().map(|(name, bits)| (*name, f64::from_bits(*bits))).collect()
+    }
+
+    /// How the tensors are bound.
+    pub(crate) fn bindings(&self) -> &[BindingUse] {
+        &self.bindings
+    }
+}
+
+impl ModuleRecipe {
+    /// The module.
+    pub fn make(&self) -> Module {
+        Module::new(self.source.iter().map(Wgsl::text).collect(), self.numbers.iter().copied())
+    }
+
+    /// Whether it may run without runtime checks: see [`Wgsl`].
+    pub fn may_run_unchecked(&self) -> bool {
+        self.unchecked
+    }
+}
