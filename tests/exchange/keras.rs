@@ -42,8 +42,7 @@ const NETWORK: &str = r#"
     trainable = false
     [[layers]]
     name = "re_lu"
-    type = "activation"
-    activation = "relu"
+    type = "re_lu"
     [[layers]]
     name = "flatten"
     type = "flatten"
@@ -88,8 +87,7 @@ fn an_archive_of_keras_3_is_read() {
         trainable = false
         [[layers]]
         name = "re_lu"
-        type = "activation"
-        activation = "relu"
+        type = "re_lu"
         [[layers]]
         name = "max_pooling2d"
         type = "max_pooling2d"

@@ -1,10 +1,23 @@
 //! Reads models that Keras 2 and 3 saved: `.keras` archives and HDF5 files. Nothing in them is executed.
 
+mod calls;
+mod layer;
+mod model;
+mod named_weights;
+mod network;
+mod options;
+#[cfg(test)]
+mod tests;
+mod weights;
+
 use std::path::Path;
 
+use model::KerasModel;
+use named_weights::NamedWeights;
+use network::KerasNetwork;
+use weights::NumberedWeights;
+
 use super::hdf5::Hdf5;
-use super::keras_model::KerasModel;
-use super::keras_weights::{NumberedWeights, named_weights};
 use super::zip_archive::read_members;
 use super::{ExchangeError, Imported, Weights};
 use crate::model::NamedTensor;
@@ -29,11 +42,12 @@ fn archive(bytes: &[u8]) -> Result<Imported, String> {
     let members = read_members(bytes)?;
     let member = |name: &str| members.get(name).copied().ok_or_else(|| format!("it has no {name}"));
     let [config, weights] = MEMBERS.map(member);
-    let model = KerasModel::from_json(config?)?;
+    let model = KerasNetwork::new(&KerasModel::from_json(config?)?)?;
     let inside = |reason: String| format!("{}: {reason}", MEMBERS[1]);
     let file = Hdf5::open(weights?).map_err(inside)?;
-    let weights = NumberedWeights::find(&file).map_err(inside)?.ok_or_else(|| inside("it has no layers".into()))?;
-    with_model(weights.of_model(&model.network).map_err(inside)?, model)
+    let weights = NumberedWeights::find(&file).map_err(inside)?;
+    let mut weights = weights.ok_or_else(|| inside("it has no layers".into()))?;
+    with_model(weights.of_network(&model.network, &model.places).map_err(inside)?, model)
 }
 
 fn hdf5(bytes: &[u8]) -> Result<Imported, String> {
@@ -41,13 +55,13 @@ fn hdf5(bytes: &[u8]) -> Result<Imported, String> {
     let root = file.root();
     let config = Hdf5::strings(&root, "model_config")?.and_then(|strings| strings.into_iter().next());
     if let Some(config) = config {
-        let model = KerasModel::from_json(config.as_bytes())?;
+        let model = KerasNetwork::new(&KerasModel::from_json(config.as_bytes())?)?;
         let group = root.group("model_weights").map_err(|error| format!("model_weights: {error}"))?;
-        let tensors = named_weights(&file, &group)?.ok_or("model_weights has no `layer_names`")?;
-        return with_model(tensors, model);
+        let weights = NamedWeights::find(&file, &group)?.ok_or("model_weights has no `layer_names`")?;
+        return with_model(weights.of_network(&model.network, &model.places)?, model);
     }
-    let tensors = match named_weights(&file, &root)? {
-        Some(tensors) => tensors,
+    let tensors = match NamedWeights::find(&file, &root)? {
+        Some(weights) => weights.all()?,
         None => match NumberedWeights::find(&file)? {
             Some(weights) => weights.all()?,
             None => return Err("it holds neither a model nor weights of Keras".into()),
@@ -57,7 +71,7 @@ fn hdf5(bytes: &[u8]) -> Result<Imported, String> {
 }
 
 /// The weights with their network, if they fit it.
-fn with_model(tensors: Vec<NamedTensor>, model: KerasModel) -> Result<Imported, String> {
+fn with_model(tensors: Vec<NamedTensor>, model: KerasNetwork) -> Result<Imported, String> {
     let weights = Weights { tensors, model: None, class_names: Vec::new() };
     if let Some(misfit) = weights.misfit(&model.network).map_err(|error| error.to_string())? {
         return Err(format!("its weights don't fit its network: {misfit}"));
