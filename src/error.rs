@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+#[cfg(feature = "host")]
 use crate::data::DataError;
 use crate::exchange::ExchangeError;
 use crate::exec::{ExecError, ProgramError};
@@ -9,7 +10,9 @@ use crate::gpu::GpuError;
 use crate::graph::{GraphError, PlanError};
 use crate::minibatch::MinibatchError;
 use crate::model::ModelError;
+#[cfg(feature = "host")]
 use crate::report::ReportError;
+#[cfg(feature = "host")]
 use crate::train::TrainError;
 
 /// Anything that wgrad's library can fail with, for programs that use several of its modules.
@@ -19,6 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Gpu(#[from] GpuError),
     /// The data set.
+    #[cfg(feature = "host")]
     #[error(transparent)]
     Data(#[from] DataError),
     /// The network.
@@ -43,9 +47,11 @@ pub enum Error {
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
     /// Training, or its files.
+    #[cfg(feature = "host")]
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The report.
+    #[cfg(feature = "host")]
     #[error(transparent)]
     Report(#[from] ReportError),
 }

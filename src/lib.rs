@@ -57,25 +57,31 @@
 //! Shaders are in `shaders/`. Each is put together from WGSL files that say how an operand is read (`access/`), what an
 //! operation multiplies (such as `conv2d/`), and in which loop (`product/`).
 
+#[cfg(feature = "host")]
 pub mod cache;
 pub mod data;
 mod error;
 pub mod exchange;
 pub mod exec;
+#[cfg(feature = "host")]
 pub mod file;
 pub mod foreign_panic;
 pub mod gpu;
 pub mod graph;
+#[cfg(feature = "host")]
 mod jpeg;
 pub mod kernel;
 pub mod minibatch;
 pub mod model;
 pub mod ops;
 pub mod optim;
+#[cfg(feature = "host")]
 pub mod report;
+#[cfg(feature = "host")]
 pub mod self_test;
 mod shape;
 mod text;
+#[cfg(feature = "host")]
 pub mod train;
 
 pub use error::Error;

@@ -205,6 +205,36 @@ fn modules_import_only_what_is_below() {
     assert!(found > 200, "only {found} imports seen");
 }
 
+/// What needs a host: threads, files, clocks, the environment, and waiting.
+const OF_THE_HOST: [&str; 9] =
+    ["std::fs", "std::thread", "std::process", "std::env", "std::net", "Instant", "SystemTime", "block_on", "pollster"];
+
+#[test]
+fn only_what_the_feature_host_builds_needs_a_host() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts = BTreeMap::new();
+    collect(&source, &Vec::new(), &mut texts);
+    let root = fs::read_to_string(source.join("lib.rs")).unwrap();
+    let gated = |module: &str| {
+        let gate = |line: &str| root.contains(&format!("#[cfg(feature = \"host\")]\n{line} {module};"));
+        gate("mod") || gate("pub mod")
+    };
+    let mut engine = 0;
+    for (place, text) in &texts {
+        let Some(module) = place.first() else { continue };
+        if module == "cli" || gated(module) || place.iter().any(|part| part == "host") {
+            continue;
+        }
+        engine += 1;
+        let (imports, code) = split(text);
+        let text = imports.into_iter().map(|(_, import)| import).chain([code]).collect::<Vec<_>>().join("\n");
+        for word in OF_THE_HOST {
+            assert!(!text.contains(word), "{}: `{word}` needs a host", place.join("::"));
+        }
+    }
+    assert!(engine > 100, "only {engine} files");
+}
+
 #[test]
 fn files_do_not_import_each_other_in_a_circle() {
     let source = Source::read();

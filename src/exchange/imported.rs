@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::{ExchangeError, FileKind, Weights};
-use crate::file;
 
 /// Weights from a file, and what importing assumes about the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,61 +14,45 @@ pub struct Imported {
     pub assumes_rescaling: bool,
 }
 
-impl Imported {
-    /// Reads a safetensors file, a NumPy archive (`.npz`), or a file that Keras 2 or 3 saved (`.keras`, `.h5`). The
-    /// contents decide which of these it is. Safetensors files of wgrad and whole models of Keras also hold the network.
-    ///
-    /// # Errors
-    /// [`ExchangeError`]. No file makes it take more memory than a small multiple of the file's size.
-    pub fn read(path: &Path) -> Result<Self, ExchangeError> {
-        let (kind, bytes) = open(path)?;
-        match kind {
-            FileKind::Safetensors => Weights::from_safetensors(path, &bytes).map(Self::from),
-            FileKind::NumpyArchive => Weights::from_npz(path, &bytes).map(Self::from),
-            FileKind::KerasArchive => Self::from_keras(path, &bytes),
-            FileKind::Hdf5 => Self::from_keras_hdf5(path, &bytes),
-            kind => Err(ExchangeError::NotImported { path: path.into(), kind }),
-        }
-    }
-}
-
 impl From<Weights> for Imported {
     fn from(weights: Weights) -> Self {
         Self { weights, assumes_rescaling: false }
     }
 }
 
-impl Weights {
-    /// Reads all tensors of a safetensors file; float16 and bfloat16, which other programs save, become float32.
+impl Imported {
+    /// The weights in the `bytes` of a file of any kind that is imported; messages name the file `path`.
     ///
     /// # Errors
-    /// [`ExchangeError::Read`]; [`ExchangeError::NotWeights`] for a file of another kind,
-    /// [`ExchangeError::NotSafetensors`] for one that is damaged, and [`ExchangeError::WrongType`] for elements of any
-    /// other type.
-    pub fn read(path: &Path) -> Result<Self, ExchangeError> {
-        let (kind, bytes) = open(path)?;
+    /// Bytes of another kind, or damaged ones. No bytes make it take more memory than a small multiple of their number.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
+        Self::of_kind(FileKind::of(path, bytes), path, bytes)
+    }
+
+    pub(super) fn of_kind(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
         match kind {
-            FileKind::Safetensors => Self::from_safetensors(path, &bytes),
-            kind => Err(ExchangeError::NotWeights { path: path.into(), kind }),
+            FileKind::Safetensors => Weights::from_safetensors(path, bytes).map(Self::from),
+            FileKind::NumpyArchive => Weights::from_npz(path, bytes).map(Self::from),
+            FileKind::KerasArchive => Self::from_keras(path, bytes),
+            FileKind::Hdf5 => Self::from_keras_hdf5(path, bytes),
+            kind => Err(ExchangeError::NotImported { path: path.into(), kind }),
         }
     }
 }
 
-impl FileKind {
-    /// The kind of the file or directory at `path`.
+impl Weights {
+    /// The tensors in the `bytes` of a safetensors file; messages name the file `path`.
     ///
     /// # Errors
-    /// [`ExchangeError::Read`]
-    pub fn at(path: &Path) -> Result<Self, ExchangeError> {
-        open(path).map(|(kind, _)| kind)
+    /// Bytes of another kind, damaged ones, or elements of a type that is not read.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
+        Self::of_kind(FileKind::of(path, bytes), path, bytes)
     }
-}
 
-/// Kind and contents of a file; a directory has no contents.
-fn open(path: &Path) -> Result<(FileKind, Vec<u8>), ExchangeError> {
-    if path.is_dir() {
-        return Ok((FileKind::of_directory(path), Vec::new()));
+    pub(super) fn of_kind(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<Self, ExchangeError> {
+        match kind {
+            FileKind::Safetensors => Self::from_safetensors(path, bytes),
+            kind => Err(ExchangeError::NotWeights { path: path.into(), kind }),
+        }
     }
-    let bytes = file::read(path, u64::MAX).map_err(|source| ExchangeError::Read { path: path.into(), source })?;
-    Ok((FileKind::of(path, &bytes), bytes))
 }

@@ -3,6 +3,8 @@
 mod error;
 mod file_kind;
 mod hdf5;
+#[cfg(feature = "host")]
+mod host;
 mod imported;
 mod keras;
 mod npy;
@@ -19,5 +21,6 @@ pub use file_kind::FileKind;
 pub use imported::Imported;
 pub use npy::Elements;
 pub use npz::write_npz;
+#[cfg(feature = "host")]
 pub(crate) use safetensors::header_len;
 pub use weights::Weights;

@@ -18,7 +18,7 @@ const COPIED_BY_A_GROUP: usize = 16 * 16 * LANES;
 const COPIED: usize = 64 << 20;
 
 /// Floating-point operations that take some tens of milliseconds on a CPU, and on a GPU.
-const FLOPS: [usize; 2] = [5_000_000_000, 200_000_000_000];
+const FLOPS: [u64; 2] = [5_000_000_000, 200_000_000_000];
 
 /// The two kernels, with their tensors.
 pub struct Ceiling {
@@ -33,7 +33,7 @@ pub struct Ceiling {
 impl Ceiling {
     /// Records the kernels, of a size for a CPU or for a GPU.
     pub fn record(graph: &mut Graph, software: bool) -> Self {
-        let groups = FLOPS[usize::from(!software)] / (TRIPS * FLOPS_OF_A_TRIP * LANES);
+        let groups = (FLOPS[usize::from(!software)] / (TRIPS * FLOPS_OF_A_TRIP * LANES) as u64) as usize;
         let groups = groups.min(COPIED / 16 / LANES);
         let x = graph.input("ceiling x", [COPIED / 4]);
         let y = graph.input("ceiling y", [COPIED / 4]);
@@ -45,7 +45,7 @@ impl Ceiling {
             .source(wgsl!("ceiling/multiply_add"))
             .size("TRIPS", TRIPS)
             .workgroups(groups, 1)
-            .cost(groups * LANES * TRIPS * FLOPS_OF_A_TRIP, TRIPS * 17)
+            .cost(groups.saturating_mul(LANES * TRIPS * FLOPS_OF_A_TRIP), TRIPS * 17)
             .record();
         recorder
             .dispatch("copy")

@@ -4,10 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use super::probe::Probe;
-use super::{GpuError, GpuEvent, Mapping, host_memory};
+use super::{GpuError, GpuEvent, Mapping};
 use crate::foreign_panic;
 use crate::kernel::{MicroKernel, Storage};
 use crate::text::one_line;
@@ -23,9 +23,11 @@ pub struct Gpu {
     info: wgpu::AdapterInfo,
     failure: Failure,
     created: AtomicU64,
-    awaited: Mutex<Option<wgpu::SubmissionIndex>>,
+    pub(super) awaited: Mutex<Option<wgpu::SubmissionIndex>>,
     probe: OnceLock<Probe>,
     submissions: AtomicU64,
+    /// Asks the host how many bytes of its memory tensors may take, where it can be asked.
+    pub(super) memory_left: fn() -> Option<u64>,
 }
 
 impl Gpu {
@@ -58,6 +60,7 @@ impl Gpu {
             awaited: Mutex::new(None),
             probe: OnceLock::new(),
             submissions: AtomicU64::new(0),
+            memory_left: || None,
         }
     }
 
@@ -79,7 +82,7 @@ impl Gpu {
     /// Bytes that its tensors may take, if known. WebGPU does not say how much memory a GPU has. A software adapter uses the
     /// memory of the host.
     pub fn memory_left(&self) -> Option<u64> {
-        self.is_software().then(host_memory::left).flatten()
+        self.is_software().then(self.memory_left).flatten()
     }
 
     /// The wgpu device.
@@ -186,7 +189,7 @@ impl Gpu {
         let _ = self.probe.set(Probe(Arc::new(probe)));
     }
 
-    fn tell(&self, event: GpuEvent) {
+    pub(super) fn tell(&self, event: GpuEvent) {
         if let Some(Probe(probe)) = self.probe.get() {
             probe(event);
         }
@@ -259,25 +262,9 @@ impl Gpu {
     }
 
     /// Polls the device. wgpu panics if the driver reports during the call that the device is lost.
-    fn poll_device(&self, how: wgpu::PollType) {
+    pub(super) fn poll_device(&self, how: wgpu::PollType) {
         if foreign_panic::catch(|| self.device.poll(how)).is_none() {
             self.note(GpuError::Lost("its driver failed".into()));
-        }
-    }
-
-    /// Runs a future of this device to its end, and waits for the device where the future does. In a browser nothing may
-    /// block, so callers await the future instead.
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
-        loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-                return output;
-            }
-            let submission_index = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
-            self.tell(GpuEvent::Wait);
-            self.poll_device(wgpu::PollType::Wait { submission_index, timeout: None });
-            self.tell(GpuEvent::Waited);
         }
     }
 

@@ -1,20 +1,20 @@
 //! The device: adapter choice, buffers, images, pipelines, waiting, times. The only wrapper around wgpu.
 
 mod adapter;
-mod adapter_search;
-mod control_group;
 mod device;
 mod error;
-mod host_memory;
+#[cfg(feature = "host")]
+mod host;
 mod mapping;
 mod memory;
 mod pipeline;
 mod probe;
 mod timestamps;
 
-pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use device::Gpu;
 pub use error::GpuError;
+#[cfg(feature = "host")]
+pub use host::{AdapterChoice, AdapterReport, list_adapters};
 pub use mapping::Mapping;
 pub use memory::{HostCopy, Memory, most_bytes};
 pub use pipeline::RuntimeChecks;

@@ -1,10 +1,11 @@
 //! Pipelines, each made once for all kernels that can share it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Gpu;
+#[cfg(feature = "host")]
+use super::host::map_on_all_cores;
 use crate::kernel::{Access, BindingUse, Module, ModuleRecipe, NUMBERS_BINDING, Recipe, Storage};
 
 /// Whether kernels check indices and bound loops. Only those that [may run unchecked](crate::kernel::Wgsl) obey; all
@@ -110,24 +111,10 @@ fn create_pipeline(gpu: &Gpu, (module, source): &Parsed, recipe: &Recipe) -> Pip
     Pipeline { pipeline, module: source.clone() }
 }
 
-/// The results of `make` for `items`, in their order, of as many threads as there are cores. A browser has one.
-fn map_on_all_cores<T: Sync, R: Send + Sync>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(i) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < items.len()) {
-            results[i].get_or_init(|| make(&items[i]));
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    // Every index below the number of items was taken, and the scope has waited for all threads.
-    results.into_iter().filter_map(OnceLock::into_inner).collect()
+/// The results of `make` for `items`, in their order. Without a host there is one thread.
+#[cfg(not(feature = "host"))]
+fn map_on_all_cores<T, R>(items: &[T], make: impl Fn(&T) -> R) -> Vec<R> {
+    items.iter().map(make).collect()
 }
 
 fn uniform() -> wgpu::BindingType {

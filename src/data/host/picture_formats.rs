@@ -460,8 +460,8 @@ mod tests {
 
     #[test]
     fn lossy_webp() {
-        compare(include_bytes!("../../tests/fixtures/lossy.webp"), "without alpha");
-        compare(include_bytes!("../../tests/fixtures/lossy_alpha.webp"), "with alpha");
+        compare(include_bytes!("../../../tests/fixtures/lossy.webp"), "without alpha");
+        compare(include_bytes!("../../../tests/fixtures/lossy_alpha.webp"), "with alpha");
     }
 
     /// A PNG of any colour type and depth, interlaced or not.
@@ -522,7 +522,7 @@ mod tests {
     #[test]
     fn every_cut_is_an_error() {
         let picture = DynamicImage::from(picture(40, 30).to_rgb8());
-        let lossy = include_bytes!("../../tests/fixtures/lossy.webp").to_vec();
+        let lossy = include_bytes!("../../../tests/fixtures/lossy.webp").to_vec();
         // The last bytes of a GIF only mark the ends of its pixels and of the file.
         for (format, rest) in [
             (ImageFormat::Gif, 4),
