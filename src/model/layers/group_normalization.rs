@@ -89,7 +89,7 @@ mod tests {
         };
         for (groups, channels) in [(32, 64), (1, 3), (3, 3), (-1, 7)] {
             let Inferred { shape, variables, .. } = infer(groups, channels).unwrap();
-            let shapes: Vec<_> = variables.into_iter().map(|variable| (variable.name, variable.shape)).collect();
+            let shapes: Vec<_> = variables.into_iter().flatten().map(|v| (v.name, v.shape)).collect();
             let expected = ["norm/gamma", "norm/beta"].map(|name| (name.to_owned(), vec![channels]));
             assert_eq!((shape, &shapes[..]), ([4, 4, channels].into(), &expected[..]));
         }
