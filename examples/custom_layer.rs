@@ -150,7 +150,7 @@ impl Operation for Swish {
                     .size("ROWS", rows)
                     .size("STRIDE", stride)
                     .workgroups(stride / 4, 1)
-                    .cost(10 * rows * stride, rows.div_ceil(64) + 64)
+                    .cost(10 * (rows * stride) as u64, rows.div_ceil(64) + 64)
                     .record();
             });
         }

@@ -169,6 +169,11 @@ impl Kernel {
     }
 }
 
+/// The product of `sizes` in 64 bits, since a `usize` may have 32; the largest number where that is too few.
+pub(crate) fn operations<const N: usize>(sizes: [usize; N]) -> u64 {
+    sizes.iter().fold(1, |product: u64, size| product.saturating_mul(*size as u64))
+}
+
 /// Folds `workgroups` into two dimensions where one would exceed [`MAX_WORKGROUPS`]; `layers` goes into the third.
 /// Shaders undo it with `linear_workgroup`. A count that does not fit into two dimensions gives a size above
 /// [`MAX_WORKGROUPS`], which a plan refuses.
@@ -260,5 +265,16 @@ impl FromStr for MicroKernel {
             let names = Self::ALL.map(Self::name).join(", ");
             format!("there is no micro-kernel `{name}`; choose one of {names}")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_counted_in_64_bits() {
+        assert_eq!(operations([1 << 20, 3, 1 << 20]), 3 << 40);
+        assert_eq!(operations([1 << 30, 1 << 30, 1 << 30]), u64::MAX);
     }
 }

@@ -44,6 +44,8 @@ impl Summary {
             writeln!(out, "\n{}", adapter_line(gpu.info()))?;
             let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
             let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+            let largest = Executor::largest_batch(&gpu, &model, &options)?;
+            let by = if gpu.memory_left().is_some() { "limits and memory" } else { "limits" };
             let executor = Executor::new(gpu, &model, options)?;
             let graph = executor.graph();
             let train = format!("Training step, {batch_size} images");
@@ -51,6 +53,7 @@ impl Summary {
             let infer = format!("Evaluation step, {batch_size} images");
             writeln!(out, "\n{}", plan_table(&infer, graph, executor.infer_plan()))?;
             writeln!(out, "\nMemory on the device: {}", units::bytes(executor.device_bytes()))?;
+            writeln!(out, "Largest batch, by the adapter's {by}: {} images", units::count(largest as u64))?;
         }
         Ok(ExitCode::SUCCESS)
     }

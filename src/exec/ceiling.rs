@@ -1,7 +1,7 @@
 //! Two kernels that measure the highest rates of an adapter, which are the ceilings of a roofline.
 
 use crate::graph::{Access, Dispatch, Graph, Mode, Recorder, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 
 /// Invocations of a workgroup, in the shaders of `shaders/ceiling`.
 const LANES: usize = 64;
@@ -33,8 +33,8 @@ pub struct Ceiling {
 impl Ceiling {
     /// Records the kernels, of a size for a CPU or for a GPU.
     pub fn record(graph: &mut Graph, software: bool) -> Self {
-        let groups = (FLOPS[usize::from(!software)] / (TRIPS * FLOPS_OF_A_TRIP * LANES) as u64) as usize;
-        let groups = groups.min(COPIED / 16 / LANES);
+        let groups = FLOPS[usize::from(!software)] / operations([TRIPS, FLOPS_OF_A_TRIP, LANES]);
+        let groups = (groups as usize).min(COPIED / 16 / LANES);
         let x = graph.input("ceiling x", [COPIED / 4]);
         let y = graph.input("ceiling y", [COPIED / 4]);
         let mut recorder = Recorder::new(graph, Mode::Infer);
@@ -45,7 +45,7 @@ impl Ceiling {
             .source(wgsl!("ceiling/multiply_add"))
             .size("TRIPS", TRIPS)
             .workgroups(groups, 1)
-            .cost(groups.saturating_mul(LANES * TRIPS * FLOPS_OF_A_TRIP), TRIPS * 17)
+            .cost(operations([groups, LANES, TRIPS, FLOPS_OF_A_TRIP]), TRIPS * 17)
             .record();
         recorder
             .dispatch("copy")

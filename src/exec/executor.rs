@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Options;
 use super::error::ExecError;
-use super::footprint::plan_within_limits;
+use super::footprint::{largest_within_limits, plan_within_limits};
 use super::logits_ring::LogitsRing;
 use super::program::Program;
 use super::readback::{ReadbackRing, StepMetrics};
@@ -60,15 +60,10 @@ impl Executor {
     /// A network that can't be built or planned; [`ExecError::BatchSize`] where it exceeds the device's limits, which is found
     /// before anything is allocated; what the device reports.
     pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, ExecError> {
-        let target = options.target(&gpu)?;
-        let (limits, left) = (gpu.limits(), gpu.memory_left());
+        let plan = |batch_size| Schedules::that_fit(&gpu, model, batch_size, &options);
         let Schedules {
             graph, train, update, infer, minibatch, classes, logits, tables, norm, norm_of_gradient, ..
-        } = plan_within_limits(options.batch_size, |batch_size| {
-            let schedules = Schedules::new(model, batch_size, &options, target)?;
-            schedules.footprint.check(&limits, left)?;
-            Ok(schedules)
-        })?;
+        } = plan_within_limits(options.batch_size, plan)?;
         // Measured choices may come from another adapter.
         for product in train.dispatches().iter().chain(infer.dispatches()).filter_map(Dispatch::product) {
             gpu.supports(product.choice.kernel)?;
@@ -111,6 +106,16 @@ impl Executor {
     fn initialize(&self) -> Result<(), ExecError> {
         self.program.write_arena(&self.graph, Arena::Weights, &self.graph.initial_values(self.options.seed))?;
         Ok(())
+    }
+
+    /// The most images of a minibatch with which `gpu` can train `model`, whatever `options` say about that; 0 if one is too
+    /// many. It is computed from plans, so that nothing is allocated. A GPU does not say how much memory it has: then only
+    /// its limits count.
+    ///
+    /// # Errors
+    /// A network that can't be built or planned, or a micro-kernel that the adapter can't run.
+    pub fn largest_batch(gpu: &Gpu, model: &Network, options: &Options) -> Result<usize, ExecError> {
+        largest_within_limits(|batch_size| Schedules::that_fit(gpu, model, batch_size, options))
     }
 
     /// The device.

@@ -102,11 +102,30 @@ pub(super) fn plan_within_limits<T>(
         if !error.is_too_large() {
             return error;
         }
-        let (mut fits, mut fails) = (0, batch_size);
-        while fails - fits > 1 {
-            let middle = fits.midpoint(fails);
-            *if plan(middle).is_ok() { &mut fits } else { &mut fails } = middle;
-        }
-        ExecError::BatchSize { source: Box::new(error), largest: fits }
+        ExecError::BatchSize { source: Box::new(error), largest: largest(0, batch_size, |size| plan(size).is_ok()) }
     })
+}
+
+/// The most images that `plan` accepts: 0 if one is too many.
+///
+/// # Errors
+/// What is wrong with `plan` for other reasons than size.
+pub(super) fn largest_within_limits<T>(plan: impl Fn(usize) -> Result<T, ExecError>) -> Result<usize, ExecError> {
+    let (mut fits, mut next) = (0, 1);
+    loop {
+        match plan(next) {
+            Ok(_) => (fits, next) = (next, 2 * next),
+            Err(error) if error.is_too_large() => return Ok(largest(fits, next, |size| plan(size).is_ok())),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The largest size from `fits` on, below `fails`, that `accepts` takes.
+fn largest(mut fits: usize, mut fails: usize, accepts: impl Fn(usize) -> bool) -> usize {
+    while fails - fits > 1 {
+        let middle = fits.midpoint(fails);
+        *if accepts(middle) { &mut fits } else { &mut fails } = middle;
+    }
+    fits
 }

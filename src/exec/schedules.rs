@@ -5,6 +5,7 @@ use super::error::ExecError;
 use super::footprint::Footprint;
 use super::logits_ring::LogitsRing;
 use super::staging::STAGED;
+use crate::gpu::Gpu;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Network};
@@ -31,6 +32,16 @@ pub(super) struct Schedules {
 }
 
 impl Schedules {
+    /// [`Schedules::new`] on `gpu`, if they fit it.
+    ///
+    /// # Errors
+    /// A network that can't be built or planned, or what does not fit.
+    pub fn that_fit(gpu: &Gpu, model: &Network, batch_size: usize, options: &Options) -> Result<Self, ExecError> {
+        let schedules = Self::new(model, batch_size, options, options.target(gpu)?)?;
+        schedules.footprint.check(&gpu.limits(), gpu.memory_left())?;
+        Ok(schedules)
+    }
+
     /// The schedules of `model` for minibatches of `batch_size` images, which overrides the size in `options`.
     ///
     /// # Errors
@@ -71,7 +82,7 @@ impl Schedules {
 
 #[cfg(test)]
 mod tests {
-    use super::super::footprint::plan_within_limits;
+    use super::super::footprint::{largest_within_limits, plan_within_limits};
     use super::*;
     use crate::kernel::{MicroKernel, Storage};
     use crate::model::Sequential;
@@ -107,6 +118,7 @@ mod tests {
             let error = plan_within_limits(1 << 20, plan).unwrap_err();
             let ExecError::BatchSize { largest, .. } = error else { panic!("{error}") };
             assert!(largest >= 8 && plan(largest).is_ok(), "{name}: {largest}");
+            assert_eq!(largest_within_limits(plan).unwrap(), largest);
             let next = plan_within_limits(largest + 1, plan).unwrap_err().to_string();
             assert!(next.contains(name) && next.ends_with(&format!("that fits is {largest}")), "{next}");
         }
@@ -118,6 +130,8 @@ mod tests {
         let error = plan_within_limits(32, |batch_size| plan(batch_size, Storage::Buffers, &limits, None));
         let error = error.unwrap_err().to_string();
         assert!(error.contains("not even 1 image fits") && error.contains("4096"), "{error}");
+        let plan = |batch_size| plan(batch_size, Storage::Buffers, &limits, None);
+        assert_eq!(largest_within_limits(plan).unwrap(), 0);
     }
 
     #[test]
@@ -126,5 +140,6 @@ mod tests {
         let plan = |batch_size| Schedules::new(&model, batch_size, &Options::default(), target(Storage::Buffers));
         let error = plan_within_limits(1 << 20, plan).unwrap_err();
         assert!(matches!(error, ExecError::Model(_)), "{error}");
+        assert!(matches!(largest_within_limits(plan), Err(ExecError::Model(_))));
     }
 }

@@ -309,12 +309,13 @@ impl DispatchBuilder<'_, '_> {
 
     /// Computes a result of this shape with the function `element` of the source, which takes `flops` operations for an
     /// element.
-    pub fn elementwise(self, shape: &Shape, flops: usize) -> Self {
-        self.shared(wgsl!("elementwise")).quads(shape.padded_elements(), shape.elements() * flops)
+    pub fn elementwise(self, shape: &Shape, flops: u64) -> Self {
+        let flops = flops.saturating_mul(shape.elements() as u64);
+        self.shared(wgsl!("elementwise")).quads(shape.padded_elements(), flops)
     }
 
     /// Starts an invocation for every four of `count` elements in memory; `flops` operations in all.
-    pub fn quads(self, count: usize, flops: usize) -> Self {
+    pub fn quads(self, count: usize, flops: u64) -> Self {
         self.number("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
     }
 
@@ -325,8 +326,8 @@ impl DispatchBuilder<'_, '_> {
     }
 
     /// Sets the number of operations, and the most loop iterations of one invocation.
-    pub fn cost(mut self, flops: usize, loop_trips: usize) -> Self {
-        self.dispatch.kernel.flops = flops as u64;
+    pub fn cost(mut self, flops: u64, loop_trips: usize) -> Self {
+        self.dispatch.kernel.flops = flops;
         self.dispatch.kernel.loop_trips = loop_trips as u64;
         self
     }

@@ -1,7 +1,7 @@
 //! Binary cross-entropy of sigmoid units from their logits, with the batch's loss and accuracy.
 
 use crate::graph::{Access, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};
 use crate::shape::Shape;
 
@@ -59,7 +59,7 @@ impl BinaryCrossEntropy {
             .size("STRIDE", units.next_multiple_of(4))
             .size("SLOTS", METRIC_SLOTS)
             .constant("SMOOTHING", self.smoothing)
-            .cost(rows * units * 16, rows.div_ceil(64) * units.div_ceil(4) + 64)
+            .cost(operations([rows, units, 16]), rows.div_ceil(64) * units.div_ceil(4) + 64)
             .record();
     }
 }

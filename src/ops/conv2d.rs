@@ -4,7 +4,7 @@ use crate::graph::{
     DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
     places,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::matrix_product::MatrixProduct;
 use crate::ops::padding::{Padding, check_windows};
 use crate::ops::parted_sum::PartedSum;
@@ -112,8 +112,8 @@ impl Conv2d {
     }
 
     /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
-    fn flops(&self, pixels: usize) -> usize {
-        2 * pixels * self.kernel[0] * self.kernel[1] * self.input[3] * self.filters
+    fn flops(&self, pixels: usize) -> u64 {
+        operations([2, pixels, self.kernel[0], self.kernel[1], self.input[3], self.filters])
     }
 
     /// Names a product by its sizes: batch, image, channels, filters, kernel, stride, padding.

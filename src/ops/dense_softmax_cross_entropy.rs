@@ -1,7 +1,7 @@
 //! The last dense layer, the loss of its logits, and their gradients in one dispatch.
 
 use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
 use crate::ops::softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};
@@ -83,7 +83,7 @@ impl DenseSoftmaxCrossEntropy {
             .size("FEATURES", features.next_multiple_of(4))
             .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
             .constant("GATED", gated);
-        let flops = 2 * products * if dlogits.is_some() { 2 } else { 1 };
+        let flops = operations([2, products, if dlogits.is_some() { 2 } else { 1 }]);
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
         self.loss().record(dispatch, inputs[2], metrics, dlogits, flops, trips);
     }

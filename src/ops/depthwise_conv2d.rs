@@ -4,7 +4,7 @@ use crate::graph::{
     DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
     places,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::padding::{Padding, check_windows};
 use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
@@ -119,8 +119,8 @@ impl DepthwiseConv2d {
     }
 
     /// Floating-point operations; a multiply-add counts as two.
-    fn flops(&self) -> usize {
-        2 * self.output().iter().product::<usize>() * self.kernel[0] * self.kernel[1]
+    fn flops(&self) -> u64 {
+        operations(self.output()) * operations([2, self.kernel[0], self.kernel[1]])
     }
 
     fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, bias: bool) -> DispatchBuilder<'r, 'g> {

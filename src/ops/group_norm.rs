@@ -1,7 +1,7 @@
 //! Group normalization (Wu & He 2018), as Keras computes it; instance normalization where each channel is a group.
 
 use crate::graph::{DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId, VariableSpec};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::normalization::{Columns, GammaBeta, LANES, check_vectors};
 use crate::shape::Shape;
 
@@ -142,7 +142,7 @@ impl Sets {
             .size("SPAN", span)
             .size("LANES", lanes)
             .workgroups((self.images * bundles).div_ceil(LANES / lanes), 1)
-            .cost(self.input.elements() * flops, bundle * trips(self.group_quads()) + trips(span))
+            .cost(operations([self.input.elements(), flops]), bundle * trips(self.group_quads()) + trips(span))
     }
 }
 

@@ -74,7 +74,7 @@ impl MatrixProduct {
 
     /// Completes a dispatch of `flops` operations, whose source so far defines the operands, the result and the
     /// constants other than `M`, `N` and `K`, which the pattern declares.
-    pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: usize) -> DispatchBuilder<'r, 'g> {
+    pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: u64) -> DispatchBuilder<'r, 'g> {
         let micro_kernel = self.product.choice.kernel;
         let [tile_m, tile_n] = micro_kernel.tile();
         let tiles_n = self.n.div_ceil(tile_n);

@@ -1,7 +1,7 @@
 //! Product of two tensors, of one shape or with one factor for each channel of an image.
 
 use crate::graph::{Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
 
@@ -95,7 +95,7 @@ impl Multiply {
             .size("C", self.shape.padded_columns())
             .size("COUNT", count)
             .workgroups((parts * count / 4).div_ceil(LANES), 1)
-            .cost(2 * self.shape.elements(), pixels_of_part)
+            .cost(operations([2, self.shape.elements()]), pixels_of_part)
             .record();
         sum.finish(recorder);
     }

@@ -3,7 +3,7 @@
 use crate::graph::{
     ARENA_ALIGNMENT, DispatchBuilder, GraphError, Initializer, Inputs, Recorder, TensorId, VariableSpec,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::shape::Shape;
 
 /// Invocations of a workgroup, in the shaders of `shaders/norm`.
@@ -172,7 +172,7 @@ impl Columns {
             .number("SLICE", slice)
             .number("SLICES", slices)
             .workgroups(self.width() * slices, 1)
-            .cost(self.rows * self.channels * flops, trips(slice.min(self.rows)) + trips(parts) + LANES)
+            .cost(operations([self.rows, self.channels, flops]), trips(slice.min(self.rows)) + trips(parts) + LANES)
     }
 
     /// Begins a dispatch whose workgroups take a slice each.

@@ -44,7 +44,7 @@ impl PartedSum {
             .source(wgsl!("sum_parts"))
             .size("PARTS", self.count)
             .size("PART_LEN", shape.padded_elements())
-            .elementwise(&shape, self.count)
+            .elementwise(&shape, self.count as u64)
             .record();
     }
 }

@@ -1,7 +1,7 @@
 //! The geometry of poolings.
 
 use crate::graph::{DispatchBuilder, GraphError, Inputs};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::ops::padding::{Padding, check_windows};
 
 /// Windows over `[n, h, w, c]`; they may overlap or leave gaps. Cells of the border that padding adds do not count.
@@ -89,6 +89,6 @@ impl Pool2d {
             .constant("PADDED", self.is_padded())
             .size("PIXELS", pixels)
             .workgroups((pixels * channels / 4).div_ceil(64), 1)
-            .cost(pixels * c * trips, trips)
+            .cost(operations([pixels, c, trips]), trips)
     }
 }

@@ -1,7 +1,7 @@
 //! Softmax inside a network. A softmax before the loss is part of the loss.
 
 use crate::graph::{DispatchBuilder, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::shape::Shape;
 
 /// Invocations of a workgroup.
@@ -36,7 +36,7 @@ impl Softmax {
             .size("COLUMNS", self.shape.columns())
             .size("STRIDE", self.shape.padded_columns())
             .workgroups(rows.div_ceil(LANES), 1)
-            .cost(8 * self.shape.elements(), passes * self.shape.padded_columns() / 4)
+            .cost(operations([8, self.shape.elements()]), passes * self.shape.padded_columns() / 4)
             .record();
     }
 }

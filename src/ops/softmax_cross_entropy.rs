@@ -3,7 +3,7 @@
 use crate::graph::{
     Access, DispatchBuilder, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 use crate::shape::Shape;
 
 /// Steps whose metrics the device keeps until the host reads them.
@@ -68,7 +68,7 @@ impl SoftmaxCrossEntropy {
         minibatch: TensorId,
         metrics: TensorId,
         dlogits: Option<TensorId>,
-        flops: usize,
+        flops: u64,
         trips: usize,
     ) {
         let [rows, classes] = self.logits;
@@ -85,7 +85,7 @@ impl SoftmaxCrossEntropy {
             .size("STRIDE", classes.next_multiple_of(4))
             .size("SLOTS", METRIC_SLOTS)
             .constant("SMOOTHING", self.smoothing)
-            .cost(rows * classes * 8 + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)
+            .cost(operations([rows, classes, 8]) + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)
             .record();
     }
 

@@ -35,7 +35,7 @@ impl Optimizer {
             bind_state(bind_weights(dispatch, weights), 0, Some(accumulated))
                 .constant("SHARE", 1.0 / self.accumulate as f64)
                 .quads(chunk.count(), 0)
-                .cost(3 * chunk.count() + chunk.additions(), chunk.most_parts())
+                .cost(3 * chunk.count() as u64 + chunk.additions(), chunk.most_parts())
                 .record();
         }
         let accumulate = recorder.finish();

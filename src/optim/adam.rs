@@ -68,7 +68,7 @@ impl UpdateRule for Adam {
         vec![("NEW1", 1.0 - self.beta1), ("NEW2", 1.0 - self.beta2)]
     }
 
-    fn flops(&self) -> usize {
+    fn flops(&self) -> u64 {
         12
     }
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     ARENA_ALIGNMENT, Arena, Dispatch, DispatchBuilder, GradientBlock, Graph, Home, Mode, Place, Recorder, Role,
     TensorId, Variable,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{operations, wgsl};
 
 /// Invocations of a workgroup of the norm.
 const LANES: usize = 64;
@@ -34,7 +34,7 @@ pub struct TableChunk {
     /// Floats of the weights and of the gradients.
     lens: [usize; 2],
     most_parts: usize,
-    additions: usize,
+    additions: u64,
 }
 
 /// What the update does with a variable: (1 if it is trained, 2 if it is averaged; factor of the learning rate; factor of
@@ -98,7 +98,7 @@ impl GradientTable {
                 .size("QUADS", quads)
                 .size("FIRST_GROUP", first)
                 .workgroups(chunk.norm_groups(), 1)
-                .cost(4 * chunk.count() + 2 * chunk.additions, trips + 2 * LANES)
+                .cost(4 * chunk.count() as u64 + 2 * chunk.additions, trips + 2 * LANES)
                 .record();
             first += chunk.norm_groups();
         }
@@ -108,7 +108,7 @@ impl GradientTable {
             .c(norm)
             .source(wgsl!("gradient_norm/total"))
             .size("GROUPS", groups)
-            .cost(4 * groups, 2 * groups.div_ceil(LANES) + 2 * LANES)
+            .cost(4 * groups as u64, 2 * groups.div_ceil(LANES) + 2 * LANES)
             .record();
         (recorder.finish(), norm)
     }
@@ -147,7 +147,7 @@ impl TableChunk {
             gradients,
             lens,
             most_parts: blocks.iter().map(|block| block.parts).max().unwrap_or(1),
-            additions: blocks.iter().map(|block| block.parts.saturating_sub(1) * ARENA_ALIGNMENT).sum(),
+            additions: blocks.iter().map(|block| operations([block.parts.saturating_sub(1), ARENA_ALIGNMENT])).sum(),
         }
     }
 
@@ -175,7 +175,7 @@ impl TableChunk {
     }
 
     /// Additions that the parts of all gradients need.
-    pub(super) fn additions(&self) -> usize {
+    pub(super) fn additions(&self) -> u64 {
         self.additions
     }
 

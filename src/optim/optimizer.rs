@@ -65,7 +65,7 @@ pub(super) trait UpdateRule {
     fn constants(&self) -> Vec<(&'static str, f64)>;
 
     /// Operations for a weight.
-    fn flops(&self) -> usize;
+    fn flops(&self) -> u64;
 }
 
 /// An optimizer: a rule and what is done around it.
@@ -190,7 +190,7 @@ impl Optimizer {
         let dispatch = recorder.dispatch(table.name("average of the weights")).minibatch(minibatch);
         let dispatch = table.bind(dispatch).source(wgsl!("optimizer/average")).constant("SHARE", 1.0 - momentum);
         let dispatch = bind_state(bind_weights(dispatch, weights), 0, Some(average));
-        dispatch.quads(table.count(), 0).cost(3 * table.count(), 0).record();
+        dispatch.quads(table.count(), 0).cost(3 * table.count() as u64, 0).record();
     }
 
     fn record_update(&self, recorder: &mut Recorder, table: &TableChunk, minibatch: TensorId, norm: Option<TensorId>) {
@@ -218,7 +218,7 @@ impl Optimizer {
         }
         dispatch
             .quads(table.count(), 0)
-            .cost((rule.flops() + 4) * table.count() + table.additions(), table.most_parts())
+            .cost((rule.flops() + 4) * table.count() as u64 + table.additions(), table.most_parts())
             .record();
     }
 }

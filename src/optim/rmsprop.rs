@@ -42,7 +42,7 @@ impl UpdateRule for RmsProp {
         vec![("NEW", 1.0 - self.rho), ("CENTERED", self.centered.into()), ("MOMENTUM", self.momentum)]
     }
 
-    fn flops(&self) -> usize {
+    fn flops(&self) -> u64 {
         14
     }
 }

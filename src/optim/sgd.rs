@@ -38,7 +38,7 @@ impl UpdateRule for Sgd {
         ]
     }
 
-    fn flops(&self) -> usize {
+    fn flops(&self) -> u64 {
         8
     }
 }
