@@ -1,6 +1,6 @@
-//! Measures every dispatch of the tutorial network's schedules, and of larger products, and compares them with the
-//! adapter's ceilings: `cargo bench --bench dispatch -- [batch size] [micro-kernel]`. Without a batch size it measures 32,
-//! 128 and 1024.
+//! Measures every dispatch of a network's schedules and compares them with the adapter's ceilings: `cargo bench --bench
+//! dispatch -- [batch size] [micro-kernel] [network]`. The network is the tutorial's if left out; then larger products are
+//! measured too. Without a batch size it measures 32, 128 and 1024.
 
 mod arguments;
 mod tutorial;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut target = None;
     for batch_size in arguments.batch_size.map_or(vec![32, 128, 1024], |one| vec![one]) {
-        let (executor, _) = tutorial::first_step(&gpu, batch_size, arguments.micro_kernel)?;
+        let (executor, _) = tutorial::first_step(&gpu, &arguments.network, batch_size, arguments.micro_kernel)?;
         let (graph, program) = (executor.graph(), executor.program());
         for (index, (name, plan)) in
             [("Training", executor.train_plan()), ("Evaluation", executor.infer_plan())].into_iter().enumerate()
@@ -42,17 +42,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         target = Some(graph.target());
     }
     let Some(target) = target else { return Ok(()) };
-    for (title, (graph, plan)) in [
-        ("3 x 3 convolution of 32 images of 16 x 16 x 128 to 128", convolution(target)?),
-        ("Dense layer of 32 rows of 4096 to 4096", dense(target)?),
-    ] {
-        let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
-        measure(&Subject { title, graph: &graph, plan: &plan, program: &program, index: 0 })?;
+    let more = if arguments.network == "tutorial" { products(target)? } else { Vec::new() };
+    for (title, (graph, plan)) in &more {
+        let program = Program::new(gpu.clone(), graph, &[plan], RuntimeChecks::default())?;
+        measure(&Subject { title, graph, plan, program: &program, index: 0 })?;
     }
     let micro_kernel = target.micro_kernel.to_string();
     let results: Vec<&Profile> = profiles.iter().collect();
     tutorial::write_json("dispatch.json", &gpu, json!({ "kernel": micro_kernel, "profiles": results }))?;
     Ok(())
+}
+
+fn products(target: Target) -> Result<Vec<(&'static str, (Graph, Plan))>, wgrad::Error> {
+    Ok(vec![
+        ("3 x 3 convolution of 32 images of 16 x 16 x 128 to 128", convolution(target)?),
+        ("Dense layer of 32 rows of 4096 to 4096", dense(target)?),
+    ])
 }
 
 fn convolution(target: Target) -> Result<(Graph, Plan), wgrad::Error> {

@@ -49,11 +49,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let gpu = tutorial::open()?;
     let (mut batches, mut datasets) = (Vec::new(), Vec::new());
     for batch_size in BATCH_SIZES {
-        let (executor, batch) = tutorial::first_step(&gpu, batch_size, None)?;
+        let (executor, batch) = tutorial::first_step(&gpu, "tutorial", batch_size, None)?;
         batches.push(BatchCost::new(executor, batch)?);
     }
     for images in DATASET_SIZES {
-        let (executor, _) = tutorial::first_step(&gpu, BATCH_SIZES[0], None)?;
+        let (executor, _) = tutorial::first_step(&gpu, "tutorial", BATCH_SIZES[0], None)?;
         let steps_per_submit = batches[0].steps[0].steps_per_submit;
         datasets.push(DatasetCost { executor, dataset: shapes::generate(images, 0), steps_per_submit, rates: vec![] });
     }

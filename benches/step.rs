@@ -1,6 +1,6 @@
-//! Measures whole training and evaluation steps of the tutorial network in images per second, the host's time to encode
+//! Measures whole training and evaluation steps of a network in images per second, the host's time to encode
 //! them, and the time to the first step with and without the driver's cache of compiled shaders:
-//! `cargo bench --bench step -- [batch size] [micro-kernel]`.
+//! `cargo bench --bench step -- [batch size] [micro-kernel] [network]`.
 
 mod arguments;
 mod tutorial;
@@ -16,6 +16,9 @@ use wgrad::exec::Executor;
 
 const SECONDS: f64 = 3.0;
 
+/// Steps between two looks at the metrics.
+const STEPS: usize = 10;
+
 /// Number of steps that are encoded without being submitted.
 const ENCODED: usize = 200;
 
@@ -27,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let batch_size = arguments.batch_size.unwrap_or(32);
     let start = Instant::now();
     let gpu = tutorial::open()?;
-    let (mut executor, batch) = tutorial::first_step(&gpu, batch_size, arguments.micro_kernel)?;
+    let (mut executor, batch) = tutorial::first_step(&gpu, &arguments.network, batch_size, arguments.micro_kernel)?;
     if std::env::args().any(|argument| argument == FIRST_STEP) {
         println!("{}", start.elapsed().as_secs_f64());
         return Ok(());
@@ -56,8 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let cache = tempfile::tempdir()?;
-    let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string())?;
-    let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string())?;
+    let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
+    let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
     println!("first step after {cold:.2} s with an empty cache of the driver, after {warm:.2} s with a full one");
     results["first_step_seconds"] = json!({ "cold": cold, "warm": warm });
     tutorial::write_json("step.json", &gpu, Value::Array(vec![results]))?;
@@ -69,7 +72,7 @@ fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Res
     let start = Instant::now();
     let mut steps = 0;
     while start.elapsed().as_secs_f64() < SECONDS {
-        for _ in 0..10 {
+        for _ in 0..STEPS {
             if train {
                 gpu.block_on(executor.train_step(batch))?;
             } else {
@@ -77,9 +80,9 @@ fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Res
             }
         }
         gpu.block_on(executor.metrics())?;
-        steps += 10;
+        steps += STEPS;
     }
-    Ok(start.elapsed().as_secs_f64() / f64::from(steps))
+    Ok(start.elapsed().as_secs_f64() / steps as f64)
 }
 
 /// Median seconds to encode a schedule without submitting it.
@@ -101,9 +104,14 @@ fn encode_seconds(executor: &Executor, plan: usize) -> Result<f64, wgrad::Error>
 
 /// Seconds that a new process takes from opening the adapter to the end of its first step. Its driver keeps compiled shaders
 /// in `cache`.
-fn first_step_elsewhere(cache: &Path, batch_size: usize, kernel: &str) -> Result<f64, Box<dyn Error>> {
+fn first_step_elsewhere(
+    cache: &Path,
+    batch_size: usize,
+    kernel: &str,
+    network: &str,
+) -> Result<f64, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
-        .args([FIRST_STEP, &batch_size.to_string(), kernel])
+        .args([FIRST_STEP, &batch_size.to_string(), kernel, network])
         // These variables are Mesa's and NVIDIA's. With another driver the cache is always warm.
         .env("MESA_SHADER_CACHE_DIR", cache)
         .env("__GL_SHADER_DISK_CACHE_PATH", cache)

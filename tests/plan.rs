@@ -55,8 +55,8 @@ fn every_read_finds_its_tensor() {
             for dispatch in plan.dispatches() {
                 for binding in dispatch.bindings().iter().filter(|binding| binding.access != Access::Write) {
                     let root = graph.root(binding.tensor);
-                    let key = plan.buffer(&graph, root);
-                    if matches!(key, BufferKey::Slot(_)) {
+                    let key = plan.memory(&graph, binding);
+                    if matches!(key, BufferKey::Slot(..)) {
                         let name = &graph.tensor(root).name;
                         assert_eq!(tenant.get(&key), Some(&root), "{} reads {name}", dispatch.name());
                     }
@@ -64,6 +64,7 @@ fn every_read_finds_its_tensor() {
                 for binding in dispatch.bindings().iter().filter(|binding| binding.access.writes()) {
                     let root = graph.root(binding.tensor);
                     tenant.insert(plan.buffer(&graph, root), root);
+                    tenant.extend(plan.image_copy(&graph, root).map(|image| (image, root)));
                 }
             }
         }

@@ -1,25 +1,35 @@
 //! Command line of the benchmarks of steps and dispatches.
 
 use wgrad::kernel::MicroKernel;
+use wgrad::model::zoo::ZOO;
 
-/// `[batch size] [micro-kernel]`. Options are ignored, because `cargo bench` adds some.
+/// `[batch size] [micro-kernel] [network]`, of which the last two may come in any order. Options are ignored, because
+/// `cargo bench` adds some.
 pub struct Arguments {
     pub batch_size: Option<usize>,
     pub micro_kernel: Option<MicroKernel>,
+    /// Name of a network that wgrad knows; the tutorial's if left out.
+    pub network: String,
 }
 
 impl Arguments {
     /// Parses the arguments of this process.
     ///
     /// # Errors
-    /// The batch size or the micro-kernel does not exist.
+    /// The batch size is none, or a word is neither a micro-kernel nor a network.
     pub fn parse() -> Result<Self, String> {
         let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
         let batch_size = words.first().map(|word| match word.parse() {
             Ok(0) | Err(_) => Err(format!("`{word}` is not a batch size; give a number above 0")),
             Ok(batch_size) => Ok(batch_size),
         });
-        let micro_kernel = words.get(1).map(|word| word.parse());
-        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel: micro_kernel.transpose()? })
+        let (mut micro_kernel, mut network) = (None, "tutorial".to_owned());
+        for word in words.iter().skip(1) {
+            match ZOO.iter().any(|model| word.split(':').next() == Some(model.name)) {
+                true => network.clone_from(word),
+                false => micro_kernel = Some(word.parse()?),
+            }
+        }
+        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel, network })
     }
 }

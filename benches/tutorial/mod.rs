@@ -1,5 +1,6 @@
-//! What the benchmarks share: the tutorial network after its first step, and files of results.
+//! What the benchmarks share: a network after its first step, and files of results.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,21 +9,23 @@ use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
-use wgrad::model::Sequential;
+use wgrad::model::zoo::ZooModel;
 
 /// Opens the best adapter of this machine.
 pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
     Ok(Arc::new(Gpu::open_blocking(&AdapterChoice::default())?))
 }
 
-/// Trains one step of the tutorial network, and returns the executor with the minibatch.
+/// Trains one step of the network of this name on images of 32 x 32, and returns the executor with the minibatch.
 pub fn first_step(
     gpu: &Arc<Gpu>,
+    network: &str,
     batch_size: usize,
     micro_kernel: Option<MicroKernel>,
-) -> Result<(Executor, Batch), wgrad::Error> {
+) -> Result<(Executor, Batch), Box<dyn Error>> {
+    let network = ZooModel::named(network, [32, 32, 3], 10).ok_or("there is no such network")??;
     let options = Options { batch_size, micro_kernel, ..Options::default() };
-    let mut executor = Executor::new(gpu.clone(), &Sequential::tutorial([32, 32, 3], 10), options)?;
+    let mut executor = Executor::new(gpu.clone(), &network, options)?;
     let pixels = (0..batch_size * 3072).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = (0..batch_size as u32).map(|i| i % 10).collect();
     let batch = Batch { pixels, labels, len: batch_size };

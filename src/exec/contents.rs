@@ -10,7 +10,7 @@ impl Program {
     /// Sets every float of every slot, so that an element that no kernel writes shows.
     pub fn fill_slots(&self, value: f32) {
         for (key, memory) in &self.memory {
-            if matches!(key, BufferKey::Slot(_)) {
+            if matches!(key, BufferKey::Slot(..)) {
                 memory.write(&self.gpu, 0, &vec![value; memory.bytes() as usize / 4]);
             }
         }
@@ -20,14 +20,18 @@ impl Program {
     ///
     /// # Errors
     /// A tensor or a plan that the program does not know, or more values than the tensor has elements.
-    pub fn write(&self, graph: &Graph, plan: &Plan, tensor: TensorId, values: &[f32]) -> Result<(), ProgramError> {
-        let (memory, offset) = self.place(graph, plan, tensor)?;
-        let tensor = graph.tensor(tensor);
+    pub fn write(&self, graph: &Graph, plan: &Plan, id: TensorId, values: &[f32]) -> Result<(), ProgramError> {
+        let (memory, offset) = self.place(graph, plan, id)?;
+        let tensor = graph.tensor(id);
         let (elements, values_len) = (tensor.shape.elements(), values.len());
         if values_len > elements {
             return Err(ProgramError::Length { tensor: tensor.name.clone(), elements, values: values_len });
         }
-        memory.write(&self.gpu, offset, &with_padding(values, &tensor.shape));
+        let values = with_padding(values, &tensor.shape);
+        memory.write(&self.gpu, offset, &values);
+        if let Some(image) = plan.image_copy(graph, id).and_then(|key| self.memory.get(&key)) {
+            image.write(&self.gpu, offset, &values);
+        }
         Ok(())
     }
 

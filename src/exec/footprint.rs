@@ -42,8 +42,13 @@ impl Footprint {
             for (id, tensor) in graph.tensors() {
                 let key = plan.buffer(graph, id);
                 let own = matches!(tensor.home, Home::Input | Home::Minibatch(_) | Home::Metrics);
-                if own || matches!(key, BufferKey::Slot(_)) {
-                    footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id));
+                if let Some(key @ BufferKey::Slot(storage, _)) = plan.image_copy(graph, id) {
+                    footprint.add(key, &tensor.name, tensor.bytes(), storage);
+                }
+                match key {
+                    BufferKey::Slot(storage, _) => footprint.add(key, &tensor.name, tensor.bytes(), storage),
+                    _ if own => footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id)),
+                    _ => {}
                 }
             }
             for dispatch in plan.dispatches() {

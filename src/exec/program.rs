@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ProgramError;
-use super::command::{Command, begin_pass, encode};
+use super::command::{Command, encode};
 use super::error::ExecError;
 use super::footprint::Footprint;
 use super::numbers::Numbers;
-use crate::gpu::{Gpu, GpuError, HostCopy, Memory, Pipeline, RuntimeChecks, Timestamps, compile};
+use crate::gpu::{Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, RuntimeChecks, Timestamps, compile};
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
 use crate::kernel::{NUMBERS_BINDING, Recipe};
 
@@ -105,8 +105,19 @@ impl Program {
         numbers: Option<wgpu::BindingResource<'_>>,
     ) -> Result<Command, ProgramError> {
         let places: Vec<(&Binding, &Memory, u64)> = (dispatch.bindings().iter())
-            .map(|binding| self.place(graph, plan, binding.tensor).map(|(memory, offset)| (binding, memory, offset)))
-            .collect::<Result<_, _>>()?;
+            .map(|binding| {
+                let (memory, offset) = self.place(graph, plan, binding.tensor)?;
+                let memory = self.memory.get(&plan.memory(graph, binding)).unwrap_or(memory);
+                Ok((binding, memory, offset))
+            })
+            .collect::<Result<_, ProgramError>>()?;
+        let copies = (places.iter())
+            .filter(|(binding, ..)| binding.access.writes())
+            .filter_map(|(binding, memory, _)| {
+                let image = self.memory.get(&plan.image_copy(graph, binding.tensor)?)?;
+                ImageCopy::new(memory, image, graph.tensor(binding.tensor).bytes())
+            })
+            .collect();
         let views: HashMap<u32, wgpu::TextureView> = (places.iter())
             .filter_map(|(binding, memory, _)| match memory {
                 Memory::Image(image) => {
@@ -130,7 +141,7 @@ impl Program {
             .collect();
         let pipeline = pipeline.pipeline.clone();
         let bind_group = self.gpu.create_bind_group(dispatch.name(), &pipeline.get_bind_group_layout(0), &entries);
-        Ok(Command { pipeline, bind_group, grid: dispatch.kernel().grid })
+        Ok(Command { pipeline, bind_group, grid: dispatch.kernel().grid, copies })
     }
 
     fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
@@ -138,7 +149,8 @@ impl Program {
         self.schedules.get(plan).map(Vec::as_slice).ok_or(ProgramError::NoPlan { plan, plans })
     }
 
-    /// Encodes the schedule of a plan into one compute pass. Plans are counted from 0, in the order that they were given in.
+    /// Encodes the schedule of a plan into one compute pass, or into several where buffers are copied to images. Plans are
+    /// counted from 0, in the order that they were given in.
     ///
     /// # Errors
     /// [`ProgramError::NoPlan`]
@@ -176,7 +188,7 @@ impl Program {
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<(), ProgramError> {
         for (pair, command) in self.schedule(plan)?.iter().enumerate() {
-            command.dispatch(&mut begin_pass(encoder, Some(timestamps.around(pair))));
+            command.encode_timed(timestamps.around(pair), encoder);
         }
         Ok(())
     }

@@ -29,6 +29,48 @@ pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str
     bound.min((limits.max_buffer_size, "max_buffer_size"))
 }
 
+/// A copy of the first bytes of a buffer to an image.
+#[derive(Clone, Debug)]
+pub struct ImageCopy {
+    buffer: wgpu::Buffer,
+    image: wgpu::Texture,
+    texels: u32,
+}
+
+impl ImageCopy {
+    /// A copy of `bytes`, a multiple of 16, if the memory is of these kinds.
+    pub fn new(buffer: &Memory, image: &Memory, bytes: u64) -> Option<Self> {
+        match (buffer, image) {
+            (Memory::Buffer(buffer), Memory::Image(image)) => {
+                Some(Self { buffer: buffer.clone(), image: image.clone(), texels: u32::try_from(bytes / 16).ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Encodes it: whole rows, and then the texels of the last one.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        let (rows, rest) = (self.texels / IMAGE_WIDTH, self.texels % IMAGE_WIDTH);
+        for (y, width, height) in [(0, IMAGE_WIDTH, rows), (rows, rest, 1)] {
+            if width == 0 || height == 0 {
+                continue;
+            }
+            encoder.copy_buffer_to_texture(
+                wgpu::TexelCopyBufferInfo {
+                    buffer: &self.buffer,
+                    layout: wgpu::TexelCopyBufferLayout {
+                        offset: u64::from(y) * IMAGE_ROW,
+                        bytes_per_row: Some(IMAGE_ROW as u32),
+                        rows_per_image: None,
+                    },
+                },
+                wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x: 0, y, z: 0 }, ..self.image.as_image_copy() },
+                wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            );
+        }
+    }
+}
+
 /// A buffer through which the host reads tensors. It is made once, and replaced by a larger one if a read needs that.
 #[derive(Debug)]
 pub struct HostCopy {

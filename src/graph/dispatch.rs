@@ -1,5 +1,6 @@
 //! Dispatches as data, and the recorder that operations append them with.
 
+use super::placement::PORTS;
 use super::{Arena, Graph, GraphId, Home, Place, Product, Target, TensorId};
 use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
@@ -7,9 +8,8 @@ use crate::shape::Shape;
 /// Where `shaders/step.wgsl` binds the minibatch.
 const MINIBATCH_BINDING: u32 = 6;
 
-/// Where the second result of a dispatch is bound, and the files that write it.
+/// Where the second result of a dispatch is bound.
 const SECOND_RESULT_BINDING: u32 = 5;
-const SECOND_RESULT: [Wgsl; 2] = [wgsl!("access/f_buffer"), wgsl!("access/f_image")];
 
 /// A tensor at a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub struct Dispatch {
     kernel: Kernel,
     bindings: Vec<Binding>,
     product: Option<Product>,
+    sweeps: bool,
 }
 
 impl Dispatch {
@@ -71,14 +72,40 @@ impl Dispatch {
 
     /// Leaves out the second result `f` if `is_read` says that nothing reads it.
     pub(super) fn drop_unread(&mut self, is_read: impl Fn(TensorId) -> bool) {
-        let files = SECOND_RESULT.map(|file| self.kernel.source.iter().position(|own| *own == file));
-        let Some(file) = files.into_iter().flatten().next() else { return };
         let Some(place) = self.bindings.iter().position(|binding| binding.index == SECOND_RESULT_BINDING) else {
             return;
         };
+        let Some(file) = self.file_of(place) else { return };
         if !is_read(self.bindings[place].tensor) {
             self.bindings.remove(place);
             self.kernel.source[file] = wgsl!("access/f_none");
+        }
+    }
+
+    /// Whether it reads each element of its operands about once.
+    pub(super) fn is_sweep(&self) -> bool {
+        self.sweeps
+    }
+
+    /// Place of the file through which the shader reaches what is bound at `place`, if it is one of `shaders/access`.
+    fn file_of(&self, place: usize) -> Option<usize> {
+        let binding = self.bindings[place];
+        let port = PORTS.iter().find(|port| port.index == binding.index)?;
+        self.kernel.source.iter().position(|own| *own == port.file(binding.storage))
+    }
+
+    /// Whether what is bound at `place` can live in a buffer.
+    pub(super) fn can_move(&self, place: usize) -> bool {
+        self.bindings[place].storage == Storage::Buffers || self.file_of(place).is_some()
+    }
+
+    /// Reaches what is bound at `place` in a buffer, if it can.
+    pub(super) fn move_to_buffer(&mut self, place: usize) {
+        let Some(file) = self.file_of(place) else { return };
+        let binding = &mut self.bindings[place];
+        if let Some(port) = PORTS.iter().find(|port| port.index == binding.index) {
+            binding.storage = Storage::Buffers;
+            self.kernel.source[file] = port.buffer;
         }
     }
 
@@ -173,7 +200,7 @@ impl<'g> Recorder<'g> {
     /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
         let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
-        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None };
+        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, sweeps: false };
         DispatchBuilder { recorder: self, dispatch }
     }
 }
@@ -188,61 +215,54 @@ pub struct DispatchBuilder<'r, 'g> {
 impl DispatchBuilder<'_, '_> {
     /// Reads `tensor` as operand `a`.
     pub fn a(self, tensor: TensorId) -> Self {
-        self.operand(0, tensor, Access::Read, wgsl!("access/a_buffer"), wgsl!("access/a_image"), "A_FIRST")
+        self.operand(0, tensor, Access::Read)
     }
 
     /// Reads `tensor` as operand `b`.
     pub fn b(self, tensor: TensorId) -> Self {
-        self.operand(1, tensor, Access::Read, wgsl!("access/b_buffer"), wgsl!("access/b_image"), "B_FIRST")
+        self.operand(1, tensor, Access::Read)
     }
 
     /// Writes `tensor` as result `c`.
     pub fn c(self, tensor: TensorId) -> Self {
-        self.operand(2, tensor, Access::Write, wgsl!("access/c_buffer"), wgsl!("access/c_image"), "C_FIRST")
+        self.operand(2, tensor, Access::Write)
     }
 
     /// Reads `tensor`, if any, as operand `d`.
     pub fn d(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/d_none")) };
-        self.operand(3, tensor, Access::Read, wgsl!("access/d_buffer"), wgsl!("access/d_image"), "D_FIRST")
+        self.operand(3, tensor, Access::Read)
     }
 
     /// Reads `tensor`, if any, as operand `e`.
     pub fn e(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/e_none")) };
-        self.operand(4, tensor, Access::Read, wgsl!("access/e_buffer"), wgsl!("access/e_image"), "E_FIRST")
+        self.operand(4, tensor, Access::Read)
     }
 
     /// Writes `tensor`, if any, as second result `f`. A plan leaves it out if nothing reads it and it lives in a slot.
     pub fn f(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/f_none")) };
-        let [buffer, image] = SECOND_RESULT;
-        self.operand(SECOND_RESULT_BINDING, tensor, Access::Write, buffer, image, "F_FIRST")
+        self.operand(SECOND_RESULT_BINDING, tensor, Access::Write)
     }
 
     /// Writes `tensor`, if any, as third result `g`.
     pub fn g(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/g_none")) };
-        self.operand(8, tensor, Access::Write, wgsl!("access/g_buffer"), wgsl!("access/g_image"), "G_FIRST")
+        self.operand(8, tensor, Access::Write)
     }
 
-    fn operand(
-        self,
-        index: u32,
-        tensor: TensorId,
-        access: Access,
-        buffer: Wgsl,
-        image: Wgsl,
-        first: &'static str,
-    ) -> Self {
-        match (self.storage(tensor), self.recorder.graph.home(tensor)) {
-            (Storage::Buffers, _) => self.shared(buffer).bind(index, tensor, access),
+    fn operand(self, index: u32, tensor: TensorId, access: Access) -> Self {
+        let storage = self.storage(tensor);
+        let home = self.recorder.graph.home(tensor);
+        let Some(port) = PORTS.iter().find(|port| port.index == index) else { return self };
+        let dispatch = self.shared(port.file(storage));
+        match (storage, home) {
             // A buffer is bound from a float on, an image only as a whole.
-            (Storage::Images, Home::Arena(_, place)) => {
-                self.shared(image).number(first, place.first).bind(index, tensor, access)
-            }
-            (Storage::Images, _) => self.shared(image).bind(index, tensor, access),
+            (Storage::Images, Home::Arena(_, place)) => dispatch.number(port.first, place.first),
+            _ => dispatch,
         }
+        .bind(index, tensor, access)
     }
 
     /// The storage that holds a tensor.
@@ -316,7 +336,13 @@ impl DispatchBuilder<'_, '_> {
 
     /// Starts an invocation for every four of `count` elements in memory; `flops` operations in all.
     pub fn quads(self, count: usize, flops: u64) -> Self {
-        self.number("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
+        self.sweeping().number("COUNT", count).workgroups(count.div_ceil(4 * 64), 1).cost(flops, 0)
+    }
+
+    /// Says that it reads each element of its operands about once, so that a buffer serves as well as an image.
+    pub fn sweeping(mut self) -> Self {
+        self.dispatch.sweeps = true;
+        self
     }
 
     /// Says which matrix product it is.

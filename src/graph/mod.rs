@@ -15,6 +15,7 @@ mod gradient_block;
 mod initializer;
 mod layout;
 mod operation;
+mod placement;
 mod plan;
 mod regularizer;
 mod sink;

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use super::{Access, Dispatch, Graph, GraphId, Home, TensorId};
-use crate::kernel::MAX_WORKGROUPS;
+use super::placement::choose_storage;
+use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
+use crate::kernel::{MAX_WORKGROUPS, Storage};
 
 /// llvmpipe lets one invocation run this many loop iterations, and then ends its loops silently (Mesa's
 /// `LP_MAX_TGSI_LOOP_ITERATIONS`).
@@ -65,7 +66,9 @@ pub struct Plan {
     graph: GraphId,
     dispatches: Vec<Dispatch>,
     slots: HashMap<TensorId, usize>,
+    images: HashMap<TensorId, usize>,
     slot_bytes: Vec<u64>,
+    slot_storage: Vec<Storage>,
 }
 
 impl Plan {
@@ -79,9 +82,17 @@ impl Plan {
             return Err(PlanError::OtherGraph { dispatch: foreign.name().into() });
         }
         drop_unread_results(graph, &mut dispatches, keep);
+        choose_storage(graph, &mut dispatches);
         let lives = lives(graph, &dispatches, keep)?;
-        let (slots, slot_bytes) = assign_slots(graph, &lives, dispatches.len());
-        let plan = Self { graph: graph.id(), dispatches, slots, slot_bytes };
+        let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives, dispatches.len());
+        // Where a tensor has two, the buffer is the one that is written.
+        let in_buffers: HashSet<TensorId> =
+            of.keys().filter(|(_, storage)| *storage == Storage::Buffers).map(|(tensor, _)| *tensor).collect();
+        let (images, slots): (Vec<_>, Vec<_>) = (of.into_iter())
+            .partition(|((tensor, storage), _)| *storage == Storage::Images && in_buffers.contains(tensor));
+        let by_tensor = |slots: Vec<((TensorId, Storage), usize)>| slots.into_iter().map(|((id, _), slot)| (id, slot));
+        let (slots, images) = (by_tensor(slots).collect(), by_tensor(images).collect());
+        let plan = Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage };
         plan.check(graph)?;
         Ok(plan)
     }
@@ -96,7 +107,7 @@ impl Plan {
         &self.dispatches
     }
 
-    /// Slot of each tensor (by its root) that lives in one.
+    /// Slot of each tensor (by its root) that lives in one. It may have a copy in another slot: see [`Plan::memory`].
     pub fn slots(&self) -> &HashMap<TensorId, usize> {
         &self.slots
     }
@@ -118,7 +129,7 @@ impl Plan {
             for (i, binding) in dispatch.bindings().iter().enumerate() {
                 let alias = dispatch.bindings()[..i].iter().any(|earlier| {
                     (binding.access.writes() || earlier.access.writes())
-                        && self.buffer(graph, binding.tensor) == self.buffer(graph, earlier.tensor)
+                        && self.memory(graph, binding) == self.memory(graph, earlier)
                 });
                 if alias {
                     let tensor = graph.tensor(binding.tensor).name.clone();
@@ -129,11 +140,34 @@ impl Plan {
         Ok(())
     }
 
-    /// The buffer or image that holds a tensor: tensors with equal keys share one.
+    /// Plans share their slots by kind of storage.
+    fn slot_key(&self, slot: usize) -> BufferKey {
+        let storage = self.slot_storage[slot];
+        let number = self.slot_storage[..slot].iter().filter(|other| **other == storage).count();
+        BufferKey::Slot(storage, number)
+    }
+
+    /// The buffer or image that a binding reaches: the image that is a copy of the tensor's buffer, or what
+    /// [`Plan::buffer`] gives.
+    pub fn memory(&self, graph: &Graph, binding: &Binding) -> BufferKey {
+        let image = match binding.storage {
+            Storage::Images => self.image_copy(graph, binding.tensor),
+            Storage::Buffers => None,
+        };
+        image.unwrap_or_else(|| self.buffer(graph, binding.tensor))
+    }
+
+    /// The image that holds a copy of the buffer of a tensor, if there is one. It is made after each dispatch that writes
+    /// the tensor.
+    pub fn image_copy(&self, graph: &Graph, tensor: TensorId) -> Option<BufferKey> {
+        self.images.get(&graph.root(tensor)).map(|slot| self.slot_key(*slot))
+    }
+
+    /// The buffer or image that a tensor is written to: tensors with equal keys share one.
     pub fn buffer(&self, graph: &Graph, tensor: TensorId) -> BufferKey {
         let root = graph.root(tensor);
         match graph.tensor(root).home {
-            Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| BufferKey::Slot(*slot)),
+            Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| self.slot_key(*slot)),
             Home::Arena(arena, place) => BufferKey::Arena(arena, place.chunk),
             Home::Minibatch(_) => BufferKey::Minibatch,
             Home::Metrics => BufferKey::Metrics,
@@ -145,8 +179,8 @@ impl Plan {
 /// Names a buffer or image of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BufferKey {
-    /// A shared slot.
-    Slot(usize),
+    /// A shared slot: its storage, and its number among the slots of that kind.
+    Slot(Storage, usize),
     /// A chunk of an arena.
     Arena(super::Arena, usize),
     /// The minibatch.
@@ -167,57 +201,63 @@ fn drop_unread_results(graph: &Graph, dispatches: &mut [Dispatch], keep: &[Tenso
     }
 }
 
-/// First write and last use of each slot tensor, as dispatch numbers.
-fn lives(
-    graph: &Graph,
-    dispatches: &[Dispatch],
-    keep: &[TensorId],
-) -> Result<Vec<(TensorId, usize, usize)>, PlanError> {
-    let mut first: HashMap<TensorId, usize> = HashMap::new();
-    let mut last: HashMap<TensorId, usize> = HashMap::new();
+/// A slot tensor in one kind of storage, with its first write and its last use there, as dispatch numbers.
+type Life = ((TensorId, Storage), usize, usize);
+
+fn lives(graph: &Graph, dispatches: &[Dispatch], keep: &[TensorId]) -> Result<Vec<Life>, PlanError> {
+    let mut written: HashMap<TensorId, usize> = HashMap::new();
+    let mut lives: HashMap<(TensorId, Storage), (usize, usize)> = HashMap::new();
     for (i, dispatch) in dispatches.iter().enumerate() {
         for binding in dispatch.bindings() {
             let root = graph.root(binding.tensor);
             if graph.tensor(root).home != Home::Slot {
                 continue;
             }
-            if binding.access == Access::Write {
-                first.entry(root).or_insert(i);
-            } else if !first.contains_key(&root) {
-                let tensor = graph.tensor(root).name.clone();
-                return Err(PlanError::ReadBeforeWrite { dispatch: dispatch.name().into(), tensor });
-            }
-            last.insert(root, i);
+            let first = match binding.access {
+                Access::Write => *written.entry(root).or_insert(i),
+                Access::Read | Access::ReadWrite => *written.get(&root).ok_or_else(|| {
+                    let tensor = graph.tensor(root).name.clone();
+                    PlanError::ReadBeforeWrite { dispatch: dispatch.name().into(), tensor }
+                })?,
+            };
+            lives.entry((root, binding.storage)).or_insert((first, i)).1 = i;
         }
     }
-    for tensor in keep {
-        if let Some(last) = last.get_mut(&graph.root(*tensor)) {
-            *last = dispatches.len();
-        }
-    }
-    let mut lives: Vec<_> = first.into_iter().map(|(tensor, start)| (tensor, start, last[&tensor])).collect();
-    lives.sort_by_key(|(tensor, start, _)| (*start, *tensor));
+    let keep: HashSet<TensorId> = keep.iter().map(|tensor| graph.root(*tensor)).collect();
+    let end = |root, last| if keep.contains(&root) { dispatches.len() } else { last };
+    let mut lives: Vec<Life> =
+        lives.into_iter().map(|(life, (start, last))| (life, start, end(life.0, last))).collect();
+    lives.sort_by_key(|((tensor, storage), start, _)| (*start, *tensor, *storage == Storage::Images));
     Ok(lives)
 }
 
-/// Greedy: a tensor takes the free slot that wastes least, growing the largest where none is large enough.
-fn assign_slots(graph: &Graph, lives: &[(TensorId, usize, usize)], end: usize) -> (HashMap<TensorId, usize>, Vec<u64>) {
-    let mut slots = HashMap::new();
-    let mut bytes: Vec<u64> = Vec::new();
+/// Slots: of each tensor in each kind of storage, their bytes and their storage.
+struct Slots {
+    of: HashMap<(TensorId, Storage), usize>,
+    bytes: Vec<u64>,
+    storage: Vec<Storage>,
+}
+
+/// Greedy: a tensor takes the free slot of its kind of storage that wastes least, growing the largest where none is large
+/// enough.
+fn assign_slots(graph: &Graph, lives: &[Life], end: usize) -> Slots {
+    let mut slots = Slots { of: HashMap::new(), bytes: Vec::new(), storage: Vec::new() };
     let mut free_from: Vec<usize> = Vec::new();
-    for (tensor, start, last) in lives {
-        let need = graph.tensor(*tensor).bytes();
-        let free = (0..bytes.len()).filter(|slot| free_from[*slot] <= *start);
+    for (life, start, last) in lives {
+        let (need, kind) = (graph.tensor(life.0).bytes(), life.1);
+        let bytes = &mut slots.bytes;
+        let free = (0..bytes.len()).filter(|slot| free_from[*slot] <= *start && slots.storage[*slot] == kind);
         let slot =
             free.min_by_key(|slot| if bytes[*slot] >= need { (0, bytes[*slot]) } else { (1, need - bytes[*slot]) });
         let slot = slot.unwrap_or_else(|| {
             bytes.push(0);
+            slots.storage.push(kind);
             free_from.push(0);
             bytes.len() - 1
         });
         bytes[slot] = bytes[slot].max(need);
         free_from[slot] = if *last == end { usize::MAX } else { last + 1 };
-        slots.insert(*tensor, slot);
+        slots.of.insert(*life, slot);
     }
-    (slots, bytes)
+    slots
 }

@@ -164,6 +164,7 @@ impl Columns {
         let slices = self.slices(slice);
         let trips = |rows: usize| 2 * rows.div_ceil(self.lane_rows()) + ROWS_OF_A_TRIP;
         dispatch
+            .sweeping()
             .number("ROWS", self.rows)
             .number("C", self.padded())
             .number("CHANNELS", self.channels)
