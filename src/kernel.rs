@@ -204,13 +204,17 @@ pub enum MicroKernel {
     Broadcast64x16,
     /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
     Broadcast32x32,
+    /// Tiles of 32 x 16 in the registers of one subgroup of 8 lanes, where each loaded pixel serves three columns of a
+    /// convolution's kernel: for llvmpipe. Products that are no such convolution run in another loop.
+    Broadcast32x16,
     /// Blocks of 4 x 4 straight from memory: every adapter can run it.
     Direct,
 }
 
 impl MicroKernel {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Tile, Self::Broadcast64x16, Self::Broadcast32x32, Self::Direct];
+    pub const ALL: [Self; 5] =
+        [Self::Tile, Self::Broadcast64x16, Self::Broadcast32x32, Self::Broadcast32x16, Self::Direct];
 
     /// Rows and columns of the result that one workgroup makes.
     pub fn tile(self) -> [usize; 2] {
@@ -218,6 +222,7 @@ impl MicroKernel {
             Self::Tile => [64, 64],
             Self::Broadcast64x16 => [64, 16],
             Self::Broadcast32x32 | Self::Direct => [32, 32],
+            Self::Broadcast32x16 => [32, 16],
         }
     }
 
@@ -227,13 +232,14 @@ impl MicroKernel {
             Self::Tile => const { &[wgsl!("product/tile")] },
             Self::Broadcast64x16 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")] },
             Self::Broadcast32x32 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")] },
+            Self::Broadcast32x16 => const { &[wgsl!("product/broadcast_32x16")] },
             Self::Direct => const { &[wgsl!("product/direct")] },
         }
     }
 
     /// Whether it shares operands between the lanes of a subgroup, which must have 8.
     pub fn needs_subgroups(self) -> bool {
-        matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32)
+        matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32 | Self::Broadcast32x16)
     }
 
     /// The storage from which it reads its operands fastest.
@@ -246,6 +252,7 @@ impl MicroKernel {
             Self::Tile => "tile",
             Self::Broadcast64x16 => "broadcast64x16",
             Self::Broadcast32x32 => "broadcast32x32",
+            Self::Broadcast32x16 => "broadcast32x16",
             Self::Direct => "direct",
         }
     }

@@ -384,7 +384,7 @@ impl Operation for Reshape {
         true
     }
 
-    fn passes_gradient(&self) -> bool {
+    fn passes_gradient(&self, _input: usize) -> bool {
         true
     }
 

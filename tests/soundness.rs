@@ -206,7 +206,7 @@ impl Operation for WideView {
         !self.passes_gradient
     }
 
-    fn passes_gradient(&self) -> bool {
+    fn passes_gradient(&self, _input: usize) -> bool {
         self.passes_gradient
     }
 

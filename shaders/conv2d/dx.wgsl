@@ -1,10 +1,14 @@
 // dx[m, n] = sum over k of dy[m, k] w[n, k]: each cell of x gathers from the windows that hold it.
 // m = (block, y, x, image of the block), k = (ky, kx, output channel), n = input channel. a = dy, b = w, c = dx.
-// At the border of x some (ky, kx) belong to no window. The rows of a tile are neighbours, so it skips those k.
+// At the border of x some (ky, kx) belong to no window, and with a stride most of them see only every second or third cell.
+// The rows of a tile are neighbours, so it skips those k. For that, the cells of a row of x that the same kx see stand
+// together.
 // If GATED, x is a relu's output, and its gradient goes through that relu here: e = x.
+// If SUMMED, d is what others contributed to the gradient, and is added before that.
 // If SCATTERED, x is the output of max pooling of 2 x 2 cells, [.., POOL_W, POOL_C], and its gradient goes back to the
 // cells whose places d gives: c is the gradient of what was pooled.
 override GATED: bool;
+override SUMMED: bool;
 override SCATTERED: bool;
 override POOL_W: u32;
 override POOL_C: u32;
@@ -15,32 +19,52 @@ const B_ALONG_K = true;
 
 // First (ky, kx) of the tile, and how many there are.
 var<private> taps: vec4<u32>;
+// From one ky or kx to the next.
+var<private> tap_step: vec2<u32>;
 
 fn begin_tile(first: u32, last: u32) -> u32 {
     let a = cell_of(first);
     let b = cell_of(last);
     taps = vec4(0u, 0u, KH, KW);
+    tap_step = vec2(1u, 1u);
     if (a.z / BLOCK == b.z / BLOCK) {
-        let y = reach(a.x + u32(PAD_Y), b.x + u32(PAD_Y), OH, STRIDE_Y, KH);
+        let one_row = a.x == b.x;
+        let one_phase = one_row && a.y % STRIDE_X == b.y % STRIDE_X && (phased() || a.y == b.y);
+        tap_step = vec2(select(1u, STRIDE_Y, one_row), select(1u, STRIDE_X, one_phase));
+        let y = reach(a.x + u32(PAD_Y), b.x + u32(PAD_Y), OH, STRIDE_Y, KH, tap_step.x);
         var x = vec2(0u, KW);
-        if (a.x == b.x) { x = reach(a.y + u32(PAD_X), b.y + u32(PAD_X), OW, STRIDE_X, KW); }
+        if (one_phase || one_row && !phased()) {
+            x = reach(a.y + u32(PAD_X), b.y + u32(PAD_X), OW, STRIDE_X, KW, tap_step.y);
+        }
         taps = vec4(y.x, x.x, y.y, x.y);
     }
     return taps.z * taps.w * COUT;
 }
 
-// First k and number of k with k <= last and first - k <= (size - 1) * stride.
-fn reach(first: u32, last: u32, size: u32, stride: u32, count: u32) -> vec2<u32> {
-    let low = max(first, (size - 1u) * stride) - (size - 1u) * stride;
+// First k and number of k with k <= last and first - k <= (size - 1) * stride, of those that are a multiple of step away
+// from first.
+fn reach(first: u32, last: u32, size: u32, stride: u32, count: u32, step: u32) -> vec2<u32> {
+    let lowest = max(first, (size - 1u) * stride) - (size - 1u) * stride;
+    let low = lowest + (first - lowest) % step;
     let high = min(last + 1u, count);
-    return vec2(low, max(high, low) - low);
+    return vec2(low, (max(high, low) - low + step - 1u) / step);
+}
+
+// Whether a row of x is divided into the cells 0, STRIDE_X, 2 STRIDE_X .., then 1, 1 + STRIDE_X .. and so on.
+fn phased() -> bool {
+    return STRIDE_X == 1u || W % STRIDE_X == 0u;
+}
+
+fn x_of(place: u32) -> u32 {
+    if (STRIDE_X == 1u || !phased()) { return place; }
+    return place % (W / STRIDE_X) * STRIDE_X + place / (W / STRIDE_X);
 }
 
 // (y, x, image) of row m
 fn cell_of(m: u32) -> vec3<u32> {
     let row = min(m, M - 1u);
     let cell = row / BLOCK;
-    return vec3(cell / W % H, cell % W, cell / (H * W) * BLOCK + row % BLOCK);
+    return vec3(cell / W % H, x_of(cell % W), cell / (H * W) * BLOCK + row % BLOCK);
 }
 
 // (y + PAD_Y, x + PAD_X, offset of the image in dy, 0)
@@ -54,7 +78,7 @@ fn window_cell(k: u32) -> vec3<u32> {
     let tap = k / COUT;
     // A quotient of small numbers: exact in floats, and a division of integers is slow.
     let row = u32((f32(tap) + 0.5) / f32(taps.w));
-    return vec3(taps.x + row, taps.y + tap - row * taps.w, k % COUT);
+    return vec3(taps.x + row * tap_step.x, taps.y + (tap - row * taps.w) * tap_step.y, k % COUT);
 }
 
 fn a_columns(k: u32) -> array<vec4<i32>, 4> {
@@ -83,6 +107,7 @@ fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
         let cell = cell_of(m + j);
         let i = ((cell.z * H + cell.x) * W + cell.y) * N + min(n, N - 4u);
         var dx = s[j];
+        if (SUMMED) { dx = read_d(i) + dx; }
         if (GATED) { dx = select(vec4<f32>(), dx, read_e(i) > vec4<f32>()); }
         if (m + j < M && n < N) {
             if (SCATTERED) { scatter(i, dx); } else { write_c(i, dx); }

@@ -1,6 +1,5 @@
 // Sums of dy, and of dy times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C].
-// a = x, b = dy, c = sums, f = dy again, which is the gradient of what was added to the result, if any.
-// Another file says how x is normalized and which rows count; dy of the others is taken for 0.
+// a = x, b = dy, c = sums. Another file says how x is normalized and which rows count; dy of the others is taken for 0.
 
 @compute @workgroup_size(64)
 fn main(
@@ -20,7 +19,6 @@ fn main(
             let dy = select(vec4<f32>(), read_b(i), r < min(end, counted));
             sums.dy += dy;
             sums.product += dy * normalized(read_a(i), min(r, ROWS - 1u), place.channel);
-            if (r < end && place.stores) { write_f(i, dy); }
         }
     }
     sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);

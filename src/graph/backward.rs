@@ -66,7 +66,6 @@ impl Graph {
             if !node.operation.is_loss() && !needed.contains(&true) {
                 continue;
             }
-            let passes = node.operation.passes_gradient();
             let epilogue = ways.epilogue_of(output);
             // What leads through a view is in the form of the node behind it.
             let finished = node.is_transparent() && dy.finished;
@@ -75,40 +74,38 @@ impl Graph {
                 _ if dy.finished => dy.tensor,
                 _ => {
                     let behind = recorder.gradient_behind(epilogue, output);
-                    recorder.apply(epilogue, dy.tensor, behind);
+                    recorder.apply(epilogue, dy.tensor, None, behind);
                     behind
                 }
             };
-            let sinks: Vec<Option<Sink>> = (node.inputs.iter().zip(&needed))
-                .map(|(input, needed)| {
-                    needed.then(|| {
-                        let input = *input;
-                        // No kernel runs that could write the gradient elsewhere.
-                        if passes {
-                            let gradient = if finished { dy } else { recorder.view_as(dy, input) };
-                            return Sink { input, gradient, epilogue: Epilogue::None };
-                        }
-                        let single = ways.is_single(input);
-                        let epilogue = if single { ways.epilogue_through_views(input) } else { Epilogue::None };
-                        let gradient = match home.get(&input) {
-                            Some(gradient) if single => *gradient,
-                            _ => recorder.gradient_behind(epilogue, input),
-                        };
-                        Sink { input, gradient, epilogue }
-                    })
+            let sinks: Vec<Option<Sink>> = (node.inputs.iter().enumerate())
+                .map(|(i, input)| {
+                    let makes = needed[i] && !node.operation.passes_gradient(i);
+                    makes.then(|| ways.sink(&mut recorder, *input, &home, arrived.get(input)))
                 })
                 .collect();
-            if !passes {
+            if sinks.iter().any(Option::is_some) || node.operation.is_loss() {
                 recorder.set_foreign(node.foreign);
                 node.operation.backward(&mut recorder, &node.inputs, &node.outputs, dy, &sinks);
                 recorder.set_foreign(false);
             }
-            for sink in sinks.into_iter().flatten() {
-                let last = ways.count_down(sink.input);
-                let finished = finished || sink.epilogue != Epilogue::None;
+            for (input, sink) in node.inputs.iter().zip(sinks).zip(&needed).filter_map(|(pair, needed)| needed.then_some(pair)) {
+                let last = ways.count_down(*input);
+                let Some(sink) = sink else {
+                    // No kernel runs that could write the gradient elsewhere.
+                    let tensor = if finished { dy } else { recorder.view_as(dy, *input) };
+                    let home = home.get(input).copied().filter(|_| last);
+                    recorder.arrive(&mut arrived, *input, Arrived { tensor, finished }, home);
+                    continue;
+                };
+                let gradient = Arrived { tensor: sink.gradient, finished: sink.epilogue != Epilogue::None };
+                if sink.earlier.is_some() {
+                    arrived.insert(*input, gradient);
+                    continue;
+                }
                 // The last sum goes home; those before it are temporary, so that no dispatch reads what it writes.
-                let home = home.get(&sink.input).copied().filter(|_| last);
-                recorder.arrive(&mut arrived, sink.input, Arrived { tensor: sink.gradient, finished }, home);
+                let home = home.get(input).copied().filter(|_| last);
+                recorder.arrive(&mut arrived, *input, gradient, home);
             }
         }
         let mut gradients: Gradients =
@@ -128,7 +125,7 @@ impl Graph {
 impl Node {
     /// Whether it only gives a tensor another shape: what is done to the gradient of its output is done to that of its input.
     fn is_transparent(&self) -> bool {
-        self.operation.is_view() && self.operation.passes_gradient() && self.inputs.len() == 1
+        self.operation.is_view() && self.operation.passes_gradient(0) && self.inputs.len() == 1
     }
 }
 
@@ -205,9 +202,19 @@ impl<'n> Ways<'n> {
         Ok(())
     }
 
-    /// Whether a single operation contributes to the gradient of a tensor.
-    fn is_single(&self, id: TensorId) -> bool {
-        self.single.contains(&id)
+    /// Where an operation writes its contribution to the gradient of `input`, to which others have contributed what has
+    /// `arrived`. The last one can add that, and do what the gradient then goes through.
+    fn sink(&self, recorder: &mut Recorder, input: TensorId, home: &Gradients, arrived: Option<&Arrived>) -> Sink {
+        let single = self.single.contains(&input);
+        if let (true, Some(gradient)) = (single, home.get(&input)) {
+            let epilogue = self.epilogue_through_views(input);
+            return Sink { input, gradient: *gradient, earlier: None, epilogue };
+        }
+        let last = self.left.get(&input) == Some(&1) && !home.contains_key(&input);
+        let earlier = arrived.filter(|earlier| last && !single && !earlier.finished).map(|earlier| earlier.tensor);
+        let whole = single || earlier.is_some();
+        let epilogue = if whole { self.epilogue_through_views(input) } else { Epilogue::None };
+        Sink { input, gradient: recorder.gradient_behind(epilogue, input), earlier, epilogue }
     }
 
     /// What the gradient of a tensor goes through before the node that made the tensor.
@@ -215,15 +222,16 @@ impl<'n> Ways<'n> {
         self.makers.get(&id).map_or(Epilogue::None, |(_, epilogue)| *epilogue)
     }
 
-    /// What the operation that alone contributes to the gradient of a tensor can do to it. Behind a view, that is what the
-    /// tensor wants that the view is of.
+    /// What the operation that completes the gradient of a tensor can do to it. Behind a view, that is what the tensor
+    /// wants that the view is of.
     fn epilogue_through_views(&self, id: TensorId) -> Epilogue {
         let Some((node, epilogue)) = self.makers.get(&id) else { return Epilogue::None };
-        if !self.is_single(id) || self.wanted.contains(&id) {
+        if self.wanted.contains(&id) {
             return Epilogue::None;
         }
         match node.is_transparent() && *epilogue == Epilogue::None {
-            true => self.epilogue_through_views(node.inputs[0]),
+            true if self.single.contains(&node.inputs[0]) => self.epilogue_through_views(node.inputs[0]),
+            true => Epilogue::None,
             false => *epilogue,
         }
     }

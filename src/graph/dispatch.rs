@@ -40,7 +40,8 @@ pub struct Dispatch {
     kernel: Kernel,
     bindings: Vec<Binding>,
     product: Option<Product>,
-    sweeps: bool,
+    /// A bit for each binding that it reads about once.
+    swept: u32,
 }
 
 impl Dispatch {
@@ -82,9 +83,9 @@ impl Dispatch {
         }
     }
 
-    /// Whether it reads each element of its operands about once.
-    pub(super) fn is_sweep(&self) -> bool {
-        self.sweeps
+    /// Whether it reads each element of what is bound at `place` about once.
+    pub(super) fn sweeps(&self, place: usize) -> bool {
+        self.swept >> self.bindings[place].index & 1 == 1
     }
 
     /// Place of the file through which the shader reaches what is bound at `place`, if it is one of `shaders/access`.
@@ -200,7 +201,7 @@ impl<'g> Recorder<'g> {
     /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
         let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
-        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, sweeps: false };
+        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, swept: 0 };
         DispatchBuilder { recorder: self, dispatch }
     }
 }
@@ -340,8 +341,13 @@ impl DispatchBuilder<'_, '_> {
     }
 
     /// Says that it reads each element of its operands about once, so that a buffer serves as well as an image.
-    pub fn sweeping(mut self) -> Self {
-        self.dispatch.sweeps = true;
+    pub fn sweeping(self) -> Self {
+        self.sweeping_over(!0)
+    }
+
+    /// Says so of the bindings whose bits are set.
+    pub(crate) fn sweeping_over(mut self, bindings: u32) -> Self {
+        self.dispatch.swept |= bindings;
         self
     }
 

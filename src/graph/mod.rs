@@ -265,8 +265,8 @@ impl Graph {
             home = Home::View(*of);
         }
         // Elements of one are taken for those of the other.
-        let views = if operation.passes_gradient() { inputs.len() } else { usize::from(operation.is_view()) };
-        for input in &tensors.tensors()[..views] {
+        let same = |input: &usize| operation.passes_gradient(*input) || (*input == 0 && operation.is_view());
+        for input in (0..inputs.len()).filter(same).map(|input| tensors.tensors()[input]) {
             if input.shape.padded_elements() != shape.padded_elements() {
                 let (node, tensor) = (name.into(), input.name.clone());
                 return Err(GraphError::Shape { node, tensor, found: input.shape.clone(), wanted: shape.clone() });

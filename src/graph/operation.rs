@@ -31,9 +31,10 @@ pub trait Operation: Any + Debug + Send + Sync {
         false
     }
 
-    /// Whether the gradient of each input equals that of the output behind [`Operation::epilogue`]. Then `backward` is not
-    /// called.
-    fn passes_gradient(&self) -> bool {
+    /// Whether the gradient of this input equals that of the output behind [`Operation::epilogue`]. Then `backward` gets
+    /// no sink for it, and is not called where there is none for any input.
+    fn passes_gradient(&self, input: usize) -> bool {
+        let _ = input;
         false
     }
 
@@ -49,7 +50,7 @@ pub trait Operation: Any + Debug + Send + Sync {
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]);
 
     /// Records the dispatches that write the gradient of each input into its sink; an entry is `None` where nobody needs
-    /// the gradient. `dy` is the gradient of the first output behind [`Operation::epilogue`]; a loss, which ends a graph,
+    /// the gradient, or where it is passed on. `dy` is the gradient of the first output behind [`Operation::epilogue`]; a loss, which ends a graph,
     /// gets its own output.
     fn backward(
         &self,

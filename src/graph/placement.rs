@@ -53,7 +53,7 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
         for place in bindings(dispatch) {
             let binding = dispatch.bindings()[place];
             let root = graph.root(binding.tensor);
-            let moves = binding.access.writes() || dispatch.is_sweep();
+            let moves = binding.access.writes() || dispatch.sweeps(place);
             if moves && graph.tensor(root).home == Home::Slot && !stay.contains(&root) {
                 dispatch.move_to_buffer(place);
             }

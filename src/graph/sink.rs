@@ -35,15 +35,17 @@ pub struct Sink {
     pub input: TensorId,
     /// The gradient behind the epilogue.
     pub gradient: TensorId,
+    /// What other operations contributed to the gradient, if it is to be added before the epilogue.
+    pub earlier: Option<TensorId>,
     /// What the gradient goes through.
     pub epilogue: Epilogue,
 }
 
 impl Sink {
-    /// Whether the epilogue only gates the gradient by the input itself.
+    /// Whether all that is done to the gradient is to gate it by the input itself.
     pub fn is_gated_by_input(&self, recorder: &Recorder) -> bool {
         let graph = recorder.graph();
-        matches!(self.epilogue, Epilogue::Gate(y) if graph.root(y) == graph.root(self.input))
+        self.earlier.is_none() && matches!(self.epilogue, Epilogue::Gate(y) if graph.root(y) == graph.root(self.input))
     }
 }
 
@@ -85,23 +87,33 @@ impl Recorder<'_> {
     /// of the input and records the dispatches that write the gradient there. A dispatch that applies the epilogue
     /// follows, if there is one.
     pub fn store(&mut self, sink: &Sink, write: impl FnOnce(&mut Self, TensorId)) {
-        if sink.epilogue == Epilogue::None {
+        if sink.epilogue == Epilogue::None && sink.earlier.is_none() {
             write(self, sink.gradient);
             return;
         }
         let plain = self.gradient_like(sink.input);
         write(self, plain);
-        self.apply(sink.epilogue, plain, sink.gradient);
+        match (sink.epilogue, sink.earlier) {
+            (Epilogue::None, Some(earlier)) => self.add(earlier, plain, sink.gradient),
+            (Epilogue::Scatter { .. }, Some(earlier)) => {
+                let sum = self.gradient_like(sink.input);
+                self.add(earlier, plain, sum);
+                self.apply(sink.epilogue, sum, None, sink.gradient);
+            }
+            (epilogue, earlier) => self.apply(epilogue, plain, earlier, sink.gradient),
+        }
     }
 
-    /// Records `to`, the gradient `from` behind an epilogue.
-    pub(super) fn apply(&mut self, epilogue: Epilogue, from: TensorId, to: TensorId) {
+    /// Records `to`, the gradient `from` behind an epilogue. A gate takes what came `earlier` too.
+    pub(super) fn apply(&mut self, epilogue: Epilogue, from: TensorId, earlier: Option<TensorId>, to: TensorId) {
         let tensor = self.graph().tensor(to);
         let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
         let dispatch = self.dispatch(name).a(from).c(to);
         match epilogue {
             Epilogue::None => dispatch.source(wgsl!("copy")),
-            Epilogue::Gate(y) => dispatch.b(y).source(wgsl!("epilogue/gate")),
+            Epilogue::Gate(y) => (dispatch.b(y).d(earlier))
+                .source(wgsl!("epilogue/gate"))
+                .constant("SUMMED", earlier.is_some()),
             Epilogue::Scatter { pooled: [_, _, w, c], places } => (dispatch.b(places))
                 .source(wgsl!("epilogue/scatter"))
                 .size("POOL_W", w)

@@ -56,7 +56,7 @@ impl Operation for Add {
         recorder.add(inputs[0], inputs[1], outputs[0]);
     }
 
-    fn passes_gradient(&self) -> bool {
+    fn passes_gradient(&self, _input: usize) -> bool {
         true
     }
 

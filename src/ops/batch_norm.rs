@@ -15,7 +15,7 @@ use gradients::{Gradients, store};
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, where mean and variance of each channel are those of the batch
 /// in training, and moving averages of them in inference.
 ///
-/// Only images that count enter the statistics, and the gradient of the others is 0. A large mean costs no accuracy: a mean
+/// Only images that count enter the statistics, and the gradient of the others' `x` is 0. A large mean costs no accuracy: a mean
 /// of 1000 and a variance of 1e-4 give the same relative errors as a mean of 0, since all arithmetic is on the difference
 /// of `x` and the first pixel, which f32 represents exactly where the two are near each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,6 +171,10 @@ impl Operation for BatchNorm {
         vec![self.input.clone(), [4, self.input.columns()].into()]
     }
 
+    fn passes_gradient(&self, input: usize) -> bool {
+        self.added() == Some(input)
+    }
+
     fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
         if self.relu { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
     }
@@ -224,11 +228,8 @@ impl Operation for BatchNorm {
         // A kernel that reads x can gate the gradient by it.
         let gated = !self.frozen && sink(Some(0)).is_some_and(|sink| sink.is_gated_by_input(recorder));
         let record = |recorder: &mut Recorder, dx: Option<TensorId>| {
-            store(recorder, sink(self.added()), |recorder, dadded| {
-                store(recorder, sink(self.weights()), |recorder, dweights| {
-                    let gradients = Gradients { dx, gated, dweights, dadded };
-                    self.record_gradients(recorder, inputs, outputs[1], dy, gradients);
-                });
+            store(recorder, sink(self.weights()), |recorder, dweights| {
+                self.record_gradients(recorder, inputs, outputs[1], dy, Gradients { dx, gated, dweights });
             });
         };
         match sink(Some(0)) {

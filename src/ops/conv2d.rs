@@ -4,8 +4,8 @@ use crate::graph::{
     DispatchBuilder, Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
     places,
 };
-use crate::kernel::{operations, wgsl};
-use crate::ops::matrix_product::MatrixProduct;
+use crate::kernel::{MicroKernel, operations, wgsl};
+use crate::ops::matrix_product::{MatrixProduct, Rows};
 use crate::ops::padding::{Padding, check_windows};
 use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
@@ -111,6 +111,12 @@ impl Conv2d {
         self.kernel[0] * self.kernel[1] * self.channels()[0]
     }
 
+    /// `line`, if each pixel of a line of that length can serve three columns of the kernel: see [`Rows`].
+    fn shared_pixels(&self, line: usize) -> usize {
+        let shares = self.kernel[1] == 3 && self.stride == [1, 1] && line.is_multiple_of(4);
+        if shares { line } else { 0 }
+    }
+
     /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
     fn flops(&self, pixels: usize) -> u64 {
         operations([2, pixels, self.kernel[0], self.kernel[1], self.input[3], self.filters])
@@ -164,9 +170,16 @@ impl Conv2d {
         let pixels = self.computed_pixels(places.is_some());
         let key = self.key("forward", places.is_some());
         let sizes = [pixels, self.channels()[1], self.window_cells()];
-        let product = MatrixProduct::whole(recorder, key, sizes, false);
+        // Under pooling, the rows are not in the order of a line.
+        let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
+        let rows = Rows { costly: false, pixels_of_a_line };
+        let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
+        let dispatch = match product.kernel() {
+            MicroKernel::Broadcast32x16 => dispatch.shared(wgsl!("conv2d/forward_taps")),
+            _ => dispatch,
+        };
         let dispatch = self
             .geometry(dispatch, places.is_some())
             .source(wgsl!("conv2d/forward"))
@@ -178,23 +191,38 @@ impl Conv2d {
     /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
     /// the cells that max pooling of 2 x 2 cells keeps.
     pub(super) fn record_dx(&self, recorder: &mut Recorder, w: TensorId, dy: TensorId, pooled: bool, sink: &Sink) {
+        if matches!(sink.epilogue, Epilogue::Scatter { .. }) && sink.earlier.is_some() {
+            recorder.store(sink, |recorder, gradient| {
+                let plain = Sink { gradient, earlier: None, epilogue: Epilogue::None, ..*sink };
+                self.record_dx(recorder, w, dy, pooled, &plain);
+            });
+            return;
+        }
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
-        let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, true);
+        let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width) };
+        let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, rows);
         let name = recorder.graph().tensor(sink.gradient).name.clone();
         let (gate, places, [_, _, pool_w, pool_c]) = match sink.epilogue {
             Epilogue::None => (None, None, [1; 4]),
             Epilogue::Gate(y) => (Some(y), None, [1; 4]),
             Epilogue::Scatter { pooled, places } => (None, Some(places), pooled),
         };
-        // Few enough images that what a tile reads of them stays in the nearest cache.
-        let block = 1 << n.trailing_zeros().min(4);
-        let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places).e(gate);
+        let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places.or(sink.earlier)).e(gate);
+        // The store reads these two once.
+        let dispatch = dispatch.sweeping_over(1 << 3 | 1 << 4);
+        let (dispatch, block) = match product.kernel() {
+            // The pixels of a line follow each other.
+            MicroKernel::Broadcast32x16 => (dispatch.shared(wgsl!("conv2d/dx_taps")), 1),
+            // Few enough images that what a tile reads of them stays in the nearest cache.
+            _ => (dispatch, 1 << n.trailing_zeros().min(4)),
+        };
         let dispatch = self
             .geometry(dispatch, pooled)
             .source(wgsl!("conv2d/dx"))
             .constant("GATED", gate.is_some())
+            .constant("SUMMED", sink.earlier.is_some())
             .constant("SCATTERED", places.is_some())
             .constant("POOLED", false)
             .size("POOL_W", pool_w)

@@ -244,7 +244,6 @@ impl Sets {
             .b(dy)
             .c(sums)
             .d(Some(saved))
-            .f(None)
             .shared(wgsl!("norm/sums"))
             .source(wgsl!("group_norm/saved"))
             .source(wgsl!("norm/parameter_sums"))

@@ -9,6 +9,32 @@ const LONGEST_PART: usize = 32_768;
 /// Shortest part of a reduction.
 const SHORTEST_PART: usize = 128;
 
+/// Shortest line of pixels for which the rule shares loaded pixels between the columns of a kernel: in a shorter one, many
+/// of them lie outside of the image.
+const LEAST_LINE: usize = 8;
+
+/// What is known about the rows of `a`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Whether it takes much longer to read an element of `a` than one of `b`.
+    pub costly: bool,
+    /// Where `a` has the windows of a convolution whose kernel has three columns and whose stride is 1: pixels of a line,
+    /// if they are a multiple of four. Else 0.
+    pub pixels_of_a_line: usize,
+}
+
+impl Rows {
+    /// `kernel`, or the one to run instead where it can't compute this product.
+    fn suited(self, kernel: MicroKernel) -> MicroKernel {
+        match kernel {
+            MicroKernel::Broadcast32x16 if self.pixels_of_a_line > 0 => kernel,
+            MicroKernel::Broadcast32x16 if self.costly => MicroKernel::Broadcast32x32,
+            MicroKernel::Broadcast32x16 => MicroKernel::Broadcast64x16,
+            _ => kernel,
+        }
+    }
+}
+
 /// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into parts of equal length.
 #[derive(Clone, Debug)]
 pub struct MatrixProduct {
@@ -20,35 +46,36 @@ pub struct MatrixProduct {
 
 impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
-    /// else in that of the recorder's target. `costly_rows` says that reading an element of `a` takes much longer than
-    /// reading one of `b`.
-    pub fn whole(recorder: &Recorder, key: String, [m, n, k]: [usize; 3], costly_rows: bool) -> Self {
-        let mut kernel = recorder.target().micro_kernel;
-        if costly_rows && kernel == MicroKernel::Broadcast64x16 {
-            kernel = MicroKernel::Broadcast32x32;
-        }
-        let choice = ProductChoice { kernel, parts: 1 };
-        Self { m, n, k, product: Product { key, choice, splits: false } }.tuned(recorder)
+    /// else in that of the recorder's target.
+    pub fn whole(recorder: &Recorder, key: String, [m, n, k]: [usize; 3], rows: Rows) -> Self {
+        let kernel = match recorder.target().micro_kernel {
+            MicroKernel::Broadcast64x16 if rows.pixels_of_a_line >= LEAST_LINE => MicroKernel::Broadcast32x16,
+            MicroKernel::Broadcast64x16 if rows.costly => MicroKernel::Broadcast32x32,
+            kernel => kernel,
+        };
+        let choice = ProductChoice { kernel: rows.suited(kernel), parts: 1 };
+        Self { m, n, k, product: Product { key, choice, splits: false } }.tuned(recorder, rows)
     }
 
     /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
     /// Their number depends only on the sizes, the target and the measured choice, so that sums have the same order in
     /// every run.
     pub fn split(recorder: &Recorder, key: String, [m, n, k]: [usize; 3]) -> Self {
-        let kernel = recorder.target().micro_kernel;
+        let rows = Rows::default();
+        let kernel = rows.suited(recorder.target().micro_kernel);
         let [tile_m, tile_n] = kernel.tile();
         let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
         let parts = recorder.target().busy_workgroups.div_ceil(tiles);
         let choice = ProductChoice { kernel, parts };
-        Self { m, n, k, product: Product { key, choice, splits: true } }.tuned(recorder)
+        Self { m, n, k, product: Product { key, choice, splits: true } }.tuned(recorder, rows)
     }
 
-    fn tuned(mut self, recorder: &Recorder) -> Self {
+    fn tuned(mut self, recorder: &Recorder, rows: Rows) -> Self {
         let Product { key, choice, splits } = &mut self.product;
         if let Some(measured) = recorder.graph().tuning().get(key) {
             let images = recorder.target().storage == Storage::Images;
             if images || measured.kernel.storage() == Storage::Buffers {
-                choice.kernel = measured.kernel;
+                choice.kernel = rows.suited(measured.kernel);
             }
             choice.parts = measured.parts;
         }
@@ -60,6 +87,11 @@ impl MatrixProduct {
         }
         self.product.choice.parts = self.k.div_ceil(self.part_k());
         self
+    }
+
+    /// The loop that it runs in.
+    pub fn kernel(&self) -> MicroKernel {
+        self.product.choice.kernel
     }
 
     /// Parts that the reduction is cut into.
@@ -83,14 +115,16 @@ impl MatrixProduct {
             MicroKernel::Tile => 17 * part_k.div_ceil(16),
             _ => part_k.div_ceil(4),
         };
-        let dispatch = dispatch.shared(wgsl!("product/block"));
+        let dispatch = match micro_kernel {
+            MicroKernel::Broadcast32x16 => dispatch,
+            _ => dispatch.shared(wgsl!("product/block")).size("PART_K", part_k),
+        };
         (micro_kernel.source().iter())
             .fold(dispatch, |dispatch, file| dispatch.source(*file))
             .size("M", self.m)
             .size("N", self.n)
             .size("K", self.k)
             .size("TILES_N", tiles_n)
-            .size("PART_K", part_k)
             .workgroups(self.m.div_ceil(tile_m) * tiles_n, self.parts())
             .cost(flops, trips)
             .product(self.product.clone())

@@ -32,7 +32,7 @@ impl Operation for Relu {
         vec![self.shape.clone()]
     }
 
-    fn passes_gradient(&self) -> bool {
+    fn passes_gradient(&self, _input: usize) -> bool {
         true
     }
 

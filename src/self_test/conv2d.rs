@@ -65,6 +65,13 @@ pub(super) fn cases() -> Vec<Case> {
         ("stride larger than kernel", geometry([1, 9, 7, 4], 4, [2, 1], [3, 3], Padding::Valid, false)),
         ("many filters and a split reduction", geometry([2, 13, 12, 2], 37, [2, 2], [1, 1], Padding::Valid, false)),
         ("one by one", geometry([3, 3, 3, 8], 12, [1, 1], [1, 1], Padding::Valid, true)),
+        ("lines of eight pixels", geometry([2, 5, 8, 6], 20, [3, 3], [1, 1], Padding::Same, true)),
+        ("lines of eight pixels of ten", geometry([1, 5, 10, 5], 7, [2, 3], [1, 1], Padding::Valid, false)),
+        ("lines of four pixels, many images", geometry([17, 2, 4, 3], 4, [3, 3], [1, 1], Padding::Same, false)),
+        ("stride two, many images", geometry([16, 6, 8, 2], 4, [3, 3], [2, 2], Padding::Same, true)),
+        ("stride two of one by one", geometry([4, 6, 8, 4], 5, [1, 1], [2, 2], Padding::Same, false)),
+        ("stride three, a rest", geometry([2, 7, 8, 3], 4, [5, 4], [2, 3], Padding::Same, false)),
+        ("stride three, no rest", geometry([8, 4, 9, 3], 4, [3, 5], [1, 3], Padding::Valid, true)),
         ("tall kernel covers the image", geometry([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false)),
     ];
     let without_bias = [

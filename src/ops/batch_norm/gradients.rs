@@ -10,7 +10,6 @@ pub(super) struct Gradients {
     /// Whether the gradient of x is 0 where x is not positive.
     pub gated: bool,
     pub dweights: Option<TensorId>,
-    pub dadded: Option<TensorId>,
 }
 
 /// [`Recorder::store`], if there is a sink.
@@ -30,19 +29,19 @@ impl BatchNorm {
         dy: TensorId,
         gradients: Gradients,
     ) {
-        let Gradients { dx, gated, dweights, dadded } = gradients;
+        let Gradients { dx, gated, dweights } = gradients;
         let x = [inputs[0], inputs[1], saved];
         if self.frozen {
             if let Some(dweights) = dweights {
-                let (sums, parts) = self.record_sums(recorder, x, dy, None);
+                let (sums, parts) = self.record_sums(recorder, x, dy);
                 self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
             }
-            if dx.is_some() || dadded.is_some() {
-                self.record_frozen_dx(recorder, saved, dy, dx, dadded);
+            if let Some(dx) = dx {
+                self.record_frozen_dx(recorder, saved, dy, dx);
             }
             return;
         }
-        let (sums, parts) = self.record_sums(recorder, x, dy, dadded);
+        let (sums, parts) = self.record_sums(recorder, x, dy);
         match (dx, dweights) {
             (Some(dx), _) => self.record_dx(recorder, x, dy, (sums, parts), (dx, gated), dweights),
             (None, Some(dweights)) => {
@@ -52,21 +51,19 @@ impl BatchNorm {
         }
     }
 
-    /// Records the sums that dgamma, dbeta and `dx` need. Gives them, and the number of their parts. Writes the gradient of
-    /// what was added, if it is asked for.
+    /// Records the sums that dgamma, dbeta and `dx` need. Gives them, and the number of their parts.
     fn record_sums(
         &self,
         recorder: &mut Recorder,
         [x, minibatch, saved]: [TensorId; 3],
         dy: TensorId,
-        dadded: Option<TensorId>,
     ) -> (TensorId, usize) {
         let columns = self.columns();
         let slice = columns.slice(recorder.target().busy_workgroups);
         let parts = columns.slices(slice);
         let name = format!("{} sums", recorder.graph().tensor(dy).name);
         let sums = recorder.temporary(name.clone(), [parts, 2, columns.channels]);
-        let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved)).f(dadded);
+        let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved));
         let dispatch = self
             .counted(dispatch, minibatch)
             .shared(wgsl!("batch_norm/standard"))
@@ -101,23 +98,14 @@ impl BatchNorm {
         columns.complete(dispatch, slice, parts, 8).record();
     }
 
-    fn record_frozen_dx(
-        &self,
-        recorder: &mut Recorder,
-        saved: TensorId,
-        dy: TensorId,
-        dx: Option<TensorId>,
-        dadded: Option<TensorId>,
-    ) {
+    fn record_frozen_dx(&self, recorder: &mut Recorder, saved: TensorId, dy: TensorId, dx: TensorId) {
         let shape = &self.input;
-        let dx = dx.unwrap_or_else(|| recorder.temporary("unused", shape.clone()));
         let name = recorder.graph().tensor(dx).name.clone();
         recorder
             .dispatch(name)
             .a(dy)
             .c(dx)
             .d(Some(saved))
-            .f(dadded)
             .source(wgsl!("batch_norm/frozen_dx"))
             .size("C", shape.padded_columns())
             .elementwise(shape, 1)
