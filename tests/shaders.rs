@@ -47,8 +47,13 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .dense(6)
         .activation(Activation::Sigmoid)
         .dense(5);
+    let lines_of_eight = Sequential::new([6, 8, 3])
+        .conv2d_with(5, [3, 3], [1, 1], Padding::Same)
+        .conv2d_with(4, [3, 3], [1, 1], Padding::Same)
+        .flatten()
+        .dense(3);
     let mut all = Vec::new();
-    for model in [Sequential::tutorial([32, 32, 3], 10), odd] {
+    for model in [Sequential::tutorial([32, 32, 3], 10), odd, lines_of_eight] {
         let target = Target::new(micro_kernel, 64);
         let augmentation = Augmentation { flip: true, crop: 2, cutout: 3 };
         let options = BuildOptions { augmentation, ..BuildOptions::default() };

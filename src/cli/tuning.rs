@@ -14,11 +14,11 @@ use wgrad::exec::{Options, TunedProduct, tune};
 use wgrad::file;
 use wgrad::gpu::Gpu;
 use wgrad::graph::{Mode, ProductChoice, Tuning};
-use wgrad::model::Network;
+use wgrad::model::{BuildOptions, Network};
 use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
-use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
+use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
 use super::remedy;
 use super::terminal::{note, say};
 
@@ -43,6 +43,8 @@ pub struct Tune {
     batch_size: BatchSize,
     #[command(flatten)]
     device: DeviceOptions,
+    #[command(flatten)]
+    fusion: FusionOptions,
 }
 
 impl Tune {
@@ -52,7 +54,7 @@ impl Tune {
         let gpu = Arc::new(self.device.open()?);
         say(&adapter_line(gpu.info()));
         let model = self.model.open(self.input.shape(), 10)?;
-        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), ..Options::default() };
+        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), build: self.fusion.build(), ..Options::default() };
         measure(&gpu, &model, &options)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -71,8 +73,7 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Network, options: &Options) -> anyhow::Re
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let (target, checks) = (options.target(gpu)?, options.checks);
-    let products = gpu.block_on(tune(gpu, model, options.batch_size, target, checks, &clock, &mut on_candidate));
+    let products = gpu.block_on(tune(gpu, model, options, &clock, &mut on_candidate));
     bar.finish_and_clear();
     let products = products?;
     say(&table(&products));
@@ -139,7 +140,8 @@ fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
 
 /// The key in the cache for the choices of a training step of `model`.
 fn key(gpu: &Gpu, model: &Network, options: &Options) -> anyhow::Result<String> {
-    let built = model.build(options.batch_size, options.target(gpu)?)?;
+    let build = BuildOptions { tuning: Tuning::default(), ..options.build.clone() };
+    let built = model.build_with(options.batch_size, options.target(gpu)?, build)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[], &[])?.0);

@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::error::ExecError;
+use super::options::Options;
 use super::profiler::{Profiler, Subject};
 use super::program::Program;
-use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, Target, TensorId, Tuning};
+use crate::gpu::Gpu;
+use crate::graph::{Access, Arena, Dispatch, Graph, Mode, Plan, ProductChoice, TensorId, Tuning};
 use crate::kernel::{MicroKernel, Storage};
 use crate::minibatch::{Minibatch, MinibatchError, Step};
 use crate::model::{BuildOptions, Network};
@@ -29,12 +30,12 @@ impl Candidate {
     pub fn new(
         gpu: &Arc<Gpu>,
         model: &Network,
-        batch_size: usize,
-        target: Target,
+        options: &Options,
         tuning: Tuning,
-        checks: RuntimeChecks,
     ) -> Result<Self, ExecError> {
-        let built = model.build_with(batch_size, target, BuildOptions { tuning, ..BuildOptions::default() })?;
+        let (batch_size, checks) = (options.batch_size, options.checks);
+        let build = BuildOptions { tuning, ..options.build.clone() };
+        let built = model.build_with(batch_size, options.target(gpu)?, build)?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[])?.0);
@@ -193,7 +194,7 @@ fn largest_error(found: &[f32], expected: &[f32]) -> f64 {
 mod tests {
     use super::super::tuner::tune;
     use super::*;
-    use crate::gpu::AdapterChoice;
+    use crate::gpu::{AdapterChoice, RuntimeChecks};
     use crate::graph::Home;
     use crate::model::Sequential;
     use crate::ops::METRIC_SLOTS;
@@ -216,10 +217,11 @@ mod tests {
     #[test]
     fn runtime_checks_change_no_result_of_any_candidate() {
         let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-        let target = crate::exec::Options::default().target(&gpu).unwrap();
         let model = Sequential::new([9, 8, 3]).conv2d(6, 3).relu().max_pool2d(2).conv2d(5, 2).flatten().dense(7);
-        let candidate =
-            |tuning: &Tuning, checks| Candidate::new(&gpu, &model, 6, target, tuning.clone(), checks).unwrap();
+        let candidate = |tuning: &Tuning, checks| {
+            let options = Options { batch_size: 6, checks, ..Options::default() };
+            Candidate::new(&gpu, &model, &options, tuning.clone()).unwrap()
+        };
         let others = candidate(&Tuning::default(), RuntimeChecks::On).others(&gpu);
         assert!(!others.is_empty());
         for tuning in std::iter::once(Tuning::default()).chain(others) {
@@ -233,16 +235,32 @@ mod tests {
         }
     }
 
+    /// What runs by itself is measured by itself.
+    #[test]
+    fn candidates_are_built_as_the_options_say() {
+        let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+        let model = Sequential::new([9, 8, 3]).conv2d(6, 3).max_pool2d(2).flatten().dense(7);
+        let keys = |fusion| {
+            let build = BuildOptions { fusion, ..BuildOptions::default() };
+            let options = Options { batch_size: 2, build, ..Options::default() };
+            let candidate = Candidate::new(&gpu, &model, &options, Tuning::default()).unwrap();
+            let products = candidate.plan.dispatches().iter().filter_map(|dispatch| dispatch.product());
+            products.map(|product| product.key.clone()).collect::<Vec<_>>()
+        };
+        assert!(keys(true).iter().any(|key| key.contains("pooled")));
+        assert!(!keys(false).iter().any(|key| key.contains("pooled")));
+    }
+
     /// With runtime checks on, no candidate gives a result that differs from the rule's.
     #[test]
     fn no_candidate_is_wrong_with_runtime_checks() {
         let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
-        let target = crate::exec::Options::default().target(&gpu).unwrap();
+        let options = Options { batch_size: 2, checks: RuntimeChecks::On, ..Options::default() };
         let model = Sequential::new([8, 8, 3]).conv2d(4, 3).flatten().dense(3);
         let start = std::time::Instant::now();
         let clock = move || start.elapsed();
         let mut on_candidate = |_, _| {};
-        let tuned = tune(&gpu, &model, 2, target, RuntimeChecks::On, &clock, &mut on_candidate);
+        let tuned = tune(&gpu, &model, &options, &clock, &mut on_candidate);
         let products = gpu.block_on(tuned).unwrap();
         assert!(products.len() >= 2 && products.iter().all(|product| product.wrong.is_empty()), "{products:?}");
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Profiler;
 use super::candidate::Candidate;
 use super::error::ExecError;
-use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{ProductChoice, Target, Tuning};
+use super::options::Options;
+use crate::gpu::Gpu;
+use crate::graph::{ProductChoice, Tuning};
 use crate::model::Network;
 
 /// A choice replaces the rule's if it saves at least this part of the rule's time.
@@ -40,15 +41,13 @@ pub type OnCandidate<'a> = &'a mut dyn FnMut(usize, usize);
 pub async fn tune(
     gpu: &Arc<Gpu>,
     model: &Network,
-    batch_size: usize,
-    target: Target,
-    checks: RuntimeChecks,
+    options: &Options,
     clock: &dyn Fn() -> Duration,
     on_candidate: OnCandidate<'_>,
 ) -> Result<Vec<TunedProduct>, ExecError> {
     let mut profiler = Profiler::new(gpu.clone(), clock).await?;
     profiler.set_seconds(SECONDS);
-    let rule = Candidate::new(gpu, model, batch_size, target, Tuning::default(), checks)?;
+    let rule = Candidate::new(gpu, model, options, Tuning::default())?;
     let reference = rule.run_in_order(gpu).await?;
     let candidates = rule.others(gpu);
     on_candidate(0, candidates.len() + 1);
@@ -57,7 +56,7 @@ pub async fn tune(
         .collect();
     for (i, tuning) in candidates.iter().enumerate() {
         on_candidate(i + 1, candidates.len() + 1);
-        let candidate = Candidate::new(gpu, model, batch_size, target, tuning.clone(), checks)?;
+        let candidate = Candidate::new(gpu, model, options, tuning.clone())?;
         let right = candidate.check(gpu, &reference).await?;
         for (key, choice, time) in candidate.measure(&profiler).await? {
             let Some(product) = products.iter_mut().find(|product| product.key == key) else { continue };
