@@ -18,8 +18,8 @@ fn check(name: &'static str) {
     let check = self_test::checks().into_iter().find(|check| check.name == name).expect("it is no check");
     let gpu = gpu();
     assert!(gpu.supports(MicroKernel::Direct).is_ok() && !check.cases.is_empty());
-    let kernels = MicroKernel::ALL.into_iter().filter(|kernel| gpu.supports(*kernel).is_ok());
-    let failures: Vec<String> = kernels
+    let kernels: Vec<_> = MicroKernel::ALL.into_iter().filter(|kernel| gpu.supports(*kernel).is_ok()).collect();
+    let failures: Vec<String> = (check.kernels(&kernels).into_iter())
         .flat_map(|kernel| check.cases.iter().map(move |case| (case, kernel)))
         .filter(|(case, kernel)| case.is_for(&gpu, *kernel))
         .flat_map(|(case, kernel)| CaseResult::new(name, &case.name, kernel, case.run(&gpu, kernel)).failures())

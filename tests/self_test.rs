@@ -33,7 +33,7 @@ fn run(cases: Vec<Case>) -> Report {
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
     let test = SelfTest::new(choice, gpu, Some(MicroKernel::Direct)).unwrap();
     let mut told = 0;
-    let report = test.run(&[Check { name: "relu", cases }], &mut |_, _, _| told += 1);
+    let report = test.run(&[Check::new("relu", cases)], &mut |_, _, _| told += 1);
     assert_eq!(told, report.results.len());
     report
 }
@@ -125,7 +125,7 @@ fn a_device_that_does_not_open_again_ends_the_run_with_words() {
         invalid(gpu);
         Ok(vec![Comparison::new("forward", 1e-5)])
     });
-    let report = test.run(&[Check { name: "relu", cases: vec![faulty, right("after")] }], &mut |_, _, _| {});
+    let report = test.run(&[Check::new("relu", vec![faulty, right("after")])], &mut |_, _, _| {});
     assert!(!report.passed);
     assert_eq!(report.results.len(), 1);
     assert!(report.to_string().contains("1 cases were not run: no adapter matches `voodoo`"), "{report}");

@@ -163,20 +163,18 @@ impl Report {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
 
-    /// The worst error of each row of the table, by micro-kernel; rows in the order of the checks.
+    /// The worst error of each row of the table, and the micro-kernel that made it; rows in the order of the checks.
     fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
         for result in &self.results {
             for comparison in &result.comparisons {
                 let (check, what, limit) = (result.check, comparison.what, comparison.limit);
                 let is_this = |row: &Row| (row.check, row.what, row.limit) == (check, what, limit);
-                let at = rows.iter().position(is_this).unwrap_or_else(|| {
-                    rows.push(Row { check, what, limit, errors: vec![None; self.micro_kernels.len()] });
-                    rows.len() - 1
-                });
-                let column = self.micro_kernels.iter().position(|kernel| *kernel == result.micro_kernel);
-                if let Some(error) = column.and_then(|column| rows[at].errors.get_mut(column)) {
-                    *error = Some(error.map_or(comparison.error, |other| worse(other, comparison.error)));
+                let own = Row { check, what, limit, error: comparison.error, micro_kernel: result.micro_kernel };
+                match rows.iter_mut().find(|row| is_this(row)) {
+                    Some(row) if row.error == worse(row.error, own.error) || row.error.is_nan() => {}
+                    Some(row) => *row = own,
+                    None => rows.push(own),
                 }
             }
         }
@@ -192,8 +190,9 @@ struct Row {
     check: &'static str,
     what: &'static str,
     limit: f64,
-    /// By micro-kernel.
-    errors: Vec<Option<f64>>,
+    /// The worst error of all cases and micro-kernels, and the micro-kernel that made it.
+    error: f64,
+    micro_kernel: MicroKernel,
 }
 
 /// An error as `2.1e-7`; in a row that counts errors, the count.
@@ -208,23 +207,17 @@ fn limit_figure(limit: f64) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kernels: String = self.micro_kernels.iter().map(|kernel| format!("{:>16}", kernel.to_string())).collect();
-        let head = format!("{:<28} {:<8} {:>7}{kernels}", "check", "result", "limit");
+        let head = format!("{:<28} {:<8} {:>7} {:>11}  {:<14}", "check", "result", "limit", "largest", "micro-kernel");
         writeln!(f, "{head}\n{}", "─".repeat(head.chars().count()))?;
         let mut last = "";
         for row in self.rows() {
             let check = if row.check == last { "" } else { row.check };
             last = row.check;
-            write!(f, "{check:<28} {:<8} {:>7}", row.what, limit_figure(row.limit))?;
-            for error in row.errors {
-                let cell = match error {
-                    None => "-".to_owned(),
-                    Some(error) if error <= row.limit => error_figure(error, row.limit),
-                    Some(error) => format!("✗ {}", error_figure(error, row.limit)),
-                };
-                write!(f, "{cell:>16}")?;
-            }
-            writeln!(f)?;
+            let mark = if row.error <= row.limit { "" } else { "✗ " };
+            let error = format!("{mark}{}", error_figure(row.error, row.limit));
+            let kernel = if row.error == 0.0 { String::new() } else { row.micro_kernel.to_string() };
+            let line = format!("{check:<28} {:<8} {:>7} {error:>11}  {kernel}", row.what, limit_figure(row.limit));
+            writeln!(f, "{}", line.trim_end())?;
         }
         let failures: Vec<String> = self.results.iter().flat_map(CaseResult::failures).collect();
         if !failures.is_empty() {

@@ -44,7 +44,9 @@ impl SelfTest {
         let all = self.micro_kernels.len() == 1;
         let runs: Vec<(&Check, &Case, MicroKernel)> = (checks.iter())
             .flat_map(|check| check.cases.iter().map(move |case| (check, case)))
-            .flat_map(|(check, case)| self.micro_kernels.iter().map(move |kernel| (check, case, *kernel)))
+            .flat_map(|(check, case)| {
+                check.kernels(&self.micro_kernels).into_iter().map(move |kernel| (check, case, kernel))
+            })
             .filter(|(_, case, kernel)| all || case.is_for(&self.gpu, *kernel))
             .collect();
         let mut report = Report::new(DeviceReport::new(&self.gpu), self.micro_kernels.clone());
