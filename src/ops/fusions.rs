@@ -54,6 +54,10 @@ fn convolution_and_relu(pair: &Pair<'_>) -> Option<Fused> {
     Some(Fused::new(Conv2d { relu: true, ..*convolution }))
 }
 
+/// Most features of a dense layer that the loss computes along with itself. It does so with an invocation for each image,
+/// one feature after the other: 64 images of 1280 features took 0.59 ms on an NVIDIA H200, and of 64 features 0.02 ms.
+const MOST_FEATURES_OF_A_LOSS: usize = 256;
+
 fn dense_and_relu(pair: &Pair<'_>) -> Option<Fused> {
     let (dense, _) = pair.of::<Dense, Relu>()?;
     Some(Fused::new(Dense { relu: true, ..*dense }))
@@ -62,6 +66,9 @@ fn dense_and_relu(pair: &Pair<'_>) -> Option<Fused> {
 /// The logits are written in inference only.
 fn dense_and_loss(pair: &Pair<'_>) -> Option<Fused> {
     let (dense, loss) = pair.of::<Dense, SoftmaxCrossEntropy>()?;
+    if dense.input[1] > MOST_FEATURES_OF_A_LOSS {
+        return None;
+    }
     let operation = DenseSoftmaxCrossEntropy { dense: *dense, smoothing: loss.smoothing };
     Some(match pair.mode {
         Mode::Train => Fused::new(operation),
