@@ -104,12 +104,7 @@ fn encode_seconds(executor: &Executor, plan: usize) -> Result<f64, wgrad::Error>
 
 /// Seconds that a new process takes from opening the adapter to the end of its first step. Its driver keeps compiled shaders
 /// in `cache`.
-fn first_step_elsewhere(
-    cache: &Path,
-    batch_size: usize,
-    kernel: &str,
-    network: &str,
-) -> Result<f64, Box<dyn Error>> {
+fn first_step_elsewhere(cache: &Path, batch_size: usize, kernel: &str, network: &str) -> Result<f64, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
         .args([FIRST_STEP, &batch_size.to_string(), kernel, network])
         // These variables are Mesa's and NVIDIA's. With another driver the cache is always warm.

@@ -35,9 +35,23 @@ fn has_role(i: u32, block: Block, role: u32) -> bool {
 // inside a.
 fn gradient_at(i: u32, block: Block) -> vec4<f32> {
     let first = block.first * BLOCK + i % BLOCK;
+    let stride = block.stride * 4u;
     var sum = read_a(min(first, GRADIENTS - 4u));
-    for (var part = 1u; part < block.parts; part++) {
-        sum += read_a(min(first + part * block.stride * 4u, GRADIENTS - 4u));
+    var part = 1u;
+    // A GPU waits for memory, so eight parts are on their way before the first of them is added.
+    for (; part + 7u < block.parts; part += 8u) {
+        let four = fours_at(first + part * stride, stride);
+        let next = fours_at(first + (part + 4u) * stride, stride);
+        sum = sum + four[0] + four[1] + four[2] + four[3] + next[0] + next[1] + next[2] + next[3];
+    }
+    for (; part < block.parts; part++) {
+        sum += read_a(min(first + part * stride, GRADIENTS - 4u));
     }
     return sum;
+}
+
+// Four parts of the gradient, of which the first is at float i.
+fn fours_at(i: u32, stride: u32) -> mat4x4<f32> {
+    let last = GRADIENTS - 4u;
+    return mat4x4(read_a(min(i, last)), read_a(min(i + stride, last)), read_a(min(i + 2u * stride, last)), read_a(min(i + 3u * stride, last)));
 }

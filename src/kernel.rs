@@ -1,13 +1,10 @@
 //! A shader as data: its source, its constants and its grid.
 
+mod micro_kernel;
 mod module;
 mod recipe;
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
+pub use micro_kernel::MicroKernel;
 pub use module::{Module, NUMBERS_BINDING};
 pub(crate) use recipe::ModuleRecipe;
 pub use recipe::{BindingUse, Recipe};
@@ -192,87 +189,6 @@ pub enum Storage {
     /// Storage images with four floats in a texel. They are faster on llvmpipe, which loads a buffer lane by lane with a
     /// branch for each, but gathers eight texels without a branch.
     Images,
-}
-
-/// The loop that a matrix product runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MicroKernel {
-    /// Tiles of 64 x 64 in workgroup memory: for GPUs.
-    Tile,
-    /// Tiles of 64 x 16 in the registers of one subgroup of 8 lanes: for llvmpipe.
-    Broadcast64x16,
-    /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
-    Broadcast32x32,
-    /// Tiles of 32 x 16 in the registers of one subgroup of 8 lanes, where each loaded pixel serves three columns of a
-    /// convolution's kernel: for llvmpipe. Products that are no such convolution run in another loop.
-    Broadcast32x16,
-    /// Blocks of 4 x 4 straight from memory: every adapter can run it.
-    Direct,
-}
-
-impl MicroKernel {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Tile, Self::Broadcast64x16, Self::Broadcast32x32, Self::Broadcast32x16, Self::Direct];
-
-    /// Rows and columns of the result that one workgroup makes.
-    pub fn tile(self) -> [usize; 2] {
-        match self {
-            Self::Tile => [64, 64],
-            Self::Broadcast64x16 => [64, 16],
-            Self::Broadcast32x32 | Self::Direct => [32, 32],
-            Self::Broadcast32x16 => [32, 16],
-        }
-    }
-
-    /// Its WGSL.
-    pub fn source(self) -> &'static [Wgsl] {
-        match self {
-            Self::Tile => const { &[wgsl!("product/tile")] },
-            Self::Broadcast64x16 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")] },
-            Self::Broadcast32x32 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")] },
-            Self::Broadcast32x16 => const { &[wgsl!("product/broadcast_32x16")] },
-            Self::Direct => const { &[wgsl!("product/direct")] },
-        }
-    }
-
-    /// Whether it shares operands between the lanes of a subgroup, which must have 8.
-    pub fn needs_subgroups(self) -> bool {
-        matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32 | Self::Broadcast32x16)
-    }
-
-    /// The storage from which it reads its operands fastest.
-    pub fn storage(self) -> Storage {
-        if self.needs_subgroups() { Storage::Images } else { Storage::Buffers }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tile => "tile",
-            Self::Broadcast64x16 => "broadcast64x16",
-            Self::Broadcast32x32 => "broadcast32x32",
-            Self::Broadcast32x16 => "broadcast32x16",
-            Self::Direct => "direct",
-        }
-    }
-}
-
-impl fmt::Display for MicroKernel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for MicroKernel {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("there is no micro-kernel `{name}`; choose one of {names}")
-        })
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn check(case: &str) {
     let mut checked = 0;
     for kernel in MicroKernel::ALL {
         // On a software adapter, workgroup memory makes this take minutes.
-        let minutes = kernel == MicroKernel::Tile && gpu.is_software();
+        let minutes = kernel.is_for_gpus() && gpu.is_software();
         if gpu.supports(kernel).is_ok() && !minutes {
             let result = CaseResult::new("parity", &case.name, kernel, case.run(&gpu, kernel));
             for comparison in &result.comparisons {

@@ -282,8 +282,8 @@ fn a_dispatch_of_another_graph_is_refused() {
 #[test]
 fn a_loop_that_llvmpipe_would_cut_short_is_refused() {
     let mut graph = Graph::new(target(MicroKernel::Tile));
-    let geometry = pointwise([1, 1, 1, 70_000]);
-    let x = graph.input("x", [1, 1, 1, 70_000]);
+    let geometry = pointwise([1, 1, 1, 90_000]);
+    let x = graph.input("x", [1, 1, 1, 90_000]);
     let w = graph.add_weights("layer", geometry.variables("layer")).unwrap();
     graph.conv2d("y", geometry, x, w).unwrap();
     let dispatches = graph.record_forward(Mode::Infer);

@@ -54,7 +54,12 @@ impl Tune {
         let gpu = Arc::new(self.device.open()?);
         say(&adapter_line(gpu.info()));
         let model = self.model.open(self.input.shape(), 10)?;
-        let options = Options { batch_size, micro_kernel: self.device.micro_kernel(), build: self.fusion.build(), ..Options::default() };
+        let options = Options {
+            batch_size,
+            micro_kernel: self.device.micro_kernel(),
+            build: self.fusion.build(),
+            ..Options::default()
+        };
         measure(&gpu, &model, &options)?;
         Ok(ExitCode::SUCCESS)
     }

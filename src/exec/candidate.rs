@@ -30,12 +30,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub fn new(
-        gpu: &Arc<Gpu>,
-        model: &Network,
-        options: &Options,
-        tuning: Tuning,
-    ) -> Result<Self, ExecError> {
+    pub fn new(gpu: &Arc<Gpu>, model: &Network, options: &Options, tuning: Tuning) -> Result<Self, ExecError> {
         let (batch_size, checks) = (options.batch_size, options.checks);
         let build = BuildOptions { tuning, ..options.build.clone() };
         let built = model.build_with(batch_size, options.target(gpu)?, build)?;

@@ -54,6 +54,8 @@ impl Options {
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
         let (limit, _) = most_bytes(&gpu.limits(), micro_kernel.storage());
         let most_bytes = self.most_bytes.map_or(limit, |bytes| bytes.min(limit));
-        Ok(Target { most_bytes, ..Target::new(micro_kernel, busy_workgroups) })
+        let relatives = [MicroKernel::Tile64x32, MicroKernel::Tile64x16, MicroKernel::Split16x16];
+        let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
+        Ok(Target { by_size, most_bytes, ..Target::new(micro_kernel, busy_workgroups) })
     }
 }

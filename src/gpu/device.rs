@@ -126,11 +126,11 @@ impl Gpu {
         let limits = self.limits();
         let refuse = |reason: &str| Err(GpuError::MicroKernel { kernel: kernel.to_string(), reason: reason.into() });
         match kernel {
-            MicroKernel::Tile if limits.max_compute_invocations_per_workgroup < 256 => {
+            _ if kernel.is_for_gpus() && limits.max_compute_invocations_per_workgroup < 256 => {
                 refuse("it needs 256 invocations in a workgroup")
             }
-            MicroKernel::Tile if limits.max_compute_workgroup_storage_size < 8192 => {
-                refuse("it needs 8 KiB of workgroup memory")
+            _ if kernel.workgroup_bytes() > limits.max_compute_workgroup_storage_size => {
+                refuse(&format!("it needs {} bytes of workgroup memory", kernel.workgroup_bytes()))
             }
             _ if kernel.needs_subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
                 refuse("it needs subgroup operations")

@@ -89,7 +89,9 @@ impl Graph {
                 node.operation.backward(&mut recorder, &node.inputs, &node.outputs, dy, &sinks);
                 recorder.set_foreign(false);
             }
-            for (input, sink) in node.inputs.iter().zip(sinks).zip(&needed).filter_map(|(pair, needed)| needed.then_some(pair)) {
+            for (input, sink) in
+                node.inputs.iter().zip(sinks).zip(&needed).filter_map(|(pair, needed)| needed.then_some(pair))
+            {
                 let last = ways.count_down(*input);
                 let Some(sink) = sink else {
                     // No kernel runs that could write the gradient elsewhere.

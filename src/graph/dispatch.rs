@@ -9,7 +9,7 @@ use crate::shape::Shape;
 const MINIBATCH_BINDING: u32 = 6;
 
 /// Where the second result of a dispatch is bound.
-const SECOND_RESULT_BINDING: u32 = 5;
+pub(crate) const SECOND_RESULT_BINDING: u32 = 5;
 
 /// A tensor at a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,6 +25,7 @@ mod variable;
 
 pub use arena::{Arena, Chunk, Place};
 pub use backward::Gradients;
+pub(crate) use dispatch::SECOND_RESULT_BINDING;
 pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
 pub use error::GraphError;
 pub(crate) use fuse::{Fused, Pair, Rule};
@@ -55,6 +56,8 @@ pub struct Target {
     pub micro_kernel: MicroKernel,
     /// What tensors of floats live in.
     pub storage: Storage,
+    /// Whether products for which `micro_kernel` has tiles of an unfit size run in a relative of it.
+    pub by_size: bool,
     /// Workgroups that keep the adapter busy; long reductions are split to reach it.
     pub busy_workgroups: usize,
     /// Most bytes of a buffer or image that a shader binds.
@@ -65,7 +68,7 @@ impl Target {
     /// A target that binds as much as shaders can index, with the storage that suits `micro_kernel` best.
     pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
         let most_bytes = 4 * MOST_ELEMENTS as u64;
-        Self { micro_kernel, storage: micro_kernel.storage(), busy_workgroups, most_bytes }
+        Self { micro_kernel, storage: micro_kernel.storage(), by_size: false, busy_workgroups, most_bytes }
     }
 }
 

@@ -111,9 +111,9 @@ impl Recorder<'_> {
         let dispatch = self.dispatch(name).a(from).c(to);
         match epilogue {
             Epilogue::None => dispatch.source(wgsl!("copy")),
-            Epilogue::Gate(y) => (dispatch.b(y).d(earlier))
-                .source(wgsl!("epilogue/gate"))
-                .constant("SUMMED", earlier.is_some()),
+            Epilogue::Gate(y) => {
+                (dispatch.b(y).d(earlier)).source(wgsl!("epilogue/gate")).constant("SUMMED", earlier.is_some())
+            }
             Epilogue::Scatter { pooled: [_, _, w, c], places } => (dispatch.b(places))
                 .source(wgsl!("epilogue/scatter"))
                 .size("POOL_W", w)

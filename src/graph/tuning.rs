@@ -24,6 +24,16 @@ pub struct Product {
     pub choice: ProductChoice,
     /// Whether its reduction may be cut into parts.
     pub splits: bool,
+    /// Rows and columns of the result, and the length of the reduction.
+    pub sizes: [usize; 3],
+}
+
+impl Product {
+    /// Parts of the reduction with which `kernel` keeps an adapter busy that wants so many workgroups.
+    pub fn parts_for(&self, kernel: MicroKernel, busy_workgroups: usize) -> usize {
+        let [m, n, _] = self.sizes;
+        if self.splits { busy_workgroups.div_ceil(kernel.tiles([m, n])) } else { 1 }
+    }
 }
 
 /// Choices by the key of their product. A rule chooses for products that have none.

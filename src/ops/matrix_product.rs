@@ -1,6 +1,6 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
-use crate::graph::{DispatchBuilder, Product, ProductChoice, Recorder};
+use crate::graph::{DispatchBuilder, Product, ProductChoice, Recorder, Target};
 use crate::kernel::{MicroKernel, Storage, wgsl};
 
 /// Longest part of a reduction: half of the loop iterations that a plan allows.
@@ -38,40 +38,47 @@ impl Rows {
 /// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into parts of equal length.
 #[derive(Clone, Debug)]
 pub struct MatrixProduct {
-    m: usize,
-    n: usize,
-    k: usize,
     product: Product,
+}
+
+/// The loop for a product of `[m, n, k]`, where none was measured.
+fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
+    match target.micro_kernel {
+        MicroKernel::Broadcast64x16 if rows.pixels_of_a_line >= LEAST_LINE => MicroKernel::Broadcast32x16,
+        MicroKernel::Broadcast64x16 if rows.costly => MicroKernel::Broadcast32x32,
+        MicroKernel::Tile if target.by_size => {
+            let tile = match n {
+                ..=16 => MicroKernel::Tile64x16,
+                ..=32 => MicroKernel::Tile64x32,
+                _ => MicroKernel::Tile,
+            };
+            if 2 * tile.tiles([m, n]) < target.busy_workgroups { MicroKernel::Split16x16 } else { tile }
+        }
+        kernel => rows.suited(kernel),
+    }
 }
 
 impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
     /// else in that of the recorder's target.
-    pub fn whole(recorder: &Recorder, key: String, [m, n, k]: [usize; 3], rows: Rows) -> Self {
-        let kernel = match recorder.target().micro_kernel {
-            MicroKernel::Broadcast64x16 if rows.pixels_of_a_line >= LEAST_LINE => MicroKernel::Broadcast32x16,
-            MicroKernel::Broadcast64x16 if rows.costly => MicroKernel::Broadcast32x32,
-            kernel => kernel,
-        };
-        let choice = ProductChoice { kernel: rows.suited(kernel), parts: 1 };
-        Self { m, n, k, product: Product { key, choice, splits: false } }.tuned(recorder, rows)
+    pub fn whole(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
+        let choice = ProductChoice { kernel: rule(recorder.target(), sizes, rows), parts: 1 };
+        Self { product: Product { key, choice, splits: false, sizes } }.tuned(recorder, rows)
     }
 
     /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
     /// Their number depends only on the sizes, the target and the measured choice, so that sums have the same order in
     /// every run.
-    pub fn split(recorder: &Recorder, key: String, [m, n, k]: [usize; 3]) -> Self {
+    pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3]) -> Self {
         let rows = Rows::default();
-        let kernel = rows.suited(recorder.target().micro_kernel);
-        let [tile_m, tile_n] = kernel.tile();
-        let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
-        let parts = recorder.target().busy_workgroups.div_ceil(tiles);
-        let choice = ProductChoice { kernel, parts };
-        Self { m, n, k, product: Product { key, choice, splits: true } }.tuned(recorder, rows)
+        let kernel = rule(recorder.target(), sizes, rows);
+        let mut product = Product { key, choice: ProductChoice { kernel, parts: 1 }, splits: true, sizes };
+        product.choice.parts = product.parts_for(kernel, recorder.target().busy_workgroups);
+        Self { product }.tuned(recorder, rows)
     }
 
     fn tuned(mut self, recorder: &Recorder, rows: Rows) -> Self {
-        let Product { key, choice, splits } = &mut self.product;
+        let Product { key, choice, splits, sizes: [_, _, k] } = &mut self.product;
         if let Some(measured) = recorder.graph().tuning().get(key) {
             let images = recorder.target().storage == Storage::Images;
             if images || measured.kernel.storage() == Storage::Buffers {
@@ -80,12 +87,12 @@ impl MatrixProduct {
             choice.parts = measured.parts;
         }
         if *splits {
-            let least = self.k.div_ceil(LONGEST_PART).max(1);
-            choice.parts = choice.parts.clamp(least, self.k.div_ceil(SHORTEST_PART).max(least));
+            let least = k.div_ceil(LONGEST_PART).max(1);
+            choice.parts = choice.parts.clamp(least, k.div_ceil(SHORTEST_PART).max(least));
         } else {
             choice.parts = 1;
         }
-        self.product.choice.parts = self.k.div_ceil(self.part_k());
+        self.product.choice.parts = self.k().div_ceil(self.part_k());
         self
     }
 
@@ -101,18 +108,23 @@ impl MatrixProduct {
 
     /// Length of a part: a multiple of 16, the most that a micro-kernel takes of `k` at once.
     fn part_k(&self) -> usize {
-        self.k.div_ceil(self.parts()).next_multiple_of(16)
+        self.k().div_ceil(self.parts()).next_multiple_of(16)
+    }
+
+    fn k(&self) -> usize {
+        self.product.sizes[2]
     }
 
     /// Completes a dispatch of `flops` operations, whose source so far defines the operands, the result and the
     /// constants other than `M`, `N` and `K`, which the pattern declares.
     pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: u64) -> DispatchBuilder<'r, 'g> {
         let micro_kernel = self.product.choice.kernel;
-        let [tile_m, tile_n] = micro_kernel.tile();
-        let tiles_n = self.n.div_ceil(tile_n);
+        let [m, n, k] = self.product.sizes;
+        let tiles_n = micro_kernel.tiles([1, n]);
         let part_k = self.part_k();
         let trips = match micro_kernel {
-            MicroKernel::Tile => 17 * part_k.div_ceil(16),
+            MicroKernel::Split16x16 => part_k.div_ceil(64) + 20,
+            _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
             _ => part_k.div_ceil(4),
         };
         let dispatch = match micro_kernel {
@@ -121,11 +133,11 @@ impl MatrixProduct {
         };
         (micro_kernel.source().iter())
             .fold(dispatch, |dispatch, file| dispatch.source(*file))
-            .size("M", self.m)
-            .size("N", self.n)
-            .size("K", self.k)
+            .size("M", m)
+            .size("N", n)
+            .size("K", k)
             .size("TILES_N", tiles_n)
-            .workgroups(self.m.div_ceil(tile_m) * tiles_n, self.parts())
+            .workgroups(micro_kernel.tiles([m, n]), self.parts())
             .cost(flops, trips)
             .product(self.product.clone())
     }

@@ -6,8 +6,8 @@ use super::options::{Options, parse, start};
 use crate::graph::Regularizer;
 use crate::model::layers::{
     self, Add, AveragePooling2d, BatchNormalization, Concatenate, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
-    GlobalAveragePooling2d, GlobalMaxPooling2d, GroupNormalization, LayerNormalization, LeakyRelu, MaxPooling2d, Multiply,
-    Normalization, Relu, Rescaling, Reshape, SeparableConv2d, ZeroPadding2d,
+    GlobalAveragePooling2d, GlobalMaxPooling2d, GroupNormalization, LayerNormalization, LeakyRelu, MaxPooling2d,
+    Multiply, Normalization, Relu, Rescaling, Reshape, SeparableConv2d, ZeroPadding2d,
 };
 use crate::model::{Activation, Layer};
 

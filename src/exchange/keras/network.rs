@@ -189,11 +189,8 @@ impl Builder {
             },
             Kind::Layer(layer) => {
                 let frozen = frozen || !layer.trainable;
-                let name = if around.group.is_none() && call == 0 {
-                    entry.name.clone()
-                } else {
-                    self.free_name(&entry.name)
-                };
+                let name =
+                    if around.group.is_none() && call == 0 { entry.name.clone() } else { self.free_name(&entry.name) };
                 let value = self.layer(entry, layer, &name, inputs, inference, frozen)?;
                 if frozen {
                     self.frozen.push(name.clone());

@@ -86,9 +86,7 @@ fn flatten() -> Value {
 
 /// A layer of a functional model that reads others.
 fn call(mut layer: Value, name: &str, inputs: &[&str], kwargs: Value) -> Value {
-    let tensor = |name: &&str| {
-        json!({ "class_name": "__keras_tensor__", "config": { "keras_history": [name, 0, 0] } })
-    };
+    let tensor = |name: &&str| json!({ "class_name": "__keras_tensor__", "config": { "keras_history": [name, 0, 0] } });
     let tensors: Vec<Value> = inputs.iter().map(tensor).collect();
     let args = if tensors.len() == 1 { tensors } else { vec![tensors.into()] };
     layer["name"] = json!(name);
@@ -119,7 +117,10 @@ fn options_are_keras_s() {
                 "padding": "same", "use_bias": false }),
         ),
         (
-            layer("SeparableConv2D", json!({ "pointwise_regularizer": { "class_name": "L2", "config": { "l2": 0.5 } } })),
+            layer(
+                "SeparableConv2D",
+                json!({ "pointwise_regularizer": { "class_name": "L2", "config": { "l2": 0.5 } } }),
+            ),
             json!({ "type": "separable_conv2d", "filters": 8, "depth_multiplier": 2, "kernel_size": [3, 2],
                 "strides": [2, 1], "padding": "same", "activation": "gelu", "pointwise_regularizer": { "l2": 0.5 } }),
         ),
@@ -134,11 +135,23 @@ fn options_are_keras_s() {
         (layer("ReLU", json!({ "max_value": 6 })), json!({ "type": "re_lu", "max_value": 6.0 })),
         (layer("LeakyReLU", json!({ "negative_slope": 0.2 })), json!({ "type": "leaky_re_lu", "negative_slope": 0.2 })),
         (layer("Softmax", json!({ "axis": -1 })), json!({ "type": "activation", "activation": "softmax" })),
-        (layer("ZeroPadding2D", json!({ "padding": [[0, 1], [2, 3]] })), json!({ "type": "zero_padding2d", "padding": [[0, 1], [2, 3]] })),
-        (layer("GlobalMaxPooling2D", json!({ "keepdims": true })), json!({ "type": "global_max_pooling2d", "keepdims": true })),
-        (layer("Rescaling", json!({ "scale": 0.5, "offset": -1 })), json!({ "type": "rescaling", "scale": 0.5, "offset": -1.0 })),
         (
-            layer("Normalization", json!({ "axis": [-1], "mean": [1.5, 2.0], "variance": [4.0, 0.25], "invert": false })),
+            layer("ZeroPadding2D", json!({ "padding": [[0, 1], [2, 3]] })),
+            json!({ "type": "zero_padding2d", "padding": [[0, 1], [2, 3]] }),
+        ),
+        (
+            layer("GlobalMaxPooling2D", json!({ "keepdims": true })),
+            json!({ "type": "global_max_pooling2d", "keepdims": true }),
+        ),
+        (
+            layer("Rescaling", json!({ "scale": 0.5, "offset": -1 })),
+            json!({ "type": "rescaling", "scale": 0.5, "offset": -1.0 }),
+        ),
+        (
+            layer(
+                "Normalization",
+                json!({ "axis": [-1], "mean": [1.5, 2.0], "variance": [4.0, 0.25], "invert": false }),
+            ),
             json!({ "type": "normalization", "mean": [1.5, 2.0], "variance": [4.0, 0.25] }),
         ),
     ] {
@@ -146,7 +159,8 @@ fn options_are_keras_s() {
         let wanted: Layer = serde_json::from_value(wanted).unwrap();
         assert_eq!((found.layer, found.trainable, found.axis), (wanted, true, -1));
     }
-    let Kind::Layer(frozen) = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap().kind else {
+    let Kind::Layer(frozen) = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap().kind
+    else {
         panic!("it is a layer")
     };
     assert!(!frozen.trainable);
@@ -170,7 +184,11 @@ fn what_wgrad_lacks_is_refused_by_name() {
         ("BatchNormalization", json!({ "renorm": true }), ["(BatchNormalization)", "`renorm` is true"]),
         ("LayerNormalization", json!({ "axis": [1, 2] }), ["(LayerNormalization)", "`axis` is [1,2]"]),
         ("MaxPooling2D", json!({ "padding": "causal" }), ["`padding` is \"causal\"", "`same`"]),
-        ("Conv2D", json!({ "kernel_regularizer": { "class_name": "Mine", "config": {} } }), ["`kernel_regularizer`", "Mine"]),
+        (
+            "Conv2D",
+            json!({ "kernel_regularizer": { "class_name": "Mine", "config": {} } }),
+            ["`kernel_regularizer`", "Mine"],
+        ),
         ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
         ("Normalization", json!({ "mean": null, "variance": null }), ["(Normalization)", "`mean` is null"]),
         ("Rescaling", json!({ "scale": "x", "offset": 0 }), ["(Rescaling)", "`scale` is \"x\""]),
@@ -243,7 +261,8 @@ fn functional_models_become_one_graph() {
         ],
         "norm",
     );
-    let inner = json!({ "module": "keras", "class_name": "Functional", "config": inner, "registered_name": "Functional" });
+    let inner =
+        json!({ "module": "keras", "class_name": "Functional", "config": inner, "registered_name": "Functional" });
     let mut twice = call(relu, "relu", &["add"], none.clone());
     let second = json!({ "class_name": "__keras_tensor__", "config": { "keras_history": ["relu", 0, 0] } });
     twice["inbound_nodes"].as_array_mut().unwrap().push(json!({ "args": [second], "kwargs": {} }));
@@ -256,14 +275,21 @@ fn functional_models_become_one_graph() {
         call(flatten(), "rows", &["relu"], none.clone()),
     ];
     let names = |network: &KerasNetwork| {
-        let nodes = network.network.nodes().iter().map(|node| format!("{}{}", node.name, if node.trainable { "" } else { "*" }));
+        let nodes = network
+            .network
+            .nodes()
+            .iter()
+            .map(|node| format!("{}{}", node.name, if node.trainable { "" } else { "*" }));
         nodes.collect::<Vec<_>>().join(" ")
     };
     let read = network("Functional", &functional(&layers, "rows")).unwrap();
     // The dropout of the model that is called in inference is gone; the second call of `relu` leads nowhere.
     assert_eq!(names(&read), "rescaling conv* conv_1 norm* add relu rows");
     let place = &read.places["conv_1"];
-    assert_eq!((&place.path[..], &*place.group, &*place.own), (&[("functional", 0), ("conv2d", 0)][..], "inner", "conv"));
+    assert_eq!(
+        (&place.path[..], &*place.group, &*place.own),
+        (&[("functional", 0), ("conv2d", 0)][..], "inner", "conv")
+    );
     layers.reverse();
     let reversed = network("Functional", &functional(&layers, "rows")).unwrap();
     assert_eq!(names(&reversed), names(&read));
@@ -278,15 +304,24 @@ fn functional_models_become_one_graph() {
     let mut shared = call(conv(true), "conv", &["in"], none.clone());
     shared["inbound_nodes"].as_array_mut().unwrap().push(json!({ "args": [second_input()], "kwargs": {} }));
     refused(1, shared, "layer `conv` (Conv2D): it is called more than once");
-    refused(1, call(conv(true), "conv", &["relu"], none.clone()), "layer `conv` (Conv2D): it reads `relu`, but not all");
+    refused(
+        1,
+        call(conv(true), "conv", &["relu"], none.clone()),
+        "layer `conv` (Conv2D): it reads `relu`, but not all",
+    );
     refused(1, call(conv(true), "conv", &["nobody"], none.clone()), "it reads `nobody`");
     refused(1, call(layer("Dense", json!({ "units": 7 })), "conv", &["in"], none.clone()), "different shapes");
-    refused(3, call(layer("BatchNormalization", json!({})), "add", &["inner"], json!({ "training": false })), "training=False");
+    refused(
+        3,
+        call(layer("BatchNormalization", json!({})), "add", &["inner"], json!({ "training": false })),
+        "training=False",
+    );
     refused(2, call(inner, "inner", &["conv", "in"], none.clone()), "one input");
     refused(5, call(flatten(), "rows_2", &["relu"], none), "its output `rows` is not among its layers");
-    let deep = (0..20).fold(json!([flatten()]), |inner, _| {
-        json!([{ "class_name": "Sequential", "config": { "name": "x", "layers": inner } }])
-    });
+    let deep = (0..20).fold(
+        json!([flatten()]),
+        |inner, _| json!([{ "class_name": "Sequential", "config": { "name": "x", "layers": inner } }]),
+    );
     assert!(network("Sequential", &deep).err().unwrap().contains("stand inside one another"));
 }
 

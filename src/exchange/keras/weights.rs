@@ -93,7 +93,9 @@ impl<'a> NumberedWeights<'a> {
             for (place, (path, group)) in groups.iter().enumerate() {
                 let count = count(group);
                 if CONTAINERS.iter().any(|container| group.group(container).is_ok()) {
-                    return Err(format!("its group `{path}` is a model inside the model; import the whole .keras file"));
+                    return Err(format!(
+                        "its group `{path}` is a model inside the model; import the whole .keras file"
+                    ));
                 }
                 if count == 0 {
                     continue;
