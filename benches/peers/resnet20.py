@@ -19,7 +19,7 @@ MOMENTUM = 0.9
 EPSILON = 1e-5
 
 
-def torch_step(batch: int, channels_last: bool) -> Callable[[], object]:
+def torch_network():
     import torch
     from torch import nn
 
@@ -47,6 +47,13 @@ def torch_step(batch: int, channels_last: bool) -> Callable[[], object]:
             c = filters
     model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, 10))
     assert sum(p.numel() for p in model.parameters()) == 272_474
+    return model
+
+
+def torch_step(batch: int, channels_last: bool) -> Callable[[], object]:
+    import torch
+
+    model = torch_network()
     x, y = torch.rand(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
@@ -54,7 +61,7 @@ def torch_step(batch: int, channels_last: bool) -> Callable[[], object]:
     optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9, nesterov=True)
 
     def step() -> float:
-        loss = nn.functional.cross_entropy(model(x), y)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
