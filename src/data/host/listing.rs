@@ -10,8 +10,7 @@ use std::{
 use super::{
     DataError, LeftOut,
     left_out::Reason::{self, *},
-    picture::EXTENSIONS,
-    picture_formats::Format,
+    picture::{EXTENSIONS, Format},
 };
 
 /// Formats that a file may be in whatever its name is. The others have short signatures, or share theirs with formats

@@ -1,6 +1,5 @@
 //! Data that needs files, threads, the network or the environment.
 
-mod bmp;
 pub mod cifar;
 pub mod decoder;
 pub mod download;
@@ -11,15 +10,10 @@ pub mod idx;
 pub mod left_out;
 pub mod listing;
 pub mod loader;
-mod memory;
-mod orientation;
 pub mod picture;
-mod picture_fault;
-mod picture_formats;
 pub mod places;
 mod progress;
 pub mod published;
-mod resize;
 pub mod select;
 
 use super::dataset::hex;

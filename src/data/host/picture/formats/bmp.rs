@@ -1,8 +1,8 @@
 //! Windows bitmaps: 1, 4 and 8 bits with a palette, and 16, 24 and 32 bits, without compression.
 
-use super::orientation::Orientation;
-use super::picture_fault::Fault;
-use super::picture_formats::{Sink, Source};
+use super::super::fault::Fault;
+use super::super::orientation::Orientation;
+use super::super::source::{Sink, Source};
 
 /// The length of the longest known header (BITMAPV5HEADER).
 const LONGEST_HEADER: usize = 124;

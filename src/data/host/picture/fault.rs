@@ -3,12 +3,11 @@
 use std::fmt;
 use std::io;
 
-use super::picture::{MAX_SIDE, MOST_MEMORY, MOST_PIXELS};
-use crate::jpeg;
+use super::limits::{MAX_SIDE, MOST_MEMORY, MOST_PIXELS};
 
 /// The reason why a picture can't be read. Its text follows "PATH cannot be read:".
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The file ends before the picture is complete.
     EndsEarly,
     /// The file breaks a rule of its format; the text says which.
@@ -59,16 +58,6 @@ impl fmt::Display for Fault {
                 "a picture is read with 1, 3 or 4 channels, but {channels} were asked for; \
                  use a network for 1, 3 or 4 channels"
             ),
-        }
-    }
-}
-
-impl From<jpeg::Fault> for Fault {
-    fn from(fault: jpeg::Fault) -> Self {
-        match fault {
-            jpeg::Fault::EndsEarly => Self::EndsEarly,
-            jpeg::Fault::Damaged(what) => Self::Damaged(what),
-            jpeg::Fault::Unsupported(what) => Self::Unsupported(what),
         }
     }
 }
