@@ -12,7 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
 use tempfile::TempDir;
 use wgrad::data::{
-    DataError, Places, PublishedSet,
+    ArchiveError, DataError, Places, PublishedSet,
     cifar::{CIFAR10, CIFAR100, CifarFiles},
     idx::{FASHION_MNIST, IdxFiles, MNIST},
     published::{Archive, Format, PUBLISHED},
@@ -390,7 +390,7 @@ fn interrupted_download_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let error = set.archives[0].fetch(set, dir.path()).unwrap_err();
         server.join().unwrap();
-        assert!(matches!(error, DataError::Interrupted { .. }), "{error}");
+        assert!(matches!(error, DataError::Archive(ArchiveError::Interrupted { .. })), "{error}");
         says(&error, &[&set.archives[0].url, &whole.to_string(), "try again"]);
         assert_eq!(entries(dir.path()), 0);
     }
@@ -406,7 +406,7 @@ fn download_of_another_length_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let error = set.archives[0].fetch(set, dir.path()).unwrap_err();
     server.join().unwrap();
-    assert!(matches!(error, DataError::ArchiveLength { .. }), "{error}");
+    assert!(matches!(error, DataError::Archive(ArchiveError::Length { .. })), "{error}");
 }
 
 /// A byte in the middle flipped.
@@ -425,7 +425,7 @@ fn corrupt_download_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let error = set.archives[0].fetch(set, dir.path()).unwrap_err();
         server.join().unwrap();
-        assert!(matches!(error, DataError::ArchiveChecksum { .. }), "{error}");
+        assert!(matches!(error, DataError::Archive(ArchiveError::Checksum { .. })), "{error}");
         assert_eq!(entries(dir.path()), 0);
     }
 }
@@ -444,7 +444,7 @@ fn corrupt_archive_given_by_the_user() {
         says(&error, &[set.archives[0].name, &set.archives[0].md5, "delete it"]);
         // A broken set the user named is never replaced by another one.
         let error = cifar10_or_shapes(&places).unwrap_err();
-        assert!(matches!(error, DataError::ArchiveChecksum { .. }), "{error}");
+        assert!(matches!(error, DataError::Archive(ArchiveError::Checksum { .. })), "{error}");
     }
 }
 

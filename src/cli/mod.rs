@@ -25,6 +25,7 @@ mod report;
 mod reproduce;
 mod reproduction_report;
 mod resume;
+mod run;
 mod self_test;
 mod summary;
 mod terminal;

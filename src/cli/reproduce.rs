@@ -17,8 +17,8 @@ use super::experiments::{ALL, Experiment};
 use super::options::DeviceOptions;
 use super::reproduction_report::{KerasRuns, ReproductionReport, Run as Measured};
 use super::resume::{Resumed, words};
+use super::run::Run;
 use super::terminal::{note, say};
-use super::train::Run;
 
 /// The file that says which run a directory has. It is written when the run is complete.
 const RUN: &str = "run.json";

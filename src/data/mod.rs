@@ -14,8 +14,8 @@ pub use class_map::{ClassMap, ClassNameError};
 pub use dataset::{Dataset, Split};
 #[cfg(feature = "host")]
 pub use host::{
-    Channels, Choice, DataError, DataSpec, Decoder, FolderOptions, ImageSize, LeftOut, Loader, Opened, Places,
-    PublishedSet, cifar, decoder, download, error, folder, idx, left_out, listing, loader, open, picture, places,
-    published, select,
+    ArchiveError, Channels, Choice, DataError, DataSpec, Decoder, FolderOptions, ImageSize, LeftOut, Loader, Opened,
+    Places, PublishedSet, cifar, decoder, download, error, folder, idx, left_out, listing, loader, open, picture,
+    places, published, select,
 };
 pub use sampler::Sampler;

@@ -1,10 +1,12 @@
 //! Networks as descriptions: layers that read one another, built into a graph for a batch size.
 
 mod answer;
+mod connections;
 mod error;
 mod function;
 mod functional;
 mod infer;
+mod layer_entry;
 pub mod layers;
 mod lower;
 mod lowering;
@@ -19,9 +21,9 @@ pub use answer::Answer;
 pub use error::{LayerError, ModelError};
 pub use function::Activation;
 pub use functional::Functional;
+pub(crate) use layer_entry::is_layer_name;
 pub use layers::Layer;
 pub use lower::{BuildOptions, Built};
-pub(crate) use model_file::is_layer_name;
 pub use named_tensor::NamedTensor;
 pub use network::{Network, Node, Value};
 pub use sequential::Sequential;

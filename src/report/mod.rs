@@ -3,9 +3,11 @@
 //! [`Report`] makes a [`Document`] of the results of a run. [`to_html`] and [`to_markdown`] write the same document in two
 //! formats. [`LinePlot`] and [`Curve`] draw the curves of any run in the same style.
 
+mod axis;
 mod confusion_matrix;
 mod curves;
 mod document;
+mod epochs;
 mod error;
 mod generalization;
 mod heat_map;

@@ -6,14 +6,16 @@ use super::curves::{
     LEAST_ACCURACY, accuracy_plot, gradient_norm_plot, learning_rate_plot, loss_plot, throughput_plot, top5_plot,
 };
 use super::document::{Block, Document, Gallery, Picture, Plot, Table};
+use super::epochs::{epoch_table, gap_line};
 use super::heat_map::{MOST_CELLS, MOST_NUMBERS, heat_map, joined_classes};
 use super::line_plot::LinePlot;
 use super::mistakes::{COLUMNS, confident_mistakes, picture, sheet};
 use super::settings::settings_rows;
+use super::units::{duration, percent, plural};
 use super::{ConfusionMatrix, Generalization, ReportError, to_html, to_markdown, units};
 use crate::data::Dataset;
 use crate::model::{Answer, LayerSummary};
-use crate::train::{History, HistoryRow, Predictions};
+use crate::train::{History, Predictions};
 
 /// The most pairs of confused classes that are listed.
 const MOST_PAIRS: usize = 10;
@@ -283,55 +285,4 @@ fn answer_line(answer: Answer) -> String {
         }
     };
     format!("Probabilities: {answer}. {rule}")
-}
-
-fn gap_line(last: &HistoryRow) -> String {
-    let gap = 100.0 * (last.accuracy - last.val_accuracy);
-    let ahead = if gap < 0.0 { "validation" } else { "training" };
-    let [training, validation] = [last.accuracy, last.val_accuracy].map(percent);
-    format!(
-        "In epoch {} accuracy is {training} in training and {validation} in validation: {ahead} is ahead by {:.1} points.",
-        last.epoch,
-        gap.abs()
-    )
-}
-
-fn epoch_table(rows: &[HistoryRow]) -> Table {
-    let row = |row: &HistoryRow| {
-        vec![
-            row.epoch.to_string(),
-            format!("{:.4}", row.loss),
-            format!("{:.4}", row.accuracy),
-            format!("{:.4}", row.val_loss),
-            format!("{:.4}", row.val_accuracy),
-            format!("{:.3e}", row.learning_rate),
-            format!("{:.3}", row.gradient_norm),
-            format!("{:.1} s", row.seconds),
-            units::count(row.images_per_second.round() as u64),
-        ]
-    };
-    let figures =
-        ["loss", "accuracy", "val. loss", "val. accuracy", "learning rate", "gradient norm", "time", "images/s"];
-    Table {
-        title: "Epochs".into(),
-        columns: ["epoch"].into_iter().chain(figures).map(|name| (name, true)).collect(),
-        rows: rows.iter().map(row).collect(),
-    }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { noun.into() } else { format!("{noun}s") }
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
 }

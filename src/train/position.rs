@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gradient_norm::GradientNorm;
 use super::history::check_rows;
-use super::{HistoryRow, Measured};
+use super::{Evaluation, HistoryRow, Measured};
 
 /// Longest training time of an epoch, in seconds: 300 years.
 const MOST_SECONDS: f64 = 1e10;
@@ -39,6 +39,23 @@ impl Position {
             seconds: 0.0,
             history,
             finished: false,
+        }
+    }
+
+    /// The row of the history for the epoch, which is done and has this `evaluation`. `learning_rate` is that of its last step.
+    pub(super) fn row(&self, evaluation: &Evaluation, learning_rate: f64) -> HistoryRow {
+        HistoryRow {
+            epoch: self.epoch,
+            loss: self.measured.loss(),
+            accuracy: self.measured.accuracy(),
+            top5_accuracy: self.measured.top5_accuracy(),
+            val_loss: evaluation.loss,
+            val_accuracy: evaluation.accuracy,
+            val_top5_accuracy: evaluation.top5_accuracy,
+            learning_rate,
+            gradient_norm: self.gradient_norm.root_mean_square(),
+            seconds: self.seconds,
+            images_per_second: self.measured.images as f64 / self.seconds,
         }
     }
 

@@ -1,14 +1,10 @@
 //! What a run is.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, as_text};
+use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, TuningSource, as_text};
 use crate::data::DataSpec;
 use crate::exec::Options;
 use crate::file;
@@ -136,39 +132,6 @@ impl Default for RunSpec {
     }
 }
 
-/// A field of a [`RunSpec`] that makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} {problem}")]
-pub struct SpecError {
-    /// The field's name.
-    pub field: &'static str,
-    /// What is wrong with it, and what would be right; it follows the name.
-    pub problem: String,
-}
-
-/// A field that differs between two [`RunSpec`]s.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
-    /// The field's name.
-    pub field: String,
-    /// Its value in the first, as JSON has it.
-    pub before: Value,
-    /// Its value in the second.
-    pub after: Value,
-}
-
-/// Where measured choices of the matrix products come from. Written as `auto`, `none` or a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TuningSource {
-    /// The user's cache.
-    #[default]
-    Auto,
-    /// Nowhere: a rule chooses.
-    None,
-    /// The `config.json` of a run.
-    Run(PathBuf),
-}
-
 impl RunSpec {
     /// Reads a file of settings (TOML): the fields of this type, those of the data in the table `data`. What it leaves out
     /// has its default.
@@ -185,74 +148,6 @@ impl RunSpec {
     /// The reason in words: a field that there is none of, or a value that it can't have.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| one_line(&error.to_string()))
-    }
-
-    /// Fields that may change when a run is resumed: its length, and the place of its data, which a checksum compares.
-    const MAY_CHANGE: [&str; 2] = ["epochs", "data"];
-
-    /// Makes sure that the numbers make sense.
-    ///
-    /// # Errors
-    /// The first field that does not.
-    pub fn check(&self) -> Result<(), SpecError> {
-        let wrong = |field, problem: String| Err(SpecError { field, problem });
-        let (rate, smoothing, epochs) = (self.learning_rate(), self.label_smoothing, self.epochs);
-        if epochs == 0 {
-            return wrong("epochs", "is 0; give 1 or more".into());
-        }
-        if self.batch_size == 0 {
-            return wrong("batch_size", "is 0; give 1 or more images".into());
-        }
-        if self.limit == Some(0) {
-            return wrong("limit", "is 0; give 1 or more images, or leave it out to train on all".into());
-        }
-        if let Some(share) = self.validation_split.filter(|share| !(*share > 0.0 && *share < 1.0)) {
-            return wrong("validation_split", format!("is {share}; give a number between 0 and 1, such as 0.1"));
-        }
-        self.check_optimizer()?;
-        if !(0.0..1.0).contains(&smoothing) {
-            return wrong("label_smoothing", format!("is {smoothing}; give 0 or more and less than 1, such as 0.1"));
-        }
-        if self.early_stopping == Some(0) {
-            return wrong("early_stopping", "is 0; give 1 or more epochs, or leave it out to train all".into());
-        }
-        match self.lr_schedule {
-            LearningRateSchedule::Cosine { warm_up } if warm_up >= epochs => {
-                wrong("lr_schedule", format!("warms up for {warm_up} epochs, but the run has {epochs}; give fewer"))
-            }
-            LearningRateSchedule::OneCycle { max } if max <= rate => wrong(
-                "lr_schedule",
-                format!("rises to {max}, which is not above its first learning rate {rate}; change one of the two"),
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// The fields in which a run that was begun as `self` may not be resumed as `other`.
-    ///
-    /// # Errors
-    /// None is known: every field can be written as JSON.
-    pub fn conflicts(&self, other: &Self) -> serde_json::Result<Vec<Difference>> {
-        let differences = self.differences(other)?;
-        Ok(differences.into_iter().filter(|found| !Self::MAY_CHANGE.contains(&found.field.as_str())).collect())
-    }
-
-    /// The fields in which `other` differs.
-    ///
-    /// # Errors
-    /// As [`Self::conflicts`].
-    pub fn differences(&self, other: &Self) -> serde_json::Result<Vec<Difference>> {
-        // As JSON, so that a field that is added is compared too.
-        let (Value::Object(before), Value::Object(mut after)) =
-            (serde_json::to_value(self)?, serde_json::to_value(other)?)
-        else {
-            return Ok(Vec::new());
-        };
-        let pairs = before.into_iter().map(|(field, before)| {
-            let after = after.remove(&field).unwrap_or_default();
-            Difference { field, before, after }
-        });
-        Ok(pairs.filter(|pair| pair.before != pair.after).collect())
     }
 
     /// The schedule of the learning rate, with the figure that it watches.
@@ -280,28 +175,6 @@ impl RunSpec {
             build: self.build(),
             ..Options::default()
         }
-    }
-}
-
-impl fmt::Display for TuningSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::None => f.write_str("none"),
-            Self::Run(path) => path.display().fmt(f),
-        }
-    }
-}
-
-impl FromStr for TuningSource {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
-            "auto" => Self::Auto,
-            "none" => Self::None,
-            path => Self::Run(path.into()),
-        })
     }
 }
 
@@ -354,34 +227,5 @@ mod tests {
         {
             RunSpec::from_toml(wrong).unwrap_err();
         }
-    }
-
-    #[test]
-    fn only_what_leaves_the_bits_may_change() {
-        let spec = RunSpec::default();
-        let other = RunSpec { epochs: 20, batch_size: 16, freeze: vec!["dense".into()], ..RunSpec::default() };
-        let fields = |found: Vec<Difference>| found.into_iter().map(|found| found.field).collect::<Vec<_>>();
-        assert_eq!(fields(spec.differences(&other).unwrap()), ["batch_size", "epochs", "freeze"]);
-        assert_eq!(fields(spec.conflicts(&other).unwrap()), ["batch_size", "freeze"]);
-        assert!(spec.differences(&spec).unwrap().is_empty());
-    }
-
-    #[test]
-    fn numbers_that_make_no_sense_are_named() {
-        let check = |change: fn(&mut RunSpec)| {
-            let mut spec = RunSpec::default();
-            change(&mut spec);
-            spec.check().unwrap_err().field
-        };
-        assert_eq!(RunSpec::default().check(), Ok(()));
-        assert_eq!(check(|spec| spec.epochs = 0), "epochs");
-        assert_eq!(check(|spec| spec.batch_size = 0), "batch_size");
-        assert_eq!(check(|spec| spec.limit = Some(0)), "limit");
-        assert_eq!(check(|spec| spec.validation_split = Some(1.0)), "validation_split");
-        assert_eq!(check(|spec| spec.learning_rate = Some(f64::NAN)), "learning_rate");
-        assert_eq!(check(|spec| spec.weight_decay = Some(-1.0)), "weight_decay");
-        assert_eq!(check(|spec| spec.label_smoothing = 1.0), "label_smoothing");
-        assert_eq!(check(|spec| spec.early_stopping = Some(0)), "early_stopping");
-        assert_eq!(check(|spec| spec.lr_schedule = "cosine@10".parse().unwrap()), "lr_schedule");
     }
 }

@@ -9,7 +9,7 @@ use super::evaluation::DEPTH;
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
-    Checkpoint, Checkpoints, Divergence, Epoch, Evaluation, HistoryRow, Inside, LearningRateSchedule, Observer, Phase,
+    Checkpoint, Checkpoints, Divergence, Ending, Epoch, Evaluation, Inside, LearningRateSchedule, Observer, Phase,
     Position, TestResult, Timeline, TrainError, evaluate,
 };
 use crate::data::{Batch, Dataset, Loader, Sampler};
@@ -17,17 +17,6 @@ use crate::exec::Executor;
 
 /// While the trainer waits for the loader and a timeline records, it asks the device this often what has finished.
 const POLL_INTERVAL: Duration = Duration::from_micros(100);
-
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// All epochs were trained.
-    Finished,
-    /// An observer asked for it, at the end of an epoch.
-    Enough,
-    /// The stop flag was set; the last epoch may be incomplete.
-    Interrupted,
-}
 
 /// Trains an executor's network on a data set.
 pub struct Trainer<'a> {
@@ -173,20 +162,8 @@ impl<'a> Trainer<'a> {
             let evaluation = self.evaluate(&epoch)?;
             drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
-            let Position { measured, gradient_norm, seconds, .. } = self.position;
-            let row = HistoryRow {
-                epoch: epoch.number,
-                loss: measured.loss(),
-                accuracy: measured.accuracy(),
-                top5_accuracy: measured.top5_accuracy(),
-                val_loss: evaluation.loss,
-                val_accuracy: evaluation.accuracy,
-                val_top5_accuracy: evaluation.top5_accuracy,
-                learning_rate: self.rate(first_rate, &epoch, steps.saturating_sub(1)),
-                gradient_norm: gradient_norm.root_mean_square(),
-                seconds,
-                images_per_second: measured.images as f64 / seconds,
-            };
+            let rate = self.rate(first_rate, &epoch, steps.saturating_sub(1));
+            let row = self.position.row(&evaluation, rate);
             let mut history = std::mem::take(&mut self.position.history);
             history.push(row);
             self.position = Position::after(history);

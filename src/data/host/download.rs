@@ -14,7 +14,7 @@ use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 
 use super::{
-    DataError, hex,
+    ArchiveError, DataError, hex,
     progress::Progress,
     published::{Archive, PublishedSet},
 };
@@ -46,9 +46,9 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// [`DataError::Download`] where the server can't be reached or refuses,
-    /// [`DataError::Interrupted`] where it stops early, [`DataError::ArchiveLength`],
-    /// [`DataError::ArchiveChecksum`] and [`DataError::ArchiveMember`] where what it sends is not
+    /// [`ArchiveError::Download`] where the server can't be reached or refuses,
+    /// [`ArchiveError::Interrupted`] where it stops early, [`ArchiveError::Length`],
+    /// [`ArchiveError::Checksum`] and [`ArchiveError::Member`] where what it sends is not
     /// the archive, [`DataError::Write`] where `dir` can't be written.
     pub fn fetch(&self, set: &'static PublishedSet, dir: &Path) -> Result<(), DataError> {
         fs::create_dir_all(dir).map_err(|source| write_error(dir, source))?;
@@ -77,13 +77,13 @@ impl Archive {
             .new_agent();
         let response = agent.get(&*self.url).call();
         let mut body = response
-            .map_err(|source| DataError::Download { url: self.url.to_string(), source: Box::new(source) })?
+            .map_err(|source| ArchiveError::Download { url: self.url.to_string(), source: Box::new(source) })?
             .into_body();
         if let Some(actual) = body.content_length().filter(|&len| len != self.bytes) {
             return Err(self.length_error(&self.url, actual));
         }
 
-        let interrupted = |received, source| DataError::Interrupted {
+        let interrupted = |received, source| ArchiveError::Interrupted {
             url: self.url.to_string(),
             expected: self.bytes,
             received,
@@ -99,7 +99,7 @@ impl Archive {
                 Ok(0) => break,
                 Ok(len) => len,
                 Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(interrupted(received, source)),
+                Err(source) => return Err(interrupted(received, source).into()),
             };
             received += len as u64;
             if received > self.bytes {
@@ -109,7 +109,7 @@ impl Archive {
             progress.at(received);
         }
         if received < self.bytes {
-            return Err(interrupted(received, io::ErrorKind::UnexpectedEof.into()));
+            return Err(interrupted(received, io::ErrorKind::UnexpectedEof.into()).into());
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Archive {
         }
         let actual = file.rewind().and_then(|()| md5_of(file)).map_err(read_error)?;
         if actual != self.md5 {
-            return Err(DataError::ArchiveChecksum { origin: origin.into(), expected: self.md5.to_string(), actual });
+            return Err(ArchiveError::Checksum { origin: origin.into(), expected: self.md5.to_string(), actual }.into());
         }
         file.rewind().map_err(read_error)?;
         let dir = set.directory.map_or(dir.into(), |directory| dir.join(directory));
@@ -138,7 +138,7 @@ impl Archive {
     }
 
     fn length_error(&self, origin: &str, actual: u64) -> DataError {
-        DataError::ArchiveLength { origin: origin.into(), expected: self.bytes, actual }
+        ArchiveError::Length { origin: origin.into(), expected: self.bytes, actual }.into()
     }
 }
 
@@ -221,7 +221,7 @@ impl Unpacking<'_> {
     }
 
     fn member_error(&self, member: &str, problem: String) -> DataError {
-        DataError::ArchiveMember { origin: self.origin.into(), member: member.into(), problem, set: self.set }
+        ArchiveError::Member { origin: self.origin.into(), member: member.into(), problem, set: self.set }.into()
     }
 }
 

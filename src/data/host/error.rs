@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::archive_error::ArchiveError;
+use super::left_out::but;
 use super::{ClassNameError, LeftOut, PublishedSet};
 
 /// A data set could not be found, fetched or read.
@@ -101,63 +103,9 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// The server could not be reached or refused.
-    #[error("{url} could not be downloaded: {source}; check the network, or download it by other means")]
-    Download {
-        /// The address asked for.
-        url: String,
-        /// What the HTTP client said.
-        #[source]
-        source: Box<ureq::Error>,
-    },
-    /// The connection broke, or stalled, before the whole archive had arrived.
-    #[error("the download of {url} broke off after {received} of {expected} bytes: {source}; try again")]
-    Interrupted {
-        /// The address asked for.
-        url: String,
-        /// Bytes the archive has.
-        expected: u64,
-        /// Bytes that arrived.
-        received: u64,
-        /// What the HTTP client said.
-        source: io::Error,
-    },
-    /// The archive does not have the published length.
-    #[error(
-        "the archive {origin} has {actual} bytes instead of {expected}; if it is a file, delete it; then download it again"
-    )]
-    ArchiveLength {
-        /// The archive's path or address.
-        origin: String,
-        /// The published length in bytes.
-        expected: u64,
-        /// The length found (at least, for a download cut off for being too long).
-        actual: u64,
-    },
-    /// The archive does not have the published checksum.
-    #[error(
-        "the archive {origin} has the MD5 {actual} instead of {expected}; if it is a file, delete it; then download it again"
-    )]
-    ArchiveChecksum {
-        /// The archive's path or address.
-        origin: String,
-        /// The published MD5, in hex.
-        expected: String,
-        /// The MD5 found, in hex.
-        actual: String,
-    },
-    /// A member of the archive is missing or has the wrong size.
-    #[error("in the archive {origin}, {member} {problem}; download {} again ({})", set.title, set.archive_names())]
-    ArchiveMember {
-        /// The archive's path or address.
-        origin: String,
-        /// The member's file name.
-        member: String,
-        /// What is wrong with it.
-        problem: String,
-        /// The set it should be of.
-        set: &'static PublishedSet,
-    },
+    /// The archive of a published set.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The set is in none of the usual places, and could not be downloaded.
     #[error("{} was not found ({looked}), and could not be downloaded: {reason}", set.title)]
     NotFound {
@@ -346,9 +294,4 @@ pub enum DataError {
     /// A thread that gathers batches or decodes pictures could not be started.
     #[error("the system gives no thread to load data with: {0}; end other programs, and try again")]
     Thread(#[source] io::Error),
-}
-
-/// What a directory holds instead of pictures.
-fn but(left_out: &LeftOut) -> String {
-    if left_out.is_empty() { String::new() } else { format!(" (left out: {left_out})") }
 }

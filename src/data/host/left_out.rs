@@ -125,6 +125,11 @@ impl fmt::Display for LeftOut {
     }
 }
 
+/// What a directory holds instead of pictures.
+pub(super) fn but(left_out: &LeftOut) -> String {
+    if left_out.is_empty() { String::new() } else { format!(" (left out: {left_out})") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,13 @@
 //! Data that needs files, threads, the network or the environment.
 
+mod archive_error;
 pub mod cifar;
+mod contents;
 pub mod decoder;
 pub mod download;
 pub mod error;
 pub mod folder;
+mod folder_tree;
 mod hold_out;
 pub mod idx;
 pub mod left_out;
@@ -19,6 +22,7 @@ pub mod select;
 use super::dataset::hex;
 use super::{Batch, ClassNameError, Dataset, Sampler, Split, shapes};
 
+pub use archive_error::ArchiveError;
 pub use decoder::Decoder;
 pub use error::DataError;
 pub use folder::FolderOptions;
