@@ -1,6 +1,6 @@
 //! Plans, without a device: order, lives, memory, aliases, loop bounds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wgrad::Shape;
 use wgrad::graph::{

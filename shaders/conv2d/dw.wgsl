@@ -13,6 +13,7 @@ fn begin_tile(first: u32, last: u32) -> u32 {
 // (ky, kx, offset of that cell, 1 for the bias)
 fn a_row(m: u32) -> vec4<i32> {
     let cell = min(m, KH * KW * CIN - 4u);
+    if (POINTWISE) { return vec4(0, 0, i32(cell), i32(m >= CIN)); }
     let ky = cell / (KW * CIN);
     let kx = cell / CIN % KW;
     return vec4(i32(ky), i32(kx), i32((ky * W + kx) * CIN + cell % CIN), i32(m >= KH * KW * CIN));
@@ -27,8 +28,8 @@ fn a_columns(k: u32) -> array<vec4<i32>, 4> {
         let below = vec4(i32(STRIDE_Y), 0, i32(STRIDE_Y * W * CIN), 0);
         return array(first, first + right, first + below, first + below + right);
     }
-    if (OW % 4u == 0u) { return array(first, first + right, first + 2 * right, first + 3 * right); }
-    if (OW % 2u == 0u) {
+    if (!POINTWISE && OW % 4u == 0u) { return array(first, first + right, first + 2 * right, first + 3 * right); }
+    if (!POINTWISE && OW % 2u == 0u) {
         let third = window_of(min(k + 2u, K - 1u));
         return array(first, first + right, third, third + right);
     }

@@ -1,5 +1,6 @@
 // dx[m, n] = sum over k of dy[m, k] w[n, k]: each cell of x gathers from the windows that hold it.
-// m = (block, y, x, image of the block), k = (ky, kx, output channel), n = input channel. a = dy, b = w, c = dx.
+// m = (block, y, x, image of the block), or the pixel if POINTWISE; k = (ky, kx, output channel), n = input channel.
+// a = dy, b = w, c = dx.
 // At the border of x some (ky, kx) belong to no window, and with a stride most of them see only every second or third cell.
 // The rows of a tile are neighbours, so it skips those k. For that, the cells of a row of x that the same kx see stand
 // together.
@@ -23,6 +24,7 @@ var<private> taps: vec4<u32>;
 var<private> tap_step: vec2<u32>;
 
 fn begin_tile(first: u32, last: u32) -> u32 {
+    if (POINTWISE) { return COUT; }
     let a = cell_of(first);
     let b = cell_of(last);
     taps = vec4(0u, 0u, KH, KW);
@@ -67,14 +69,23 @@ fn cell_of(m: u32) -> vec3<u32> {
     return vec3(cell / W % H, x_of(cell % W), cell / (H * W) * BLOCK + row % BLOCK);
 }
 
-// (y + PAD_Y, x + PAD_X, offset of the image in dy, 0)
+// Pixel of x of row m, counted over the batch.
+fn pixel_of(m: u32) -> u32 {
+    if (POINTWISE) { return min(m, M - 1u); }
+    let cell = cell_of(m);
+    return (cell.z * H + cell.x) * W + cell.y;
+}
+
+// (y + PAD_Y, x + PAD_X, offset of the image in dy, 0); if POINTWISE, the offset is that of the pixel.
 fn a_row(m: u32) -> vec4<i32> {
+    if (POINTWISE) { return vec4(0, 0, i32(pixel_of(m) * COUT), 0); }
     let cell = vec3<i32>(cell_of(m));
     return vec4(cell.x + PAD_Y, cell.y + PAD_X, cell.z * i32(OH * OW * COUT), 0);
 }
 
 // (ky, kx, output channel)
 fn window_cell(k: u32) -> vec3<u32> {
+    if (POINTWISE) { return vec3(0u, 0u, k); }
     let tap = k / COUT;
     // A quotient of small numbers: exact in floats, and a division of integers is slow.
     let row = u32((f32(tap) + 0.5) / f32(taps.w));
@@ -87,6 +98,7 @@ fn a_columns(k: u32) -> array<vec4<i32>, 4> {
 
 // dy of the window that sees the cell at (ky, kx), zero where there is none.
 fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    if (POINTWISE) { return read_a(u32(row.z + column.z)); }
     let y = row.x - column.x;
     let x = row.y - column.y;
     // Below zero wraps around and fails the bound.
@@ -104,8 +116,7 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     for (var j = 0u; j < 4u; j++) {
-        let cell = cell_of(m + j);
-        let i = ((cell.z * H + cell.x) * W + cell.y) * N + min(n, N - 4u);
+        let i = pixel_of(m + j) * N + min(n, N - 4u);
         var dx = s[j];
         if (SUMMED) { dx = read_d(i) + dx; }
         if (GATED) { dx = select(vec4<f32>(), dx, read_e(i) > vec4<f32>()); }

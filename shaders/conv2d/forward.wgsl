@@ -14,6 +14,7 @@ fn a_row(m: u32) -> vec4<i32> {
 }
 
 fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    if (POINTWISE) { return array(vec4(0, 0, i32(k), 0), vec4<i32>(), vec4<i32>(), vec4<i32>()); }
     let ky = k / (KW * CIN);
     let rest = k % (KW * CIN);
     return array(vec4(i32(ky), i32(rest / CIN), i32(ky * W * CIN + rest), 0), vec4<i32>(), vec4<i32>(), vec4<i32>());

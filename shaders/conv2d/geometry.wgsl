@@ -19,12 +19,14 @@ override PADDED: bool; // some window reaches outside x
 override BIAS: bool;
 override BIAS_FIRST: u32;
 override POOLED: bool;
+override POINTWISE: bool; // windows are single pixels, one for each pixel of x, and POOLED is false
 override M: u32;
 override N: u32;
 override K: u32;
 
 // First cell of the window of pixel p of y, counted over the batch: (y, x, offset of that cell in x, 0).
 fn window_of(p: u32) -> vec4<i32> {
+    if (POINTWISE) { return vec4(0, 0, i32(p * CIN), 0); }
     let image = p / (OH * OW);
     let pixel = p % (OH * OW);
     var oy = pixel / OW;

@@ -41,18 +41,20 @@ fn main(
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
     let place = min(i, ITEMS * PARTS - 1u);
-    let part = place / ITEMS;
-    let channel = place % ITEMS % (COUT / 4u) * 4u;
-    let block = place % ITEMS / (COUT / 4u);
+    let part = quotient(place, ITEMS);
+    let item = place - part * ITEMS;
+    let block = quotient(item, COUT / 4u);
+    let channel = item * 4u - block * COUT;
     let is_bias = BIAS && block == KH * BLOCKS;
     let ky = min(block / BLOCKS, KH - 1u);
     let kx = block % BLOCKS * COLUMNS;
     // Column j of a matrix belongs to cell (ky, kx + j) of the kernel.
     var s = mat4x4<f32>();
     for (var line = part * LINES_OF_PART; line < min((part + 1u) * LINES_OF_PART, LINES); line++) {
-        let y = i32(line % OH) * STRIDE_Y + i32(ky) - BEFORE_Y;
+        let image = quotient(line, OH);
+        let y = i32(line - image * OH) * STRIDE_Y + i32(ky) - BEFORE_Y;
         let exists = u32(y) < H;
-        let first = (line / OH * H + select(0u, u32(y), exists)) * W;
+        let first = (image * H + select(0u, u32(y), exists)) * W;
         var x = i32(kx) - BEFORE_X;
         var cells = mat4x4<f32>();
         if (STRIDE_X == 1) {

@@ -55,12 +55,13 @@ fn main(
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
     let item = min(i, COUNT - 1u);
-    let channel = item % (TO_C / 4u) * 4u;
-    let strip = item / (TO_C / 4u);
-    let column = strip % STRIPS * STRIP;
-    let line = strip / STRIPS;
+    let strip = quotient(item, TO_C / 4u);
+    let channel = item * 4u - strip * TO_C;
+    let line = quotient(strip, STRIPS);
+    let column = (strip - line * STRIPS) * STRIP;
+    let image = quotient(line, TO_H);
     let left = i32(column) * STEP_X - BEFORE_X;
-    let top = i32(line % TO_H) * STEP_Y - BEFORE_Y;
+    let top = i32(line - image * TO_H) * STEP_Y - BEFORE_Y;
     // Column j of a matrix belongs to pixel j of the strip.
     var s = mat4x4<f32>();
     if (BIAS) {
@@ -69,7 +70,7 @@ fn main(
     }
     for (var part = 0u; part < PARTS; part++) {
         for (var ky = 0u; ky < KH; ky++) {
-            let row = line_at(line / TO_H, top + i32(ky));
+            let row = line_at(image, top + i32(ky));
             var cells = mat4x4<f32>();
             if (STEP_X == 1) {
                 cells[1] = cell_at(row, left, channel, part);

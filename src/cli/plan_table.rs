@@ -1,6 +1,8 @@
 //! The table of a schedule.
 
-use wgrad::graph::{Access, Binding, Graph, Plan};
+use std::collections::HashSet;
+
+use wgrad::graph::{Access, Binding, Dispatch, Graph, Plan};
 use wgrad::report::units;
 
 /// Lists every dispatch of a plan with its kernel, grid, arithmetic, bytes of the tensors it binds, and bindings. The last
@@ -8,9 +10,10 @@ use wgrad::report::units;
 pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let flops = plan.dispatches().iter().map(|dispatch| dispatch.kernel().flops).sum();
     let bytes = plan.dispatches().iter().map(|dispatch| dispatch.bytes(graph)).sum();
+    let pipelines = plan.dispatches().iter().map(Dispatch::recipe).collect::<HashSet<_>>().len();
     let mut lines = vec![
         format!(
-            "{title}: {} dispatches, {}, {} touched",
+            "{title}: {} dispatches of {pipelines} pipelines, {}, {} touched",
             plan.dispatches().len(),
             units::flops(flops),
             units::bytes(bytes)

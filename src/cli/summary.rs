@@ -52,7 +52,8 @@ impl Summary {
             writeln!(out, "\n{}", plan_table(&train, graph, executor.train_plan()))?;
             let infer = format!("Evaluation step, {batch_size} images");
             writeln!(out, "\n{}", plan_table(&infer, graph, executor.infer_plan()))?;
-            writeln!(out, "\nMemory on the device: {}", units::bytes(executor.device_bytes()))?;
+            writeln!(out, "\nPipelines of both and of the gradient's norm: {}", executor.program().pipelines())?;
+            writeln!(out, "Memory on the device: {}", units::bytes(executor.device_bytes()))?;
             writeln!(out, "Largest batch, by the adapter's {by}: {} images", units::count(largest as u64))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -322,6 +322,11 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
+    /// [`Self::number`] if it is to be read at run time, else [`Self::size`].
+    pub fn size_or_number(self, name: &'static str, value: usize, at_run_time: bool) -> Self {
+        if at_run_time { self.number(name, value) } else { self.size(name, value) }
+    }
+
     /// Sets the grid: `workgroups`, folded where they exceed one dimension, times `layers`.
     pub fn workgroups(mut self, workgroups: usize, layers: usize) -> Self {
         self.dispatch.kernel.grid = fold_grid(workgroups, layers);

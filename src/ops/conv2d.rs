@@ -139,14 +139,13 @@ impl Conv2d {
         let [pad_y, pad_x] = self.padding_before();
         let reaches_past = |size, out: usize, axis: usize| (out - 1) * self.stride[axis] + self.kernel[axis] > size;
         let padded = self.padding == Padding::Same && (reaches_past(h, oh, 0) || reaches_past(w, ow, 1));
-        dispatch
+        let sizes = [("H", h), ("W", w), ("CIN", c), ("OH", oh), ("OW", ow), ("COUT", filters)];
+        let sizes = sizes.into_iter().chain([("BIAS_FIRST", self.bias_first())]);
+        let at_run_time = self.reads_sizes(pooled);
+        sizes
+            .fold(dispatch, |dispatch, (name, size)| dispatch.size_or_number(name, size, at_run_time))
             .shared(wgsl!("conv2d/geometry"))
-            .size("H", h)
-            .size("W", w)
-            .size("CIN", c)
-            .size("OH", oh)
-            .size("OW", ow)
-            .size("COUT", filters)
+            .constant("POINTWISE", self.is_pointwise() && !pooled)
             .size("KH", self.kernel[0])
             .size("KW", self.kernel[1])
             .size("STRIDE_Y", self.stride[0])
@@ -155,7 +154,17 @@ impl Conv2d {
             .size("PAD_X", pad_x)
             .constant("PADDED", padded)
             .constant("BIAS", self.bias)
-            .size("BIAS_FIRST", self.bias_first())
+    }
+
+    /// Whether each output pixel sees one pixel of the input, and they are as many.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1]
+    }
+
+    /// Whether its kernels read their sizes at run time. Pointwise convolutions of many pixels need no divisions by them,
+    /// and deep networks have many. A dense layer is one of single pixels.
+    fn reads_sizes(&self, pooled: bool) -> bool {
+        self.is_pointwise() && !pooled && self.input[1] * self.input[2] > 1
     }
 
     /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
@@ -173,7 +182,7 @@ impl Conv2d {
         // Under pooling, the rows are not in the order of a line.
         let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
         let rows = Rows { costly: false, pixels_of_a_line };
-        let product = MatrixProduct::whole(recorder, key, sizes, rows);
+        let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
         let dispatch = match product.kernel() {
@@ -203,6 +212,7 @@ impl Conv2d {
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
         let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width) };
         let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, rows);
+        let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
         let (gate, places, [_, _, pool_w, pool_c]) = match sink.epilogue {
             Epilogue::None => (None, None, [1; 4]),
@@ -259,6 +269,7 @@ impl Conv2d {
         let rows = self.window_cells() + usize::from(self.bias);
         let key = self.key("dw", pooled);
         let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
+        let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(dw).name.clone();
         let sum = PartedSum::new(recorder, dw, product.parts());
         let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).d(places);
@@ -266,7 +277,7 @@ impl Conv2d {
             .geometry(dispatch, pooled)
             .source(wgsl!("conv2d/dw"))
             .constant("POOLED", places.is_some())
-            .size("PART_LEN", self.weight_places().1);
+            .size_or_number("PART_LEN", self.weight_places().1, self.reads_sizes(pooled));
         product.complete(dispatch, self.flops(pixels)).record();
         sum.finish(recorder);
     }

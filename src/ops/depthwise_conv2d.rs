@@ -129,7 +129,7 @@ impl DepthwiseConv2d {
             .size("KW", self.kernel[1])
             .size("MULTIPLIER", self.multiplier)
             .constant("BIAS", bias)
-            .size("BIAS_FIRST", self.bias_first())
+            .number("BIAS_FIRST", self.bias_first())
     }
 
     /// Adds to a dispatch whose operands are bound what makes it compute `to` `[n, h, w, c]` from `from`. The window of the
@@ -146,22 +146,23 @@ impl DepthwiseConv2d {
         let channels = c.next_multiple_of(4);
         let count = n * h * strips * channels / 4;
         dispatch
+            .shared(wgsl!("quotient"))
             .shared(wgsl!("depthwise_conv2d/windows"))
-            .size("FROM_H", from[1])
-            .size("FROM_W", from[2])
-            .size("FROM_C", from[3].next_multiple_of(4))
-            .size("TO_H", h)
-            .size("TO_W", w)
-            .size("TO_C", channels)
-            .size("CHANNELS", c)
+            .number("FROM_H", from[1])
+            .number("FROM_W", from[2])
+            .number("FROM_C", from[3].next_multiple_of(4))
+            .number("TO_H", h)
+            .number("TO_W", w)
+            .number("TO_C", channels)
+            .number("CHANNELS", c)
             .size("STEP_Y", step[0])
             .size("STEP_X", step[1])
             .size("SPACING_Y", spacing[0])
             .size("SPACING_X", spacing[1])
-            .size("BEFORE_Y", before[0])
-            .size("BEFORE_X", before[1])
-            .size("STRIPS", strips)
-            .size("COUNT", count)
+            .number("BEFORE_Y", before[0])
+            .number("BEFORE_X", before[1])
+            .number("STRIPS", strips)
+            .number("COUNT", count)
             .workgroups(count.div_ceil(LANES), 1)
             .cost(self.flops(), self.multiplier * self.kernel[0] * (self.kernel[1] + 1))
     }
@@ -204,25 +205,31 @@ impl DepthwiseConv2d {
         let name = recorder.graph().tensor(dw).name.clone();
         let shape = recorder.graph().tensor(dw).shape.clone();
         let sum = PartedSum::new(recorder, dw, parts);
-        let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).source(wgsl!("depthwise_conv2d/dw"));
+        let dispatch = recorder
+            .dispatch(name)
+            .a(x)
+            .b(dy)
+            .c(sum.parts)
+            .source(wgsl!("depthwise_conv2d/dw"))
+            .shared(wgsl!("quotient"));
         self.geometry(dispatch, self.bias)
             .shared(wgsl!("depthwise_conv2d/x"))
-            .size("H", h)
-            .size("W", w)
-            .size("CIN", c)
-            .size("OH", oh)
-            .size("OW", ow)
-            .size("COUT", filters)
+            .number("H", h)
+            .number("W", w)
+            .number("CIN", c)
+            .number("OH", oh)
+            .number("OW", ow)
+            .number("COUT", filters)
             .size("STRIDE_Y", self.stride[0])
             .size("STRIDE_X", self.stride[1])
-            .size("BEFORE_Y", before_y)
-            .size("BEFORE_X", before_x)
+            .number("BEFORE_Y", before_y)
+            .number("BEFORE_X", before_x)
             .size("BLOCKS", blocks)
-            .size("ITEMS", items)
-            .size("LINES", n * oh)
-            .size("LINES_OF_PART", lines)
-            .size("PARTS", parts)
-            .size("PART_LEN", shape.padded_elements())
+            .number("ITEMS", items)
+            .number("LINES", n * oh)
+            .number("LINES_OF_PART", lines)
+            .number("PARTS", parts)
+            .number("PART_LEN", shape.padded_elements())
             .workgroups((items * parts).div_ceil(LANES), 1)
             .cost(self.flops(), lines * (ow + 1))
             .record();
@@ -251,7 +258,7 @@ impl Operation for DepthwiseConv2d {
             .source(wgsl!("depthwise_conv2d/forward"))
             .shared(wgsl!("depthwise_conv2d/x"))
             .size("PARTS", 1)
-            .size("COUT", self.channels()[1]);
+            .number("COUT", self.channels()[1]);
         let dispatch = self.geometry(dispatch, self.bias);
         self.windows(dispatch, [self.input, self.output()], [self.stride, [1; 2], self.padding_before()]).record();
     }

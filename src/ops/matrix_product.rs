@@ -39,6 +39,7 @@ impl Rows {
 #[derive(Clone, Debug)]
 pub struct MatrixProduct {
     product: Product,
+    at_run_time: bool,
 }
 
 /// The loop for a product of `[m, n, k]`, where none was measured.
@@ -63,7 +64,7 @@ impl MatrixProduct {
     /// else in that of the recorder's target.
     pub fn whole(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
         let choice = ProductChoice { kernel: rule(recorder.target(), sizes, rows), parts: 1 };
-        Self { product: Product { key, choice, splits: false, sizes } }.tuned(recorder, rows)
+        Self { product: Product { key, choice, splits: false, sizes }, at_run_time: false }.tuned(recorder, rows)
     }
 
     /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
@@ -74,7 +75,7 @@ impl MatrixProduct {
         let kernel = rule(recorder.target(), sizes, rows);
         let mut product = Product { key, choice: ProductChoice { kernel, parts: 1 }, splits: true, sizes };
         product.choice.parts = product.parts_for(kernel, recorder.target().busy_workgroups);
-        Self { product }.tuned(recorder, rows)
+        Self { product, at_run_time: false }.tuned(recorder, rows)
     }
 
     fn tuned(mut self, recorder: &Recorder, rows: Rows) -> Self {
@@ -99,6 +100,11 @@ impl MatrixProduct {
     /// The loop that it runs in.
     pub fn kernel(&self) -> MicroKernel {
         self.product.choice.kernel
+    }
+
+    /// Says whether its kernel reads the sizes at run time.
+    pub fn at_run_time(self, at_run_time: bool) -> Self {
+        Self { at_run_time, ..self }
     }
 
     /// Parts that the reduction is cut into.
@@ -129,14 +135,12 @@ impl MatrixProduct {
         };
         let dispatch = match micro_kernel {
             MicroKernel::Broadcast32x16 => dispatch,
-            _ => dispatch.shared(wgsl!("product/block")).size("PART_K", part_k),
+            _ => dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time),
         };
-        (micro_kernel.source().iter())
-            .fold(dispatch, |dispatch, file| dispatch.source(*file))
-            .size("M", m)
-            .size("N", n)
-            .size("K", k)
-            .size("TILES_N", tiles_n)
+        let dispatch = (micro_kernel.source().iter()).fold(dispatch, |dispatch, file| dispatch.source(*file));
+        let sizes = [("M", m), ("N", n), ("K", k), ("TILES_N", tiles_n)];
+        (sizes.into_iter())
+            .fold(dispatch, |dispatch, (name, size)| dispatch.size_or_number(name, size, self.at_run_time))
             .workgroups(micro_kernel.tiles([m, n]), self.parts())
             .cost(flops, trips)
             .product(self.product.clone())
