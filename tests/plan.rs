@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wgrad::Shape;
 use wgrad::graph::{
-    Access, Arena, BufferKey, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError, Recorder, Sink,
-    Target, TensorId, Variable,
+    Access, Arena, BufferKey, Dispatch, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError, Recorder,
+    Sink, Target, TensorId, Variable,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
+use wgrad::model::zoo::ZooModel;
 use wgrad::model::{Network, Sequential};
 use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Dense, GroupNorm, Padding};
 use wgrad::optim::Optimizer;
@@ -335,5 +336,19 @@ fn a_normalization_takes_few_dispatches_of_short_loops() {
     for shape in [[32, 32, 32, 16], [32, 224, 224, 64]] {
         let [forward, backward] = normalization(shape, Some(8));
         assert_eq!((forward.len(), backward.len()), (1, 3), "{shape:?}: {forward:?}, {backward:?}");
+    }
+}
+
+/// Layers that differ only in their sizes share pipelines, so that a deep network compiles about as many as a small one.
+#[test]
+fn deep_networks_share_pipelines() {
+    for (name, size, most) in [("resnet20", 32, 45), ("mobilenet_v2", 96, 40)] {
+        let network = ZooModel::named(name, [size, size, 3], 10).unwrap().unwrap();
+        for micro_kernel in MicroKernel::ALL {
+            let (_, plan) = training(&network, 32, micro_kernel);
+            let pipelines = plan.dispatches().iter().map(Dispatch::recipe).collect::<HashSet<_>>().len();
+            let dispatches = plan.dispatches().len();
+            assert!(dispatches >= 4 * pipelines && pipelines <= most, "{name}: {pipelines} of {dispatches}");
+        }
     }
 }

@@ -70,3 +70,20 @@ impl ModuleRecipe {
         self.unchecked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number that is read at run time is no part of a pipeline's recipe; a constant is.
+    #[test]
+    fn only_constants_make_a_pipeline_another_one() {
+        let recipe = |constant: f64, number: f64| {
+            let kernel =
+                Kernel { constants: vec![("KH", constant)], numbers: vec![("H", number)], ..Kernel::default() };
+            Recipe::new(&kernel, [])
+        };
+        assert_eq!(recipe(3.0, 32.0), recipe(3.0, 16.0));
+        assert_ne!(recipe(3.0, 32.0), recipe(5.0, 32.0));
+    }
+}
