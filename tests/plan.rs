@@ -342,13 +342,13 @@ fn a_normalization_takes_few_dispatches_of_short_loops() {
 /// Layers that differ only in their sizes share pipelines, so that a deep network compiles about as many as a small one.
 #[test]
 fn deep_networks_share_pipelines() {
-    for (name, size, most) in [("resnet20", 32, 45), ("mobilenet_v2", 96, 40)] {
+    for (name, size, most) in [("resnet20", 32, 60), ("mobilenet_v2", 96, 60)] {
         let network = ZooModel::named(name, [size, size, 3], 10).unwrap().unwrap();
         for micro_kernel in MicroKernel::ALL {
             let (_, plan) = training(&network, 32, micro_kernel);
             let pipelines = plan.dispatches().iter().map(Dispatch::recipe).collect::<HashSet<_>>().len();
             let dispatches = plan.dispatches().len();
-            assert!(dispatches >= 4 * pipelines && pipelines <= most, "{name}: {pipelines} of {dispatches}");
+            assert!(dispatches > 2 * pipelines && pipelines <= most, "{name}: {pipelines} of {dispatches}");
         }
     }
 }
