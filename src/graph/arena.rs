@@ -1,6 +1,8 @@
 //! Arenas: the memory of variables, their gradients, and what the optimizer keeps of them.
 
-use super::{ARENA_ALIGNMENT, Graph, MOST_ELEMENTS, Variable};
+use std::collections::BTreeSet;
+
+use super::{ARENA_ALIGNMENT, Graph, Home, MOST_ELEMENTS, Variable};
 
 /// Memory with one value for every element of the variables. All arenas have the same chunks, each a buffer or image of its
 /// own, and hold a variable at the same place.
@@ -40,6 +42,22 @@ impl Chunk {
 }
 
 impl Graph {
+    /// The arenas: weights, gradients, and the slots of the optimizer's state that a tensor is in.
+    pub fn arenas(&self) -> Vec<Arena> {
+        let slots: BTreeSet<usize> = (self.tensors.iter())
+            .filter_map(|tensor| match tensor.home {
+                Home::Arena(Arena::State(slot), _) => Some(slot),
+                _ => None,
+            })
+            .collect();
+        [Arena::Weights, Arena::Gradients].into_iter().chain(slots.into_iter().map(Arena::State)).collect()
+    }
+
+    /// The chunks of each arena; at least one.
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
     /// Name of the largest variable in a chunk.
     pub(crate) fn largest_variable(&self, chunk: usize) -> &str {
         let variables = self.variables.iter().filter(|variable| variable.place().chunk == chunk);

@@ -2,7 +2,7 @@
 //!
 //! Nothing here touches a device, so order, liveness and memory can be tested without one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,16 +17,19 @@ mod layout;
 mod operation;
 mod placement;
 mod plan;
+mod recorder;
 mod regularizer;
 mod sink;
+mod target;
 mod tensor;
 mod tuning;
 mod variable;
+mod weights;
 
 pub use arena::{Arena, Chunk, Place};
 pub use backward::Gradients;
 pub(crate) use dispatch::SECOND_RESULT_BINDING;
-pub use dispatch::{Binding, Dispatch, DispatchBuilder, Mode, Recorder};
+pub use dispatch::{Binding, Dispatch};
 pub use error::GraphError;
 pub(crate) use fuse::{Fused, Pair, Rule};
 pub(crate) use gradient_block::GradientBlock;
@@ -35,42 +38,21 @@ pub use layout::Layout;
 pub(crate) use layout::places;
 pub use operation::{Inputs, Operation};
 pub use plan::{BufferKey, Plan, PlanError};
+pub use recorder::{DispatchBuilder, Mode, Recorder};
 pub use regularizer::Regularizer;
 pub use sink::{Epilogue, Sink};
+pub use target::Target;
 pub use tensor::{Home, Tensor, TensorId};
 pub use tuning::{Product, ProductChoice, Tuning};
 pub use variable::{Role, Variable, VariableSpec};
 
 pub use crate::kernel::Access;
-use crate::kernel::{MicroKernel, Storage};
+use crate::kernel::Storage;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
 /// Floats to which the start of a variable is aligned: WebGPU's 256 bytes for the offset of a binding.
 pub(crate) const ARENA_ALIGNMENT: usize = 64;
-
-/// The device that a schedule is recorded for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The loop of the matrix products.
-    pub micro_kernel: MicroKernel,
-    /// What tensors of floats live in.
-    pub storage: Storage,
-    /// Whether products for which `micro_kernel` has tiles of an unfit size run in a relative of it.
-    pub by_size: bool,
-    /// Workgroups that keep the adapter busy; long reductions are split to reach it.
-    pub busy_workgroups: usize,
-    /// Most bytes of a buffer or image that a shader binds.
-    pub most_bytes: u64,
-}
-
-impl Target {
-    /// A target that binds as much as shaders can index, with the storage that suits `micro_kernel` best.
-    pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
-        let most_bytes = 4 * MOST_ELEMENTS as u64;
-        Self { micro_kernel, storage: micro_kernel.storage(), by_size: false, busy_workgroups, most_bytes }
-    }
-}
 
 /// One use of an operation.
 #[derive(Clone, Debug)]
@@ -155,25 +137,9 @@ impl Graph {
         &self.tensors[id.0]
     }
 
-    /// The arenas: weights, gradients, and the slots of the optimizer's state that a tensor is in.
-    pub fn arenas(&self) -> Vec<Arena> {
-        let slots: BTreeSet<usize> = (self.tensors.iter())
-            .filter_map(|tensor| match tensor.home {
-                Home::Arena(Arena::State(slot), _) => Some(slot),
-                _ => None,
-            })
-            .collect();
-        [Arena::Weights, Arena::Gradients].into_iter().chain(slots.into_iter().map(Arena::State)).collect()
-    }
-
     /// All tensors, by id.
     pub fn tensors(&self) -> impl Iterator<Item = (TensorId, &Tensor)> {
         self.tensors.iter().enumerate().map(|(i, tensor)| (TensorId(i), tensor))
-    }
-
-    /// The chunks of each arena; at least one.
-    pub fn chunks(&self) -> &[Chunk] {
-        &self.chunks
     }
 
     /// The tensor that holds the elements: a view's source, else the tensor itself.

@@ -1,0 +1,27 @@
+//! What schedules are recorded for.
+
+use super::MOST_ELEMENTS;
+use crate::kernel::{MicroKernel, Storage};
+
+/// The device that a schedule is recorded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The loop of the matrix products.
+    pub micro_kernel: MicroKernel,
+    /// What tensors of floats live in.
+    pub storage: Storage,
+    /// Whether products for which `micro_kernel` has tiles of an unfit size run in a relative of it.
+    pub by_size: bool,
+    /// Workgroups that keep the adapter busy; long reductions are split to reach it.
+    pub busy_workgroups: usize,
+    /// Most bytes of a buffer or image that a shader binds.
+    pub most_bytes: u64,
+}
+
+impl Target {
+    /// A target that binds as much as shaders can index, with the storage that suits `micro_kernel` best.
+    pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
+        let most_bytes = 4 * MOST_ELEMENTS as u64;
+        Self { micro_kernel, storage: micro_kernel.storage(), by_size: false, busy_workgroups, most_bytes }
+    }
+}
