@@ -129,6 +129,7 @@ impl Sets {
         let span = if bundles == 1 { padded / 4 } else { bundle * self.group() / 4 };
         let trips = |quads: usize| 2 * (self.pixels() * quads).div_ceil(lanes) + 2 * QUADS_OF_A_LANE + LANES;
         dispatch
+            .sweeping()
             .constant("GAMMA", self.scale)
             .size("IMAGES", self.images)
             .size("PIXELS", self.pixels())

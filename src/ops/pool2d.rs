@@ -73,6 +73,8 @@ impl Pool2d {
         let before = |axis: usize| self.padding.before(self.input[1 + axis], self.window[axis], self.stride[axis]);
         let pixels = result[..3].iter().product::<usize>();
         let channels = c.next_multiple_of(4);
+        // Windows that do not overlap read each cell once.
+        let dispatch = if self.windows() == 1 { dispatch.sweeping() } else { dispatch };
         dispatch
             .shared(wgsl!("pool2d/geometry"))
             .size("H", h)
