@@ -84,20 +84,6 @@ pub enum ExchangeError {
     /// The file doesn't tell the network of its weights.
     #[error("the weights don't say which network they belong to")]
     NoModel,
-    /// The format is only written for layers in a row.
-    #[error("layer `{layer}` doesn't just read the layer before it, and wgrad can't write such networks as ONNX yet")]
-    NotInRow {
-        /// The layer.
-        layer: String,
-    },
-    /// The format can't hold a kind of layer yet.
-    #[error("layer `{layer}` is a {kind}, which wgrad can't write as ONNX yet")]
-    NoLayer {
-        /// The layer.
-        layer: String,
-        /// Its kind.
-        kind: &'static str,
-    },
     /// The network can't be built.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -10,8 +10,6 @@ mod keras;
 mod npy;
 mod npz;
 mod onnx;
-mod onnx_names;
-mod onnx_proto;
 mod safetensors;
 mod weights;
 mod zip_archive;

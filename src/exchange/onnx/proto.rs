@@ -4,6 +4,10 @@ use prost::Message;
 
 /// `TensorProto.DataType.FLOAT`
 pub const FLOAT: i32 = 1;
+/// `TensorProto.DataType.INT64`
+pub const INT64: i32 = 7;
+/// `AttributeProto.AttributeType.FLOAT`
+const REAL: i32 = 1;
 /// `AttributeProto.AttributeType.INT`
 const INT: i32 = 2;
 /// `AttributeProto.AttributeType.INTS`
@@ -79,6 +83,8 @@ pub struct Node {
 pub struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -89,13 +95,19 @@ pub struct Attribute {
 
 impl Attribute {
     /// An attribute of one number.
-    pub fn int(name: &str, value: i64) -> Self {
-        Self { name: name.into(), i: Some(value), ints: Vec::new(), kind: INT }
+    pub fn float(name: &str, value: f32) -> Self {
+        Self { name: name.into(), f: Some(value), i: None, ints: Vec::new(), kind: REAL }
     }
 
-    /// An attribute of several numbers.
+    /// An attribute of one whole number.
+    pub fn int(name: &str, value: i64) -> Self {
+        Self { name: name.into(), f: None, i: Some(value), ints: Vec::new(), kind: INT }
+    }
+
+    /// An attribute of several whole numbers.
     pub fn ints(name: &str, values: &[usize]) -> Self {
-        Self { name: name.into(), i: None, ints: values.iter().map(|value| *value as i64).collect(), kind: INTS }
+        let ints = values.iter().map(|value| *value as i64).collect();
+        Self { name: name.into(), f: None, i: None, ints, kind: INTS }
     }
 }
 
