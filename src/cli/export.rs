@@ -15,8 +15,8 @@ use super::weights_file;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     wgrad export --weights runs/latest/weights.safetensors --format onnx --out network.onnx\n  \
-    wgrad export --weights runs/latest/weights.safetensors --format keras-npz --out weights.npz\n\n\
-    To make a model of Keras from a safetensors file: python tools/keras_bridge.py to-keras weights.safetensors network.keras")]
+    wgrad export --weights runs/latest/weights.safetensors --format keras --out network.keras\n  \
+    wgrad export --weights runs/latest/weights.safetensors --format keras-npz --out weights.npz")]
 pub struct Export {
     /// Weights that `wgrad train` wrote, or any other file that `wgrad import` reads
     #[arg(long, value_name = "FILE")]
@@ -38,6 +38,8 @@ pub enum Format {
     Safetensors,
     /// The whole network, for images [N, h, w, c] of pixels from 0 to 255
     Onnx,
+    /// A model of Keras 3, for keras.saving.load_model; it takes pixels from 0 to 255
+    Keras,
     /// Weights under Keras's names, for numpy.load
     KerasNpz,
 }
@@ -50,6 +52,7 @@ impl Export {
         let bytes = match self.format {
             Format::Safetensors => weights.to_bytes(),
             Format::Onnx => weights.to_onnx(),
+            Format::Keras => weights.to_keras(),
             Format::KerasNpz => weights.to_npz(),
         };
         let bytes = bytes?;

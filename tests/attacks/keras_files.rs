@@ -55,6 +55,25 @@ pub fn keras() -> Vec<(&'static str, Vec<u8>)> {
         ("config_nested_deeply.json", "[".repeat(9_000).into_bytes()),
         ("objects_nested_deeply.json", "{\"a\":".repeat(2_000).into_bytes()),
         ("layers_nested_deeply.json", layers(&"[".repeat(5_000), 1)),
+        ("models_nested_deeply.json", r#"{"class_name":"Sequential","config":{"layers":["#.repeat(20_000).into_bytes()),
+        ("models_nested_as_deeply_as_they_end.json", {
+            let start = r#"{"class_name":"Sequential","config":{"name":"x","layers":["#;
+            format!("{}{}", start.repeat(20_000), "]}}".repeat(20_000)).into_bytes()
+        }),
+        ("layers_that_wait_for_one_another.json", {
+            let layer = |name: usize, of: usize| {
+                format!(
+                    r#"{{"class_name":"ReLU","config":{{"name":"{name}"}},"name":"{name}","inbound_nodes":[[["{of}",0,0,{{}}]]]}}"#
+                )
+            };
+            let layers: Vec<String> = (0..1_000).map(|name| layer(name, (name + 1) % 1_000)).collect();
+            let input = r#"{"class_name":"InputLayer","config":{"name":"in","batch_shape":[null,4,4,3]},"name":"in"}"#;
+            format!(
+                r#"{{"class_name":"Functional","config":{{"layers":[{input},{}],"input_layers":["in",0,0],"output_layers":["0",0,0]}}}}"#,
+                layers.join(",")
+            )
+            .into_bytes()
+        }),
         ("layers_of_numbers.json", layers("0", 5_000)),
         ("layers_of_nothing.json", layers(r#"{"module":"","class_name":"","config":{"":0}}"#, 300)),
         ("shape_that_overflows.h5", patched(shape, &sizes(&[u64::MAX, u64::MAX]))),

@@ -93,7 +93,7 @@ fn commands_say_what_is_wrong_and_leave_what_was_there() {
     }
     assert_eq!(fs::read_to_string(folder.join("old")).unwrap(), "old");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
-    let output = wgrad(folder, "export --weights a.safetensors --out b --format keras");
+    let output = wgrad(folder, "export --weights a.safetensors --out b --format kera");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("keras-npz"));
 }

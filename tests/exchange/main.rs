@@ -3,6 +3,7 @@
 #[path = "../archives/mod.rs"]
 mod archives;
 mod commands;
+mod functional;
 mod keras;
 mod kinds;
 mod onnx;
@@ -18,6 +19,8 @@ use wgrad::model::{Activation, NamedTensor, Network, Sequential};
 use wgrad::ops::Padding;
 
 const ALL_LAYERS: &str = include_str!("../../models/all_layers.toml");
+/// A graph with every kind of layer that is not in a row there.
+const GRAPH: &str = include_str!("graph.toml");
 /// A model that Keras 3 saved.
 const KERAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/network.keras");
 
@@ -42,7 +45,8 @@ fn networks() -> Vec<Network> {
         Sequential::new([9, 7, 3]).layer(rescaling).conv2d(4, 2).flatten(),
     ];
     let all_layers = Network::from_toml(ALL_LAYERS, Some(([32, 32, 3], 10))).unwrap();
-    std::iter::once(all_layers).chain(rows.map(Network::from)).collect()
+    let graph = Network::from_toml(GRAPH, None).unwrap();
+    [all_layers].into_iter().chain(rows.map(Network::from)).chain([graph]).collect()
 }
 
 fn pseudo_random(seed: u32, i: u32) -> u32 {
@@ -52,14 +56,16 @@ fn pseudo_random(seed: u32, i: u32) -> u32 {
     x ^ (x >> 13)
 }
 
-/// A network with initial kernels and biases that are not 0.
+/// A network whose variables are not those that it begins with.
 fn executor(gpu: &Arc<Gpu>, model: &Network) -> (Executor, Weights) {
     let options = Options { batch_size: 3, seed: 4, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), model, options).unwrap();
     let mut tensors = gpu.block_on(executor.parameters()).unwrap();
-    for (t, tensor) in tensors.iter_mut().enumerate().filter(|(_, tensor)| tensor.name.ends_with("bias")) {
+    for (t, tensor) in tensors.iter_mut().enumerate().filter(|(_, tensor)| !tensor.name.ends_with("kernel")) {
+        // Variances and their factors are positive.
+        let positive = ["gamma", "moving_variance"].iter().any(|variable| tensor.name.ends_with(variable));
         for (i, value) in tensor.values.iter_mut().enumerate() {
-            *value = (pseudo_random(t as u32, i as u32) % 1000) as f32 / 1000.0 - 0.5;
+            *value = (pseudo_random(t as u32, i as u32) % 1000) as f32 / 1000.0 + if positive { 0.5 } else { -0.5 };
         }
     }
     // Large enough that images show in the answers.

@@ -82,7 +82,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
                 strides: options.take("strides")?,
                 padding: options.take("padding")?,
                 use_bias: options.take_or("use_bias", true)?,
-                activation: options.take("activation")?,
+                activation: options.take_or("activation", Activation::Linear)?,
                 kernel_regularizer: regularizer(options, "kernel_regularizer")?,
             }
             .into()
@@ -95,7 +95,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
                 padding: options.take("padding")?,
                 depth_multiplier: options.take_or("depth_multiplier", 1)?,
                 use_bias: options.take_or("use_bias", true)?,
-                activation: options.take("activation")?,
+                activation: options.take_or("activation", Activation::Linear)?,
                 depthwise_regularizer: regularizer(options, "depthwise_regularizer")?,
             }
             .into()
@@ -109,7 +109,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
                 padding: options.take("padding")?,
                 depth_multiplier: options.take_or("depth_multiplier", 1)?,
                 use_bias: options.take_or("use_bias", true)?,
-                activation: options.take("activation")?,
+                activation: options.take_or("activation", Activation::Linear)?,
                 depthwise_regularizer: regularizer(options, "depthwise_regularizer")?,
                 pointwise_regularizer: regularizer(options, "pointwise_regularizer")?,
             }
@@ -120,7 +120,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
             Dense {
                 units: options.take("units")?,
                 use_bias: options.take_or("use_bias", true)?,
-                activation: options.take("activation")?,
+                activation: options.take_or("activation", Activation::Linear)?,
                 kernel_regularizer: regularizer(options, "kernel_regularizer")?,
             }
             .into()
@@ -157,12 +157,12 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
         }
         "MaxPooling2D" => {
             images(options)?;
-            let (pool_size, strides) = (options.take("pool_size")?, options.take("strides")?);
+            let (pool_size, strides) = (options.take("pool_size")?, options.take_or("strides", None)?);
             MaxPooling2d { pool_size, strides, padding: options.take("padding")? }.into()
         }
         "AveragePooling2D" => {
             images(options)?;
-            let (pool_size, strides) = (options.take("pool_size")?, options.take("strides")?);
+            let (pool_size, strides) = (options.take("pool_size")?, options.take_or("strides", None)?);
             AveragePooling2d { pool_size, strides, padding: options.take("padding")? }.into()
         }
         "GlobalAveragePooling2D" => {

@@ -1,6 +1,7 @@
 //! Reads models that Keras 2 and 3 saved: `.keras` archives and HDF5 files. Nothing in them is executed.
 
 mod calls;
+mod export;
 mod layer;
 mod model;
 mod named_weights;

@@ -163,7 +163,12 @@ impl Builder<'_> {
         Held::channels_last(shape, y)
     }
 
-    fn zero_padding(&mut self, x: &mut Held, [[top, bottom], [left, right]]: [[usize; 2]; 2], output: &[usize]) -> Held {
+    fn zero_padding(
+        &mut self,
+        x: &mut Held,
+        [[top, bottom], [left, right]]: [[usize; 2]; 2],
+        output: &[usize],
+    ) -> Held {
         let layout = x.layout();
         let x = self.read(x, layout);
         // What comes before each axis, and then what comes behind each.
@@ -194,7 +199,8 @@ impl Builder<'_> {
         Held::channels_last(&x.shape, y)
     }
 
-    /// A group of channels as one channel is normalized by itself. ONNX has an operator for groups only since version 18.
+    /// ONNX has an operator for groups only since version 18, and not every program takes the sums of `InstanceNormalization`
+    /// image by image.
     fn group_normalization(&mut self, x: &mut Held, layer: &GroupNormalization, channels: usize) -> Held {
         let groups = usize::try_from(layer.groups).unwrap_or(channels);
         let shape = x.shape.clone();
@@ -202,10 +208,15 @@ impl Builder<'_> {
         let input = self.read(x, ChannelsFirst);
         let mut grouped = self.reshape("/groups", input, &[groups, elements / groups]);
         let grouped = self.read(&mut grouped, ChannelsLast);
-        let [one, zero] = [("one", 1.0), ("zero", 0.0)]
-            .map(|(part, value)| self.floats(&format!("{}/{part}", self.layer), &[groups], &vec![value; groups]));
-        let epsilon = Attribute::float("epsilon", layer.epsilon as f32);
-        let normalized = self.node("/normalized", "InstanceNormalization", vec![grouped, one, zero], vec![epsilon]);
+        let along = || vec![Attribute::ints("axes", &[2]), Attribute::int("keepdims", 1)];
+        let epsilon = self.floats(&format!("{}/epsilon", self.layer), &[], &[layer.epsilon as f32]);
+        let mean = self.node("/mean", "ReduceMean", vec![grouped.clone()], along());
+        let rest = self.node("/rest", "Sub", vec![grouped, mean], Vec::new());
+        let squares = self.node("/squares", "Mul", vec![rest.clone(), rest.clone()], Vec::new());
+        let variance = self.node("/variance", "ReduceMean", vec![squares], along());
+        let variance = self.node("/variance/epsilon", "Add", vec![variance, epsilon], Vec::new());
+        let deviation = self.node("/deviation", "Sqrt", vec![variance], Vec::new());
+        let normalized = self.node("/normalized", "Div", vec![rest, deviation], Vec::new());
         let (sizes, ones) = match shape[..] {
             [h, w, c] => (vec![c, h, w], vec![channels, 1, 1]),
             _ => (shape.clone(), vec![channels]),
