@@ -15,7 +15,7 @@ use wgrad::graph::{
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::Sequential;
-use wgrad::ops::{ActivationFunction, Conv2d, Dense, Padding, Pool2d};
+use wgrad::ops::{ActivationFunction, Conv2d, Conv2dMaxPool2d, Dense, Padding, Pool2d};
 
 /// Shapes of values, so chosen that any two of one kind can be added, and that each [`ROWS`] can be a kernel.
 const ROWS: [usize; 4] = [0, 0, 4, 4];
@@ -286,7 +286,9 @@ impl Case {
                     y = graph.max_pool2d(&name, pool, y)?;
                     if relu && i % 3 != 1 { graph.relu(&name, y)? } else { y }
                 }
-                Op::ConvPool { x, w, relu } => graph.conv2d_max_pool2d(&name, conv(relu), ids[x], kernels[&w])?,
+                Op::ConvPool { x, w, relu } => {
+                    graph.add_node(&name, Conv2dMaxPool2d { convolution: conv(relu) }, &[ids[x], kernels[&w]])?
+                }
                 Op::Pool(a) => graph.max_pool2d(&name, pool, ids[a])?,
             });
         }

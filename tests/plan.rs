@@ -11,7 +11,7 @@ use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::model::zoo::ZooModel;
 use wgrad::model::{Network, Sequential};
-use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Dense, GroupNorm, Padding};
+use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, Dense, GroupNorm, Padding};
 use wgrad::optim::Optimizer;
 
 fn target(micro_kernel: MicroKernel) -> Target {
@@ -198,11 +198,11 @@ fn the_gradient_of_pooled_cells_is_the_next_layers_work() {
             let x = graph.input("x", [2, 8, 8, 4]);
             let first = pointwise([2, 8, 8, 4]);
             let w = graph.add_weights("first", first.variables("first")).unwrap();
-            let y = graph.conv2d_max_pool2d("first", first, x, w).unwrap();
+            let y = graph.add_node("first", Conv2dMaxPool2d { convolution: first }, &[x, w]).unwrap();
             let z = if pooled_again {
                 let second = pointwise([2, 4, 4, 4]);
                 let w = graph.add_weights("second", second.variables("second")).unwrap();
-                graph.conv2d_max_pool2d("second", second, y, w)
+                graph.add_node("second", Conv2dMaxPool2d { convolution: second }, &[y, w])
             } else {
                 let dense = Dense { input: [2, 64], units: 6, bias: true, relu: false };
                 let w = graph.add_weights("second", dense.variables("second")).unwrap();

@@ -11,8 +11,8 @@ use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
 use wgrad::ops::{
-    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, DepthwiseConv2d, GroupNorm, LayerNorm,
-    Padding, Pool2d,
+    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, DepthwiseConv2d, GroupNorm,
+    LayerNorm, Padding, Pool2d,
 };
 use wgrad::optim::{Form, Optimizer, RmsProp, Rule, Sgd};
 
@@ -156,7 +156,7 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
     let pointwise =
         Conv2d { input, filters: 4, kernel: [1, 1], stride: [1, 1], padding: Padding::Valid, bias: false, relu: true };
     let w = graph.input("w", [32]);
-    let pooled = graph.conv2d_max_pool2d("pooled", pointwise, x, w)?;
+    let pooled = graph.add_node("pooled", Conv2dMaxPool2d { convolution: pointwise }, &[x, w])?;
     ends.push(graph.zero_padding2d("padded", [[1, 1], [1, 1]], pooled)?);
     let wanted: Vec<TensorId> =
         graph.tensors().filter(|(_, tensor)| ["x", "w"].contains(&&*tensor.name)).map(|(id, _)| id).collect();

@@ -13,8 +13,9 @@ use wgrad::graph::{
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
-    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Dense, DepthwiseConv2d,
-    GroupNorm, Ingest, LayerNorm, Multiply, Padding, PixelScale, Pool2d, Relu,
+    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Conv2dMaxPool2d, Dense,
+    DenseSoftmaxCrossEntropy, DepthwiseConv2d, GroupNorm, Ingest, LayerNorm, Multiply, Padding, PixelScale, Pool2d,
+    Relu,
 };
 use wgrad::optim::Optimizer;
 
@@ -268,7 +269,7 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     graph.affine("y", x, constants).unwrap();
     graph.concatenate("y", &[x, x, x]).unwrap();
     graph.conv2d("y", conv, x, w).unwrap();
-    graph.conv2d_max_pool2d("y", conv, x, w).unwrap();
+    graph.add_node("y", Conv2dMaxPool2d { convolution: conv }, &[x, w]).unwrap();
     graph.dense("y", dense, rows, v).unwrap();
     graph.max_pool2d("y", pool, x).unwrap();
     graph.average_pool2d("y", pool, x).unwrap();
@@ -295,14 +296,14 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         Conv2d { bias: false, ..conv },
     ] {
         wrong.push(graph.conv2d("y", conv, x, w));
-        wrong.push(graph.conv2d_max_pool2d("y", conv, x, w));
+        wrong.push(graph.add_node("y", Conv2dMaxPool2d { convolution: conv }, &[x, w]));
         wrong.push(graph.add_node("y", conv, &[x, w]));
     }
     wrong.push(graph.conv2d("y", conv, small, w));
     wrong.push(graph.conv2d("y", conv, x, v));
     wrong.push(graph.conv2d("y", conv, elsewhere, w));
     wrong.push(graph.conv2d("y", Conv2d { input: [2, 2, 2, 3], ..conv }, x, w));
-    wrong.push(graph.conv2d_max_pool2d("y", Conv2d { stride: [4, 4], ..conv }, x, w));
+    wrong.push(graph.add_node("y", Conv2dMaxPool2d { convolution: Conv2d { stride: [4, 4], ..conv } }, &[x, w]));
     wrong.push(graph.add_node("y", conv, &[x]));
     wrong.push(graph.add_node("y", conv, &[x, w, w]));
     wrong.push(graph.add_node("y", conv, &[]));
@@ -372,8 +373,7 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         Dense { bias: false, ..dense },
     ] {
         wrong.push(graph.dense("y", dense, rows, v));
-        let loss = graph.dense_softmax_cross_entropy("y", dense, rows, v, minibatch, 0.0);
-        wrong.push(loss.map(|[logits, _]| logits));
+        wrong.push(graph.add_node("y", DenseSoftmaxCrossEntropy { dense, smoothing: 0.0 }, &[rows, v, minibatch]));
     }
     for pool in [
         Pool2d { input: [2, 6, 8, 3], ..pool },

@@ -2,22 +2,8 @@
 // loss = mean over rows and units of max(z, 0) - z t + log(1 + exp(-|z|)); dlogits = (sigmoid(z) - t) / (rows * units).
 // t = (1 - SMOOTHING) onehot(label) + SMOOTHING / 2. One unit stands for the second of two classes, several stand for a
 // class each.
-// One workgroup takes the whole batch, so that the sums have one order. Rows of images that do not count add nothing and
-// get a gradient of zero. A label that is no class makes the loss NaN. a = logits, c = dlogits, both [ROWS, UNITS] with
-// STRIDE floats a row.
-@group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, top 5, length
-override ROWS: u32;
+// a = logits, c = dlogits, both [ROWS, UNITS] with STRIDE floats a row.
 override UNITS: u32;
-override STRIDE: u32;
-override SLOTS: u32;
-override SMOOTHING: f32;
-
-const TOP = vec2(1u, 5u);
-const NOT_A_NUMBER = 0x7fc00000u;
-
-var<workgroup> losses: array<f32, 64>;
-var<workgroup> corrects: array<vec2<u32>, 64>;
-var<workgroup> without_class: array<u32, 64>;
 
 // log(1 + x) from 0 to 1. Below 1/32 it is the first four terms of the series, since 1 + x would lose the digits of x.
 fn log_of_one_plus(x: vec4<f32>) -> vec4<f32> {
@@ -63,20 +49,8 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
         before.x += u32(first == 1u && label == 1u && of_label <= 0.0);
         if (row < length) {
             loss += (sum.x + sum.y + sum.z + sum.w) / f32(UNITS);
-            correct += vec2<u32>(vec2(before.x + before.y + before.z + before.w) < TOP);
+            correct += places_of(before);
         }
     }
-    losses[invocation] = loss;
-    corrects[invocation] = correct;
-    without_class[invocation] = wrong;
-    workgroupBarrier();
-    if (invocation == 0u) {
-        for (var i = 1u; i < 64u; i++) {
-            loss += losses[i];
-            correct += corrects[i];
-            wrong += without_class[i];
-        }
-        let bits = select(bitcast<u32>(loss), NOT_A_NUMBER, wrong > 0u);
-        metrics[minibatch.step.number % SLOTS] = vec4(bits, correct, length);
-    }
+    add_up(invocation, loss, correct, wrong);
 }

@@ -1,22 +1,10 @@
 // loss = mean over the rows of logsumexp(logits) - dot(target, logits); dlogits = (softmax(logits) - target) / rows.
 // target = (1 - SMOOTHING) onehot(label) + SMOOTHING / CLASSES.
-// One workgroup takes the whole batch, so that the sums have one order. Rows of images that do not count add nothing
-// and get a gradient of zero. A label that is no class makes the loss NaN. c = dlogits [ROWS, CLASSES], STRIDE floats a row; another file says where the logits come
-// from and what happens to their gradient.
-@group(0) @binding(7) var<storage, read_write> metrics: array<vec4<u32>>; // a slot a step: loss, correct, top 5, length
-override ROWS: u32;
+// c = dlogits [ROWS, CLASSES], STRIDE floats a row; another file says where the logits come from and what happens to their
+// gradient.
 override CLASSES: u32;
-override STRIDE: u32;
-override SLOTS: u32;
-override SMOOTHING: f32;
 
 const LOWEST = -3.4028234e38;
-const TOP = vec2(1u, 5u);
-const NOT_A_NUMBER = 0x7fc00000u;
-
-var<workgroup> losses: array<f32, 64>;
-var<workgroup> corrects: array<vec2<u32>, 64>;
-var<workgroup> without_class: array<u32, 64>;
 
 // Four logits from class j on. Past the last class, it is the lowest float.
 fn logits_of(row: u32, j: u32) -> vec4<f32> {
@@ -59,7 +47,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
                 }
             }
             loss += log(sum) - aim;
-            correct += vec2<u32>(vec2(before.x + before.y + before.z + before.w) < TOP);
+            correct += places_of(before);
         }
         if (GRADIENT) {
             let scale = select(0.0, minibatch.step.loss_scale, row < length);
@@ -72,17 +60,5 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
             end_row(row);
         }
     }
-    losses[invocation] = loss;
-    corrects[invocation] = correct;
-    without_class[invocation] = wrong;
-    workgroupBarrier();
-    if (invocation == 0u) {
-        for (var i = 1u; i < 64u; i++) {
-            loss += losses[i];
-            correct += corrects[i];
-            wrong += without_class[i];
-        }
-        let bits = select(bitcast<u32>(loss), NOT_A_NUMBER, wrong > 0u);
-        metrics[minibatch.step.number % SLOTS] = vec4(bits, correct, length);
-    }
+    add_up(invocation, loss, correct, wrong);
 }

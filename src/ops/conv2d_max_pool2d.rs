@@ -1,7 +1,7 @@
 //! Convolution and max pooling of 2 x 2 cells in one dispatch. Cells that the pooling drops are not stored, and cells at
 //! the border that it ignores are not computed.
 
-use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
+use crate::graph::{Epilogue, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::ops::conv2d::Conv2d;
 use crate::shape::Shape;
 
@@ -11,22 +11,6 @@ use crate::shape::Shape;
 pub struct Conv2dMaxPool2d {
     /// The convolution.
     pub convolution: Conv2d,
-}
-
-impl Graph {
-    /// Adds a convolution of `x` by `w` and max pooling of its output: `[n, oh / 2, ow / 2, filters]`.
-    ///
-    /// # Errors
-    /// A geometry that does not fit `x` or `w`, or an output of less than 2 x 2 cells.
-    pub fn conv2d_max_pool2d(
-        &mut self,
-        name: &str,
-        convolution: Conv2d,
-        x: TensorId,
-        w: TensorId,
-    ) -> Result<TensorId, GraphError> {
-        self.add_own_node(name, Conv2dMaxPool2d { convolution }, &[x, w])
-    }
 }
 
 impl Conv2dMaxPool2d {

@@ -1,10 +1,11 @@
 //! The last dense layer, the loss of its logits, and their gradients in one dispatch.
 
-use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
+use crate::graph::{GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::{operations, wgsl};
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
-use crate::ops::softmax_cross_entropy::{METRIC_SLOTS, SoftmaxCrossEntropy};
+use crate::ops::loss::{Loss, METRIC_SLOTS};
+use crate::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use crate::shape::Shape;
 
 /// Most classes, since an invocation holds the logits of a row in registers.
@@ -21,27 +22,6 @@ pub struct DenseSoftmaxCrossEntropy {
     pub dense: Dense,
     /// Label smoothing, as in [`SoftmaxCrossEntropy`].
     pub smoothing: f64,
-}
-
-impl Graph {
-    /// Adds the loss of the logits `x w + b` against the labels of the minibatch: the logits, and the loss.
-    ///
-    /// # Errors
-    /// A layer that does not fit `x`, `w` or the minibatch, or one that [`DenseSoftmaxCrossEntropy::takes`] refuses.
-    pub fn dense_softmax_cross_entropy(
-        &mut self,
-        name: &str,
-        dense: Dense,
-        x: TensorId,
-        w: TensorId,
-        minibatch: TensorId,
-        smoothing: f64,
-    ) -> Result<[TensorId; 2], GraphError> {
-        let operation = DenseSoftmaxCrossEntropy { dense, smoothing };
-        let loss = self.add_own_node(&format!("{name} + loss"), operation, &[x, w, minibatch])?;
-        self.set_home(loss, Home::Metrics);
-        Ok([self.outputs(loss)[DenseSoftmaxCrossEntropy::LOGITS], loss])
-    }
 }
 
 impl DenseSoftmaxCrossEntropy {
@@ -85,7 +65,7 @@ impl DenseSoftmaxCrossEntropy {
             .constant("GATED", gated);
         let flops = operations([2, products, if dlogits.is_some() { 2 } else { 1 }]);
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
-        self.loss().record(dispatch, inputs[2], metrics, dlogits, flops, trips);
+        self.loss().complete(dispatch, inputs[2], metrics, dlogits, flops, trips);
     }
 }
 
@@ -96,7 +76,7 @@ impl Operation for DenseSoftmaxCrossEntropy {
         if !Self::takes(&self.dense) {
             return Err(inputs.refuse("the layer is too large to be computed with its loss, or no layer of logits"));
         }
-        self.loss().check_labels(inputs, 2)
+        self.loss().rows().check(inputs, 2)
     }
 
     fn outputs(&self) -> Vec<Shape> {

@@ -12,7 +12,7 @@ use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, GraphError, Mode, Plan, TensorId};
 use crate::kernel::MicroKernel;
-use crate::ops::{Conv2d, Dense, Padding};
+use crate::ops::{Conv2d, Conv2dMaxPool2d, Dense, Padding};
 
 fn geometry(input: [usize; 4], filters: usize, kernel: [usize; 2], padding: Padding, relu: bool) -> Conv2d {
     Conv2d { input, filters, kernel, stride: [1, 1], padding, bias: true, relu }
@@ -56,7 +56,9 @@ pub(super) fn cases() -> Vec<Case> {
         name: format!("{name}: {:?} by {:?}", geometry.input, geometry.kernel_shape()),
         activations: vec![geometry.input.to_vec()],
         weights: vec![geometry.variables("layer")],
-        build: Box::new(move |graph, tensors| graph.conv2d_max_pool2d("y", geometry, tensors[0], tensors[1])),
+        build: Box::new(move |graph, tensors| {
+            graph.add_own_node("y", Conv2dMaxPool2d { convolution: geometry }, &[tensors[0], tensors[1]])
+        }),
         reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
     let two_layers = [behind_another(), before_a_dense_layer()];
@@ -74,7 +76,9 @@ fn behind_another() -> Case {
         first: geometry([2, 8, 9, 2], 4, [1, 1], Padding::Valid, true),
         kernel: second.kernel_shape(),
         weights,
-        second: move |graph: &mut Graph, x, w| graph.conv2d_max_pool2d("second", second, x, w),
+        second: move |graph: &mut Graph, x, w| {
+            graph.add_own_node("second", Conv2dMaxPool2d { convolution: second }, &[x, w])
+        },
         reference_second: move |x: &[f64]| reference(second, x, &wide),
     }
     .into()
@@ -161,7 +165,7 @@ where
         let [input, other] = ["x", "zero"].map(|name| graph.input(name, first.input));
         let sum = graph.add("sum", input, other)?;
         let w1 = add_layer(&mut graph, "first", first.kernel_shape())?;
-        let pooled = graph.conv2d_max_pool2d("pooled", first, sum, w1)?;
+        let pooled = graph.add_own_node("pooled", Conv2dMaxPool2d { convolution: first }, &[sum, w1])?;
         let w2 = add_layer(&mut graph, "second", self.kernel.clone())?;
         let y = (self.second)(&mut graph, pooled, w2)?;
         let upstream = graph.input("dy", graph.tensor(y).shape.clone());
@@ -189,7 +193,7 @@ fn ties_go_to_the_first_cell(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Resul
     let mut graph = graph(micro_kernel, 1);
     let x = graph.input("x", [1, 4, 4, 4]);
     let w = add_layer(&mut graph, "layer", geometry.kernel_shape())?;
-    let y = graph.conv2d_max_pool2d("y", geometry, x, w)?;
+    let y = graph.add_own_node("y", Conv2dMaxPool2d { convolution: geometry }, &[x, w])?;
     let dy = graph.input("dy", [1, 2, 2, 4]);
     let mut dispatches = graph.record_forward(Mode::Train);
     let (backward, gradients) = graph.record_backward(&[(y, dy)], &[x])?;

@@ -5,8 +5,9 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::case::{add_layer, central_differences, distinct, graph, read_gradients, widened};
+use super::loss::Rows;
 use super::operation_case::{FORWARD, GRADIENT};
-use super::softmax_cross_entropy::Rows;
+use super::softmax_cross_entropy::LOSS;
 use super::{Case, Comparison, dense};
 use crate::exec::ExecError;
 use crate::exec::Program;
@@ -14,7 +15,7 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::Minibatch;
-use crate::ops::{Dense, METRIC_SLOTS};
+use crate::ops::{Dense, DenseSoftmaxCrossEntropy, METRIC_SLOTS};
 
 pub(super) fn cases() -> Vec<Case> {
     // The cases are few and small, since drivers unroll the loops over classes and features and take long to compile.
@@ -71,7 +72,7 @@ impl LastLayer {
         let [x, w] = self.inputs().map(|values| widened(&values));
         let logits = self.logits(&x, &w);
         let narrow = logits.iter().map(|logit| *logit as f32).collect();
-        let rows = Rows::new(narrow, self.dense.units, self.length, SMOOTHING);
+        let rows = Rows::new(LOSS, narrow, self.dense.units, self.length, SMOOTHING);
         let loss = |x: &[f64], w: &[f64]| rows.expected(&self.logits(x, w)).loss / self.length as f64;
         let dx = central_differences(&x, |x| loss(x, &w));
         let dw = central_differences(&w, |w| loss(&x, w));
@@ -95,8 +96,9 @@ impl LastLayer {
             input = graph.relu("relu", input)?;
         }
         let weights = add_layer(&mut graph, "layer", vec![features, classes])?;
-        let [y, metrics] =
-            graph.dense_softmax_cross_entropy("layer", self.dense, input, weights, minibatch, SMOOTHING)?;
+        let operation = DenseSoftmaxCrossEntropy { dense: self.dense, smoothing: SMOOTHING };
+        let metrics = graph.loss_node("layer + loss", operation, &[input, weights, minibatch])?;
+        let y = graph.outputs(metrics)[DenseSoftmaxCrossEntropy::LOGITS];
         let mut dispatches = graph.record_forward(Mode::Train);
         let (backward, gradients) = graph.record_backward(&[], &[a])?;
         dispatches.extend(backward);

@@ -26,6 +26,7 @@ mod gradient_norm;
 mod group_norm;
 mod ingest;
 mod layer_norm;
+mod loss;
 mod max_pool2d;
 mod multiply;
 mod normalization;
