@@ -4,6 +4,8 @@ mod micro_kernel;
 mod module;
 mod recipe;
 
+use std::borrow::Cow;
+
 pub use micro_kernel::MicroKernel;
 pub use module::{Module, NUMBERS_BINDING};
 pub(crate) use recipe::ModuleRecipe;
@@ -59,6 +61,7 @@ pub struct Wgsl {
     path: &'static str,
     text: &'static str,
     origin: Origin,
+    operand: Option<(&'static str, u32)>,
 }
 
 /// Who is responsible for a source.
@@ -72,7 +75,7 @@ enum Origin {
 impl Wgsl {
     /// A source of another crate. Kernels with it always run with runtime checks.
     pub const fn new(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Foreign }
+        Self { path, text, origin: Origin::Foreign, operand: None }
     }
 
     /// A source of another crate that runs without runtime checks where [`RuntimeChecks::Off`] is set.
@@ -84,12 +87,17 @@ impl Wgsl {
     /// recorded with, each index lies inside what it indexes, whatever the tensors hold, and every loop ends.
     #[allow(unsafe_code)]
     pub const unsafe fn vouched(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Vouched }
+        Self { path, text, origin: Origin::Vouched, operand: None }
     }
 
     /// A file below `shaders/`.
     pub(crate) const fn own(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Own }
+        Self { path, text, origin: Origin::Own, operand: None }
+    }
+
+    /// The file for the tensor `name` at `binding`: these take the places of `operand` and of its binding 0.
+    pub(crate) const fn of(self, name: &'static str, binding: u32) -> Self {
+        Self { operand: Some((name, binding)), ..self }
     }
 
     /// What it is called; of wgrad's own the path below `shaders/`, without its ending.
@@ -98,8 +106,13 @@ impl Wgsl {
     }
 
     /// Its text.
-    pub fn text(&self) -> &'static str {
-        self.text
+    pub fn text(&self) -> Cow<'static, str> {
+        match self.operand {
+            None => self.text.into(),
+            Some((name, binding)) => {
+                self.text.replace("operand", name).replace("@binding(0)", &format!("@binding({binding})")).into()
+            }
+        }
     }
 }
 

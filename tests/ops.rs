@@ -68,6 +68,7 @@ operations! {
     max_pool2d
     multiply
     optimizer
+    penalty
     relu
     reshape
     rmsprop

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
-use wgrad::graph::{Access, Dispatch, Graph, GraphError, Initializer, Mode, Role, Target, TensorId, VariableSpec};
+use wgrad::graph::{
+    Access, Dispatch, Graph, GraphError, Initializer, Mode, Regularizer, Role, Target, TensorId, VariableSpec,
+};
 use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Sequential};
@@ -14,7 +16,7 @@ use wgrad::ops::{
     ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, DepthwiseConv2d, GroupNorm,
     LayerNorm, Padding, Pool2d,
 };
-use wgrad::optim::{Form, Optimizer, RmsProp, Rule, Sgd};
+use wgrad::optim::{Form, Optimizer, Penalties, RmsProp, Rule, Sgd};
 
 /// Every rule, with all slots of its state and with none.
 fn optimizers() -> [Optimizer; 4] {
@@ -62,7 +64,9 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         let x = graph.input("x", [3, 3]);
         let y = graph.add("sum", x, x).unwrap();
         // The gradient of a parameter that is added is copied into its place.
-        let w = graph.add_weights("added", vec![VariableSpec::kernel("added", vec![4, 3])]).unwrap();
+        let w = graph
+            .add_weights("added", vec![VariableSpec::kernel("added", vec![4, 3]).regularized(Regularizer::l2(0.1))])
+            .unwrap();
         let v = graph.input("v", [16]);
         let z = graph.add("sum", v, w).unwrap();
         let dz = graph.input("dz", [16]);
@@ -75,6 +79,10 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
             all.extend(graph.record_forward(Mode::Train));
             all.extend(graph.record_backward(&[(y, dy), (z, dz)], &[x]).unwrap().0);
             all.extend(graph.record_forward(Mode::Infer));
+        }
+        let penalties = Penalties::new(&mut graph).unwrap();
+        for mode in [Mode::Train, Mode::Infer] {
+            all.extend(penalties.record(&mut graph, mode, built.minibatch, built.loss).unwrap());
         }
         for optimizer in optimizers() {
             let (update, table) = optimizer.record(&mut graph, built.minibatch).unwrap();
@@ -373,6 +381,6 @@ fn only_one_shader_knows_the_layout_of_a_minibatch() {
         MicroKernel::ALL.into_iter().flat_map(dispatches).flat_map(|d| d.kernel().source.clone()).collect();
     let knows =
         |text: &str| text.contains("minibatch.data") || text.contains("minibatch[") || text.contains(" minibatch:");
-    let found: BTreeSet<&str> = files.iter().filter(|file| knows(file.text())).map(|file| file.path()).collect();
+    let found: BTreeSet<&str> = files.iter().filter(|file| knows(&file.text())).map(|file| file.path()).collect();
     assert_eq!(found, BTreeSet::from(["step"]));
 }

@@ -556,3 +556,30 @@ fn an_epilogue_that_does_not_fit_is_an_error() {
         assert!(matches!(refused, Err(GraphError::Value { .. })), "epilogue {i}");
     }
 }
+
+/// Weights of another number of channels may take as many floats: 5 and 6 columns are both padded to 8.
+#[test]
+fn weights_made_for_another_layer_are_refused() {
+    let mut graph = graph();
+    let [x, image] = [graph.input("x", [2, 12]), graph.input("image", [2, 6, 6, 5])];
+    let dense = |units| Dense { input: [2, 12], units, bias: true, relu: false };
+    let w = graph.add_weights("dense", dense(5).variables("dense")).unwrap();
+    assert_eq!(graph.tensor(w).shape.dims(), [136]);
+    graph.dense("y", dense(5), x, w).unwrap();
+    let error = graph.dense("y", dense(6), x, w).unwrap_err().to_string();
+    assert!(error.contains("`dense w` holds `dense/kernel` [12, 5], `dense/bias` [5]"), "{error}");
+    let vectors = |channels| LayerNorm::new([2, 6, 6, channels]).variables("norm");
+    let [five, six] = [5, 6].map(|channels| graph.add_weights("norm", vectors(channels)).unwrap());
+    graph.layer_norm("y", LayerNorm::new([2, 6, 6, 5]), image, Some(five)).unwrap();
+    graph.layer_norm("y", LayerNorm::new([2, 6, 6, 5]), image, Some(six)).unwrap_err();
+    let kernel = |channels, multiplier| DepthwiseConv2d {
+        input: [2, 6, 6, channels],
+        multiplier,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Same,
+        bias: false,
+    };
+    let w = graph.add_weights("depthwise", kernel(6, 1).variables("depthwise")).unwrap();
+    graph.depthwise_conv2d("y", kernel(5, 1), image, w).unwrap_err();
+}

@@ -15,7 +15,7 @@ use crate::gpu::Gpu;
 use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, NamedTensor, Network};
-use crate::optim::GradientTable;
+use crate::optim::{GradientTable, Penalties};
 
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.
@@ -62,7 +62,18 @@ impl Executor {
     pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, ExecError> {
         let plan = |batch_size| Schedules::that_fit(&gpu, model, batch_size, &options);
         let Schedules {
-            graph, train, update, infer, minibatch, classes, logits, tables, norm, norm_of_gradient, ..
+            graph,
+            train,
+            update,
+            infer,
+            minibatch,
+            classes,
+            logits,
+            tables,
+            penalties,
+            norm,
+            norm_of_gradient,
+            ..
         } = plan_within_limits(options.batch_size, plan)?;
         // Measured choices may come from another adapter.
         for product in train.dispatches().iter().chain(infer.dispatches()).filter_map(Dispatch::product) {
@@ -72,6 +83,9 @@ impl Executor {
         let program = Program::new(gpu.clone(), &graph, &plans, options.checks)?;
         for chunk in tables.iter().flat_map(GradientTable::chunks) {
             program.write(&graph, &train, chunk.tensor, &chunk.values)?;
+        }
+        for (tensor, values) in penalties.iter().flat_map(Penalties::tables) {
+            program.write(&graph, &train, tensor, values)?;
         }
         let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
         let logits_bytes = memory.copied_bytes(offset, bytes);

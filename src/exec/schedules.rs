@@ -9,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::graph::{Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Network};
-use crate::optim::GradientTable;
+use crate::optim::{GradientTable, Penalties};
 
 /// The schedules of a training and an evaluation step of one network, and of the norm of the gradient.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Schedules {
     pub update: Option<Plan>,
     /// The tables of gradients, which the host writes before the first step.
     pub tables: Vec<GradientTable>,
+    /// The penalties of the weights, if there are any, whose table the host writes too.
+    pub penalties: Option<Penalties>,
     /// The schedule of the norm of the gradient, and the tensor that holds it.
     pub norm: Plan,
     pub norm_of_gradient: TensorId,
@@ -48,9 +50,13 @@ impl Schedules {
     /// A network that can't be built or planned.
     pub fn new(model: &Network, batch_size: usize, options: &Options, target: Target) -> Result<Self, ExecError> {
         let built = model.build_with(batch_size, target, options.build.clone())?;
-        let Built { mut graph, minibatch, classes, logits, .. } = built;
+        let Built { mut graph, minibatch, classes, logits, loss } = built;
         let mut dispatches = graph.record_forward(Mode::Train);
         dispatches.extend(graph.record_backward(&[], &[])?.0);
+        let penalties = Penalties::new(&mut graph);
+        if let Some(penalties) = &penalties {
+            dispatches.extend(penalties.record(&mut graph, Mode::Train, minibatch, loss)?);
+        }
         let mut update = None;
         let tables = match options.optimizer.accumulate {
             0 | 1 => {
@@ -66,7 +72,10 @@ impl Schedules {
             }
         };
         let train = Plan::new(&graph, dispatches, &[])?;
-        let dispatches = graph.record_forward(Mode::Infer);
+        let mut dispatches = graph.record_forward(Mode::Infer);
+        if let Some(penalties) = &penalties {
+            dispatches.extend(penalties.record(&mut graph, Mode::Infer, minibatch, loss)?);
+        }
         let infer = Plan::new(&graph, dispatches, &[logits])?;
         let (dispatches, norm_of_gradient) = tables[0].record_norm(&mut graph);
         let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;
@@ -76,7 +85,20 @@ impl Schedules {
         let bytes = graph.tensor(logits).bytes();
         footprint.passages += LogitsRing::slots(bytes, STAGED) as u64 * bytes;
         let minibatch = Minibatch::new(batch_size, model.input());
-        Ok(Self { graph, train, update, infer, minibatch, classes, logits, tables, norm, norm_of_gradient, footprint })
+        Ok(Self {
+            graph,
+            train,
+            update,
+            infer,
+            minibatch,
+            classes,
+            logits,
+            tables,
+            penalties,
+            norm,
+            norm_of_gradient,
+            footprint,
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Layout {
 }
 
 /// A layout of certain sizes: `groups` of `rows`, padded to `padded_rows`, of `columns`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rows {
     groups: usize,
     rows: usize,

@@ -211,7 +211,7 @@ impl Graph {
         for tensor in &tensors {
             indexable(&tensor.name, &tensor.shape)?;
         }
-        Ok(Inputs::new(node, tensors))
+        Ok(Inputs::new(self, node, inputs, tensors))
     }
 
     fn push_node(

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Epilogue, GraphError, Home, Recorder, Sink, Tensor, TensorId};
+use super::{Epilogue, Graph, GraphError, Home, Recorder, Sink, Tensor, TensorId, Variable, VariableSpec, places};
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
@@ -72,11 +72,14 @@ pub trait Operation: Any + Debug + Send + Sync {
 pub struct Inputs<'g> {
     node: &'g str,
     tensors: Vec<&'g Tensor>,
+    /// The variables that each of them holds, if it is a tensor of weights.
+    variables: Vec<Vec<&'g Variable>>,
 }
 
 impl<'g> Inputs<'g> {
-    pub(super) fn new(node: &'g str, tensors: Vec<&'g Tensor>) -> Self {
-        Self { node, tensors }
+    pub(super) fn new(graph: &'g Graph, node: &'g str, inputs: &[TensorId], tensors: Vec<&'g Tensor>) -> Self {
+        let variables = inputs.iter().map(|input| graph.variables_of(*input).collect()).collect();
+        Self { node, tensors, variables }
     }
 
     /// The tensors.
@@ -104,6 +107,36 @@ impl<'g> Inputs<'g> {
             return Ok(());
         }
         Err(GraphError::Shape { node, tensor: tensor.name.clone(), found: tensor.shape.clone(), wanted })
+    }
+
+    /// Asserts that input `input` has the length of `variables`, as [`Graph::add_weights`] places them, and holds such
+    /// variables if it is a tensor of weights: two of one length may have other elements in the padding of the other.
+    ///
+    /// # Errors
+    /// [`GraphError::Shape`], [`GraphError::Value`], or [`GraphError::Inputs`] where there is no such input.
+    pub fn weights(&self, input: usize, variables: &[VariableSpec]) -> Result<(), GraphError> {
+        let (_, len) = places(variables.iter().map(|variable| (variable.layout, &variable.shape[..])));
+        self.shape(input, [len])?;
+        if self.variables[input].len() > variables.len() {
+            let (tensor, held) = (&self.tensors[input].name, self.variables[input].len());
+            return Err(self.refuse(format!("`{tensor}` holds {held} variables, not {}", variables.len())));
+        }
+        self.begins_with(input, variables)
+    }
+
+    /// Asserts that input `input` begins with such variables, if it is a tensor of weights.
+    pub(crate) fn begins_with(&self, input: usize, variables: &[VariableSpec]) -> Result<(), GraphError> {
+        let Some(held) = self.variables.get(input).filter(|held| !held.is_empty()) else { return Ok(()) };
+        let lies_like = |(held, wanted): (&&Variable, &VariableSpec)| held.lies_like(wanted);
+        if held.len() >= variables.len() && held.iter().zip(variables).all(lies_like) {
+            return Ok(());
+        }
+        let tensor = &self.tensors[input].name;
+        let held: Vec<_> =
+            held.iter().map(|variable| format!("`{}` {:?}", variable.name(), variable.shape())).collect();
+        let wanted: Vec<_> = variables.iter().map(|variable| format!("{:?}", variable.shape)).collect();
+        let (held, wanted) = (held.join(", "), wanted.join(", "));
+        Err(self.refuse(format!("`{tensor}` holds {held}, but the operation wants variables that lie like {wanted}")))
     }
 
     /// Asserts that input `input` is a batch of images, and returns its shape `[n, h, w, c]`.

@@ -70,7 +70,7 @@ impl<'g> Recorder<'g> {
 
     /// Adds a tensor that covers what a chunk of an arena holds for its variables.
     pub(crate) fn add_chunk(&mut self, arena: Arena, chunk: usize) -> TensorId {
-        let len = self.graph.chunks()[chunk].len;
+        let len = self.graph.chunks()[chunk].len_in(arena);
         self.graph.add_tensor(format!("{arena:?}"), [len], Home::Arena(arena, Place { chunk, first: 0 }))
     }
 
@@ -134,6 +134,17 @@ impl DispatchBuilder<'_, '_> {
     pub fn g(self, tensor: Option<TensorId>) -> Self {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/g_none")) };
         self.operand(8, tensor, Access::Write)
+    }
+
+    /// Reads and writes `tensor`, which must begin where its arena does, at `binding` through `read_NAME` and `write_NAME`,
+    /// which count fours of floats. Without a tensor they do nothing.
+    pub(crate) fn updated(self, name: &'static str, binding: u32, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/updated_none").of(name, binding)) };
+        let source = match self.storage(tensor) {
+            Storage::Buffers => wgsl!("access/updated_buffer"),
+            Storage::Images => wgsl!("access/updated_image"),
+        };
+        self.shared(source.of(name, binding)).bind(binding, tensor, Access::ReadWrite)
     }
 
     fn operand(self, index: u32, tensor: TensorId, access: Access) -> Self {

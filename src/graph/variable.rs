@@ -152,6 +152,11 @@ impl Variable {
         self.len() == 0
     }
 
+    /// Whether it lies in memory as such a variable does.
+    pub(super) fn lies_like(&self, wanted: &VariableSpec) -> bool {
+        self.rows() == wanted.layout.rows(&wanted.shape)
+    }
+
     fn rows(&self) -> Rows {
         self.spec.layout.rows(&self.spec.shape)
     }

@@ -46,7 +46,7 @@ impl Conv2d {
         inputs.positive("the number of filters", &[self.filters])?;
         check_windows(inputs, "the kernel", self.kernel, self.stride)?;
         inputs.positive("the image", &self.input)?;
-        inputs.shape(1, [self.weight_places().1])?;
+        inputs.weights(1, &self.variables(""))?;
         if self.output_size().contains(&0) {
             return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
         }

@@ -74,7 +74,7 @@ impl DepthwiseConv2d {
         inputs.positive("the image", &self.input)?;
         inputs.positive("the multiplier", &[self.multiplier])?;
         check_windows(inputs, "the kernel", self.kernel, self.stride)?;
-        inputs.shape(1, [self.weight_places().1])?;
+        inputs.weights(1, &self.variables(""))?;
         if self.output().contains(&0) {
             return Err(inputs.refuse(format!("a kernel of {:?} does not fit into {:?}", self.kernel, self.input)));
         }

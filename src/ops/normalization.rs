@@ -34,7 +34,10 @@ pub(super) fn check_vectors(
     let Some(tensor) = inputs.tensors().get(input) else { return inputs.count(input + 1) };
     let wanted = count.saturating_sub(1) * vector_stride(channels) + channels;
     match tensor.shape.dims() {
-        [len] if *len >= wanted => Ok(()),
+        [len] if *len >= wanted => {
+            let vector = |_| VariableSpec::vector("", "", channels, Initializer::Zeros);
+            inputs.begins_with(input, &(0..count).map(vector).collect::<Vec<_>>())
+        }
         _ => Err(inputs.refuse(format!(
             "`{}` has the shape {}, but {count} vectors of {channels} channels need [{wanted}]",
             tensor.name, tensor.shape

@@ -5,6 +5,7 @@ mod adam;
 mod gradients;
 mod group;
 mod optimizer;
+mod penalty;
 mod rmsprop;
 mod sgd;
 
@@ -13,5 +14,6 @@ pub use adam::Adam;
 pub use gradients::{GradientTable, TableChunk};
 pub use group::Group;
 pub use optimizer::{Decay, Form, Optimizer, Rule, RuleScalars};
+pub use penalty::Penalties;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Adam, GradientTable, Group, RmsProp, Sgd, TableChunk};
-use crate::graph::{Access, Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
-use crate::kernel::{Storage, Wgsl, wgsl};
+use crate::graph::{Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
+use crate::kernel::{Wgsl, wgsl};
 use crate::minibatch::Step;
 
 /// Whose way of writing an optimizer is followed where Keras and PyTorch differ.
@@ -111,8 +111,8 @@ pub(super) const ACCUMULATED: Arena = Arena::State(3);
 /// The arena of averaged weights.
 const AVERAGE: Arena = Arena::State(4);
 
-/// Where the slots of the state are bound.
-const SLOT_BINDINGS: [u32; 3] = [4, 5, 7];
+/// Names of the slots of the state in shaders, and where they are bound.
+const SLOTS: [(&str, u32); 3] = [("slot0", 4), ("slot1", 5), ("slot2", 7)];
 
 impl Optimizer {
     fn rule(&self) -> &dyn UpdateRule {
@@ -225,11 +225,7 @@ impl Optimizer {
 
 /// Binds the weights, for reading and writing.
 pub(super) fn bind_weights<'r, 'g>(dispatch: DispatchBuilder<'r, 'g>, weights: TensorId) -> DispatchBuilder<'r, 'g> {
-    let source = match dispatch.storage(weights) {
-        Storage::Buffers => wgsl!("optimizer/weights_buffer"),
-        Storage::Images => wgsl!("optimizer/weights_image"),
-    };
-    dispatch.shared(source).bind(2, weights, Access::ReadWrite)
+    dispatch.updated("weights", 2, Some(weights))
 }
 
 /// Binds a slot of the state, or says that there is none.
@@ -238,18 +234,6 @@ pub(super) fn bind_state<'r, 'g>(
     slot: usize,
     tensor: Option<TensorId>,
 ) -> DispatchBuilder<'r, 'g> {
-    let [buffer, image, none] = SLOT_FILES[slot];
-    let Some(tensor) = tensor else { return dispatch.shared(none) };
-    let source = match dispatch.storage(tensor) {
-        Storage::Buffers => buffer,
-        Storage::Images => image,
-    };
-    dispatch.shared(source).bind(SLOT_BINDINGS[slot], tensor, Access::ReadWrite)
+    let (name, binding) = SLOTS[slot];
+    dispatch.updated(name, binding, tensor)
 }
-
-/// The files of each slot: as a buffer, as an image, and where there is none.
-const SLOT_FILES: [[Wgsl; 3]; 3] = [
-    [wgsl!("optimizer/slot0_buffer"), wgsl!("optimizer/slot0_image"), wgsl!("optimizer/slot0_none")],
-    [wgsl!("optimizer/slot1_buffer"), wgsl!("optimizer/slot1_image"), wgsl!("optimizer/slot1_none")],
-    [wgsl!("optimizer/slot2_buffer"), wgsl!("optimizer/slot2_image"), wgsl!("optimizer/slot2_none")],
-];

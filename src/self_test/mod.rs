@@ -33,6 +33,7 @@ mod normalization;
 mod operation_case;
 mod optimizer;
 mod parity;
+mod penalty;
 mod relu;
 mod report;
 mod reshape;
@@ -105,6 +106,7 @@ pub fn checks() -> Vec<Check> {
         Check::new("max_pool2d", max_pool2d::cases()),
         Check::new("multiply", multiply::cases()),
         Check::new("optimizer", optimizer::cases()),
+        Check::new("penalty", penalty::cases()),
         Check::new("relu", relu::cases()),
         Check::new("reshape", reshape::cases()),
         Check::new("rmsprop", rmsprop::cases()),

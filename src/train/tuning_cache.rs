@@ -1,5 +1,6 @@
 //! Measured choices, kept for the next run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -47,9 +48,10 @@ impl TuningCache {
         let files = MicroKernel::ALL.into_iter().flat_map(|kernel| kernel.source()).map(|file| file.text());
         let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         let mut hash = Sha256::new();
-        for text in texts.iter().map(String::as_str).chain(files).chain([manifest]) {
+        let texts = texts.into_iter().map(Cow::from);
+        for text in texts.chain(files).chain([manifest.into()]) {
             hash.update(text.len().to_le_bytes());
-            hash.update(text);
+            hash.update(&*text);
         }
         let shaders: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         format!("{}, {}, {} {}, shaders {shaders}", info.name, info.backend, info.driver, info.driver_info)

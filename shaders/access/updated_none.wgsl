@@ -1,0 +1,6 @@
+// No tensor takes the place of `operand`.
+fn read_operand(i: u32) -> vec4<f32> {
+    return vec4<f32>();
+}
+
+fn write_operand(i: u32, value: vec4<f32>) {}

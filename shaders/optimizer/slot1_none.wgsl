@@ -1,6 +1,0 @@
-// No second slot of the state.
-fn read_slot1(i: u32) -> vec4<f32> {
-    return vec4<f32>();
-}
-
-fn write_slot1(i: u32, value: vec4<f32>) {}
