@@ -220,8 +220,8 @@ pub fn train(gpu: &Arc<Gpu>, epochs: u64) -> Result<Vec<f64>, Error> {
     dispatches.extend(update);
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::default())?;
-    for chunk in table.chunks() {
-        program.write(&graph, &plan, chunk.tensor, &chunk.values)?;
+    for (tensor, values) in table.inputs() {
+        program.write(&graph, &plan, tensor, values)?;
     }
     program.write_arena(&graph, Arena::Weights, &graph.initial_values(0))?;
 

@@ -12,7 +12,7 @@ struct Block {
     role: u32,
     rate: f32, // factor of the learning rate
     decay: f32, // factor of the decay
-    share: f32, // of an averaged variable: the share of the statistic that the average takes over
+    share: f32, // of an averaged variable: the share of the statistic that the average takes over; 1 of a trained kernel
 }
 
 const TRAINED = 1u;

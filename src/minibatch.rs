@@ -26,7 +26,7 @@ pub struct Step {
     pub decay: f32,
     /// Factor of the weights that the update adds to their gradient.
     pub l2: f32,
-    /// What the optimizer adds where it would divide by 0 else.
+    /// What the optimizer adds where it would divide by 0 else, or another number that its rule wants.
     pub epsilon: f32,
     /// Updates of the optimizer before this one.
     pub updates: u32,

@@ -67,6 +67,7 @@ operations! {
     layer_norm
     max_pool2d
     multiply
+    muon
     optimizer
     penalty
     relu

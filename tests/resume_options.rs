@@ -25,7 +25,7 @@ use command::*;
 /// A run takes long enough to be killed in it.
 const RUNS: [&str; 3] = [
     "--dataset shapes --limit 64 --validation-split 0.25 --model {dir}/model.toml --freeze dense_1 --epochs 6 \
-     --batch-size 8 --seed 5 --learning-rate 0.01 --clip-norm 2 --accumulate 3 --ema 0.9 --group dense=0.5 --group */bias=1,0 --lr-schedule step:0.5@1 --weight-decay 1e-3 --label-smoothing 0.1 \
+     --batch-size 8 --seed 5 --learning-rate 0.01 --clip-norm 2 --accumulate 3 --ema 0.9 --evaluate-average --lookahead 2 --lookahead-alpha 0.6 --lookahead-statistics --group dense=0.5 --group */bias=1,0 --lr-schedule step:0.5@1 --weight-decay 1e-3 --label-smoothing 0.1 \
      --augment flip,crop:2 --early-stopping 5 --monitor val_accuracy --keep-weights both --adapter software \
      --backend vulkan --kernel direct --tuning none --steps-per-submit 2 --checkpoint-every 1 --overwrite --profile \
      --tensorboard {dir}/events",

@@ -16,10 +16,10 @@ use wgrad::ops::{
     ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, DepthwiseConv2d, GroupNorm,
     LayerNorm, Padding, Pool2d,
 };
-use wgrad::optim::{Form, Optimizer, Penalties, RmsProp, Rule, Sgd};
+use wgrad::optim::{Form, Lookahead, Muon, Optimizer, Penalties, RmsProp, Rule, Sgd};
 
 /// Every rule, with all slots of its state and with none.
-fn optimizers() -> [Optimizer; 4] {
+fn optimizers() -> [Optimizer; 5] {
     let adam = Optimizer::default();
     let rules = [
         Rule::Sgd(Sgd::default()),
@@ -27,7 +27,9 @@ fn optimizers() -> [Optimizer; 4] {
         Rule::RmsProp(RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() }),
     ];
     let [plain, momentum, rmsprop] = rules.map(|rule| Optimizer { rule, ..adam.clone() });
-    [Optimizer { average: Some(0.9), ..adam }, plain, momentum, Optimizer { clip_norm: Some(1.0), ..rmsprop }]
+    let lookahead = Some(Lookahead::default());
+    let muon = Optimizer { rule: Rule::Muon(Muon::default()), lookahead, ..adam.clone() };
+    [Optimizer { average: Some(0.9), ..adam }, plain, momentum, Optimizer { clip_norm: Some(1.0), ..rmsprop }, muon]
 }
 
 /// Networks that use each operation with aligned and odd channels.

@@ -245,7 +245,7 @@ fn write_files(
     config: &RunConfig,
 ) -> anyhow::Result<()> {
     let gpu = executor.gpu().clone();
-    let tensors = gpu.block_on(executor.parameters())?;
+    let tensors = gpu.block_on(executor.evaluated_parameters())?;
     let weights = Weights { tensors, model: Some(model.clone()), class_names: dataset.class_names.clone() };
     let mut files = vec![("weights.safetensors", weights.to_bytes()?)];
     if let Some(tensors) = gpu.block_on(executor.averaged_parameters())? {

@@ -49,6 +49,18 @@ pub struct TrainingOptions {
     /// Keep an exponential average of the weights with this momentum, and write it to average.safetensors
     #[arg(long, value_name = "MOMENTUM", allow_negative_numbers = true)]
     ema: Option<f64>,
+    /// Evaluate with the average of the weights that --ema keeps, choose the best epoch by that, and write it as the weights
+    #[arg(long)]
+    evaluate_average: bool,
+    /// Keep slow weights, which go a share of the way to the weights after this many updates, where the weights go on
+    #[arg(long, value_name = "UPDATES")]
+    lookahead: Option<u32>,
+    /// Share of the way to the weights that the slow weights of --lookahead go [default: 0.5]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    lookahead_alpha: Option<f64>,
+    /// Let statistics of normalizations take part in --lookahead
+    #[arg(long)]
+    lookahead_statistics: bool,
     /// Label smoothing: the share of each label that the loss spreads over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
@@ -83,6 +95,10 @@ impl TrainingOptions {
         update(&mut spec.group, Some(&self.group).filter(|groups| !groups.is_empty()).cloned());
         update(&mut spec.accumulate, self.accumulate);
         update_some(&mut spec.ema, self.ema);
+        spec.evaluate_average |= self.evaluate_average;
+        update_some(&mut spec.lookahead, self.lookahead);
+        update(&mut spec.lookahead_alpha, self.lookahead_alpha);
+        spec.lookahead_statistics |= self.lookahead_statistics;
         update(&mut spec.label_smoothing, self.label_smoothing);
         update(&mut spec.augment, self.augment);
         update_some(&mut spec.early_stopping, self.early_stopping);

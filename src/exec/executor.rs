@@ -12,7 +12,7 @@ use super::schedules::Schedules;
 use super::staging::{MOST_STEPS, STAGED, StagingRing};
 use crate::data::Batch;
 use crate::gpu::Gpu;
-use crate::graph::{Arena, BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
+use crate::graph::{BufferKey, Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::{Minibatch, Step};
 use crate::model::{Answer, NamedTensor, Network};
 use crate::optim::{GradientTable, Penalties};
@@ -81,10 +81,8 @@ impl Executor {
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
         let program = Program::new(gpu.clone(), &graph, &plans, options.checks)?;
-        for chunk in tables.iter().flat_map(GradientTable::chunks) {
-            program.write(&graph, &train, chunk.tensor, &chunk.values)?;
-        }
-        for (tensor, values) in penalties.iter().flat_map(Penalties::tables) {
+        let tables = tables.iter().flat_map(GradientTable::inputs);
+        for (tensor, values) in tables.chain(penalties.iter().flat_map(Penalties::tables)) {
             program.write(&graph, &train, tensor, values)?;
         }
         let (memory, offset, bytes) = program.kept(&graph, &infer, logits)?;
@@ -118,8 +116,7 @@ impl Executor {
     }
 
     fn initialize(&self) -> Result<(), ExecError> {
-        self.program.write_arena(&self.graph, Arena::Weights, &self.graph.initial_values(self.options.seed))?;
-        Ok(())
+        self.write_parameters(&self.graph.initial_values(self.options.seed))
     }
 
     /// The most images of a minibatch with which `gpu` can train `model`, whatever `options` say about that; 0 if one is too

@@ -2,7 +2,7 @@
 
 use super::error::ExecError;
 use crate::gpu::{Gpu, RuntimeChecks, most_bytes};
-use crate::graph::Target;
+use crate::graph::{Arena, Target};
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::optim::Optimizer;
@@ -19,6 +19,8 @@ pub struct Options {
     pub seed: u64,
     /// The optimizer.
     pub optimizer: Optimizer,
+    /// Whether evaluation takes the average of the weights, if the optimizer keeps one.
+    pub evaluate_average: bool,
     /// The loop of the matrix products; without it, the one that suits the adapter best.
     pub micro_kernel: Option<MicroKernel>,
     /// Whether shaders check indices and loops.
@@ -35,6 +37,7 @@ impl Default for Options {
             batch_size: 32,
             seed: 0,
             optimizer: Optimizer::default(),
+            evaluate_average: false,
             micro_kernel: None,
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
@@ -44,6 +47,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The arena of the weights that evaluation takes.
+    pub(super) fn evaluated_arena(&self) -> Arena {
+        self.optimizer.average_arena().filter(|_| self.evaluate_average).unwrap_or(Arena::Weights)
+    }
+
     /// The target that schedules are recorded for on `gpu`.
     ///
     /// # Errors

@@ -36,6 +36,21 @@ impl Executor {
         Ok(Some(named(self.program.read_arena(&self.graph, arena).await?)))
     }
 
+    /// The parameters that evaluation takes: their average if [`Options::evaluate_average`](super::Options) is set, else the
+    /// parameters themselves.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn evaluated_parameters(&mut self) -> Result<Vec<NamedTensor>, ExecError> {
+        match self.options.evaluated_arena() {
+            Arena::Weights => self.parameters().await,
+            average => {
+                self.submit().await?;
+                Ok(named(self.program.read_arena(&self.graph, average).await?))
+            }
+        }
+    }
+
     /// How often the parameters may have been changed: equal numbers mean equal parameters.
     pub fn parameter_changes(&self) -> u64 {
         self.changes
@@ -69,14 +84,23 @@ impl Executor {
         Ok(GradientTable::norm(&values))
     }
 
-    /// Replaces all parameters; the optimizer's state stays.
+    /// Replaces all parameters; the optimizer's state stays, but for the average if evaluation takes that.
     ///
     /// # Errors
     /// A parameter that is missing, unknown or of another shape; then nothing changes.
     pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), ExecError> {
         let values = self.values("", tensors)?;
         self.forget_parameters();
-        self.program.write_arena(&self.graph, Arena::Weights, &values)?;
+        self.write_parameters(&values)
+    }
+
+    /// Writes the weights, and those that evaluation takes if they are others.
+    pub(super) fn write_parameters(&self, values: &[Vec<f32>]) -> Result<(), ExecError> {
+        self.program.write_arena(&self.graph, Arena::Weights, values)?;
+        match self.options.evaluated_arena() {
+            Arena::Weights => {}
+            average => self.program.write_arena(&self.graph, average, values)?,
+        }
         Ok(())
     }
 

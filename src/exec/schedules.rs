@@ -6,7 +6,7 @@ use super::footprint::Footprint;
 use super::logits_ring::LogitsRing;
 use super::staging::STAGED;
 use crate::gpu::Gpu;
-use crate::graph::{Graph, Mode, Plan, Target, TensorId};
+use crate::graph::{Arena, Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
 use crate::model::{Built, Network};
 use crate::optim::{GradientTable, Penalties};
@@ -76,6 +76,8 @@ impl Schedules {
         if let Some(penalties) = &penalties {
             dispatches.extend(penalties.record(&mut graph, Mode::Infer, minibatch, loss)?);
         }
+        // The average lies as the weights do.
+        graph.move_to_arena(&mut dispatches, Arena::Weights, options.evaluated_arena());
         let infer = Plan::new(&graph, dispatches, &[logits])?;
         let (dispatches, norm_of_gradient) = tables[0].record_norm(&mut graph);
         let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;

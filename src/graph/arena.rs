@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ARENA_ALIGNMENT, Graph, Home, MOST_ELEMENTS, Variable};
+use super::{ARENA_ALIGNMENT, Dispatch, Graph, Home, MOST_ELEMENTS, Variable};
 
 /// Memory with one value for every element of the variables. All arenas have the same chunks, each a buffer or image of its
 /// own, and hold a variable at the same place.
@@ -56,6 +56,21 @@ impl Graph {
     /// The chunks of each arena; at least one.
     pub fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    /// Lets dispatches that bind tensors of one arena bind those at the same places of another instead.
+    pub(crate) fn move_to_arena(&mut self, dispatches: &mut [Dispatch], from: Arena, to: Arena) {
+        if from == to {
+            return;
+        }
+        for dispatch in dispatches {
+            dispatch.rebind(|id| {
+                let tensor = self.tensor(id);
+                let Home::Arena(arena, place) = tensor.home else { return id };
+                let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+                if arena == from { self.add_tensor(name, shape, Home::Arena(to, place)) } else { id }
+            });
+        }
     }
 
     /// Name of the largest variable in a chunk.

@@ -106,6 +106,13 @@ impl Dispatch {
         }
     }
 
+    /// Binds other tensors in the places of its own; they must be like them.
+    pub(super) fn rebind(&mut self, mut other: impl FnMut(TensorId) -> TensorId) {
+        for binding in &mut self.bindings {
+            binding.tensor = other(binding.tensor);
+        }
+    }
+
     /// The matrix product that it is, if any.
     pub fn product(&self) -> Option<&Product> {
         self.product.as_ref()

@@ -27,7 +27,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    fn padded_columns(self) -> usize {
+    pub fn padded_columns(self) -> usize {
         rounded_up(self.columns, 4)
     }
 

@@ -152,6 +152,12 @@ impl Variable {
         self.len() == 0
     }
 
+    /// Rows and columns in memory of a kernel, whose rows are the inputs of all cells; none for other variables.
+    pub(crate) fn matrix(&self) -> Option<[usize; 2]> {
+        let columns = self.rows().padded_columns();
+        (self.spec.layout == Layout::Kernel).then(|| [self.padded_len() / columns.max(1), columns])
+    }
+
     /// Whether it lies in memory as such a variable does.
     pub(super) fn lies_like(&self, wanted: &VariableSpec) -> bool {
         self.rows() == wanted.layout.rows(&wanted.shape)

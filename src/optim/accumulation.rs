@@ -25,7 +25,8 @@ impl Optimizer {
         graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
         Group::check(&self.groups, graph)?;
         let table = GradientTable::new(graph, &self.groups);
-        let sums = GradientTable::accumulated(graph, &self.groups, ACCUMULATED);
+        let mut sums = GradientTable::accumulated(graph, &self.groups, ACCUMULATED);
+        let mut accumulate = self.record_start(graph, &table, minibatch);
         let mut recorder = Recorder::new(graph, Mode::Train);
         for chunk in table.chunks() {
             let [weights, accumulated] =
@@ -38,8 +39,9 @@ impl Optimizer {
                 .cost(3 * chunk.count() as u64 + chunk.additions(), chunk.most_parts())
                 .record();
         }
-        let accumulate = recorder.finish();
-        let update = self.record_with(graph, &sums, minibatch);
+        accumulate.extend(recorder.finish());
+        let mut update = self.record_with(graph, &mut sums, minibatch);
+        update.extend(self.record_end(graph, &table, minibatch));
         Ok(Accumulation { accumulate, update, tables: [table, sums] })
     }
 }

@@ -20,15 +20,16 @@ const MOST_QUADS_OF_A_LANE: usize = 16;
 #[derive(Clone, Debug)]
 pub struct GradientTable {
     chunks: Vec<TableChunk>,
+    /// Tables of the optimizer that are no table of gradients.
+    others: Vec<(TensorId, Vec<f32>)>,
 }
 
-/// The table of one chunk of the arenas. The host must write it before the first run.
+/// The table of one chunk of the arenas.
 #[derive(Clone, Debug)]
-pub struct TableChunk {
+pub(super) struct TableChunk {
     /// `[blocks, 8]`: a row for each block of weights, as `shaders/gradient.wgsl` reads it.
-    pub tensor: TensorId,
-    /// Its values.
-    pub values: Vec<f32>,
+    tensor: TensorId,
+    values: Vec<f32>,
     chunk: usize,
     gradients: TensorId,
     /// Floats of the weights and of the gradients.
@@ -38,13 +39,13 @@ pub struct TableChunk {
 }
 
 /// What the update does with a variable: (1 if it is trained, 2 if it is averaged; factor of the learning rate; factor of
-/// the decay; share of the statistic that an average takes over).
+/// the decay; share of the statistic that an average takes over, or 1 for a kernel, which some optimizers take as a matrix).
 fn update_of(variable: &Variable, groups: &[Group]) -> [f32; 4] {
     match variable.role() {
         Role::Constant => [0.0; 4],
         Role::Trained => {
             let [rate, decay] = Group::factors(groups, variable);
-            [1.0, rate as f32, decay as f32, 0.0]
+            [1.0, rate as f32, decay as f32, f32::from(variable.matrix().is_some())]
         }
         Role::Averaged { momentum } => [2.0, 0.0, 0.0, (1.0 - momentum) as f32],
     }
@@ -57,7 +58,7 @@ impl GradientTable {
             let blocks = graph.gradient_blocks(chunk);
             TableChunk::new(graph, groups, Arena::Gradients, chunk, &blocks)
         });
-        Self { chunks: chunks.collect() }
+        Self { chunks: chunks.collect(), others: Vec::new() }
     }
 
     /// The table for gradients that were added up in an arena, each at the place of its weights. Averages are not among
@@ -72,12 +73,23 @@ impl GradientTable {
             let blocks: Vec<GradientBlock> = blocks.collect();
             TableChunk::new(graph, groups, arena, chunk, &blocks)
         });
-        Self { chunks: chunks.collect() }
+        Self { chunks: chunks.collect(), others: Vec::new() }
     }
 
-    /// What the host must write, and the dispatches read, for each chunk of the arenas.
-    pub fn chunks(&self) -> &[TableChunk] {
+    /// What dispatches read for each chunk of the arenas.
+    pub(super) fn chunks(&self) -> &[TableChunk] {
         &self.chunks
+    }
+
+    /// Adds tables that the host must write too.
+    pub(super) fn add_inputs(&mut self, tables: impl IntoIterator<Item = (TensorId, Vec<f32>)>) {
+        self.others.extend(tables);
+    }
+
+    /// The tensors that the host must write before the first run, and their values.
+    pub fn inputs(&self) -> impl Iterator<Item = (TensorId, &[f32])> {
+        let chunks = self.chunks.iter().map(|chunk| (chunk.tensor, &chunk.values[..]));
+        chunks.chain(self.others.iter().map(|(tensor, values)| (*tensor, &values[..])))
     }
 
     /// Records the L2 norm of the gradient of all trained variables together: the dispatches, and the tensor

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, GradientTable, Group, RmsProp, Sgd, TableChunk};
+use super::lookahead::{Lookahead, SLOW};
+use super::matrices::Matrices;
+use super::{Adam, GradientTable, Group, Muon, RmsProp, Sgd, TableChunk};
 use crate::graph::{Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
 use crate::kernel::{Wgsl, wgsl};
 use crate::minibatch::Step;
@@ -39,6 +41,8 @@ pub enum Rule {
     Sgd(Sgd),
     /// RMSprop.
     RmsProp(RmsProp),
+    /// Muon for kernels, Adam for the rest.
+    Muon(Muon),
 }
 
 /// Numbers of a rule that change from step to step.
@@ -87,6 +91,8 @@ pub struct Optimizer {
     pub accumulate: usize,
     /// The momentum of an exponential average of the weights, if one is kept.
     pub average: Option<f64>,
+    /// Slow weights that follow the weights, if asked.
+    pub lookahead: Option<Lookahead>,
 }
 
 impl Default for Optimizer {
@@ -101,6 +107,7 @@ impl Default for Optimizer {
             groups: Vec::new(),
             accumulate: 1,
             average: None,
+            lookahead: None,
         }
     }
 }
@@ -120,6 +127,7 @@ impl Optimizer {
             Rule::Adam(adam) => adam,
             Rule::Sgd(sgd) => sgd,
             Rule::RmsProp(rmsprop) => rmsprop,
+            Rule::Muon(muon) => muon,
         }
     }
 
@@ -128,7 +136,9 @@ impl Optimizer {
         let slots = self.rule().slots().into_iter().enumerate();
         let own = slots.filter_map(|(slot, name)| Some((name?, Arena::State(slot))));
         let accumulated = (self.accumulate > 1).then_some(("accumulated_gradient", ACCUMULATED));
-        own.chain(accumulated).chain(self.average_arena().map(|arena| ("average", arena))).collect()
+        let average = self.average_arena().map(|arena| ("average", arena));
+        let slow = self.lookahead.map(|_| ("slow_weights", SLOW));
+        own.chain(accumulated).chain(average).chain(slow).collect()
     }
 
     /// The arena of the average of the weights, if one is kept.
@@ -146,7 +156,7 @@ impl Optimizer {
             Decay::Decoupled => ((learning_rate * self.weight_decay) as f32, 0.0),
             Decay::L2 => (0.0, self.weight_decay as f32),
         };
-        // Only whether they are 0 counts, so that saturation does no harm.
+        // Nobody trains for so many updates that they saturate.
         let [updates, part] = [updates, part].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         Step { rate, epsilon, decay, l2, updates, part, ..step }
     }
@@ -160,12 +170,43 @@ impl Optimizer {
     pub fn record(&self, graph: &mut Graph, minibatch: TensorId) -> Result<(Vec<Dispatch>, GradientTable), GraphError> {
         graph.inputs("optimizer", &[minibatch])?.minibatch(0)?;
         Group::check(&self.groups, graph)?;
-        let table = GradientTable::new(graph, &self.groups);
-        Ok((self.record_with(graph, &table, minibatch), table))
+        let mut table = GradientTable::new(graph, &self.groups);
+        let mut dispatches = self.record_start(graph, &table, minibatch);
+        dispatches.extend(self.record_with(graph, &mut table, minibatch));
+        dispatches.extend(self.record_end(graph, &table, minibatch));
+        Ok((dispatches, table))
+    }
+
+    /// Records what follows an update. `table` is that of the minibatch, which has the averaged variables.
+    pub(super) fn record_end(&self, graph: &mut Graph, table: &GradientTable, minibatch: TensorId) -> Vec<Dispatch> {
+        let mut recorder = Recorder::new(graph, Mode::Train);
+        for chunk in table.chunks() {
+            if let Some(lookahead) = self.lookahead {
+                lookahead.record(&mut recorder, chunk, minibatch, false);
+            }
+            self.record_average(&mut recorder, chunk, minibatch);
+        }
+        recorder.finish()
+    }
+
+    /// Records what happens before the first update.
+    pub(super) fn record_start(&self, graph: &mut Graph, table: &GradientTable, minibatch: TensorId) -> Vec<Dispatch> {
+        let mut recorder = Recorder::new(graph, Mode::Train);
+        for chunk in table.chunks() {
+            if let Some(lookahead) = self.lookahead {
+                lookahead.record(&mut recorder, chunk, minibatch, true);
+            }
+        }
+        recorder.finish()
     }
 
     /// Records the update by the gradients of `table`.
-    pub(super) fn record_with(&self, graph: &mut Graph, table: &GradientTable, minibatch: TensorId) -> Vec<Dispatch> {
+    pub(super) fn record_with(
+        &self,
+        graph: &mut Graph,
+        table: &mut GradientTable,
+        minibatch: TensorId,
+    ) -> Vec<Dispatch> {
         let (mut dispatches, norm) = match self.clip_norm {
             Some(_) => {
                 let (dispatches, norm) = table.record_norm(graph);
@@ -173,12 +214,25 @@ impl Optimizer {
             }
             None => (Vec::new(), None),
         };
+        let matrices: Vec<Option<Matrices>> = match &self.rule {
+            Rule::Muon(muon) => {
+                (0..table.chunks().len()).map(|chunk| muon.matrices(graph, chunk, &self.groups)).collect()
+            }
+            _ => Vec::new(),
+        };
         let mut recorder = Recorder::new(graph, Mode::Train);
-        for chunk in table.chunks() {
-            self.record_update(&mut recorder, chunk, minibatch, norm);
-            self.record_average(&mut recorder, chunk, minibatch);
+        for (place, chunk) in table.chunks().iter().enumerate() {
+            let matrices = matrices.get(place).and_then(Option::as_ref);
+            let directions = matrices.map(|matrices| matrices.directions(&mut recorder));
+            self.record_update(&mut recorder, chunk, minibatch, norm, directions);
+            if let (Some(matrices), Some(directions)) = (matrices, directions) {
+                matrices.record(&mut recorder, directions, minibatch);
+            }
         }
         dispatches.extend(recorder.finish());
+        for matrices in matrices.into_iter().flatten() {
+            table.add_inputs(matrices.into_tables());
+        }
         dispatches
     }
 
@@ -193,7 +247,15 @@ impl Optimizer {
         dispatch.quads(table.count(), 0).cost(3 * table.count() as u64, 0).record();
     }
 
-    fn record_update(&self, recorder: &mut Recorder, table: &TableChunk, minibatch: TensorId, norm: Option<TensorId>) {
+    /// Records the update of a chunk. Kernels that a rule leaves to dispatches behind it get their `directions` written.
+    fn record_update(
+        &self,
+        recorder: &mut Recorder,
+        table: &TableChunk,
+        minibatch: TensorId,
+        norm: Option<TensorId>,
+        directions: Option<TensorId>,
+    ) {
         let rule = self.rule();
         let mut arena = |arena| recorder.add_chunk(arena, table.chunk());
         let weights = arena(Arena::Weights);
@@ -212,6 +274,9 @@ impl Optimizer {
         dispatch = bind_weights(dispatch, weights);
         for (slot, tensor) in slots.into_iter().enumerate() {
             dispatch = bind_state(dispatch, slot, tensor);
+        }
+        if let Rule::Muon(_) = self.rule {
+            dispatch = dispatch.g(directions);
         }
         for (name, value) in rule.constants() {
             dispatch = dispatch.constant(name, value);

@@ -1,4 +1,4 @@
-//! What is done around an optimizer's rule: several minibatches for one update, averaged weights, groups.
+//! What is done around an optimizer's rule: several minibatches for one update, averaged weights, lookahead, groups.
 
 use std::sync::Arc;
 
@@ -10,17 +10,25 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Arena, Graph, Initializer, Plan, Role, Variable, VariableSpec};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
-use crate::optim::{Form, GradientTable, Group, Optimizer, Rule, Sgd};
+use crate::optim::{Form, GradientTable, Group, Lookahead, Optimizer, Rule, Sgd};
 
 /// Steps of a case: two updates of three minibatches each.
 const STEPS: u64 = 6;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
+    let slow = |every, alpha, statistics| Some(Lookahead { every, alpha, statistics });
     for accumulate in [1, 2, 3] {
-        for average in [None, Some(0.7)] {
+        for (average, lookahead) in [
+            (None, None),
+            (Some(0.7), None),
+            (None, slow(2, 0.6, false)),
+            (Some(0.7), slow(1, 0.3, true)),
+            (None, slow(3, 0.5, true)),
+        ] {
             let kept = if average.is_some() { ", with an average" } else { "" };
-            let name = format!("{accumulate} for an update{kept}");
+            let followed = lookahead.map(|lookahead| format!(", with {lookahead:?}")).unwrap_or_default();
+            let name = format!("{accumulate} for an update{kept}{followed}");
             let rule = Rule::Sgd(Sgd { momentum: 0.9, nesterov: false, form: Form::Keras });
             let groups = ["three=0", "*/gamma=0.5,2", "two*=1,0"].map(group).into();
             let optimizer = Optimizer {
@@ -30,6 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
                 groups,
                 accumulate,
                 average,
+                lookahead,
                 ..Optimizer::default()
             };
             cases.push(Case::new(name, move |gpu, micro_kernel| compare(gpu, micro_kernel, &optimizer)));
@@ -94,8 +103,8 @@ fn run(
     }
     let program = Program::new(gpu.clone(), &graph, &plans.iter().collect::<Vec<_>>(), checks)?;
     program.fill_slots(f32::NAN);
-    for chunk in tables.iter().flat_map(GradientTable::chunks) {
-        program.write(&graph, &plans[0], chunk.tensor, &chunk.values)?;
+    for (tensor, values) in tables.iter().flat_map(GradientTable::inputs) {
+        program.write(&graph, &plans[0], tensor, values)?;
     }
     for (place, variable) in graph.variables().iter().enumerate() {
         program.write_variable(&graph, Arena::Weights, variable, &start(variable, place))?;
@@ -134,6 +143,7 @@ fn expected(micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Vec<
         };
         let mut w = widened(&start(variable, place));
         let (mut velocity, mut sum, mut average) = (vec![0.0; w.len()], vec![0.0; w.len()], w.clone());
+        let mut slow = w.clone();
         for step in 0..STEPS {
             let last = (step + 1) % parts == 0;
             for (i, g) in widened(&gradient(variable, place, step)).into_iter().enumerate() {
@@ -149,6 +159,16 @@ fn expected(micro_kernel: MicroKernel, optimizer: &Optimizer) -> Result<Vec<Vec<
                             sum[i] = 0.0;
                         }
                     }
+                }
+                let update = (step + 1) / parts;
+                let is_due = |lookahead: &Lookahead| {
+                    let takes_part =
+                        variable.is_trained() || (lookahead.statistics && variable.role() != Role::Constant);
+                    last && takes_part && update.is_multiple_of(lookahead.every.into())
+                };
+                if let Some(Lookahead { alpha, .. }) = optimizer.lookahead.filter(is_due) {
+                    slow[i] += alpha * (w[i] - slow[i]);
+                    w[i] = slow[i];
                 }
                 if last {
                     let goes_on = step + 1 > parts && variable.is_trained();

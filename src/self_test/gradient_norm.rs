@@ -46,8 +46,8 @@ fn norm(
     let plan = Plan::new(graph, dispatches, &[tensor])?;
     let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
     program.fill_slots(f32::NAN);
-    for chunk in table.chunks() {
-        program.write(graph, &plan, chunk.tensor, &chunk.values)?;
+    for (tensor, values) in table.inputs() {
+        program.write(graph, &plan, tensor, values)?;
     }
     write(graph, &program, &plan)?;
     program.run(0)?;

@@ -29,6 +29,7 @@ mod layer_norm;
 mod loss;
 mod max_pool2d;
 mod multiply;
+mod muon;
 mod normalization;
 mod operation_case;
 mod optimizer;
@@ -105,6 +106,7 @@ pub fn checks() -> Vec<Check> {
         Check::new("layer_norm", layer_norm::cases()),
         Check::new("max_pool2d", max_pool2d::cases()),
         Check::new("multiply", multiply::cases()),
+        Check::new("muon", muon::cases()),
         Check::new("optimizer", optimizer::cases()),
         Check::new("penalty", penalty::cases()),
         Check::new("relu", relu::cases()),

@@ -36,28 +36,33 @@ fn minibatch(optimizer: &Optimizer, t: u64, rate: f64) -> Result<Vec<f32>, ExecE
 }
 
 /// The optimizer of a graph's variables, ready to run.
-struct Update {
+pub(super) struct Update {
     optimizer: Optimizer,
     minibatch: TensorId,
     plan: Plan,
-    program: Program,
+    pub program: Program,
 }
 
 impl Update {
-    fn new(gpu: &Arc<Gpu>, graph: &mut Graph, optimizer: &Optimizer, checks: RuntimeChecks) -> Result<Self, ExecError> {
+    pub fn new(
+        gpu: &Arc<Gpu>,
+        graph: &mut Graph,
+        optimizer: &Optimizer,
+        checks: RuntimeChecks,
+    ) -> Result<Self, ExecError> {
         let minibatch = graph.minibatch(empty());
         let (dispatches, table) = optimizer.record(graph, minibatch)?;
         let plan = Plan::new(graph, dispatches, &[])?;
         let program = Program::new(gpu.clone(), graph, &[&plan], checks)?;
         program.fill_slots(f32::NAN);
-        for chunk in table.chunks() {
-            program.write(graph, &plan, chunk.tensor, &chunk.values)?;
+        for (tensor, values) in table.inputs() {
+            program.write(graph, &plan, tensor, values)?;
         }
         Ok(Self { optimizer: optimizer.clone(), minibatch, plan, program })
     }
 
     /// Runs step `t`, counted from 1.
-    fn run(&self, graph: &Graph, t: u64, rate: f64) -> Result<(), ExecError> {
+    pub fn run(&self, graph: &Graph, t: u64, rate: f64) -> Result<(), ExecError> {
         self.program.write(graph, &self.plan, self.minibatch, &minibatch(&self.optimizer, t, rate)?)?;
         self.program.run(0)?;
         Ok(())
@@ -65,7 +70,7 @@ impl Update {
 }
 
 /// Factors of the learning rate in the steps of [`Steps`].
-const RATES: [f64; 8] = [1.0, 1.0, 0.5, 2.0, 0.1, 0.1, 1.0, 0.3];
+pub(super) const RATES: [f64; 8] = [1.0, 1.0, 0.5, 2.0, 0.1, 0.1, 1.0, 0.3];
 
 /// A step of an optimizer in f64: from the number of the step, counted from 1, the learning rate, a weight, its gradient and
 /// the state of both, which is 0 at first, to the new weight.
@@ -280,8 +285,8 @@ fn updated_by_parts(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<(Vec<us
     let plan = Plan::new(&graph, dispatches, &[])?;
     let program = Program::new(gpu.clone(), &graph, &[&plan], RuntimeChecks::Off)?;
     program.fill_slots(f32::NAN);
-    for chunk in table.chunks() {
-        program.write(&graph, &plan, chunk.tensor, &chunk.values)?;
+    for (tensor, values) in table.inputs() {
+        program.write(&graph, &plan, tensor, values)?;
     }
     program.write(&graph, &plan, x, &distinct(4 * 16 * 16 * 3, 1))?;
     let upstream: Vec<f32> = distinct(graph.tensor(dy).shape.elements(), 2).iter().map(|dy| dy * 1e-6).collect();

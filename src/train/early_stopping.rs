@@ -76,7 +76,7 @@ impl Observer for EarlyStopping {
         let (is_best, flow) = self.judge(row);
         if is_best {
             let gpu = executor.gpu().clone();
-            self.weights = gpu.block_on(executor.parameters())?;
+            self.weights = gpu.block_on(executor.evaluated_parameters())?;
         }
         Ok(flow)
     }

@@ -114,7 +114,7 @@ impl Observer for EpochWeights<'_> {
         };
         if !names.is_empty() {
             let gpu = executor.gpu().clone();
-            self.weights.tensors = gpu.block_on(executor.parameters())?;
+            self.weights.tensors = gpu.block_on(executor.evaluated_parameters())?;
             let bytes = self.weights.to_bytes()?;
             let files: Vec<(&str, &[u8])> = names.iter().map(|name| (*name, bytes.as_slice())).collect();
             self.out.write(&files)?;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{RunSpec, SpecError};
-use crate::optim::{Adam, Decay, Form, Optimizer, RmsProp, Rule, Sgd};
+use crate::optim::{Adam, Decay, Form, Lookahead, Muon, Optimizer, RmsProp, Rule, Sgd};
 
 /// An optimizer by its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,11 +21,13 @@ pub enum OptimizerKind {
     Sgd,
     /// RMSprop.
     RmsProp,
+    /// Muon for kernels, Adam for the rest.
+    Muon,
 }
 
 impl OptimizerKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Adam, Self::AdamW, Self::Sgd, Self::RmsProp];
+    pub const ALL: [Self; 5] = [Self::Adam, Self::AdamW, Self::Sgd, Self::RmsProp, Self::Muon];
 
     fn name(self) -> &'static str {
         match self {
@@ -33,6 +35,7 @@ impl OptimizerKind {
             Self::AdamW => "adamw",
             Self::Sgd => "sgd",
             Self::RmsProp => "rmsprop",
+            Self::Muon => "muon",
         }
     }
 
@@ -47,7 +50,8 @@ impl OptimizerKind {
     /// The decay of weights where none is given.
     fn weight_decay(self, form: Form) -> f64 {
         match (self, form) {
-            (Self::AdamW, Form::Keras) => 4e-3,
+            (Self::AdamW | Self::Muon, Form::Keras) => 4e-3,
+            (Self::Muon, Form::PyTorch) => 0.1,
             (Self::AdamW, Form::PyTorch) => 1e-2,
             _ => 0.0,
         }
@@ -86,9 +90,14 @@ impl RunSpec {
             OptimizerKind::RmsProp => {
                 Rule::RmsProp(RmsProp { momentum, centered: self.centered, ..RmsProp::default() })
             }
+            OptimizerKind::Muon => {
+                let default = Muon::default();
+                let momentum = if momentum > 0.0 { momentum } else { default.momentum };
+                Rule::Muon(Muon { momentum, form, ..default })
+            }
         };
         let decay = match form {
-            Form::PyTorch if kind != OptimizerKind::AdamW => Decay::L2,
+            Form::PyTorch if !matches!(kind, OptimizerKind::AdamW | OptimizerKind::Muon) => Decay::L2,
             _ => Decay::Decoupled,
         };
         let weight_decay = self.weight_decay.unwrap_or_else(|| kind.weight_decay(form));
@@ -101,6 +110,11 @@ impl RunSpec {
             groups: self.group.clone(),
             accumulate: self.accumulate,
             average: self.ema,
+            lookahead: self.lookahead.map(|every| Lookahead {
+                every,
+                alpha: self.lookahead_alpha,
+                statistics: self.lookahead_statistics,
+            }),
         }
     }
 
@@ -118,8 +132,8 @@ impl RunSpec {
         if !(0.0..1.0).contains(&momentum) {
             return wrong("momentum", format!("is {momentum}; give 0 or more and less than 1, such as 0.9"));
         }
-        if momentum > 0.0 && !matches!(kind, OptimizerKind::Sgd | OptimizerKind::RmsProp) {
-            return wrong("momentum", format!("is a setting of sgd and rmsprop; {kind} has none"));
+        if momentum > 0.0 && matches!(kind, OptimizerKind::Adam | OptimizerKind::AdamW) {
+            return wrong("momentum", format!("is a setting of sgd, rmsprop and muon; {kind} has none"));
         }
         if self.nesterov && kind != OptimizerKind::Sgd {
             return wrong("nesterov", format!("is a setting of sgd; {kind} has none"));
@@ -138,6 +152,21 @@ impl RunSpec {
         }
         if let Some(momentum) = self.ema.filter(|momentum| !(0.0..1.0).contains(momentum)) {
             return wrong("ema", format!("is {momentum}; give 0 or more and less than 1, such as 0.99"));
+        }
+        if self.lookahead == Some(0) {
+            return wrong("lookahead", "is 0; give 1 or more updates, such as 5".into());
+        }
+        if !(0.0..=1.0).contains(&self.lookahead_alpha) {
+            return wrong(
+                "lookahead_alpha",
+                format!("is {}; give a number from 0 to 1, such as 0.5", self.lookahead_alpha),
+            );
+        }
+        if self.lookahead_statistics && self.lookahead.is_none() {
+            return wrong("lookahead_statistics", "needs lookahead".into());
+        }
+        if self.evaluate_average && self.ema.is_none() {
+            return wrong("evaluate_average", "needs an average of the weights: give ema, such as 0.99".into());
         }
         match self.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             Some(norm) => wrong("clip_norm", format!("is {norm}; give a number above 0, such as 1")),
@@ -168,8 +197,11 @@ mod tests {
         assert_eq!(given("sgd", Form::Keras), (1e-2, 0.0, Decay::Decoupled));
         assert_eq!(given("sgd", Form::PyTorch), (1e-3, 0.0, Decay::L2));
         assert_eq!(given("rmsprop", Form::Keras), (1e-3, 0.0, Decay::Decoupled));
+        assert_eq!(given("muon", Form::Keras), (1e-3, 4e-3, Decay::Decoupled));
+        assert_eq!(given("muon", Form::PyTorch), (1e-3, 0.1, Decay::Decoupled));
+        assert_eq!(optimizer("muon", Form::Keras).unwrap().rule, Rule::Muon(Muon::default()));
         assert_eq!(optimizer("rmsprop", Form::PyTorch).unwrap_err().field, "optimizer_form");
-        assert!("lion".parse::<OptimizerKind>().unwrap_err().contains("adam, adamw, sgd, rmsprop"));
+        assert!("lion".parse::<OptimizerKind>().unwrap_err().contains("adam, adamw, sgd, rmsprop, muon"));
     }
 
     #[test]
@@ -186,6 +218,10 @@ mod tests {
         assert_eq!(check(|spec| spec.centered = true), "centered");
         assert_eq!(check(|spec| spec.accumulate = 0), "accumulate");
         assert_eq!(check(|spec| spec.ema = Some(1.0)), "ema");
+        assert_eq!(check(|spec| spec.lookahead = Some(0)), "lookahead");
+        assert_eq!(check(|spec| spec.lookahead_alpha = 1.5), "lookahead_alpha");
+        assert_eq!(check(|spec| spec.lookahead_statistics = true), "lookahead_statistics");
+        assert_eq!(check(|spec| spec.evaluate_average = true), "evaluate_average");
         assert_eq!(check(|spec| spec.clip_norm = Some(0.0)), "clip_norm");
         assert_eq!(check(|spec| spec.clip_norm = Some(f64::NAN)), "clip_norm");
     }

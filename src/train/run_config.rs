@@ -9,7 +9,7 @@ use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
 use crate::model::{ModelError, Network};
 use crate::ops::Augmentation;
-use crate::optim::{Decay, Group, Rule};
+use crate::optim::{Decay, Group, Lookahead, Rule};
 
 /// Settings, adapter and data of a run: what `config.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +41,10 @@ pub struct RunConfig {
     pub accumulate: usize,
     /// Momentum of the exponential average of the weights; none is kept if none.
     pub ema: Option<f64>,
+    /// Whether evaluation takes that average.
+    pub evaluate_average: bool,
+    /// Slow weights that follow the weights; none are kept if none.
+    pub lookahead: Option<Lookahead>,
     /// Share of each label that the loss spreads over all classes, in training and in evaluation.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -127,6 +131,8 @@ impl RunConfig {
             groups: options.optimizer.groups.clone(),
             accumulate: options.optimizer.accumulate,
             ema: options.optimizer.average,
+            evaluate_average: options.evaluate_average,
+            lookahead: options.optimizer.lookahead,
             label_smoothing: options.build.label_smoothing,
             augmentation: options.build.augmentation,
             learning_rate_schedule: spec.schedule(),

@@ -11,7 +11,7 @@ use crate::file;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
-use crate::optim::{Form, Group};
+use crate::optim::{Form, Group, Lookahead};
 use crate::text::one_line;
 
 /// All that decides what a run computes. The command line makes one, and a checkpoint stores it.
@@ -70,6 +70,15 @@ pub struct RunSpec {
     pub accumulate: usize,
     /// Momentum of the exponential average of the weights; none is kept if none.
     pub ema: Option<f64>,
+    /// Whether epochs and the end of training are evaluated with that average, and the best epoch's and the last weights are
+    /// those of it.
+    pub evaluate_average: bool,
+    /// Updates between two steps of the slow weights of lookahead; there are none if none.
+    pub lookahead: Option<u32>,
+    /// Share of the way to the weights that slow weights go.
+    pub lookahead_alpha: f64,
+    /// Whether statistics of normalizations take part in lookahead.
+    pub lookahead_statistics: bool,
     /// Share of each label that the loss spreads over all classes.
     pub label_smoothing: f64,
     /// Random changes of the training images.
@@ -119,6 +128,10 @@ impl Default for RunSpec {
             group: Vec::new(),
             accumulate: 1,
             ema: None,
+            evaluate_average: false,
+            lookahead: None,
+            lookahead_alpha: Lookahead::default().alpha,
+            lookahead_statistics: false,
             label_smoothing: 0.0,
             augment: Augmentation::default(),
             early_stopping: None,
@@ -171,6 +184,7 @@ impl RunSpec {
             batch_size: self.batch_size,
             seed: self.seed,
             optimizer: self.optimizer(),
+            evaluate_average: self.evaluate_average,
             micro_kernel: self.kernel,
             build: self.build(),
             ..Options::default()
