@@ -48,7 +48,7 @@ struct KerasRun {
 
 impl KerasRuns {
     fn name(&self) -> String {
-        format!("Keras {}, TensorFlow {}", self.keras, self.tensorflow)
+        format!("Keras {}", self.keras)
     }
 
     fn of(&self, experiment: &str) -> Vec<Run> {
@@ -107,12 +107,17 @@ impl ReproductionReport<'_> {
     /// # Errors
     /// A plot that can't be drawn.
     pub fn document(&self) -> Result<Document, ReportError> {
-        let intro = "Three trainings of the CNN of TensorFlow's tutorial on CIFAR-10, as the report's notebook ran them: \
-                     its model was never rebuilt, so each attempt started from the weights of the one before, with a \
-                     fresh optimizer. Where there are several runs, figures are means, with the lowest and the highest.";
+        let intro = format!(
+            "Three trainings of the CNN of TensorFlow's tutorial on CIFAR-10, as the report's notebook ran them: its \
+             model was never rebuilt, so each attempt started from the weights of the one before, with a fresh \
+             optimizer. Where there are several runs, figures are means, with the lowest and the highest. {} ran on \
+             TensorFlow {}.",
+            self.keras.name(),
+            self.keras.tensorflow
+        );
         let rows = self.rows().into_iter().map(Vec::from).collect();
         let table = Table { title: "In the end".into(), columns: COLUMNS.into(), rows };
-        let mut blocks = vec![Block::Paragraph(intro.into()), Block::Table(table)];
+        let mut blocks = vec![Block::Paragraph(intro), Block::Table(table)];
         for experiment in &self.experiments {
             let Some(run) = self.runs(experiment).first() else { continue };
             blocks.push(Block::Heading(experiment.name.into()));
@@ -154,7 +159,7 @@ fn row(by: &str, runs: &[Run]) -> Option<[String; 6]> {
             return format!("{mean:.4}");
         }
         let (low, high) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max));
-        format!("{mean:.4} ({low:.4} to {high:.4})")
+        format!("{mean:.4} ({low:.4}–{high:.4})")
     };
     let last = |run: &Run| run.train_accuracy.last().copied().unwrap_or(f64::NAN);
     (!runs.is_empty()).then(|| {
@@ -175,7 +180,7 @@ mod tests {
             let epochs = vec![HistoryRow { epoch: 1, ..HistoryRow::default() }];
             Run { train_accuracy, test_accuracy, test_loss: 1.0, epochs }
         };
-        let keras = r#"{"keras": "3", "tensorflow": "2", "runs": [
+        let keras = r#"{"keras": "3.15.1", "tensorflow": "2.21.0", "runs": [
             {"baseline": {"train_accuracy": [0.6], "test_loss": 0.8, "test_accuracy": 0.71}}]}"#;
         let report = ReproductionReport {
             experiments: vec![&ALL[0], &ALL[1]],
@@ -185,10 +190,24 @@ mod tests {
         let rows = report.rows();
         assert_eq!(rows.len(), 4);
         assert_eq!(rows[0], ["baseline", "the report", "1", "", "0.7113", "0.8555"]);
-        assert_eq!(rows[1][1..5], ["Keras 3, TensorFlow 2", "1", "0.6000", "0.7100"]);
-        assert_eq!(rows[2][1..5], ["wgrad", "2", "0.5000 (0.5000 to 0.5000)", "0.7100 (0.7000 to 0.7200)"]);
+        assert_eq!(rows[1][1..5], ["Keras 3.15.1", "1", "0.6000", "0.7100"]);
+        assert_eq!(rows[2][1..5], ["wgrad", "2", "0.5000 (0.5000–0.5000)", "0.7100 (0.7000–0.7200)"]);
         assert_eq!(rows[3][..2], ["attempt 1", "the report"]);
         let document = report.document().unwrap();
         assert_eq!(document.attachments().len(), 1);
+    }
+
+    #[test]
+    fn the_table_fits_a_terminal() {
+        let runs =
+            || vec![Run { train_accuracy: vec![0.5], test_accuracy: 0.5, test_loss: 1.0, epochs: Vec::new() }; 2];
+        let keras = r#"{"keras": "3.15.1", "tensorflow": "2.21.0", "runs": []}"#;
+        let report = ReproductionReport {
+            experiments: ALL.iter().collect(),
+            keras: serde_json::from_str(keras).unwrap(),
+            runs: ALL.iter().map(|experiment| (experiment.name, runs())).collect(),
+        };
+        let table = report.table();
+        assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
     }
 }
