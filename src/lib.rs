@@ -54,6 +54,10 @@
 //! kernel, shape, minibatch, file, cache, text, foreign_panic
 //! ```
 //!
+//! Without the feature `host` the library is the engine alone, for browsers: it needs no threads, files, clocks, environment
+//! or waiting. A device is opened by [`gpu::Gpu::of_adapter`] then, and the caller awaits its futures. The feature `cli`
+//! builds the program.
+//!
 //! Shaders are in `shaders/`. Each is put together from WGSL files that say how an operand is read (`access/`), what an
 //! operation multiplies (such as `conv2d/`), and in which loop (`product/`).
 

@@ -24,8 +24,7 @@ debian_compiler() {
     local libraries=$folder/usr/lib/$(uname -m)-linux-gnu
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/usr/bin/rustc "$@"\n' "$libraries" "$folder" >"$folder/rustc"
     chmod +x "$folder/rustc"
-    "$folder/rustc" --version >&2
-    echo "$folder/rustc"
+    "$folder/rustc" --version >&2 && echo "$folder/rustc"
 }
 
 installed() {
