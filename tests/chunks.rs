@@ -1,4 +1,4 @@
-//! Weights that lie in several buffers or images: the same bits as in one.
+//! Weights that lie in several buffers or images, and dispatches that are cut into pieces: the same bits as in one.
 
 use std::sync::Arc;
 
@@ -98,6 +98,31 @@ fn training_does_not_depend_on_the_chunks() {
     }
 }
 
+#[test]
+fn training_does_not_depend_on_the_pieces_of_dispatches() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let optimizer = Optimizer::default();
+    let [whole, pieces] = [u64::MAX, 20_000].map(|most_flops| {
+        let options = Options { batch_size: BATCH, optimizer: optimizer.clone(), most_flops, ..Options::default() };
+        let mut executor = Executor::new(gpu.clone(), &model(), options).unwrap();
+        let flops = |executor: &Executor| -> Vec<(String, [u32; 3])> {
+            let dispatches = executor.train_plan().dispatches().iter();
+            dispatches.map(|dispatch| (dispatch.name().to_owned(), dispatch.kernel().grid)).collect()
+        };
+        let dispatches = flops(&executor);
+        (dispatches, floats(&train(&gpu, &mut executor, 0..STEPS)))
+    });
+    let of = |name: &str| {
+        let pieces = pieces.0.iter().filter(|(piece, _)| piece.split(", piece").next() == Some(name));
+        pieces.map(|(_, [x, y, z])| x * y * z).collect::<Vec<u32>>()
+    };
+    assert!(of("conv2d_1").len() > 1 && of("update").len() > 1, "{:?}", pieces.0);
+    for (name, [x, y, z]) in &whole.0 {
+        assert_eq!(of(name).iter().sum::<u32>(), x * y * z, "{name}");
+    }
+    compare(&gpu, &pieces.1, &whole.1);
+}
+
 /// What is saved does not depend on the chunks either.
 #[test]
 fn training_goes_on_with_other_chunks() {
@@ -131,4 +156,33 @@ fn a_dispatch_binds_no_more_than_a_chunk() {
     ranges.sort_unstable();
     assert_eq!(ranges.len(), 4);
     assert!(ranges.windows(2).all(|pair| pair[0].0 < pair[1].0 || pair[0].2 <= pair[1].1), "{ranges:?}");
+}
+
+/// The weights are larger than one binding of WebGPU, and no adapter's larger limits are used.
+#[test]
+#[ignore = "it takes minutes on a software adapter, and 1 GB of memory"]
+fn a_network_of_200_megabytes_trains_within_the_limits_of_webgpu() {
+    let choice = AdapterChoice { default_limits: true, ..AdapterChoice::default() };
+    let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
+    let model = Sequential::new([14, 14, 3])
+        .rescaling(1.0 / 255.0)
+        .conv2d(128, 3)
+        .relu()
+        .max_pool2d(2)
+        .flatten()
+        .dense(7000)
+        .relu()
+        .dense(3000)
+        .relu()
+        .dense(5);
+    let optimizer = Optimizer { learning_rate: 1e-5, ..Optimizer::default() };
+    let mut executor =
+        Executor::new(gpu.clone(), &model, Options { batch_size: BATCH, optimizer, ..Options::default() }).unwrap();
+    let bytes: usize = executor.graph().variables().iter().map(|variable| variable.len() * 4).sum();
+    assert!(bytes > 200_000_000 && executor.graph().chunks().len() > 1, "{bytes}");
+    for _ in 0..3 {
+        gpu.block_on(executor.train_step(&batch(0))).unwrap();
+    }
+    let losses: Vec<f64> = gpu.block_on(executor.metrics()).unwrap().iter().map(|step| step.loss).collect();
+    assert!(losses[1] < losses[0] && losses[2] < losses[1], "{losses:?}");
 }

@@ -57,8 +57,9 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .flatten()
         .dense(3);
     let mut all = Vec::new();
-    for model in [Sequential::tutorial([32, 32, 3], 10), odd, lines_of_eight] {
-        let target = Target::new(micro_kernel, 64);
+    let models = [(Sequential::tutorial([32, 32, 3], 10), u64::MAX), (odd, 100_000), (lines_of_eight, u64::MAX)];
+    for (model, most_flops) in models {
+        let target = Target { most_flops, ..Target::new(micro_kernel, 64) };
         let augmentation = Augmentation { flip: true, crop: 2, cutout: 3 };
         let options = BuildOptions { augmentation, ..BuildOptions::default() };
         let built = model.build_with(5, target, options).unwrap();

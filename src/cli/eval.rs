@@ -16,7 +16,7 @@ use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluatio
 
 use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
-use super::options::{BatchSize, DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line};
+use super::options::{BatchSize, DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line, paced};
 use super::output_file::write_file;
 use super::terminal::note;
 use super::weights_file;
@@ -80,6 +80,7 @@ impl Eval {
         }
         let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
         let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+        let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
         if let Some(line) = line {

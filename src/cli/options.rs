@@ -1,10 +1,13 @@
 //! Options that commands share, and what they open.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSize, LeftOut, Split, left_out::Reason};
+use wgrad::exec::Options;
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
 use wgrad::model::{BuildOptions, Network};
@@ -240,6 +243,13 @@ impl From<Backend> for wgpu::Backend {
             Backend::Gl => Self::Gl,
         }
     }
+}
+
+/// `options` with which no dispatch takes the GPU too long.
+pub fn paced(options: Options, gpu: &Arc<Gpu>, model: &Network) -> anyhow::Result<Options> {
+    let start = Instant::now();
+    let paced = gpu.block_on(options.paced(gpu, model, &|| start.elapsed()));
+    Ok(paced.map_err(wgrad::Error::from)?)
 }
 
 /// Images of a minibatch.

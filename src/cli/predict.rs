@@ -19,7 +19,7 @@ use wgrad::train::Predictions;
 
 use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
-use super::options::{BatchSize, DeviceOptions, FusionOptions, note_left_out, with_remedy};
+use super::options::{BatchSize, DeviceOptions, FusionOptions, note_left_out, paced, with_remedy};
 use super::terminal::{note, printable};
 use super::weights_file;
 
@@ -107,6 +107,7 @@ impl Predict {
         let gpu = Arc::new(self.device.open()?);
         let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
         let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+        let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
 

@@ -21,7 +21,7 @@ use super::class_names::ClassNames;
 use super::exit_code::INTERRUPTED;
 use super::layer_table::layer_table;
 use super::model_options::{Start, check_data};
-use super::options::{adapter_line, dataset_line, open_adapter, open_data, with_remedy};
+use super::options::{adapter_line, dataset_line, open_adapter, open_data, paced, with_remedy};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, option};
@@ -109,6 +109,7 @@ impl Run {
         };
         let stop = stop_on_signals()?;
         let timeline = execution.profile.then(|| Timeline::watch(&gpu));
+        let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu, &model, options)?;
         start.load(&mut executor)?;
         let config = RunConfig::new(&spec, &model, &executor, &dataset)?;

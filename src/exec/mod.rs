@@ -11,6 +11,7 @@ mod footprint;
 mod logits_ring;
 mod numbers;
 mod options;
+mod pace;
 mod parameters;
 mod profile;
 mod profiler;

@@ -29,6 +29,8 @@ pub struct Options {
     pub build: BuildOptions,
     /// Most bytes of weights in one buffer or image, if fewer than the device allows.
     pub most_bytes: Option<u64>,
+    /// Operations of a dispatch above which it is cut into pieces: see [`Options::paced`].
+    pub most_flops: u64,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
             most_bytes: None,
+            most_flops: u64::MAX,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Options {
         let most_bytes = self.most_bytes.map_or(limit, |bytes| bytes.min(limit));
         let relatives = [MicroKernel::Tile64x32, MicroKernel::Tile64x16, MicroKernel::Split16x16];
         let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
-        Ok(Target { by_size, most_bytes, ..Target::new(micro_kernel, busy_workgroups) })
+        let most_flops = self.most_flops;
+        Ok(Target { by_size, most_bytes, most_flops, ..Target::new(micro_kernel, busy_workgroups) })
     }
 }

@@ -15,6 +15,7 @@ mod gradient_block;
 mod initializer;
 mod layout;
 mod operation;
+mod pieces;
 mod placement;
 mod plan;
 mod recorder;

@@ -263,9 +263,10 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
-    /// Appends it to the schedule.
+    /// Appends it to the schedule, in pieces if the target wants that.
     pub fn record(mut self) {
         self.dispatch.kernel.settle_checks(self.recorder.foreign);
-        self.recorder.dispatches.push(self.dispatch);
+        let most_flops = self.recorder.graph.target.most_flops;
+        self.recorder.dispatches.extend(self.dispatch.pieces(most_flops));
     }
 }

@@ -16,12 +16,16 @@ pub struct Target {
     pub busy_workgroups: usize,
     /// Most bytes of a buffer or image that a shader binds.
     pub most_bytes: u64,
+    /// Operations of a dispatch above which it is cut into pieces: some systems reset a GPU that one takes for too long.
+    pub most_flops: u64,
 }
 
 impl Target {
-    /// A target that binds as much as shaders can index, with the storage that suits `micro_kernel` best.
+    /// A target that binds as much as shaders can index and cuts no dispatch, with the storage that suits `micro_kernel`
+    /// best.
     pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
         let most_bytes = 4 * MOST_ELEMENTS as u64;
-        Self { micro_kernel, storage: micro_kernel.storage(), by_size: false, busy_workgroups, most_bytes }
+        let (storage, most_flops) = (micro_kernel.storage(), u64::MAX);
+        Self { micro_kernel, storage, by_size: false, busy_workgroups, most_bytes, most_flops }
     }
 }
