@@ -41,6 +41,17 @@ impl ActivationFunction {
         Self::Relu { negative_slope, threshold: 0.0, max_value: None }
     }
 
+    /// Whether the slope at `function(x)` is that at `x`. Then the gradient needs no `x`, whose memory becomes free.
+    fn has_slope_of_output(self) -> bool {
+        match self {
+            // What is above the threshold stays above it, and what is below becomes 0 or less.
+            Self::Relu { negative_slope, threshold, max_value } => {
+                negative_slope >= 0.0 && threshold >= 0.0 && max_value.is_none_or(|most| most > threshold)
+            }
+            _ => false,
+        }
+    }
+
     /// The file that defines the function and its slope.
     fn source(self) -> Wgsl {
         match self {
@@ -123,14 +134,15 @@ impl Operation for Activation {
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
-        _outputs: &[TensorId],
+        outputs: &[TensorId],
         dy: TensorId,
         sinks: &[Option<Sink>],
     ) {
         let Some(sink) = &sinks[0] else { return };
+        let x = if self.function.has_slope_of_output() { outputs[0] } else { inputs[0] };
         recorder.store(sink, |recorder, dx| {
             let name = recorder.graph().tensor(dx).name.clone();
-            let dispatch = recorder.dispatch(name).a(dy).b(inputs[0]).c(dx);
+            let dispatch = recorder.dispatch(name).a(dy).b(x).c(dx);
             (self.function.add_to(dispatch)).source(wgsl!("activation/dx")).elementwise(&self.shape, 10).record();
         });
     }
