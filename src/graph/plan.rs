@@ -84,7 +84,7 @@ impl Plan {
         drop_unread_results(graph, &mut dispatches, keep);
         choose_storage(graph, &mut dispatches);
         let lives = lives(graph, &dispatches, keep)?;
-        let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives, dispatches.len());
+        let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives);
         // Where a tensor has two, the buffer is the one that is written.
         let in_buffers: HashSet<TensorId> =
             of.keys().filter(|(_, storage)| *storage == Storage::Buffers).map(|(tensor, _)| *tensor).collect();
@@ -238,25 +238,27 @@ struct Slots {
     storage: Vec<Storage>,
 }
 
-/// Greedy: a tensor takes the free slot of its kind of storage that wastes least, growing the largest where none is large
-/// enough.
-fn assign_slots(graph: &Graph, lives: &[Life], end: usize) -> Slots {
+/// Greedy: the largest tensor comes first, so that no slot has to grow, and each takes the smallest slot of its kind of
+/// storage that is free during its life.
+fn assign_slots(graph: &Graph, lives: &[Life]) -> Slots {
     let mut slots = Slots { of: HashMap::new(), bytes: Vec::new(), storage: Vec::new() };
-    let mut free_from: Vec<usize> = Vec::new();
-    for (life, start, last) in lives {
-        let (need, kind) = (graph.tensor(life.0).bytes(), life.1);
-        let bytes = &mut slots.bytes;
-        let free = (0..bytes.len()).filter(|slot| free_from[*slot] <= *start && slots.storage[*slot] == kind);
-        let slot =
-            free.min_by_key(|slot| if bytes[*slot] >= need { (0, bytes[*slot]) } else { (1, need - bytes[*slot]) });
+    let mut tenants: Vec<Vec<(usize, usize)>> = Vec::new();
+    let bytes = |life: &Life| graph.tensor(life.0.0).bytes();
+    let mut by_size: Vec<&Life> = lives.iter().collect();
+    by_size.sort_by_key(|life| std::cmp::Reverse(bytes(life)));
+    for (life, start, last) in by_size {
+        let is_free = |slot: &usize| {
+            let apart = |(first, end): &(usize, usize)| *end < *start || *last < *first;
+            slots.storage[*slot] == life.1 && tenants[*slot].iter().all(apart)
+        };
+        let slot = (0..tenants.len()).filter(is_free).min_by_key(|slot| slots.bytes[*slot]);
         let slot = slot.unwrap_or_else(|| {
-            bytes.push(0);
-            slots.storage.push(kind);
-            free_from.push(0);
-            bytes.len() - 1
+            slots.bytes.push(graph.tensor(life.0).bytes());
+            slots.storage.push(life.1);
+            tenants.push(Vec::new());
+            tenants.len() - 1
         });
-        bytes[slot] = bytes[slot].max(need);
-        free_from[slot] = if *last == end { usize::MAX } else { last + 1 };
+        tenants[slot].push((*start, *last));
         slots.of.insert(*life, slot);
     }
     slots
