@@ -130,7 +130,7 @@ mod tests {
 
     fn check(found: f32) -> Check {
         let case = Case::new("one", move |_, _| Ok(vec![Comparison::close("forward", "y", &[found], &[1.0], 1e-5)]));
-        Check { name: "add", cases: vec![case] }
+        Check { name: "add", cases: vec![case], products: true }
     }
 
     #[test]
