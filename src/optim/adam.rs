@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::optimizer::{Form, RuleScalars, UpdateRule};
+use super::update_rule::{Form, RuleScalars, UpdateRule};
 use crate::kernel::{Wgsl, wgsl};
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's. With a decoupled decay it is AdamW.

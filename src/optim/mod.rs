@@ -11,6 +11,7 @@ mod optimizer;
 mod penalty;
 mod rmsprop;
 mod sgd;
+mod update_rule;
 
 pub use accumulation::Accumulation;
 pub use adam::Adam;
@@ -19,7 +20,8 @@ use gradients::TableChunk;
 pub use group::Group;
 pub use lookahead::Lookahead;
 pub use muon::Muon;
-pub use optimizer::{Decay, Form, Optimizer, Rule, RuleScalars};
+pub use optimizer::{Decay, Optimizer, Rule};
 pub use penalty::Penalties;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+pub use update_rule::{Form, RuleScalars};

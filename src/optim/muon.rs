@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::optimizer::{Form, RuleScalars, UpdateRule};
+use super::update_rule::{Form, RuleScalars, UpdateRule};
 use super::{Adam, matrices};
 use crate::graph::Graph;
 use crate::kernel::{Wgsl, wgsl};

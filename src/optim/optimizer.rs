@@ -1,24 +1,14 @@
 //! What all optimizers share: the learning rate, the decay of weights, clipping, and the dispatch of the update.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::lookahead::{Lookahead, SLOW};
 use super::matrices::Matrices;
+use super::update_rule::{RuleScalars, UpdateRule};
 use super::{Adam, GradientTable, Group, Muon, RmsProp, Sgd, TableChunk};
 use crate::graph::{Arena, Dispatch, DispatchBuilder, Graph, GraphError, Mode, Recorder, TensorId};
-use crate::kernel::{Wgsl, wgsl};
+use crate::kernel::wgsl;
 use crate::minibatch::Step;
-
-/// Whose way of writing an optimizer is followed where Keras and PyTorch differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Form {
-    /// Keras 3.
-    #[default]
-    Keras,
-    /// PyTorch 2.
-    PyTorch,
-}
 
 /// How the decay of weights enters the update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,33 +33,6 @@ pub enum Rule {
     RmsProp(RmsProp),
     /// Muon for kernels, Adam for the rest.
     Muon(Muon),
-}
-
-/// Numbers of a rule that change from step to step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RuleScalars {
-    /// The learning rate, with what the rule multiplies it by.
-    pub rate: f32,
-    /// What the rule adds where it would divide by 0 else.
-    pub epsilon: f32,
-}
-
-/// What a rule's file says about it.
-pub(super) trait UpdateRule {
-    /// Names of the slots of its state, each of which has a value for every weight, at their places.
-    fn slots(&self) -> [Option<&'static str>; 3];
-
-    /// Its numbers for update `t`, counted from 1, at this learning rate.
-    fn scalars(&self, t: u64, learning_rate: f64) -> RuleScalars;
-
-    /// The WGSL that defines `step`, as `shaders/optimizer/update.wgsl` wants it.
-    fn source(&self) -> Wgsl;
-
-    /// Its `override` constants.
-    fn constants(&self) -> Vec<(&'static str, f64)>;
-
-    /// Operations for a weight.
-    fn flops(&self) -> u64;
 }
 
 /// An optimizer: a rule and what is done around it.

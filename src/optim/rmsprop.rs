@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::optimizer::{RuleScalars, UpdateRule};
+use super::update_rule::{RuleScalars, UpdateRule};
 use crate::kernel::{Wgsl, wgsl};
 
 /// Settings of RMSprop (Hinton 2012) as Keras writes it; the defaults are Keras's.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::optimizer::{Form, RuleScalars, UpdateRule};
+use super::update_rule::{Form, RuleScalars, UpdateRule};
 use crate::kernel::{Wgsl, wgsl};
 
 /// Settings of gradient descent, with momentum (Polyak 1964) if asked. The defaults are those of Keras and PyTorch.

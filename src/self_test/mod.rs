@@ -34,6 +34,7 @@ mod normalization;
 mod operation_case;
 mod optimizer;
 mod parity;
+mod parted_gradients;
 mod penalty;
 mod relu;
 mod report;
@@ -43,6 +44,7 @@ mod runner;
 mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
+mod update;
 mod zero_padding2d;
 
 pub use case::Case;

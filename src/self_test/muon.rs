@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::case::{distinct, graph, widened, with_and_without_runtime_checks};
-use super::optimizer::{RATES, Update};
+use super::optimizer::RATES;
+use super::update::Update;
 use super::{Case, Comparison};
 use crate::exec::ExecError;
 use crate::gpu::Gpu;
