@@ -249,7 +249,7 @@ impl From<Backend> for wgpu::Backend {
 pub fn paced(options: Options, gpu: &Arc<Gpu>, model: &Network) -> anyhow::Result<Options> {
     let start = Instant::now();
     let paced = gpu.block_on(options.paced(gpu, model, &|| start.elapsed()));
-    Ok(paced.map_err(wgrad::Error::from)?)
+    Ok(paced?)
 }
 
 /// Images of a minibatch.
