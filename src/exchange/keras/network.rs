@@ -191,6 +191,9 @@ impl Builder {
                 let frozen = frozen || !layer.trainable;
                 let name =
                     if around.group.is_none() && call == 0 { entry.name.clone() } else { self.free_name(&entry.name) };
+                // Keras writes training=False in each call of a dropout, also where it acts.
+                let dropout = matches!(layer.layer, Layer::Dropout(_));
+                let inference = if dropout { around.inference } else { inference };
                 let value = self.layer(entry, layer, &name, inputs, inference, frozen)?;
                 if frozen {
                     self.frozen.push(name.clone());
