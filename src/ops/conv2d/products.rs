@@ -1,0 +1,188 @@
+//! The matrix products of a convolution: forward, and the gradients of its input and of its weights.
+
+use super::Conv2d;
+use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
+use crate::kernel::{MicroKernel, operations, wgsl};
+use crate::ops::matrix_product::{MatrixProduct, Rows};
+use crate::ops::padding::Padding;
+use crate::ops::parted_sum::PartedSum;
+
+impl Conv2d {
+    /// `line`, if each pixel of a line of that length can serve three columns of the kernel: see [`Rows`].
+    fn shared_pixels(&self, line: usize) -> usize {
+        let shares = self.kernel[1] == 3 && self.stride == [1, 1] && line.is_multiple_of(4);
+        if shares { line } else { 0 }
+    }
+
+    /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
+    fn flops(&self, pixels: usize) -> u64 {
+        operations([2, pixels, self.kernel[0], self.kernel[1], self.input[3], self.filters])
+    }
+
+    /// Names a product by its sizes: batch, image, channels, filters, kernel, stride, padding.
+    fn key(&self, direction: &str, pooled: bool) -> String {
+        let [n, h, w, c] = self.input;
+        let ([kh, kw], [sy, sx]) = (self.kernel, self.stride);
+        let padding = if self.padding == Padding::Same { ", same" } else { "" };
+        let pooled = if pooled { ", pooled" } else { "" };
+        let filters = self.filters;
+        format!("{direction} of {n} x {h} x {w} x {c} by {kh} x {kw} to {filters}, stride {sy} x {sx}{padding}{pooled}")
+    }
+
+    fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, pooled: bool) -> DispatchBuilder<'r, 'g> {
+        let [_, h, w, _] = self.input;
+        let [c, filters] = self.channels();
+        let [oh, ow] = self.computed_size(pooled);
+        let [pad_y, pad_x] = self.padding_before();
+        let reaches_past = |size, out: usize, axis: usize| (out - 1) * self.stride[axis] + self.kernel[axis] > size;
+        let padded = self.padding == Padding::Same && (reaches_past(h, oh, 0) || reaches_past(w, ow, 1));
+        let sizes = [("H", h), ("W", w), ("CIN", c), ("OH", oh), ("OW", ow), ("COUT", filters)];
+        let sizes = sizes.into_iter().chain([("BIAS_FIRST", self.bias_first())]);
+        let at_run_time = self.reads_sizes(pooled);
+        sizes
+            .fold(dispatch, |dispatch, (name, size)| dispatch.size_or_number(name, size, at_run_time))
+            .shared(wgsl!("conv2d/geometry"))
+            .constant("POINTWISE", self.is_pointwise() && !pooled)
+            .size("KH", self.kernel[0])
+            .size("KW", self.kernel[1])
+            .size("STRIDE_Y", self.stride[0])
+            .size("STRIDE_X", self.stride[1])
+            .size("PAD_Y", pad_y)
+            .size("PAD_X", pad_x)
+            .constant("PADDED", padded)
+            .constant("BIAS", self.bias)
+    }
+
+    /// Whether each output pixel sees one pixel of the input, and they are as many.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1]
+    }
+
+    /// Whether its kernels read their sizes at run time. Pointwise convolutions of many pixels need no divisions by them,
+    /// and deep networks have many. A dense layer is one of single pixels.
+    fn reads_sizes(&self, pooled: bool) -> bool {
+        self.is_pointwise() && !pooled && self.input[1] * self.input[2] > 1
+    }
+
+    /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
+    /// written there.
+    pub(in crate::ops) fn record_forward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[TensorId],
+        output: TensorId,
+        places: Option<TensorId>,
+    ) {
+        let pixels = self.computed_pixels(places.is_some());
+        let key = self.key("forward", places.is_some());
+        let sizes = [pixels, self.channels()[1], self.window_cells()];
+        // Under pooling, the rows are not in the order of a line.
+        let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
+        let rows = Rows { costly: false, pixels_of_a_line };
+        let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
+        let name = recorder.graph().tensor(output).name.clone();
+        let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
+        let dispatch = match product.kernel() {
+            MicroKernel::Broadcast32x16 => dispatch.shared(wgsl!("conv2d/forward_taps")),
+            _ => dispatch,
+        };
+        let dispatch = self
+            .geometry(dispatch, places.is_some())
+            .source(wgsl!("conv2d/forward"))
+            .constant("RELU", self.relu)
+            .constant("POOLED", places.is_some());
+        product.complete(dispatch, self.flops(pixels)).record();
+    }
+
+    /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
+    /// the cells that max pooling of 2 x 2 cells keeps.
+    pub(in crate::ops) fn record_dx(
+        &self,
+        recorder: &mut Recorder,
+        w: TensorId,
+        dy: TensorId,
+        pooled: bool,
+        sink: &Sink,
+    ) {
+        if matches!(sink.epilogue, Epilogue::Scatter { .. }) && sink.earlier.is_some() {
+            recorder.store(sink, |recorder, gradient| {
+                let plain = Sink { gradient, earlier: None, epilogue: Epilogue::None, ..*sink };
+                self.record_dx(recorder, w, dy, pooled, &plain);
+            });
+            return;
+        }
+        let [n, h, width, _] = self.input;
+        let [c, filters] = self.channels();
+        let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
+        let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width) };
+        let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, rows);
+        let product = product.at_run_time(self.reads_sizes(pooled));
+        let name = recorder.graph().tensor(sink.gradient).name.clone();
+        let (gate, places, [_, _, pool_w, pool_c]) = match sink.epilogue {
+            Epilogue::None => (None, None, [1; 4]),
+            Epilogue::Gate(y) => (Some(y), None, [1; 4]),
+            Epilogue::Scatter { pooled, places } => (None, Some(places), pooled),
+        };
+        let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places.or(sink.earlier)).e(gate);
+        // The store reads these two once.
+        let dispatch = dispatch.sweeping_over(1 << 3 | 1 << 4);
+        let (dispatch, block) = match product.kernel() {
+            // The pixels of a line follow each other.
+            MicroKernel::Broadcast32x16 => (dispatch.shared(wgsl!("conv2d/dx_taps")), 1),
+            // Few enough images that what a tile reads of them stays in the nearest cache.
+            _ => (dispatch, 1 << n.trailing_zeros().min(4)),
+        };
+        let dispatch = self
+            .geometry(dispatch, pooled)
+            .source(wgsl!("conv2d/dx"))
+            .constant("GATED", gate.is_some())
+            .constant("SUMMED", sink.earlier.is_some())
+            .constant("SCATTERED", places.is_some())
+            .constant("POOLED", false)
+            .size("POOL_W", pool_w)
+            .size("POOL_C", pool_c.next_multiple_of(4))
+            .size("BLOCK", block);
+        let flops = self.flops(self.computed_pixels(pooled));
+        product.complete(dispatch, flops).record();
+    }
+
+    /// Records the gradient of the weights from `dy`, which is as in [`Conv2d::record_dx`]. With the `places` of the
+    /// maxima, `dy` is the gradient of the pooled output instead.
+    pub(in crate::ops) fn record_dw(
+        &self,
+        recorder: &mut Recorder,
+        x: TensorId,
+        dy: TensorId,
+        pooled: bool,
+        places: Option<TensorId>,
+        sink: &Sink,
+    ) {
+        recorder.store(sink, |recorder, dw| self.record_plain_dw(recorder, x, dy, pooled, places, dw));
+    }
+
+    fn record_plain_dw(
+        &self,
+        recorder: &mut Recorder,
+        x: TensorId,
+        dy: TensorId,
+        pooled: bool,
+        places: Option<TensorId>,
+        dw: TensorId,
+    ) {
+        let pixels = self.computed_pixels(pooled);
+        let rows = self.window_cells() + usize::from(self.bias);
+        let key = self.key("dw", pooled);
+        let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
+        let product = product.at_run_time(self.reads_sizes(pooled));
+        let name = recorder.graph().tensor(dw).name.clone();
+        let sum = PartedSum::new(recorder, dw, product.parts());
+        let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).d(places);
+        let dispatch = self
+            .geometry(dispatch, pooled)
+            .source(wgsl!("conv2d/dw"))
+            .constant("POOLED", places.is_some())
+            .size_or_number("PART_LEN", self.weight_places().1, self.reads_sizes(pooled));
+        product.complete(dispatch, self.flops(pixels)).record();
+        sum.finish(recorder);
+    }
+}
