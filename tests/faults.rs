@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use wgrad::Error;
 use wgrad::data::{Batch, shapes};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu, GpuError};
 use wgrad::model::Sequential;
-use wgrad::train::{HistoryRow, Measured, Observer, Trainer, evaluate, evaluate_and_predict};
-use wgrad::{Error, train};
+use wgrad::train::{HistoryRow, Measured, Observer, TrainError, Trainer, evaluate, evaluate_and_predict};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -75,31 +75,31 @@ type Use = fn(&mut Executor) -> Result<(), Error>;
 const USES: [(&str, Use); 8] = [
     ("train_step", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.train_step(&batch()))
+        Ok(gpu.block_on(executor.train_step(&batch()))?)
     }),
     ("eval_step", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.eval_step(&batch()))
+        Ok(gpu.block_on(executor.eval_step(&batch()))?)
     }),
     ("metrics", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.metrics()).map(drop)
+        Ok(gpu.block_on(executor.metrics()).map(drop)?)
     }),
     ("parameters", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.parameters()).map(drop)
+        Ok(gpu.block_on(executor.parameters()).map(drop)?)
     }),
     ("gradients", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.gradients()).map(drop)
+        Ok(gpu.block_on(executor.gradients()).map(drop)?)
     }),
     ("logits", |executor| {
         let gpu = executor.gpu().clone();
-        gpu.block_on(executor.logits(&batch())).map(drop)
+        Ok(gpu.block_on(executor.logits(&batch())).map(drop)?)
     }),
-    ("evaluate", |executor| evaluate(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)),
+    ("evaluate", |executor| Ok(evaluate(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)?)),
     ("evaluate_and_predict", |executor| {
-        evaluate_and_predict(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)
+        Ok(evaluate_and_predict(executor, &shapes::generate(10, 80).test, &AtomicBool::new(false)).map(drop)?)
     }),
 ];
 
@@ -138,7 +138,7 @@ fn a_fault_among_steps_in_flight_is_an_error() {
             }
             fault.strike(&gpu);
             let mut steps = || (0..40).try_for_each(|_| gpu.block_on(executor.train_step(&batch())));
-            fault.check("steps in flight", &steps().unwrap_err());
+            fault.check("steps in flight", &steps().unwrap_err().into());
         });
     }
 }
@@ -168,7 +168,7 @@ impl Observer for Striker {
         }
     }
 
-    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, Error> {
+    fn on_epoch_end(&mut self, _: &HistoryRow, executor: &mut Executor) -> Result<ControlFlow<()>, TrainError> {
         if self.2 == 0 {
             self.0.strike(executor.gpu());
         }
@@ -186,8 +186,8 @@ fn training_ends_with_the_fault() {
                 let mut striker = Striker(fault, executor.gpu().clone(), step);
                 let (dataset, stop) = (shapes::generate(160, 40), AtomicBool::new(false));
                 let trainer = Trainer::new(&mut executor, &dataset, 0, &stop).observe(&mut striker);
-                let ending: Result<train::Ending, Error> = trainer.fit(3);
-                fault.check("fit", &ending.unwrap_err());
+                let error: Error = trainer.fit(3).unwrap_err().into();
+                fault.check("fit", &error);
             });
         }
     }
