@@ -53,7 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn products(target: Target) -> Result<Vec<(&'static str, (Graph, Plan))>, wgrad::Error> {
+/// A title, and what is measured under it.
+type Subjects = Vec<(&'static str, (Graph, Plan))>;
+
+fn products(target: Target) -> Result<Subjects, wgrad::Error> {
     Ok(vec![
         ("3 x 3 convolution of 32 images of 16 x 16 x 128 to 128", convolution(target)?),
         ("Dense layer of 32 rows of 4096 to 4096", dense(target)?),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wgrad::Error;
 use wgrad::data::{Batch, shapes};
-use wgrad::exec::{Executor, Options};
+use wgrad::exec::{ExecError, Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu, GpuError};
 use wgrad::model::Sequential;
 use wgrad::train::{HistoryRow, Measured, Observer, TrainError, Trainer, evaluate, evaluate_and_predict};
@@ -35,9 +35,15 @@ impl Fault {
     }
 
     fn check(self, place: &str, error: &Error) {
-        let right = match error {
-            Error::Gpu(GpuError::Lost(_)) => self == Self::Lost,
-            Error::Gpu(GpuError::Device(_)) => self == Self::Validation,
+        let of_device = match error {
+            Error::Gpu(error)
+            | Error::Exec(ExecError::Gpu(error))
+            | Error::Train(TrainError::Exec(ExecError::Gpu(error))) => Some(error),
+            _ => None,
+        };
+        let right = match of_device {
+            Some(GpuError::Lost(_)) => self == Self::Lost,
+            Some(GpuError::Device(_)) => self == Self::Validation,
             _ => false,
         };
         assert!(right && !error.to_string().contains('\n'), "{self:?} in {place}: {error}");

@@ -16,7 +16,7 @@ pub struct TrainingOptions {
     /// Whose form the optimizer has where the two differ: that of `keras` or of `pytorch` [default: keras]
     #[arg(long, value_name = "WHOSE", value_parser = form)]
     optimizer_form: Option<Form>,
-    /// Momentum of sgd and rmsprop: the share of the velocity that stays from step to step [default: 0]
+    /// Momentum of sgd, rmsprop and muon: the share of the velocity that stays from step to step [default: 0; 0.95 with muon]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     momentum: Option<f64>,
     /// Use Nesterov's momentum in sgd

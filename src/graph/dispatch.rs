@@ -20,7 +20,7 @@ pub struct Binding {
     pub storage: Storage,
 }
 
-/// One kernel over its tensors. Only a [`Recorder`] makes it, and nobody changes it afterwards, so that what was checked
+/// One kernel over its tensors. Only a [`Recorder`](super::Recorder) makes it, and nobody changes it afterwards, so that what was checked
 /// stays true:
 ///
 /// ```compile_fail

@@ -121,13 +121,13 @@ impl Variable {
         self.spec.regularizer
     }
 
-    /// The tensor that holds it, in [`Arena::Weights`], with others perhaps.
+    /// The tensor that holds it, in [`Arena::Weights`](super::Arena::Weights), with others perhaps.
     pub fn weights(&self) -> TensorId {
         self.weights
     }
 
-    /// The tensor of the same shape in [`Arena::Gradients`]. The gradient may lie in parts elsewhere: see
-    /// [`Graph::gradient_parts`].
+    /// The tensor of the same shape in [`Arena::Gradients`](super::Arena::Gradients). The gradient may lie in parts
+    /// elsewhere: see [`Graph::gradient_parts`](super::Graph::gradient_parts).
     pub fn gradient(&self) -> TensorId {
         self.gradient
     }

@@ -50,7 +50,7 @@ fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
         MicroKernel::Tile if target.by_size => {
             let tile = match n {
                 ..=16 => MicroKernel::Tile64x16,
-                ..=32 => MicroKernel::Tile64x32,
+                17..=32 => MicroKernel::Tile64x32,
                 _ => MicroKernel::Tile,
             };
             if 2 * tile.tiles([m, n]) < target.busy_workgroups { MicroKernel::Split16x16 } else { tile }

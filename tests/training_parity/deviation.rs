@@ -58,7 +58,7 @@ pub struct Deviation {
 impl Deviation {
     pub fn add(&mut self, deviation: f64, place: impl FnOnce() -> String) {
         // A NaN is the largest of all.
-        if !(deviation <= self.largest) {
+        if deviation.is_nan() || deviation > self.largest {
             self.largest = if deviation.is_nan() { f64::INFINITY } else { deviation };
             self.place = place();
         }

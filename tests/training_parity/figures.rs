@@ -142,7 +142,7 @@ impl Figures {
         let weight = |(t, tensor): (usize, &Tensor)| {
             let value = |i: usize| {
                 let h = hash(t as u32, i as u32);
-                let center = tensor.centers[(u64::from(h) * tensor.centers.len() as u64 >> 32) as usize];
+                let center = tensor.centers[((u64::from(h) * tensor.centers.len() as u64) >> 32) as usize];
                 (center + (2.0 * (f64::from(h) / 4_294_967_296.0) - 1.0) * tensor.spread) as f32
             };
             let values = (0..tensor.shape.iter().product()).map(value).collect();

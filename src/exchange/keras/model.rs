@@ -200,8 +200,11 @@ fn entry(layer: Serialized, depth: usize) -> Result<Entry, String> {
     Ok(Entry { name, class, shape, kind, calls })
 }
 
+/// Sizes of an input, as its layer says them; `None` where any size fits.
+type InputShape = Vec<Option<usize>>;
+
 /// Reads what is no model.
-fn leaf(layer: &Serialized) -> Result<(Option<Vec<Option<usize>>>, Kind), String> {
+fn leaf(layer: &Serialized) -> Result<(Option<InputShape>, Kind), String> {
     let mut options: Options = serde_json::from_str(layer.config.get()).map_err(|error| error.to_string())?;
     let class = layer.class_name.as_str();
     let module = layer.module.as_deref().unwrap_or(MODULE);
