@@ -265,7 +265,11 @@ fn keras_descriptions() {
     let text = String::from_utf8(config.clone()).unwrap();
     files.import("keras", &keras_archive(&config, &weights)).unwrap();
     for (from, to, part) in [
-        (r#""class_name": "Sequential""#, r#""class_name": "Functional""#, "its network doesn't say its inputs and outputs"),
+        (
+            r#""class_name": "Sequential""#,
+            r#""class_name": "Functional""#,
+            "its network doesn't say its inputs and outputs",
+        ),
         (r#""class_name": "Dropout""#, r#""class_name": "Lambda""#, "layer `dropout` (Lambda)"),
         (r#""activation": "tanh""#, r#""activation": "mish""#, "layer `hidden` (Dense)"),
         (r#""filters": 2"#, r#""filters": 9223372036854775807"#, "more than 536870912 elements"),

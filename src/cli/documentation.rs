@@ -16,7 +16,7 @@ fn documents() -> Vec<PathBuf> {
     docs.chain(["README.md", "CONTRIBUTING.md"].map(|name| root.join(name))).collect()
 }
 
-/// The lines of the blocks of shell commands.
+/// The commands of the blocks of shell commands; a line that ends in a backslash goes on in the next.
 fn shell_lines(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut lines = Vec::new();
@@ -24,7 +24,7 @@ fn shell_lines(text: &str) -> Vec<String> {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => inside = &*language == "sh",
             Event::End(TagEnd::CodeBlock) => inside = false,
-            Event::Text(block) if inside => lines.extend(block.lines().map(String::from)),
+            Event::Text(block) if inside => lines.extend(block.replace("\\\n", " ").lines().map(String::from)),
             _ => {}
         }
     }

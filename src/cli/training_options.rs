@@ -33,7 +33,7 @@ pub struct TrainingOptions {
     #[arg(long, value_name = "SCHEDULE")]
     lr_schedule: Option<LearningRateSchedule>,
     /// Decay of weights: the share of each weight that an update subtracts, times the learning rate; in PyTorch's form of
-    /// adam and sgd, the share that is added to its gradient [default: 0; 0.004 with adamw]
+    /// adam and sgd, the share that is added to its gradient [default: 0; 0.004 with adamw and muon]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Scale the gradient down where its norm, over all layers together, is above this
