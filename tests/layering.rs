@@ -260,3 +260,13 @@ fn files_do_not_import_each_other_in_a_circle() {
         .collect();
     assert!(circle.is_empty(), "circles, or what lies between two:\n{}", circle.join("\n"));
 }
+
+#[test]
+fn files_are_short() {
+    let mut texts = BTreeMap::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &Vec::new(), &mut texts);
+    for (place, text) in texts {
+        let lines = text.lines().count();
+        assert!(lines < 300, "{} has {lines} lines", place.join("::"));
+    }
+}
