@@ -55,10 +55,10 @@ pub fn keras() -> Vec<(&'static str, Vec<u8>)> {
         ("config_nested_deeply.json", "[".repeat(9_000).into_bytes()),
         ("objects_nested_deeply.json", "{\"a\":".repeat(2_000).into_bytes()),
         ("layers_nested_deeply.json", layers(&"[".repeat(5_000), 1)),
-        ("models_nested_deeply.json", r#"{"class_name":"Sequential","config":{"layers":["#.repeat(20_000).into_bytes()),
+        ("models_nested_deeply.json", r#"{"class_name":"Sequential","config":{"layers":["#.repeat(500).into_bytes()),
         ("models_nested_as_deeply_as_they_end.json", {
             let start = r#"{"class_name":"Sequential","config":{"name":"x","layers":["#;
-            format!("{}{}", start.repeat(20_000), "]}}".repeat(20_000)).into_bytes()
+            format!("{}{}", start.repeat(500), "]}}".repeat(500)).into_bytes()
         }),
         ("layers_that_wait_for_one_another.json", {
             let layer = |name: usize, of: usize| {
@@ -66,7 +66,7 @@ pub fn keras() -> Vec<(&'static str, Vec<u8>)> {
                     r#"{{"class_name":"ReLU","config":{{"name":"{name}"}},"name":"{name}","inbound_nodes":[[["{of}",0,0,{{}}]]]}}"#
                 )
             };
-            let layers: Vec<String> = (0..1_000).map(|name| layer(name, (name + 1) % 1_000)).collect();
+            let layers: Vec<String> = (0..300).map(|name| layer(name, (name + 1) % 300)).collect();
             let input = r#"{"class_name":"InputLayer","config":{"name":"in","batch_shape":[null,4,4,3]},"name":"in"}"#;
             format!(
                 r#"{{"class_name":"Functional","config":{{"layers":[{input},{}],"input_layers":["in",0,0],"output_layers":["0",0,0]}}}}"#,
