@@ -60,7 +60,7 @@ enum Command {
     Predict(predict::Predict),
     /// Run the report's three experiments on CIFAR-10, and compare with the report and with Keras
     Reproduce(reproduce::Reproduce),
-    /// Write trained weights for other programs: ONNX, NumPy, safetensors
+    /// Write trained weights for other programs: ONNX, Keras, NumPy, safetensors
     Export(export::Export),
     /// Take over weights of other programs: safetensors, NumPy, Keras
     Import(import::Import),
