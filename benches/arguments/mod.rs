@@ -8,7 +8,8 @@ use wgrad::model::zoo::ZOO;
 pub struct Arguments {
     pub batch_size: Option<usize>,
     pub micro_kernel: Option<MicroKernel>,
-    /// Name of a network that wgrad knows; the tutorial's if left out.
+    /// Name of a network that wgrad knows, with the size of its images behind an `@` if that is not 32; the tutorial's if
+    /// left out.
     pub network: String,
 }
 
@@ -25,7 +26,7 @@ impl Arguments {
         });
         let (mut micro_kernel, mut network) = (None, "tutorial".to_owned());
         for word in words.iter().skip(1) {
-            match ZOO.iter().any(|model| word.split(':').next() == Some(model.name)) {
+            match ZOO.iter().any(|model| word.split([':', '@']).next() == Some(model.name)) {
                 true => network.clone_from(word),
                 false => micro_kernel = Some(word.parse()?),
             }

@@ -16,17 +16,20 @@ pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
     Ok(Arc::new(Gpu::open_blocking(&AdapterChoice::default())?))
 }
 
-/// Trains one step of the network of this name on images of 32 x 32, and returns the executor with the minibatch.
+/// Trains one step of the network of this name on images of 32 x 32, or of the size behind an `@`, as in `mobilenet_v2@96`.
+/// Returns the executor with the minibatch.
 pub fn first_step(
     gpu: &Arc<Gpu>,
     network: &str,
     batch_size: usize,
     micro_kernel: Option<MicroKernel>,
 ) -> Result<(Executor, Batch), Box<dyn Error>> {
-    let network = ZooModel::named(network, [32, 32, 3], 10).ok_or("there is no such network")??;
+    let (name, size) = network.split_once('@').unwrap_or((network, "32"));
+    let size: usize = size.parse()?;
+    let network = ZooModel::named(name, [size, size, 3], 10).ok_or("there is no such network")??;
     let options = Options { batch_size, micro_kernel, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), &network, options)?;
-    let pixels = (0..batch_size * 3072).map(|i| (i * 7919 % 251) as u8).collect();
+    let pixels = (0..batch_size * 3 * size * size).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = (0..batch_size as u32).map(|i| i % 10).collect();
     let batch = Batch { pixels, labels, len: batch_size };
     gpu.block_on(executor.train_step(&batch))?;
