@@ -163,10 +163,10 @@ impl RunSpec {
             );
         }
         if self.lookahead_statistics && self.lookahead.is_none() {
-            return wrong("lookahead_statistics", "needs lookahead".into());
+            return wrong("lookahead_statistics", "needs a lookahead, such as 5".into());
         }
         if self.evaluate_average && self.ema.is_none() {
-            return wrong("evaluate_average", "needs an average of the weights: give ema, such as 0.99".into());
+            return wrong("evaluate_average", "needs an average of the weights, such as an ema of 0.99".into());
         }
         match self.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             Some(norm) => wrong("clip_norm", format!("is {norm}; give a number above 0, such as 1")),
