@@ -11,13 +11,14 @@ ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/ic
 NODEVICE_SELECT ?= 1
 export NODEVICE_SELECT
 
-.PHONY: help train test lint bench fuzz soak driver
+.PHONY: help train test lint bench gpu-report fuzz soak driver
 
 help:
 	@echo 'make train   download CIFAR-10 and train   ARGS="--epochs 3" passes options'
 	@echo 'make test    run every test'
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
+	@echo 'make gpu-report  measure this GPU for 8 minutes'
 	@echo 'make fuzz    fuzz every parser of files    SECONDS=600 for each'
 	@echo 'make soak    kill runs, resume, compare    MINUTES=30'
 	@echo 'make driver  install a software Vulkan driver where none is present'
@@ -30,6 +31,9 @@ test: driver
 
 bench: driver
 	cargo bench $(ARGS)
+
+gpu-report: driver
+	tools/gpu_report.sh $(ARGS)
 
 # This needs cargo-fuzz and a nightly toolchain. docs/untrusted-files.md explains the limits of an allocation.
 SECONDS ?= 600

@@ -1,6 +1,6 @@
 //! Measures every dispatch of a network's schedules and compares them with the adapter's ceilings: `cargo bench --bench
 //! dispatch -- [batch size] [micro-kernel] [network]`. The network is the tutorial's if left out; then larger products are
-//! measured too. Without a batch size it measures 32, 128 and 1024.
+//! measured too. Without a batch size it measures 32, 128 and 1024. `--json=FILE` names the file of the results.
 
 mod arguments;
 mod tutorial;
@@ -49,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let micro_kernel = target.micro_kernel.to_string();
     let results: Vec<&Profile> = profiles.iter().collect();
-    tutorial::write_json("dispatch.json", &gpu, json!({ "kernel": micro_kernel, "profiles": results }))?;
+    let results = json!({ "network": arguments.network, "kernel": micro_kernel, "profiles": results });
+    tutorial::write_json(arguments.json.as_deref(), "dispatch.json", &gpu, results)?;
     Ok(())
 }
 

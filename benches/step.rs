@@ -1,6 +1,7 @@
 //! Measures whole training and evaluation steps of a network in images per second, the host's time to encode
 //! them, and the time to the first step with and without the driver's cache of compiled shaders:
-//! `cargo bench --bench step -- [batch size] [micro-kernel] [network]`.
+//! `cargo bench --bench step -- [batch size] [micro-kernel] [network]`. `--seconds=SECONDS` is the time of each of the two
+//! measurements, and `--json=FILE` names the file of the results.
 
 mod arguments;
 mod tutorial;
@@ -10,13 +11,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use arguments::Arguments;
 use serde_json::{Value, json};
 use wgrad::data::Batch;
 use wgrad::exec::Executor;
+use wgrad::gpu::Gpu;
 
+/// Seconds of a measurement, if `--seconds` does not say them.
 const SECONDS: f64 = 3.0;
 
-/// Steps between two looks at the metrics.
+/// Most steps between two looks at the metrics.
 const STEPS: usize = 10;
 
 /// Number of steps that are encoded without being submitted.
@@ -26,7 +30,11 @@ const ENCODED: usize = 200;
 const FIRST_STEP: &str = "--first-step";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = arguments::Arguments::parse()?;
+    let arguments = Arguments::parse()?;
+    let seconds = match std::env::args().find_map(|option| Some(option.strip_prefix("--seconds=")?.parse())) {
+        Some(seconds) => seconds?,
+        None => SECONDS,
+    };
     let batch_size = arguments.batch_size.unwrap_or(32);
     let start = Instant::now();
     let gpu = tutorial::open()?;
@@ -38,49 +46,59 @@ fn main() -> Result<(), Box<dyn Error>> {
     let kernel = executor.graph().target().micro_kernel;
     println!("{} ({}), batch size {batch_size}, {kernel}", gpu.info().name, gpu.info().driver_info);
 
-    let mut results = json!({ "batch_size": batch_size, "kernel": kernel.to_string() });
+    let mut results = json!({ "network": arguments.network, "batch_size": batch_size, "kernel": kernel.to_string() });
     for (index, name) in ["train", "evaluate"].into_iter().enumerate() {
-        let seconds = seconds_of_a_step(&mut executor, &batch, index == 0)?;
+        let step = seconds_of_a_step(&mut executor, &batch, index == 0, seconds)?;
         let encode = encode_seconds(&executor, index)?;
         let plan = if index == 0 { executor.train_plan() } else { executor.infer_plan() };
         let dispatches = plan.dispatches().len();
-        let rate = batch_size as f64 / seconds;
+        let rate = batch_size as f64 / step;
         println!(
             "{name}: {:.2} ms a step, {rate:.0} images/s; {:.0} us to encode {dispatches} dispatches",
-            seconds * 1e3,
+            step * 1e3,
             encode * 1e6
         );
         results[name] = json!({
-            "milliseconds": seconds * 1e3,
+            "milliseconds": step * 1e3,
             "images_per_second": rate,
             "encode_microseconds": encode * 1e6,
             "dispatches": dispatches,
         });
     }
 
+    // The rest takes long on some drivers, and who ends it keeps this.
+    write(&gpu, &arguments, &results)?;
     let cache = tempfile::tempdir()?;
     let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
     let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
     println!("first step after {cold:.2} s with an empty cache of the driver, after {warm:.2} s with a full one");
     results["first_step_seconds"] = json!({ "cold": cold, "warm": warm });
-    tutorial::write_json("step.json", &gpu, Value::Array(vec![results]))?;
+    write(&gpu, &arguments, &results)?;
     Ok(())
 }
 
-fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool) -> Result<f64, wgrad::Error> {
+fn write(gpu: &Gpu, arguments: &Arguments, results: &Value) -> std::io::Result<()> {
+    tutorial::write_json(arguments.json.as_deref(), "step.json", gpu, json!([results]))
+}
+
+fn seconds_of_a_step(executor: &mut Executor, batch: &Batch, train: bool, seconds: f64) -> Result<f64, wgrad::Error> {
     let gpu = executor.gpu().clone();
     let start = Instant::now();
     let mut steps = 0;
-    while start.elapsed().as_secs_f64() < SECONDS {
+    while start.elapsed().as_secs_f64() < seconds {
         for _ in 0..STEPS {
+            // Slow steps get no more than their time.
+            if steps > 0 && start.elapsed().as_secs_f64() >= seconds {
+                break;
+            }
             if train {
                 gpu.block_on(executor.train_step(batch))?;
             } else {
                 gpu.block_on(executor.eval_step(batch))?;
             }
+            steps += 1;
         }
         gpu.block_on(executor.metrics())?;
-        steps += STEPS;
     }
     Ok(start.elapsed().as_secs_f64() / steps as f64)
 }

@@ -1,16 +1,20 @@
 //! Command line of the benchmarks of steps and dispatches.
 
+use std::path::PathBuf;
+
 use wgrad::kernel::MicroKernel;
 use wgrad::model::zoo::ZOO;
 
-/// `[batch size] [micro-kernel] [network]`, of which the last two may come in any order. Options are ignored, because
-/// `cargo bench` adds some.
+/// `[batch size] [micro-kernel] [network]`, of which the last two may come in any order, and `--json=FILE`. Other options
+/// are ignored, because `cargo bench` adds some.
 pub struct Arguments {
     pub batch_size: Option<usize>,
     pub micro_kernel: Option<MicroKernel>,
     /// Name of a network that wgrad knows, with the size of its images behind an `@` if that is not 32; the tutorial's if
     /// left out.
     pub network: String,
+    /// File for the results; one in `target/bench` if left out.
+    pub json: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -19,6 +23,7 @@ impl Arguments {
     /// # Errors
     /// The batch size is none, or a word is neither a micro-kernel nor a network.
     pub fn parse() -> Result<Self, String> {
+        let json = std::env::args().find_map(|option| Some(option.strip_prefix("--json=")?.into()));
         let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
         let batch_size = words.first().map(|word| match word.parse() {
             Ok(0) | Err(_) => Err(format!("`{word}` is not a batch size; give a number above 0")),
@@ -31,6 +36,6 @@ impl Arguments {
                 false => micro_kernel = Some(word.parse()?),
             }
         }
-        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel, network })
+        Ok(Self { batch_size: batch_size.transpose()?, micro_kernel, network, json })
     }
 }

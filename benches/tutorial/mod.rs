@@ -1,6 +1,7 @@
 //! What the benchmarks share: a network after its first step, and files of results.
 
 use std::error::Error;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,10 +38,11 @@ pub fn first_step(
     Ok((executor, batch))
 }
 
-/// Writes `results` to a file in `target/bench`, with the adapter and the driver.
-pub fn write_json(name: &str, gpu: &Gpu, results: Value) -> std::io::Result<()> {
+/// Writes `results` with the adapter and the driver to `file`, or else to the file of this name in `target/bench`. The file
+/// is replaced at once, so that a reader never sees half of it.
+pub fn write_json(file: Option<&Path>, name: &str, gpu: &Gpu, results: Value) -> std::io::Result<()> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = target.parent().unwrap_or(target).join("bench");
+    let path = file.map_or_else(|| target.parent().unwrap_or(target).join("bench").join(name), Path::to_path_buf);
     let info = gpu.info();
     let report = json!({
         "adapter": info.name,
@@ -49,9 +51,11 @@ pub fn write_json(name: &str, gpu: &Gpu, results: Value) -> std::io::Result<()> 
         "driver_info": info.driver_info,
         "results": results,
     });
-    std::fs::create_dir_all(&folder)?;
-    let path = folder.join(name);
-    std::fs::write(&path, format!("{report:#}\n"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut whole = tempfile::NamedTempFile::new_in(folder)?;
+    write!(whole, "{report:#}\n")?;
+    whole.persist(&path)?;
     println!("\n{}", path.display());
     Ok(())
 }
