@@ -39,6 +39,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .relu()
         .conv2d_with(6, [3, 2], [2, 1], Padding::Same)
         .relu()
+        .rescaling(0.5)
         .max_pool2d_with([3, 3], [2, 2])
         .activation(Activation::Gelu)
         .average_pool2d(2)

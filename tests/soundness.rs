@@ -13,9 +13,9 @@ use wgrad::graph::{
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
-    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Concatenate, Conv2d, Conv2dMaxPool2d, Dense,
-    DenseSoftmaxCrossEntropy, DepthwiseConv2d, GroupNorm, Ingest, LayerNorm, Multiply, Padding, PixelScale, Pool2d,
-    Relu,
+    ActivationFunction, Affine, Augmentation, BatchNorm, BatchNormInputs, ChannelScale, Concatenate, Conv2d,
+    Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy, DepthwiseConv2d, GroupNorm, Ingest, LayerNorm, Multiply, Padding,
+    PixelScale, Pool2d, Relu,
 };
 use wgrad::optim::Optimizer;
 
@@ -216,6 +216,11 @@ impl Operation for WideView {
     fn backward(&self, _: &mut Recorder, _: &[TensorId], _: &[TensorId], _: TensorId, _: &[Option<Sink>]) {}
 }
 
+/// Numbers of `c` channels that change nothing.
+fn scale_of(c: usize) -> ChannelScale {
+    ChannelScale { center: vec![0.0; c], scale: vec![1.0; c], offset: vec![0.0; c] }
+}
+
 /// Every way to add a node whose geometry does not fit: an error, and nothing is added.
 #[test]
 fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
@@ -264,9 +269,10 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     graph.reshape("y", [24, 9], x).unwrap();
     graph.zero_padding2d("y", [[1, 2], [0, 1]], x).unwrap();
     let factors = graph.input("factors", [2, 1, 1, 3]);
-    let constants = graph.input("constants", [68]);
     graph.multiply("y", x, factors).unwrap();
-    graph.affine("y", x, constants).unwrap();
+    graph.affine("y", x, scale_of(3)).unwrap();
+    let wide = graph.input("wide", [1, Affine::MOST_CHANNELS + 1]);
+    graph.affine("y", wide, scale_of(Affine::MOST_CHANNELS + 1)).unwrap();
     graph.concatenate("y", &[x, x, x]).unwrap();
     graph.conv2d("y", conv, x, w).unwrap();
     graph.add_node("y", Conv2dMaxPool2d { convolution: conv }, &[x, w]).unwrap();
@@ -342,10 +348,21 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
         wrong.push(graph.multiply("y", x, b));
         wrong.push(graph.multiply("y", b, x));
         wrong.push(graph.add_all("y", &[x, x, b]));
-        wrong.push(graph.affine("y", x, b));
     }
     wrong.push(graph.add_node("y", Multiply { shape: [2, 12].into(), per_channel: true }, &[rows, rows]));
-    wrong.push(graph.affine("y", rows, constants));
+    for (tensor, channels) in [
+        (x, scale_of(2)),
+        (rows, scale_of(3)),
+        (elsewhere, scale_of(3)),
+        (x, ChannelScale { offset: vec![0.0; 2], ..scale_of(3) }),
+        (x, ChannelScale { center: Vec::new(), ..scale_of(3) }),
+        (x, ChannelScale { scale: vec![1.0, f64::NAN, 1.0], ..scale_of(3) }),
+        (x, ChannelScale { center: vec![1e39; 3], ..scale_of(3) }),
+    ] {
+        wrong.push(graph.affine("y", tensor, channels));
+    }
+    let differ = (0..=Affine::MOST_CHANNELS).map(|channel| channel as f64).collect();
+    wrong.push(graph.affine("y", wide, ChannelScale { scale: differ, ..scale_of(Affine::MOST_CHANNELS + 1) }));
     for tensors in [vec![], vec![x], vec![empty, empty], vec![x, small], vec![x, x, rows], vec![x, elsewhere]] {
         wrong.push(graph.concatenate("y", &tensors));
     }

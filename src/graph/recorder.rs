@@ -216,6 +216,13 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
+    /// Sets a table, which the shader declares as `const NAME = array<vec4<f32>, 1>();` and reads at run time. It has room
+    /// for 64 KiB of numbers and tables.
+    pub(crate) fn table(mut self, name: &'static str, values: &[f64]) -> Self {
+        self.dispatch.kernel.numbers.extend(values.iter().map(|value| (name, *value)));
+        self
+    }
+
     /// [`Self::number`] if it is to be read at run time, else [`Self::size`].
     pub fn size_or_number(self, name: &'static str, value: usize, at_run_time: bool) -> Self {
         if at_run_time { self.number(name, value) } else { self.size(name, value) }

@@ -10,7 +10,8 @@ pub const NUMBERS_BINDING: u32 = 15;
 ///
 /// The WGSL declares every size as a constant, `override NAME: u32;`. A compiler makes the fastest code of constants, but
 /// has to make it again for each value. So a dispatch says which of them its pipeline reads from a uniform instead, and
-/// then `NAME` is replaced by `numbers.NAME`.
+/// then `NAME` is replaced by `numbers.NAME`. A name that has several numbers is a table of them, which the WGSL declares as
+/// `const NAME = array<vec4<f32>, 1>();` and which becomes as long as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
     /// WGSL.
@@ -25,6 +26,8 @@ enum NumberType {
     U32,
     I32,
     F32,
+    /// So many vectors of four numbers.
+    Table(usize),
 }
 
 impl NumberType {
@@ -37,11 +40,12 @@ impl NumberType {
         }
     }
 
-    fn name(self) -> &'static str {
+    fn name(self) -> String {
         match self {
-            Self::U32 => "u32",
-            Self::I32 => "i32",
-            Self::F32 => "f32",
+            Self::U32 => "u32".into(),
+            Self::I32 => "i32".into(),
+            Self::F32 => "f32".into(),
+            Self::Table(quads) => format!("array<vec4<f32>, {quads}>"),
         }
     }
 
@@ -50,30 +54,62 @@ impl NumberType {
         match self {
             Self::U32 => value as u32,
             Self::I32 => (value as i32).cast_unsigned(),
-            Self::F32 => (value as f32).to_bits(),
+            Self::F32 | Self::Table(_) => (value as f32).to_bits(),
         }
+    }
+
+    /// How many numbers it has.
+    fn len(self) -> usize {
+        if let Self::Table(quads) = self { quads * LANES } else { 1 }
     }
 }
 
+/// Numbers of a vector of a table.
+const LANES: usize = 4;
+
 impl Module {
-    /// The module of a source that reads the constants of these names at run time. Names that it does not declare as
-    /// numbers are left out.
+    /// The module of a source that reads the constants of these names at run time. A name stands there once for each of its
+    /// numbers. Names that the source does not declare are left out.
     pub(super) fn new(source: String, names: impl IntoIterator<Item = &'static str>) -> Self {
-        let mut module = Self { text: source, members: Vec::new() };
+        let mut counts: Vec<(&'static str, usize)> = Vec::new();
         for name in names {
-            let declaration = format!("override {name}: ");
-            let Some(start) = module.text.find(&declaration) else { continue };
-            let Some(end) = module.text[start..].find(';').map(|length| start + length) else { continue };
-            let declared = module.text[start + declaration.len()..end].split_whitespace().next();
-            let Some(number) = declared.and_then(NumberType::of) else { continue };
-            // The comment behind the declaration stays.
-            module.text.replace_range(start..=end, "");
-            module.members.push((name, number));
+            match counts.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => counts.push((name, 1)),
+            }
         }
+        let mut module = Self { text: source, members: Vec::new() };
+        for (name, count) in counts {
+            if let Some(number) = module.take_table(name, count).or_else(|| module.take_number(name)) {
+                module.members.push((name, number));
+            }
+        }
+        // A table has to begin at a multiple of 16 bytes.
+        module.members.sort_by_key(|(_, number)| !matches!(number, NumberType::Table(_)));
         if !module.members.is_empty() {
             module.text = module.with_numbers();
         }
         module
+    }
+
+    /// Removes the declaration of a number.
+    fn take_number(&mut self, name: &str) -> Option<NumberType> {
+        let declaration = format!("override {name}: ");
+        let start = self.text.find(&declaration)?;
+        let end = self.text[start..].find(';').map(|length| start + length)?;
+        let declared = self.text[start + declaration.len()..end].split_whitespace().next();
+        let number = declared.and_then(NumberType::of)?;
+        // The comment behind the declaration stays.
+        self.text.replace_range(start..=end, "");
+        Some(number)
+    }
+
+    /// Removes the declaration of a table, which is to have `count` numbers.
+    fn take_table(&mut self, name: &str, count: usize) -> Option<NumberType> {
+        let declaration = format!("const {name} = array<vec4<f32>, 1>();");
+        let start = self.text.find(&declaration)?;
+        self.text.replace_range(start..start + declaration.len(), "");
+        Some(NumberType::Table(count.div_ceil(LANES)))
     }
 
     /// The text with the uniform in front, and with its members in the place of the names.
@@ -109,10 +145,18 @@ impl Module {
         self.members.iter().map(|(name, _)| *name)
     }
 
-    /// The words of the uniform for these values; a number without a value is 0.
+    /// The words of the uniform for these values; a number without a value is 0. A table has one value for each number.
     pub fn words(&self, values: &[(&'static str, f64)]) -> Vec<u32> {
-        let value = |name: &str| values.iter().find(|(own, _)| *own == name).map_or(0.0, |(_, value)| *value);
-        self.members.iter().map(|(name, number)| number.bits(value(name))).collect()
+        let mut words = Vec::new();
+        for (name, number) in &self.members {
+            let own = values.iter().filter(|(own, _)| own == name).map(|(_, value)| *value);
+            words.extend(own.chain(std::iter::repeat(0.0)).take(number.len()).map(|value| number.bits(value)));
+        }
+        // A uniform with vectors fills whole ones.
+        if self.members.iter().any(|(_, number)| matches!(number, NumberType::Table(_))) {
+            words.resize(words.len().next_multiple_of(LANES), 0);
+        }
+        words
     }
 }
 
@@ -132,6 +176,21 @@ mod tests {
         assert_eq!(module.text, expected);
         assert!(module.has_numbers());
         assert_eq!(module.words(&[("C", 7.0), ("CC", 8.0), ("FIRST", -1.0)]), [u32::MAX, 7]);
+    }
+
+    #[test]
+    fn tables_come_first_and_are_as_long_as_their_numbers() {
+        let source = "override C: u32;\nconst SCALE = array<vec4<f32>, 1>();\nfn at(i: u32) -> vec4<f32> { return SCALE[i / C]; }\n";
+        let values: Vec<(&'static str, f64)> =
+            [("C", 8.0)].into_iter().chain((1..=5).map(|i| ("SCALE", f64::from(i)))).collect();
+        let module = Module::new(source.into(), values.iter().map(|(name, _)| *name));
+        let expected = "struct Numbers {\n    SCALE: array<vec4<f32>, 2>,\n    C: u32,\n}\n\
+                        @group(0) @binding(15) var<uniform> numbers: Numbers;\n\
+                        \n\nfn at(i: u32) -> vec4<f32> { return numbers.SCALE[i / numbers.C]; }\n";
+        assert_eq!(module.text, expected);
+        let mut words: Vec<u32> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0, 0.0].map(f32::to_bits).to_vec();
+        words.extend([8, 0, 0, 0]);
+        assert_eq!(module.words(&values), words);
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub enum LayerError {
         option: &'static str,
         /// The number.
         number: f64,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// An option has more numbers that may differ between channels than there can be.
+    LongList {
+        /// The option.
+        option: &'static str,
+        /// The most numbers.
+        most: usize,
     },
     /// The input's channels can't be divided into so many groups.
     Groups(i64),
@@ -66,7 +75,12 @@ impl LayerError {
             Self::Channels { option, numbers } => format!(
                 ": `{option}` has {numbers} numbers; give one number, or one for each channel of its input {list}"
             ),
-            Self::Number { option, number } => format!(": `{option}` can't be {number}"),
+            Self::Number { option, number, allowed } => {
+                format!(": `{option}` can't be {number}; give a number that is {allowed}")
+            }
+            Self::LongList { option, most } => {
+                format!(": `{option}` has more than {most} numbers; give one number for all channels")
+            }
             Self::Groups(groups) => format!(
                 " has {groups} groups; give a number that divides the channels of its input {list}, or -1 for a group of \
                  each channel"
@@ -126,14 +140,6 @@ pub enum ModelError {
         layer: String,
         /// The name among its inputs.
         input: String,
-    },
-    /// A layer scales the input, but is not where the input is scaled.
-    #[error(
-        "layer `{layer}` must be the only one that reads the image, and can scale more than 4 channels only by one number"
-    )]
-    NotFirst {
-        /// The layer.
-        layer: String,
     },
     /// A layer has the name of the image.
     #[error("a layer is called `{layer}`, which is what other layers call the image; give it another name")]

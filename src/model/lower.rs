@@ -88,11 +88,10 @@ impl Network {
         let [h, w, c] = self.input();
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input()));
         let mut values = vec![None; network.nodes().len()];
-        let (first, scale) = network.scaled_image().unzip();
-        let scale = scale.unwrap_or_default();
+        let (scaling, scale) = network.scaled_image();
         let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation, scale }, minibatch)?;
-        if let Some(first) = first {
-            values[first] = Some(image);
+        for place in scaling {
+            values[place] = Some(image);
         }
         let value = |values: &[Option<TensorId>], value: Value| match value {
             Value::Layer(place) => values[place].unwrap_or(image),

@@ -5,6 +5,7 @@ mod connections;
 mod error;
 mod function;
 mod functional;
+mod image_scale;
 mod infer;
 mod layer_entry;
 pub mod layers;

@@ -205,58 +205,6 @@ mod tests {
         assert!(error.contains("`dense_1/bias`"), "{error}");
     }
 
-    /// Files of before keep their meaning, and files that scale their pixels theirs.
-    #[test]
-    fn the_version_says_whether_pixels_are_divided_by_255() {
-        let read = |head: &str, layers: &str| {
-            let text = format!("{head}\ninput = [4, 4, 2]\nlayers = [{layers}]");
-            Network::from_toml(&text, None).map(|network| {
-                let names = network.nodes().iter().map(|node| node.name.clone());
-                (names.collect::<Vec<_>>().join(" "), network)
-            })
-        };
-        let (flatten, add) = ("{ type = \"flatten\" }", "{ type = \"add\", inputs = [\"input\", \"input\"] }");
-        let rescaling = "{ type = \"rescaling\", scale = [0.5, 2.0], offset = -1.0 }";
-        let normalization = "{ type = \"normalization\", mean = 128, variance = [4096, 400] }";
-        let both = format!("{add}, {flatten}");
-        for (head, layers, names) in [
-            ("", flatten.to_owned(), "rescaling flatten"),
-            ("version = 1", both.clone(), "rescaling add flatten"),
-            ("version = 2", flatten.to_owned(), "flatten"),
-            ("", format!("{rescaling}, {flatten}"), "rescaling flatten"),
-            ("", format!("{normalization}, {flatten}"), "normalization flatten"),
-            (
-                "",
-                format!("{flatten}, {{ name = \"rescaling\", type = \"dense\", units = 2 }}"),
-                "rescaling_1 flatten rescaling",
-            ),
-        ] {
-            let (found, network) = read(head, &layers).unwrap();
-            assert_eq!(found, names);
-            assert_eq!(Network::from_toml(&network.to_toml().unwrap(), None).unwrap(), network);
-        }
-        let (_, network) = read("version = 1", &both).unwrap();
-        assert_eq!(network.nodes()[1].inputs, [Value::Layer(0); 2]);
-        let scale = network.scaled_image().unwrap().1.scale;
-        assert_eq!(scale, [1.0 / 255.0; 2]);
-        let (_, network) = read("", &format!("{normalization}, {flatten}")).unwrap();
-        let (_, affine) = network.scaled_image().unwrap();
-        assert_eq!((affine.scale, affine.offset), (vec![1.0 / 64.0, 0.05], vec![-2.0, -6.4]));
-        for (head, layers, words) in [
-            ("version = 3", flatten, "version 3"),
-            ("", "{ type = \"rescaling\", scale = [1, 2, 3] }, { type = \"flatten\" }", "`scale` has 3 numbers"),
-            ("", "{ type = \"rescaling\", scale = 1e39 }, { type = \"flatten\" }", "`scale` can't be"),
-            ("", "{ type = \"rescaling\", scale = nan }, { type = \"flatten\" }", "`scale` can't be NaN"),
-            ("", "{ type = \"normalization\", mean = 1, variance = -1 }", "`variance` can't be -1"),
-        ] {
-            let error = read(head, layers).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-        // Where the image is read twice, or a scale comes late, the ingest can't scale it.
-        let late = format!("{add}, {rescaling}, {flatten}");
-        assert!(read("version = 2", &late).unwrap().1.scaled_image().is_none());
-    }
-
     #[test]
     fn what_is_wrong_is_said() {
         let with = |layer: &str| format!("input = [8, 8, 1]\n[[layers]]\n{layer}\n[[layers]]\ntype = \"flatten\"");

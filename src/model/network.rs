@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::layers::{Inferred, Rescaling};
+use super::layers::Inferred;
 use super::{Layer, ModelError};
-use crate::ops::PixelScale;
 use crate::shape::Shape;
 
 /// The name of the image among the inputs of layers, in model files and in tables.
@@ -136,7 +135,7 @@ impl Network {
     }
 
     /// A name for `layer` that no node has and that is not among those `given` to others.
-    fn free_name(&self, layer: &Layer, given: &HashSet<String>) -> String {
+    pub(super) fn free_name(&self, layer: &Layer, given: &HashSet<String>) -> String {
         let taken: HashSet<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
         let [kind, _] = layer.keras_names();
         let is_free = |name: &String| !taken.contains(name.as_str()) && !given.contains(name);
@@ -181,32 +180,9 @@ impl Network {
         Ok(self)
     }
 
-    /// Puts a rescaling by 1/255 before everything that reads the image, unless the network scales the image
-    /// itself; tells whether it did.
-    pub(crate) fn scale_image(&mut self) -> bool {
-        let reads_image = |node: &Node| node.inputs.contains(&Value::Image);
-        let scales = |node: &Node| matches!(node.layer, Layer::Rescaling(_) | Layer::Normalization(_));
-        if self.nodes.iter().any(|node| reads_image(node) && scales(node)) {
-            return false;
-        }
-        for input in self.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-            *input = match *input {
-                Value::Image => Value::Layer(0),
-                Value::Layer(place) => Value::Layer(place + 1),
-            };
-        }
-        let layer = Layer::from(Rescaling::new(1.0 / 255.0));
-        let name = self.free_name(&layer, &HashSet::new());
-        self.nodes.insert(0, Node { name, layer, inputs: vec![Value::Image], trainable: true });
-        true
-    }
-
-    /// The layer that alone reads the image, if it is one that scales channels.
-    pub(super) fn scaled_image(&self) -> Option<(usize, PixelScale)> {
-        let mut readers = self.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&Value::Image));
-        let (Some((place, node)), None) = (readers.next(), readers.next()) else { return None };
-        let [_, _, channels] = self.input;
-        Some((place, node.layer.affine(channels)?)).filter(|(_, affine)| affine.fits(channels))
+    /// The layer of a name, to be changed.
+    pub(crate) fn layer_mut(&mut self, name: &str) -> Option<&mut Layer> {
+        self.nodes.iter_mut().find(|node| node.name == name).map(|node| &mut node.layer)
     }
 
     /// The name of a value: that of its layer, or `input` for the image.

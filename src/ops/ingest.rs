@@ -1,6 +1,6 @@
 //! Conversion of bytes to floats, the first dispatch of every step.
 
-use super::Augmentation;
+use super::{Augmentation, ChannelScale};
 use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
 use crate::minibatch::Minibatch;
@@ -17,12 +17,28 @@ pub struct PixelScale {
 
 impl PixelScale {
     /// Whether an ingest can scale `channels` channels: at most four, or all of them alike.
+    ///
+    /// The numbers must be finite as float32.
     pub fn fits(&self, channels: usize) -> bool {
         let fits = |numbers: &Vec<f64>| {
             let alike = numbers.iter().all(|number| *number == numbers[0]);
-            numbers.is_empty() || (numbers.len() == channels && (alike || channels <= LANES))
+            let finite = numbers.iter().all(|number| (*number as f32).is_finite());
+            finite && (numbers.is_empty() || (numbers.len() == channels && (alike || channels <= LANES)))
         };
         fits(&self.scale) && fits(&self.offset)
+    }
+
+    /// What it and then `next` make of pixels of `channels` channels, as one scale and offset.
+    #[must_use]
+    pub fn then(&self, next: &ChannelScale, channels: usize) -> Self {
+        let number = |list: &[f64], channel: usize, default: f64| list.get(channel).copied().unwrap_or(default);
+        let each = |channel| {
+            let (scale, offset) = (number(&self.scale, channel, 1.0), number(&self.offset, channel, 0.0));
+            let factor = next.scale[channel];
+            (scale * factor, (offset - next.center[channel]) * factor + next.offset[channel])
+        };
+        let (scale, offset) = (0..channels).map(each).unzip();
+        Self { scale, offset }
     }
 
     /// Whether it is a division by 255, which is a little more exact than a multiplication by the rounded quotient.

@@ -34,7 +34,7 @@ mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};
 pub use add::Add;
-pub use affine::Affine;
+pub use affine::{Affine, ChannelScale};
 pub use augmentation::Augmentation;
 pub use average_pool2d::AveragePool2d;
 pub use batch_norm::{BatchNorm, BatchNormInputs};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::zip_archive::write_members;
 use super::MEMBERS;
 use crate::exchange::{ExchangeError, Weights};
-use crate::model::layers::Inferred;
+use crate::model::layers::{Inferred, Normalization, PerChannel};
 use crate::model::{Layer, NamedTensor, Network, Node, Value};
 
 /// The version of Keras whose format this is.
@@ -110,7 +110,7 @@ fn config(model: &Network, inferred: &[Inferred], order: &[usize]) -> serde_json
         let args = if tensors.len() == 1 { tensors } else { vec![tensors.into()] };
         layers.push(json!({
             "module": "keras.layers", "class_name": node.layer.keras_names()[1], "registered_name": null,
-            "name": node.name, "config": options(node)?, "inbound_nodes": [{ "args": args, "kwargs": {} }],
+            "name": node.name, "config": options(node, inferred[*place].shape.columns())?, "inbound_nodes": [{ "args": args, "kwargs": {} }],
         }));
     }
     let output = names.last().copied().unwrap_or(&input);
@@ -123,9 +123,18 @@ fn config(model: &Network, inferred: &[Inferred], order: &[usize]) -> serde_json
     }))
 }
 
-/// The options of a layer, whose names and defaults are Keras's.
-fn options(node: &Node) -> serde_json::Result<Map<String, Json>> {
-    let mut options = match serde_json::to_value(&node.layer)? {
+/// The options of a layer whose output has so many `channels`. Names and defaults are Keras's.
+fn options(node: &Node, channels: usize) -> serde_json::Result<Map<String, Json>> {
+    let mut layer = node.layer.clone();
+    if let Layer::Normalization(Normalization { mean, variance }) = &mut layer {
+        // Keras wants a list of both or of neither.
+        match (&*mean, &*variance) {
+            (PerChannel::One(number), PerChannel::Each(_)) => *mean = PerChannel::Each(vec![*number; channels]),
+            (PerChannel::Each(_), PerChannel::One(number)) => *variance = PerChannel::Each(vec![*number; channels]),
+            _ => {}
+        }
+    }
+    let mut options = match serde_json::to_value(&layer)? {
         Json::Object(options) => options,
         _ => Map::new(),
     };

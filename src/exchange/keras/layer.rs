@@ -7,15 +7,15 @@ use crate::graph::Regularizer;
 use crate::model::layers::{
     self, Add, AveragePooling2d, BatchNormalization, Concatenate, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
     GlobalAveragePooling2d, GlobalMaxPooling2d, GroupNormalization, LayerNormalization, LeakyRelu, MaxPooling2d,
-    Multiply, Normalization, Relu, Rescaling, Reshape, SeparableConv2d, ZeroPadding2d,
+    Multiply, Normalization, PerChannel, Relu, Rescaling, Reshape, SeparableConv2d, ZeroPadding2d,
 };
 use crate::model::{Activation, Layer};
+use crate::ops::Padding;
 
 /// The classes that wgrad has.
 const CLASSES: &str = "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, LayerNormalization, GroupNormalization, \
     MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, Add, Multiply, Concatenate, \
-    ZeroPadding2D, Reshape, Flatten, Dropout, Activation, ReLU, LeakyReLU and Softmax, and Rescaling or Normalization as \
-    the first layer";
+    ZeroPadding2D, Reshape, Flatten, Dropout, Activation, ReLU, LeakyReLU, Softmax, Rescaling and Normalization";
 
 /// A layer, and what Keras says about it besides.
 #[derive(Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct KerasLayer {
     pub trainable: bool,
     /// The axis of its channels, which must be the last one. Keras may count it from the front.
     pub axis: i64,
+    /// Whether it is a normalization whose mean and variance are in the file of weights.
+    pub adapted: bool,
 }
 
 /// Reads the sizes of what a layer takes, with the minibatch, where its options say them. Keras 2's word is
@@ -55,7 +57,7 @@ pub fn operation(module: &str, class: &str, mut options: Options) -> Result<Kera
         _ => return Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself")),
     };
     options.finish()?;
-    Ok(KerasLayer { layer, trainable: true, axis: -1 })
+    Ok(KerasLayer { layer, trainable: true, axis: -1, adapted: false })
 }
 
 /// Reads a layer of Keras's own.
@@ -67,49 +69,44 @@ pub fn layer(class: &str, mut options: Options) -> Result<KerasLayer, String> {
     let trainable = options.take_or("trainable", true)?;
     options.float32()?;
     let mut axis = -1;
+    let adapted = class == "Normalization" && options.is_none("mean");
     let layer = layer_of(class, &mut options, &mut axis)?;
     options.finish()?;
-    Ok(KerasLayer { layer, trainable, axis })
+    Ok(KerasLayer { layer, trainable, axis, adapted })
 }
 
 fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<Layer, String> {
     Ok(match class {
         "Conv2D" => {
-            convolution(options)?;
-            Conv2d {
-                filters: options.take("filters")?,
-                kernel_size: options.take("kernel_size")?,
-                strides: options.take("strides")?,
-                padding: options.take("padding")?,
-                use_bias: options.take_or("use_bias", true)?,
-                activation: options.take_or("activation", Activation::Linear)?,
-                kernel_regularizer: regularizer(options, "kernel_regularizer")?,
-            }
-            .into()
+            let Convolution { kernel_size, strides, padding, use_bias, activation } = Convolution::take(options)?;
+            let (filters, kernel_regularizer) = (options.take("filters")?, regularizer(options, "kernel_regularizer")?);
+            Conv2d { filters, kernel_size, strides, padding, use_bias, activation, kernel_regularizer }.into()
         }
         "DepthwiseConv2D" => {
-            convolution(options)?;
+            let Convolution { kernel_size, strides, padding, use_bias, activation } = Convolution::take(options)?;
+            let depth_multiplier = options.take_or("depth_multiplier", 1)?;
+            let depthwise_regularizer = regularizer(options, "depthwise_regularizer")?;
             DepthwiseConv2d {
-                kernel_size: options.take("kernel_size")?,
-                strides: options.take("strides")?,
-                padding: options.take("padding")?,
-                depth_multiplier: options.take_or("depth_multiplier", 1)?,
-                use_bias: options.take_or("use_bias", true)?,
-                activation: options.take_or("activation", Activation::Linear)?,
-                depthwise_regularizer: regularizer(options, "depthwise_regularizer")?,
+                kernel_size,
+                strides,
+                padding,
+                depth_multiplier,
+                use_bias,
+                activation,
+                depthwise_regularizer,
             }
             .into()
         }
         "SeparableConv2D" => {
-            convolution(options)?;
+            let Convolution { kernel_size, strides, padding, use_bias, activation } = Convolution::take(options)?;
             SeparableConv2d {
                 filters: options.take("filters")?,
-                kernel_size: options.take("kernel_size")?,
-                strides: options.take("strides")?,
-                padding: options.take("padding")?,
+                kernel_size,
+                strides,
+                padding,
                 depth_multiplier: options.take_or("depth_multiplier", 1)?,
-                use_bias: options.take_or("use_bias", true)?,
-                activation: options.take_or("activation", Activation::Linear)?,
+                use_bias,
+                activation,
                 depthwise_regularizer: regularizer(options, "depthwise_regularizer")?,
                 pointwise_regularizer: regularizer(options, "pointwise_regularizer")?,
             }
@@ -204,11 +201,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
             layers::Activation::new(Activation::Softmax).into()
         }
         "Rescaling" => Rescaling { scale: options.take("scale")?, offset: options.take("offset")? }.into(),
-        "Normalization" => {
-            *channels = options.axis()?;
-            options.only("invert", false)?;
-            Normalization { mean: options.take("mean")?, variance: options.take("variance")? }.into()
-        }
+        "Normalization" => normalization(options, channels)?.into(),
         _ => return Err(format!("wgrad doesn't have it, only {CLASSES}")),
     })
 }
@@ -218,11 +211,40 @@ fn images(options: &mut Options) -> Result<(), String> {
 }
 
 /// Options that all convolutions have.
-fn convolution(options: &mut Options) -> Result<(), String> {
-    options.forget_initializers();
-    images(options)?;
-    options.only("dilation_rate", [1, 1])?;
-    options.only("groups", 1)
+struct Convolution {
+    kernel_size: [usize; 2],
+    strides: [usize; 2],
+    padding: Padding,
+    use_bias: bool,
+    activation: Activation,
+}
+
+impl Convolution {
+    fn take(options: &mut Options) -> Result<Self, String> {
+        options.forget_initializers();
+        images(options)?;
+        options.only("dilation_rate", [1, 1])?;
+        options.only("groups", 1)?;
+        Ok(Self {
+            kernel_size: options.take("kernel_size")?,
+            strides: options.take("strides")?,
+            padding: options.take("padding")?,
+            use_bias: options.take_or("use_bias", true)?,
+            activation: options.take_or("activation", Activation::Linear)?,
+        })
+    }
+}
+
+/// Mean and variance, which stand for themselves until those of the weights replace them if the layer was adapted.
+fn normalization(options: &mut Options, channels: &mut i64) -> Result<Normalization, String> {
+    // Without an axis, there is one mean of everything.
+    *channels = if options.is_none("axis") { -1 } else { options.axis()? };
+    options.remove("axis");
+    options.only("invert", false)?;
+    if options.is_none("mean") && options.is_none("variance") {
+        return Ok(Normalization { mean: PerChannel::One(0.0), variance: PerChannel::One(1.0) });
+    }
+    Ok(Normalization { mean: options.take("mean")?, variance: options.take("variance")? })
 }
 
 fn relu(options: &mut Options) -> Result<Layer, String> {

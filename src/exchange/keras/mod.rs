@@ -1,5 +1,6 @@
 //! Reads models that Keras 2 and 3 saved: `.keras` archives and HDF5 files. Nothing in them is executed.
 
+mod adapted;
 mod calls;
 mod export;
 mod layer;
@@ -43,11 +44,12 @@ fn archive(bytes: &[u8]) -> Result<Imported, String> {
     let members = read_members(bytes)?;
     let member = |name: &str| members.get(name).copied().ok_or_else(|| format!("it has no {name}"));
     let [config, weights] = MEMBERS.map(member);
-    let model = KerasNetwork::new(&KerasModel::from_json(config?)?)?;
+    let mut model = KerasNetwork::new(&KerasModel::from_json(config?)?)?;
     let inside = |reason: String| format!("{}: {reason}", MEMBERS[1]);
     let file = Hdf5::open(weights?).map_err(inside)?;
     let weights = NumberedWeights::find(&file).map_err(inside)?;
     let mut weights = weights.ok_or_else(|| inside("it has no layers".into()))?;
+    model.set_adapted(|layer, place| weights.adapted(layer, place)).map_err(inside)?;
     with_model(weights.of_network(&model.network, &model.places).map_err(inside)?, model)
 }
 
@@ -56,9 +58,10 @@ fn hdf5(bytes: &[u8]) -> Result<Imported, String> {
     let root = file.root();
     let config = Hdf5::strings(&root, "model_config")?.and_then(|strings| strings.into_iter().next());
     if let Some(config) = config {
-        let model = KerasNetwork::new(&KerasModel::from_json(config.as_bytes())?)?;
+        let mut model = KerasNetwork::new(&KerasModel::from_json(config.as_bytes())?)?;
         let group = root.group("model_weights").map_err(|error| format!("model_weights: {error}"))?;
         let weights = NamedWeights::find(&file, &group)?.ok_or("model_weights has no `layer_names`")?;
+        model.set_adapted(|layer, place| weights.adapted(layer, place))?;
         return with_model(weights.of_network(&model.network, &model.places)?, model);
     }
     let tensors = match NamedWeights::find(&file, &root)? {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use hdf5_pure::Group;
 
 use super::super::hdf5::Hdf5;
+use super::adapted::Statistic;
 use super::network::Place;
 use crate::model::{NamedTensor, Network};
 
@@ -64,6 +65,24 @@ impl<'a> NamedWeights<'a> {
             }
         }
         Ok(tensors)
+    }
+
+    /// Mean and variance of a normalization that was adapted, which stands at a place.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn adapted(&self, layer: &str, place: &Place) -> Result<[Statistic; 2], String> {
+        let inside = |reason: String| format!("layer `{layer}`: {reason}");
+        let group = self.layers.get(&place.group);
+        let (group, paths) = group.ok_or_else(|| format!("there are no weights for layer `{layer}`"))?;
+        let nested = place.path.len() > 1;
+        let is_own = |path: &str| !nested || layer_of(path) == Some(&place.own);
+        let read = |own: &str| {
+            let path = paths.iter().find(|path| is_own(path) && variable_of(path) == own);
+            let path = path.ok_or_else(|| inside(format!("its `{own}` is missing")))?;
+            self.file.array(group, path).map_err(|reason| inside(format!("{path}: {reason}")))
+        };
+        Ok([read("mean")?, read("variance")?])
     }
 
     /// All tensors, for a file without a network.

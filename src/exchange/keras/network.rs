@@ -22,6 +22,8 @@ pub struct KerasNetwork {
     pub places: HashMap<String, Place>,
     /// Whether it didn't say how its pixels are scaled, so that it got a rescaling by 1/255.
     pub assumes_rescaling: bool,
+    /// Normalizations whose mean and variance are in the file of weights.
+    pub adapted: Vec<String>,
 }
 
 /// Where files of weights have those of a layer.
@@ -55,6 +57,7 @@ struct Builder {
     taken: HashSet<String>,
     frozen: Vec<String>,
     places: HashMap<String, Place>,
+    adapted: Vec<String>,
 }
 
 impl KerasNetwork {
@@ -65,7 +68,8 @@ impl KerasNetwork {
     pub fn new(model: &KerasModel) -> Result<Self, String> {
         let input = image(model)?;
         let taken = model.entries.iter().map(|entry| entry.name.clone()).collect();
-        let mut builder = Builder { net: Functional::new(input), taken, frozen: Vec::new(), places: HashMap::new() };
+        let net = Functional::new(input);
+        let mut builder = Builder { net, taken, frozen: Vec::new(), places: HashMap::new(), adapted: Vec::new() };
         let around = Around { input: Value::Image, path: &[], group: None, frozen: false, inference: false };
         let output = builder.model(model, &around)?;
         let mut network = builder.net.output(output);
@@ -77,7 +81,8 @@ impl KerasNetwork {
         network.classes().map_err(words)?;
         builder.frozen.retain(|name| network.nodes().iter().any(|node| node.name == *name));
         let network = network.freeze(&builder.frozen).map_err(words)?;
-        Ok(Self { network, places: builder.places, assumes_rescaling })
+        builder.adapted.retain(|name| network.nodes().iter().any(|node| node.name == *name));
+        Ok(Self { network, places: builder.places, assumes_rescaling, adapted: builder.adapted })
     }
 }
 
@@ -198,6 +203,9 @@ impl Builder {
                 if frozen {
                     self.frozen.push(name.clone());
                 }
+                if layer.adapted {
+                    self.adapted.push(name.clone());
+                }
                 self.places.insert(name, Place { path, group: group.to_owned(), own: entry.name.clone() });
                 Ok(value)
             }
@@ -224,9 +232,6 @@ impl Builder {
                     "it is called with training=False, but trainable; wgrad takes moving statistics for frozen layers \
                      only, so set its `trainable` to False",
                 ));
-            }
-            Layer::Rescaling(_) | Layer::Normalization(_) if inputs != [Value::Image] => {
-                return Err(entry.wrong("wgrad can scale only the images, so it must be the first layer"));
             }
             _ => {}
         }

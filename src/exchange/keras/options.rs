@@ -39,6 +39,11 @@ impl<'a> Options<'a> {
         self.0.contains_key(option)
     }
 
+    /// Whether an option is missing, or is there without a value.
+    pub fn is_none(&self, option: &str) -> bool {
+        self.0.get(option).is_none_or(|value| value.get() == "null")
+    }
+
     /// Removes an option, whatever it is.
     pub fn remove(&mut self, option: &str) -> Option<&'a RawValue> {
         self.0.remove(option)

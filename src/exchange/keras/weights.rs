@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use hdf5_pure::Group;
 
 use super::super::hdf5::Hdf5;
+use super::adapted::Statistic;
 use super::network::Place;
 use crate::graph::VariableSpec;
 use crate::model::{NamedTensor, Network};
@@ -54,6 +55,21 @@ impl<'a> NumberedWeights<'a> {
             tensors.extend(self.tensors(&group, &inferred.variables.concat()).map_err(inside)?);
         }
         Ok(tensors)
+    }
+
+    /// Mean and variance of a normalization that was adapted, which stands at a place.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn adapted(&mut self, layer: &str, place: &Place) -> Result<[Statistic; 2], String> {
+        let group = self.group(&place.path)?;
+        let (name, group) = group.ok_or_else(|| format!("there are no weights for layer `{layer}`"))?;
+        let inside = |reason: String| format!("layer `{layer}`: {name}/{reason}");
+        let read = |number: usize| {
+            let path = format!("vars/{number}");
+            self.file.array(&group, &path).map_err(|reason| inside(format!("{path}: {reason}")))
+        };
+        Ok([read(0)?, read(1)?])
     }
 
     /// The group at a path, with its name.

@@ -3,9 +3,9 @@
 use super::graph::Layout::{ChannelsFirst, ChannelsLast};
 use super::graph::{Builder, Held};
 use super::proto::Attribute;
-use crate::model::layers::{BatchNormalization, GroupNormalization, LayerNormalization, Relu};
+use crate::model::layers::Relu;
 use crate::model::{Layer, Node};
-use crate::ops::{Padding, PixelScale};
+use crate::ops::Padding;
 
 impl Builder<'_> {
     /// Adds a layer whose output has the sizes `output`, without the batch. Where a value is transposed for it, the value
@@ -53,8 +53,8 @@ impl Builder<'_> {
                 self.reshape("", x, output)
             }
             Layer::Dense(_) => self.dense(x, output),
-            Layer::Rescaling(_) | Layer::Normalization(_) => match node.layer.affine(channels) {
-                Some(affine) => self.affine(x, &affine),
+            Layer::Rescaling(_) | Layer::Normalization(_) => match node.layer.channel_scale(channels) {
+                Some(scale) => self.affine(x, &scale),
                 None => x.clone(),
             },
             // Dropout acts in training only.
@@ -142,21 +142,7 @@ impl Builder<'_> {
         Held::channels_last(output, y)
     }
 
-    /// Multiplies and adds a number for each channel, which is the last axis.
-    fn affine(&mut self, x: &mut Held, PixelScale { scale, offset }: &PixelScale) -> Held {
-        let mut y = self.read(x, ChannelsLast);
-        for (part, operation, numbers) in [("scale", "Mul", scale), ("offset", "Add", offset)] {
-            let values: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
-            if operation == "Add" && values.iter().all(|value| *value == 0.0) {
-                continue;
-            }
-            let numbers = self.floats(&format!("{}/{part}", self.layer), &[values.len()], &values);
-            y = self.node(&format!("/{part}d"), operation, vec![y, numbers], Vec::new());
-        }
-        Held::channels_last(&x.shape, y)
-    }
-
-    fn reshape(&mut self, part: &str, x: String, shape: &[usize]) -> Held {
+    pub(super) fn reshape(&mut self, part: &str, x: String, shape: &[usize]) -> Held {
         let sizes: Vec<i64> = std::iter::once(-1).chain(shape.iter().map(|size| *size as i64)).collect();
         let sizes = self.integers(&format!("{part}/shape"), &sizes);
         let y = self.node(part, "Reshape", vec![x, sizes], Vec::new());
@@ -179,56 +165,6 @@ impl Builder<'_> {
         let sides = self.integers("/pads", &sides.map(|size| size as i64));
         let y = self.node("", "Pad", vec![x, sides], Vec::new());
         Held::new(output, layout, y)
-    }
-
-    fn batch_normalization(&mut self, x: &mut Held, layer: &BatchNormalization, channels: usize) -> Held {
-        let input = self.read(x, ChannelsFirst);
-        let vectors = [("gamma", 1.0), ("beta", 0.0), ("moving_mean", 0.0), ("moving_variance", 1.0)];
-        let vectors = vectors.map(|(variable, default)| self.vector(variable, channels, default));
-        let epsilon = Attribute::float("epsilon", layer.epsilon as f32);
-        let y = self.node("", "BatchNormalization", [vec![input], vectors.to_vec()].concat(), vec![epsilon]);
-        Held::new(&x.shape, ChannelsFirst, y)
-    }
-
-    fn layer_normalization(&mut self, x: &mut Held, layer: &LayerNormalization, channels: usize) -> Held {
-        let input = self.read(x, ChannelsLast);
-        let gamma = self.vector("gamma", channels, 1.0);
-        let inputs = [input, gamma].into_iter().chain(self.parameter("beta")).collect();
-        let attributes = vec![Attribute::int("axis", -1), Attribute::float("epsilon", layer.epsilon as f32)];
-        let y = self.node("", "LayerNormalization", inputs, attributes);
-        Held::channels_last(&x.shape, y)
-    }
-
-    /// ONNX has an operator for groups only since version 18, and not every program takes the sums of `InstanceNormalization`
-    /// image by image.
-    fn group_normalization(&mut self, x: &mut Held, layer: &GroupNormalization, channels: usize) -> Held {
-        let groups = usize::try_from(layer.groups).unwrap_or(channels);
-        let shape = x.shape.clone();
-        let elements: usize = shape.iter().product();
-        let input = self.read(x, ChannelsFirst);
-        let mut grouped = self.reshape("/groups", input, &[groups, elements / groups]);
-        let grouped = self.read(&mut grouped, ChannelsLast);
-        let along = || vec![Attribute::ints("axes", &[2]), Attribute::int("keepdims", 1)];
-        let epsilon = self.floats(&format!("{}/epsilon", self.layer), &[], &[layer.epsilon as f32]);
-        let mean = self.node("/mean", "ReduceMean", vec![grouped.clone()], along());
-        let rest = self.node("/rest", "Sub", vec![grouped, mean], Vec::new());
-        let squares = self.node("/squares", "Mul", vec![rest.clone(), rest.clone()], Vec::new());
-        let variance = self.node("/variance", "ReduceMean", vec![squares], along());
-        let variance = self.node("/variance/epsilon", "Add", vec![variance, epsilon], Vec::new());
-        let deviation = self.node("/deviation", "Sqrt", vec![variance], Vec::new());
-        let normalized = self.node("/normalized", "Div", vec![rest, deviation], Vec::new());
-        let (sizes, ones) = match shape[..] {
-            [h, w, c] => (vec![c, h, w], vec![channels, 1, 1]),
-            _ => (shape.clone(), vec![channels]),
-        };
-        let mut y = self.reshape("/restored", normalized, &sizes);
-        let mut name = self.read(&mut y, ChannelsLast);
-        for (variable, part, operation) in [("gamma", "/scaled", "Mul"), ("beta", "/shifted", "Add")] {
-            let Some(tensor) = self.variable(variable) else { continue };
-            let factors = self.floats(&tensor.name, &ones, &tensor.values);
-            name = self.node(part, operation, vec![name, factors], Vec::new());
-        }
-        Held::new(&shape, ChannelsFirst, name)
     }
 
     /// An operation of two values, applied to several from left to right.

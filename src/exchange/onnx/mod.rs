@@ -4,6 +4,7 @@ mod activations;
 mod graph;
 mod layers;
 mod names;
+mod normalizations;
 mod proto;
 
 use prost::Message;

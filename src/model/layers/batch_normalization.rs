@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::yes;
-use super::{Inferred, Kind, only};
+use super::{Inferred, Kind, NORMAL, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -61,12 +61,12 @@ impl Kind for BatchNormalization {
         if !matches!(shape.dims().len(), 1 | 3) {
             return Err(LayerError::Input("images [h, w, c] or rows [c]"));
         }
-        let number = |option, number| Err(LayerError::Number { option, number });
+        let number = |option, number, allowed| Err(LayerError::Number { option, number, allowed });
         if !(0.0..=1.0).contains(&self.momentum) {
-            return number("momentum", self.momentum);
+            return number("momentum", self.momentum, "at least 0 and at most 1");
         }
         if !(self.epsilon as f32).is_normal() || self.epsilon < 0.0 {
-            return number("epsilon", self.epsilon);
+            return number("epsilon", self.epsilon, NORMAL);
         }
         let operation = self.operation(shape.clone(), false);
         let variables = vec![operation.variables(name), operation.moving_variables(name, self.momentum)];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::yes;
-use super::{Inferred, Kind, only};
+use super::{Inferred, Kind, NORMAL, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -56,7 +56,7 @@ impl Kind for GroupNormalization {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let shape = only(inputs)?;
         if !(self.epsilon as f32).is_normal() || self.epsilon < 0.0 {
-            return Err(LayerError::Number { option: "epsilon", number: self.epsilon });
+            return Err(LayerError::Number { option: "epsilon", number: self.epsilon, allowed: NORMAL });
         }
         let operation = self.operation(shape.clone());
         if self.groups < -1 || operation.groups == 0 || !shape.columns().is_multiple_of(operation.groups) {

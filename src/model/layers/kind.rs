@@ -109,9 +109,14 @@ pub(super) fn regularized(mut variables: Vec<VariableSpec>, regularizer: Regular
     variables
 }
 
+/// What an option may be, for [`LayerError::Number`].
+pub(super) const FINITE: &str = "finite as float32";
+pub(super) const NOT_NEGATIVE: &str = "at least 0 and finite as float32";
+pub(super) const NORMAL: &str = "more than 0, and neither too small nor too large for float32";
+
 /// Makes sure that the factors of a penalty are none or positive.
 pub(super) fn check_regularizer(option: &'static str, regularizer: Regularizer) -> Result<(), LayerError> {
-    regularizer.wrong().map_or(Ok(()), |number| Err(LayerError::Number { option, number }))
+    regularizer.wrong().map_or(Ok(()), |number| Err(LayerError::Number { option, number, allowed: NOT_NEGATIVE }))
 }
 
 /// Makes sure that no size is 0.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::yes;
-use super::{Inferred, Kind, only};
+use super::{Inferred, Kind, NORMAL, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -48,7 +48,7 @@ impl Kind for LayerNormalization {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let shape = only(inputs)?;
         if !(self.epsilon as f32).is_normal() || self.epsilon < 0.0 {
-            return Err(LayerError::Number { option: "epsilon", number: self.epsilon });
+            return Err(LayerError::Number { option: "epsilon", number: self.epsilon, allowed: NORMAL });
         }
         let variables = self.operation(shape.clone()).variables(name);
         Ok(Inferred::with_variables(shape.clone(), vec![variables]))

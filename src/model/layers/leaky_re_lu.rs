@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inferred, Kind, only};
+use super::{Inferred, Kind, NOT_NEGATIVE, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -33,7 +33,11 @@ impl Kind for LeakyRelu {
     fn infer(&self, _: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         match (self.negative_slope as f32).is_finite() && self.negative_slope >= 0.0 {
             true => Ok(Inferred::shape(only(inputs)?.clone())),
-            false => Err(LayerError::Number { option: "negative_slope", number: self.negative_slope }),
+            false => Err(LayerError::Number {
+                option: "negative_slope",
+                number: self.negative_slope,
+                allowed: NOT_NEGATIVE,
+            }),
         }
     }
 

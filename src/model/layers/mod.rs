@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Activation as Function;
 use super::error::LayerError;
 use crate::graph::Regularizer;
-use crate::ops::PixelScale;
+use crate::ops::ChannelScale;
 use crate::shape::Shape;
 
 mod convolution;
@@ -18,7 +18,10 @@ mod options;
 mod pooling;
 
 pub use kind::Inferred;
-use kind::{Kind, channels_of, check_regularizer, image, only, positive, product, regularized, same, within};
+use kind::{
+    FINITE, Kind, NORMAL, NOT_NEGATIVE, channels_of, check_regularizer, image, only, positive, product, regularized,
+    same, within,
+};
 pub use options::PerChannel;
 
 /// Makes a module and a variant of [`Layer`] for each kind: `file Type "name in model files" "Keras's class"`.
@@ -131,11 +134,11 @@ impl Layer {
         self.kind_mut().set_kernel_regularizer(regularizer);
     }
 
-    /// The scale and offset of `channels` channels, if that is all that the layer does.
-    pub(crate) fn affine(&self, channels: usize) -> Option<PixelScale> {
+    /// What the layer does to each of `channels` channels, if it only scales and shifts them.
+    pub(crate) fn channel_scale(&self, channels: usize) -> Option<ChannelScale> {
         match self {
-            Self::Rescaling(layer) => Some(layer.affine(channels)),
-            Self::Normalization(layer) => Some(layer.affine(channels)),
+            Self::Rescaling(layer) => Some(layer.channel_scale(channels)),
+            Self::Normalization(layer) => Some(layer.channel_scale(channels)),
             _ => None,
         }
     }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::PerChannel;
-use super::{Inferred, Kind, channels_of};
+use super::{FINITE, Inferred, Kind, NOT_NEGATIVE, channels_of};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lowering::Lowering;
-use crate::ops::PixelScale;
+use crate::ops::ChannelScale;
 use crate::shape::Shape;
 
 /// Smallest deviation that is divided by: Keras's epsilon.
@@ -27,23 +27,26 @@ pub struct Normalization {
 
 impl Normalization {
     /// The map of `channels` channels.
-    pub(in crate::model) fn affine(&self, channels: usize) -> PixelScale {
+    pub(in crate::model) fn channel_scale(&self, channels: usize) -> ChannelScale {
         let deviations = self.variance.of(channels).into_iter().map(|variance| variance.sqrt().max(LEAST_DEVIATION));
-        let scale: Vec<f64> = deviations.map(f64::recip).collect();
-        let offset = self.mean.of(channels).iter().zip(&scale).map(|(mean, scale)| -mean * scale).collect();
-        PixelScale { scale, offset }
+        ChannelScale {
+            center: self.mean.of(channels),
+            scale: deviations.map(f64::recip).collect(),
+            offset: vec![0.0; channels],
+        }
     }
 }
 
 impl Kind for Normalization {
     fn infer(&self, _: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let (shape, channels) = channels_of(inputs)?;
-        self.mean.check("mean", channels, |_| true)?;
-        self.variance.check("variance", channels, |variance| variance >= 0.0)?;
+        self.mean.check("mean", channels, (FINITE, |_| true))?;
+        self.variance.check("variance", channels, (NOT_NEGATIVE, |variance| variance >= 0.0))?;
         Ok(Inferred::shape(shape.clone()))
     }
 
-    fn lower(&self, lowering: &mut Lowering<'_>, _: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
-        Err(ModelError::NotFirst { layer: lowering.name.into() })
+    fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
+        let channels = lowering.graph.tensor(inputs[0]).shape.columns();
+        Ok(lowering.graph.affine(lowering.name, inputs[0], self.channel_scale(channels))?)
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::error::LayerError;
+use crate::ops::Affine;
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a whole number, or two of them as [y, x]")]
@@ -59,20 +60,26 @@ impl PerChannel {
         }
     }
 
-    /// Makes sure that the numbers of `option` are as many as channels, finite as float32, and `good`.
+    /// Makes sure that the numbers of `option` are as many as channels, not more than can differ, finite as float32, and
+    /// `good`, which `allowed` says in words.
     pub(super) fn check(
         &self,
         option: &'static str,
         channels: usize,
-        good: impl Fn(f64) -> bool,
+        (allowed, good): (&'static str, impl Fn(f64) -> bool),
     ) -> Result<(), LayerError> {
         let numbers = match self {
             Self::One(number) => std::slice::from_ref(number),
-            Self::Each(numbers) if numbers.len() == channels => numbers,
-            Self::Each(numbers) => return Err(LayerError::Channels { option, numbers: numbers.len() }),
+            Self::Each(numbers) if numbers.len() != channels => {
+                return Err(LayerError::Channels { option, numbers: numbers.len() });
+            }
+            Self::Each(numbers) if numbers.len() > Affine::MOST_CHANNELS => {
+                return Err(LayerError::LongList { option, most: Affine::MOST_CHANNELS });
+            }
+            Self::Each(numbers) => numbers,
         };
         match numbers.iter().find(|number| !(**number as f32).is_finite() || !good(**number)) {
-            Some(number) => Err(LayerError::Number { option, number: *number }),
+            Some(number) => Err(LayerError::Number { option, number: *number, allowed }),
             None => Ok(()),
         }
     }

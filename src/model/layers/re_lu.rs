@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inferred, Kind, only};
+use super::{Inferred, Kind, NOT_NEGATIVE, only};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -33,7 +33,7 @@ impl Kind for Relu {
             ("threshold", self.threshold),
         ];
         match options.into_iter().find(|(_, number)| !(*number as f32).is_finite() || *number < 0.0) {
-            Some((option, number)) => Err(LayerError::Number { option, number }),
+            Some((option, number)) => Err(LayerError::Number { option, number, allowed: NOT_NEGATIVE }),
             None => Ok(Inferred::shape(only(inputs)?.clone())),
         }
     }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::PerChannel;
-use super::{Inferred, Kind, channels_of};
+use super::{FINITE, Inferred, Kind, channels_of};
 use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lowering::Lowering;
-use crate::ops::PixelScale;
+use crate::ops::ChannelScale;
 use crate::shape::Shape;
 
 /// `x * scale + offset`, with one number or a list of one for each channel. The shape of its input stays.
@@ -29,20 +29,21 @@ impl Rescaling {
     }
 
     /// The map of `channels` channels.
-    pub(in crate::model) fn affine(&self, channels: usize) -> PixelScale {
-        PixelScale { scale: self.scale.of(channels), offset: self.offset.of(channels) }
+    pub(in crate::model) fn channel_scale(&self, channels: usize) -> ChannelScale {
+        ChannelScale { center: vec![0.0; channels], scale: self.scale.of(channels), offset: self.offset.of(channels) }
     }
 }
 
 impl Kind for Rescaling {
     fn infer(&self, _: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let (shape, channels) = channels_of(inputs)?;
-        self.scale.check("scale", channels, |_| true)?;
-        self.offset.check("offset", channels, |_| true)?;
+        self.scale.check("scale", channels, (FINITE, |_| true))?;
+        self.offset.check("offset", channels, (FINITE, |_| true))?;
         Ok(Inferred::shape(shape.clone()))
     }
 
-    fn lower(&self, lowering: &mut Lowering<'_>, _: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
-        Err(ModelError::NotFirst { layer: lowering.name.into() })
+    fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
+        let channels = lowering.graph.tensor(inputs[0]).shape.columns();
+        Ok(lowering.graph.affine(lowering.name, inputs[0], self.channel_scale(channels))?)
     }
 }

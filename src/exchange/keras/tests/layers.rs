@@ -62,7 +62,12 @@ fn options_are_keras_s() {
     ] {
         let Kind::Layer(found) = read(&layer).unwrap().kind else { panic!("{layer}") };
         let wanted: Layer = serde_json::from_value(wanted).unwrap();
-        assert_eq!((found.layer, found.trainable, found.axis), (wanted, true, -1));
+        assert_eq!((found.layer, found.trainable, found.axis, found.adapted), (wanted, true, -1, false));
+    }
+    for axis in [json!([3]), json!(3), json!(null)] {
+        let options = json!({ "axis": axis, "mean": null, "variance": null, "invert": false });
+        let Kind::Layer(found) = read(&layer("Normalization", options)).unwrap().kind else { panic!("{axis}") };
+        assert_eq!((found.axis, found.adapted), (if axis.is_null() { -1 } else { 3 }, true));
     }
     let Kind::Layer(frozen) = read(&layer("ReLU", json!({ "trainable": false, "dtype": "float32" }))).unwrap().kind
     else {
@@ -95,7 +100,10 @@ fn what_wgrad_lacks_is_refused_by_name() {
             ["`kernel_regularizer`", "Mine"],
         ),
         ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
-        ("Normalization", json!({ "mean": null, "variance": null }), ["(Normalization)", "`mean` is null"]),
+        ("Normalization", json!({ "mean": 1, "variance": null }), ["(Normalization)", "`variance` is null"]),
+        ("Normalization", json!({ "mean": null, "variance": [1] }), ["(Normalization)", "`mean` is null"]),
+        ("Normalization", json!({ "axis": [1, 2] }), ["(Normalization)", "`axis` is [1,2]"]),
+        ("Normalization", json!({ "invert": true }), ["(Normalization)", "`invert` is true"]),
         ("Rescaling", json!({ "scale": "x", "offset": 0 }), ["(Rescaling)", "`scale` is \"x\""]),
         ("Lambda", json!({ "function": "x" }), ["(Lambda)", "Conv2D, DepthwiseConv2D"]),
     ] {

@@ -18,17 +18,44 @@ fn the_input_may_be_said_by_the_first_layer() {
     }
 }
 
+/// A rescaling of the pixels is one also behind layers that only move them.
 #[test]
-fn a_rescaling_may_be_first() {
-    let model = network("Sequential", &json!({ "layers": [image(), rescaling("scale"), flatten()] })).unwrap();
-    assert_eq!((model.network.nodes().len(), model.assumes_rescaling), (2, false));
-    for layers in [
-        json!([image(), flatten(), rescaling("late")]),
-        json!([image(), rescaling("scale"), rescaling("late"), flatten()]),
-        json!([image(), layer("Dropout", json!({ "rate": 0.5 })), rescaling("late"), flatten()]),
+fn a_rescaling_may_stand_anywhere() {
+    let dropout = layer("Dropout", json!({ "name": "drop", "rate": 0.5 }));
+    let relu = layer("ReLU", json!({ "name": "relu" }));
+    for (layers, assumes_rescaling) in [
+        (json!([image(), rescaling("scale"), flatten()]), false),
+        (json!([image(), flatten(), rescaling("late")]), false),
+        (json!([image(), rescaling("scale"), rescaling("late"), flatten()]), false),
+        (json!([image(), dropout, rescaling("late"), flatten()]), false),
+        (json!([image(), relu, rescaling("late"), flatten()]), true),
     ] {
-        let error = network("Sequential", &json!({ "layers": layers })).err().unwrap();
-        assert!(error.contains("layer `late`") && error.contains("first layer"), "{error}");
+        let model = network("Sequential", &json!({ "layers": layers })).unwrap();
+        let wanted = layers.as_array().unwrap().len() - 1 + usize::from(assumes_rescaling);
+        assert_eq!((model.network.nodes().len(), model.assumes_rescaling), (wanted, assumes_rescaling), "{layers}");
+    }
+}
+
+/// What a file of weights has of a normalization that was adapted: a mean for each channel, or one of everything.
+#[test]
+fn adapted_normalizations_get_their_statistics() {
+    let adapted = layer("Normalization", json!({ "name": "norm", "axis": [-1], "mean": null, "variance": null }));
+    let layers = json!({ "layers": [image(), adapted, flatten()] });
+    for (shape, values, wanted) in
+        [(vec![3], vec![1.0, 2.0, 3.0], json!([1.0, 2.0, 3.0])), (vec![], vec![4.0], json!(4.0))]
+    {
+        let mut model = network("Sequential", &layers).unwrap();
+        assert_eq!((&model.adapted[..], model.assumes_rescaling), (&["norm".to_owned()][..], false));
+        model.set_adapted(|_, _| Ok([(shape.clone(), values.clone()), (shape.clone(), values.clone())])).unwrap();
+        let found = serde_json::to_value(&model.network.nodes()[0].layer).unwrap();
+        assert_eq!(found, json!({ "type": "normalization", "mean": wanted, "variance": wanted }));
+        model.network.infer().unwrap();
+    }
+    for (values, words) in [([1.0, 2.0].to_vec(), "has 2 numbers"), (vec![1.0, -1.0, 1.0], "`variance` can't be -1")] {
+        let mut model = network("Sequential", &layers).unwrap();
+        model.set_adapted(|_, _| Ok([(vec![3], vec![0.0; values.len()]), (vec![3], values.clone())])).unwrap();
+        let error = model.network.infer().unwrap_err().to_string();
+        assert!(error.contains("`norm`") && error.contains(words), "{error}");
     }
 }
 
