@@ -14,6 +14,11 @@ pub use recipe::{BindingUse, Recipe};
 /// Most workgroups in one dimension of a dispatch (WebGPU's default limit).
 pub const MAX_WORKGROUPS: u32 = 65_535;
 
+/// Binding of a part of a tensor that is larger than a binding; its first part, 0, is at `binding`.
+pub fn binding_of_part(binding: u32, part: u32) -> u32 {
+    binding + part * (NUMBERS_BINDING + 1)
+}
+
 /// How a dispatch uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -61,7 +66,22 @@ pub struct Wgsl {
     path: &'static str,
     text: &'static str,
     origin: Origin,
-    operand: Option<(&'static str, u32)>,
+    operand: Option<Operand>,
+}
+
+/// The tensor that a file is for, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Operand {
+    name: &'static str,
+    binding: u32,
+    part: u32,
+}
+
+impl Operand {
+    /// The name of a part in a module.
+    fn name_of(self, part: u32) -> String {
+        if part == 0 { self.name.into() } else { format!("{}_{part}", self.name) }
+    }
 }
 
 /// Who is responsible for a source.
@@ -97,7 +117,12 @@ impl Wgsl {
 
     /// The file for the tensor `name` at `binding`: these take the places of `operand` and of its binding 0.
     pub(crate) const fn of(self, name: &'static str, binding: u32) -> Self {
-        Self { operand: Some((name, binding)), ..self }
+        self.of_part(name, binding, 0)
+    }
+
+    /// The file for a part of the tensor `name`, whose first part is at `binding`: see [`binding_of_part`].
+    pub(crate) const fn of_part(self, name: &'static str, binding: u32, part: u32) -> Self {
+        Self { operand: Some(Operand { name, binding, part }), ..self }
     }
 
     /// What it is called; of wgrad's own the path below `shaders/`, without its ending.
@@ -109,8 +134,11 @@ impl Wgsl {
     pub fn text(&self) -> Cow<'static, str> {
         match self.operand {
             None => self.text.into(),
-            Some((name, binding)) => {
-                self.text.replace("operand", name).replace("@binding(0)", &format!("@binding({binding})")).into()
+            Some(operand) => {
+                let [name, following] = [0, 1].map(|next| operand.name_of(operand.part + next));
+                let binding = format!("@binding({})", binding_of_part(operand.binding, operand.part));
+                let text = self.text.replace("following", &following).replace("OPERAND", &name.to_uppercase());
+                text.replace("operand", &name).replace("@binding(0)", &binding).into()
             }
         }
     }

@@ -7,7 +7,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
 use wgrad::graph::{
-    Access, Dispatch, Graph, GraphError, Initializer, Mode, Regularizer, Role, Target, TensorId, VariableSpec,
+    Access, Binding, Dispatch, Graph, GraphError, Initializer, Mode, Plan, Regularizer, Role, Target, TensorId,
+    VariableSpec,
 };
 use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
 use wgrad::minibatch::{Minibatch, Step};
@@ -129,10 +130,24 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_backward(&[], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
     all.extend(operations(Target::new(micro_kernel, 64)).unwrap());
+    all.extend(in_parts(micro_kernel));
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
     all
+}
+
+/// A network whose activations are larger than a binding and some than an image.
+fn in_parts(micro_kernel: MicroKernel) -> Vec<Dispatch> {
+    let target = Target { binding_bytes: 40 << 8, image_bytes: 20_000, ..Target::new(micro_kernel, 64) };
+    let mut graph = Sequential::tutorial([32, 32, 3], 10).build(1, target).unwrap().graph;
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);
+    let plan = Plan::new(&graph, dispatches, &[]).unwrap();
+    let parts: BTreeSet<u32> =
+        plan.dispatches().iter().flat_map(|dispatch| dispatch.bindings().iter().map(|binding| binding.parts)).collect();
+    assert!([1, 2, 3].iter().all(|count| parts.contains(count)), "{micro_kernel}: {parts:?}");
+    plan.dispatches().to_vec()
 }
 
 /// Operations that no layer of those networks uses, forward and backward.
@@ -262,7 +277,7 @@ fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::Mod
     let name = &dispatch.name();
     let mut hlsl = String::new();
     let mut binding_map = naga::back::hlsl::BindingMap::new();
-    for index in dispatch.bindings().iter().map(|binding| binding.index).chain([NUMBERS_BINDING]) {
+    for index in dispatch.bindings().iter().flat_map(Binding::uses).map(|part| part.index).chain([NUMBERS_BINDING]) {
         let resource = naga::ResourceBinding { group: 0, binding: index };
         let target = naga::back::hlsl::BindTarget { register: index, ..Default::default() };
         binding_map.insert(resource, target);
@@ -313,6 +328,7 @@ fn image(access: StorageAccess) -> String {
 /// Index, use and kind of each binding as the dispatch has them.
 fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
     (dispatch.bindings().iter())
+        .flat_map(Binding::uses)
         .map(|binding| {
             let kind = match (binding.storage, binding.access) {
                 (Storage::Buffers, Access::Read) => "buffer read",

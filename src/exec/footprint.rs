@@ -1,7 +1,7 @@
 //! The memory and the grids that schedules need, known before anything is allocated.
 
 use super::error::ExecError;
-use crate::gpu::{GpuError, most_bytes};
+use crate::gpu::{GpuError, most_binding_bytes, most_bytes};
 use crate::graph::{BufferKey, Graph, Home, Plan};
 use crate::kernel::Storage;
 
@@ -16,19 +16,23 @@ pub(super) struct Region {
 }
 
 /// Memory and grids of plans of one graph.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Footprint {
     pub regions: Vec<Region>,
     /// Bytes of buffers that data passes through on its way to or from the host.
     pub passages: u64,
     /// The dispatch with the most workgroups in a dimension, and their number.
-    widest: (String, u32),
+    widest: (String, u64),
+    /// The tensor of which one binding reaches the most bytes, and their number.
+    largest_binding: (String, u64),
+    /// The dispatch that binds the most buffers, and their number.
+    most_bindings: (String, u64),
 }
 
 impl Footprint {
     /// The footprint of `plans`. Each region is as large as its largest use.
     pub fn new(graph: &Graph, plans: &[&Plan]) -> Self {
-        let mut footprint = Self { regions: Vec::new(), passages: 0, widest: (String::new(), 0) };
+        let mut footprint = Self::default();
         let floats = graph.target().storage;
         for arena in graph.arenas() {
             for (number, chunk) in graph.chunks().iter().enumerate() {
@@ -53,8 +57,13 @@ impl Footprint {
             }
             for dispatch in plan.dispatches() {
                 let workgroups = dispatch.kernel().grid.into_iter().max().unwrap_or(0);
-                if workgroups > footprint.widest.1 {
-                    footprint.widest = (dispatch.name().into(), workgroups);
+                raise(&mut footprint.widest, dispatch.name(), workgroups.into());
+                let buffers = || dispatch.bindings().iter().filter(|binding| binding.storage == Storage::Buffers);
+                let count = buffers().map(|binding| u64::from(binding.parts)).sum();
+                raise(&mut footprint.most_bindings, dispatch.name(), count);
+                for binding in buffers() {
+                    let bytes = binding.ranges(graph).map(|(_, bytes)| bytes).max().unwrap_or(0);
+                    raise(&mut footprint.largest_binding, &graph.tensor(binding.tensor).name, bytes);
                 }
             }
         }
@@ -88,13 +97,25 @@ impl Footprint {
         for region in &self.regions {
             refuse(&region.name, region.bytes, "bytes", most_bytes(limits, region.storage))?;
         }
+        let (tensor, bytes) = &self.largest_binding;
+        refuse(tensor, *bytes, "bytes", most_binding_bytes(limits))?;
+        let (dispatch, buffers) = &self.most_bindings;
+        let most = limits.max_storage_buffers_per_shader_stage.into();
+        refuse(dispatch, *buffers, "storage buffers", (most, "max_storage_buffers_per_shader_stage"))?;
         if let Some(left) = left {
             refuse("all tensors together", self.bytes(), "bytes", (left, "memory left to this process"))?;
         }
         let most = limits.max_compute_workgroups_per_dimension;
         let (dispatch, workgroups) = &self.widest;
         let limit = (u64::from(most), "max_compute_workgroups_per_dimension");
-        refuse(dispatch, u64::from(*workgroups), "workgroups in a dimension", limit)
+        refuse(dispatch, *workgroups, "workgroups in a dimension", limit)
+    }
+}
+
+/// Replaces the largest number so far, and what it belongs to, if `number` is larger.
+fn raise(largest: &mut (String, u64), name: &str, number: u64) {
+    if number > largest.1 {
+        *largest = (name.into(), number);
     }
 }
 

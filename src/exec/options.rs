@@ -1,14 +1,17 @@
 //! How a network is trained.
 
 use super::error::ExecError;
-use crate::gpu::{Gpu, RuntimeChecks, most_bytes};
+use crate::gpu::{Gpu, RuntimeChecks, most_binding_bytes, most_bytes};
 use crate::graph::{Arena, Target};
-use crate::kernel::MicroKernel;
+use crate::kernel::{MicroKernel, Storage};
 use crate::model::BuildOptions;
 use crate::optim::Optimizer;
 
 /// Workgroups that keep a CPU and a GPU busy: a few for each core. Long reductions are split until there are as many.
 const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
+
+/// A multiple of what any device asks for where a binding begins in a buffer.
+const OFFSET_ALIGNMENT: u64 = 256;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +32,10 @@ pub struct Options {
     pub build: BuildOptions,
     /// Most bytes of weights in one buffer or image, if fewer than the device allows.
     pub most_bytes: Option<u64>,
+    /// Most bytes of a tensor that a shader reaches through one binding, if fewer than the device allows.
+    pub binding_bytes: Option<u64>,
+    /// Most bytes of a tensor that is read from an image, if fewer than the device allows.
+    pub image_bytes: Option<u64>,
     /// Operations of a dispatch above which it is cut into pieces: see [`Options::paced`].
     pub most_flops: u64,
 }
@@ -44,6 +51,8 @@ impl Default for Options {
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
             most_bytes: None,
+            binding_bytes: None,
+            image_bytes: None,
             most_flops: u64::MAX,
         }
     }
@@ -63,11 +72,20 @@ impl Options {
         let micro_kernel = self.micro_kernel.unwrap_or_else(|| gpu.default_micro_kernel());
         gpu.supports(micro_kernel)?;
         let busy_workgroups = BUSY_WORKGROUPS[usize::from(!gpu.is_software())];
-        let (limit, _) = most_bytes(&gpu.limits(), micro_kernel.storage());
-        let most_bytes = self.most_bytes.map_or(limit, |bytes| bytes.min(limit));
+        let limits = gpu.limits();
+        let lower = |own: Option<u64>, (limit, _)| own.map_or(limit, |bytes: u64| bytes.min(limit));
+        let binding_bytes = lower(self.binding_bytes, most_binding_bytes(&limits));
+        let binding_bytes = (binding_bytes / OFFSET_ALIGNMENT * OFFSET_ALIGNMENT).max(OFFSET_ALIGNMENT);
+        let image_bytes = lower(self.image_bytes, most_bytes(&limits, Storage::Images));
+        let of_chunk = match micro_kernel.storage() {
+            Storage::Buffers => most_binding_bytes(&limits),
+            Storage::Images => most_bytes(&limits, Storage::Images),
+        };
+        let most_bytes = lower(self.most_bytes, of_chunk);
         let relatives = [MicroKernel::Tile64x32, MicroKernel::Tile64x16, MicroKernel::Split16x16];
         let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
         let most_flops = self.most_flops;
-        Ok(Target { by_size, most_bytes, most_flops, ..Target::new(micro_kernel, busy_workgroups) })
+        let target = Target::new(micro_kernel, busy_workgroups);
+        Ok(Target { by_size, most_bytes, binding_bytes, image_bytes, most_flops, ..target })
     }
 }

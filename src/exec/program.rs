@@ -127,13 +127,14 @@ impl Program {
             })
             .collect();
         let entries: Vec<_> = (places.iter())
-            .map(|(binding, memory, offset)| wgpu::BindGroupEntry {
-                binding: binding.index,
+            .flat_map(|place| place.0.uses().zip(place.0.ranges(graph)).map(move |part| (place, part)))
+            .map(|((binding, memory, offset), (part, (first, bytes)))| wgpu::BindGroupEntry {
+                binding: part.index,
                 resource: match memory {
                     Memory::Image(_) => wgpu::BindingResource::TextureView(&views[&binding.index]),
                     Memory::Buffer(buffer) => {
-                        let size = std::num::NonZeroU64::new(graph.tensor(binding.tensor).bytes());
-                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: *offset, size })
+                        let (offset, size) = (offset + first, std::num::NonZeroU64::new(bytes));
+                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
                     }
                 },
             })

@@ -20,13 +20,20 @@ pub enum Memory {
     Image(wgpu::Texture),
 }
 
-/// Most bytes of one tensor, and the name of the limit that it comes from. The host reads a tensor through a buffer.
+/// Most bytes of a buffer or image, and the name of the limit that they come from. The host reads an image through a buffer.
 pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str) {
-    let bound = match storage {
-        Storage::Images => (u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW, "max_texture_dimension_2d"),
-        Storage::Buffers => (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size"),
-    };
-    bound.min((limits.max_buffer_size, "max_buffer_size"))
+    let buffer = (limits.max_buffer_size, "max_buffer_size");
+    let image = (u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW, "max_texture_dimension_2d");
+    match storage {
+        Storage::Images => image.min(buffer),
+        Storage::Buffers => buffer,
+    }
+}
+
+/// Most bytes of a buffer that a shader reaches through one binding, and the name of the limit that they come from.
+pub fn most_binding_bytes(limits: &wgpu::Limits) -> (u64, &'static str) {
+    let binding = (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size");
+    binding.min((limits.max_buffer_size, "max_buffer_size"))
 }
 
 /// A copy of the first bytes of a buffer to an image.
@@ -109,7 +116,7 @@ impl Gpu {
     /// Allocates memory for shaders and copies.
     ///
     /// # Errors
-    /// More bytes than a binding or an image may have.
+    /// More bytes than a buffer or an image may have.
     pub fn allocate(&self, label: &str, bytes: u64, storage: Storage) -> Result<Memory, GpuError> {
         let (limit, name) = most_bytes(&self.limits(), storage);
         if bytes > limit {

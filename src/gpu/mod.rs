@@ -16,7 +16,7 @@ pub use error::GpuError;
 #[cfg(feature = "host")]
 pub use host::{AdapterChoice, AdapterReport, list_adapters};
 pub use mapping::Mapping;
-pub use memory::{HostCopy, ImageCopy, Memory, most_bytes};
+pub use memory::{HostCopy, ImageCopy, Memory, most_binding_bytes, most_bytes};
 pub use pipeline::RuntimeChecks;
 pub(crate) use pipeline::{Pipeline, compile};
 pub use probe::GpuEvent;

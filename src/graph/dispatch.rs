@@ -1,8 +1,8 @@
 //! Dispatches as data.
 
-use super::placement::PORTS;
+use super::placement::Port;
 use super::{Graph, GraphId, Product, TensorId};
-use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, wgsl};
+use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, Wgsl, binding_of_part, wgsl};
 
 /// Where the second result of a dispatch is bound.
 pub(crate) const SECOND_RESULT_BINDING: u32 = 5;
@@ -18,6 +18,23 @@ pub struct Binding {
     pub access: Access,
     /// What it lives in.
     pub storage: Storage,
+    /// Through how many bindings it is reached: more than one where a buffer is larger than a binding.
+    pub parts: u32,
+}
+
+impl Binding {
+    /// What the shader declares: a binding for each part.
+    pub fn uses(&self) -> impl Iterator<Item = BindingUse> + use<> {
+        let Self { index, access, storage, parts, .. } = *self;
+        (0..parts).map(move |part| BindingUse { index: binding_of_part(index, part), access, storage })
+    }
+
+    /// The bytes of the tensor in each part: the first one, and their number.
+    pub(crate) fn ranges(&self, graph: &Graph) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let bytes = graph.tensor(self.tensor).bytes();
+        let most = if self.parts > 1 { graph.target().binding_bytes } else { bytes };
+        (0..u64::from(self.parts)).map(move |part| (part * most, (bytes - part * most).min(most)))
+    }
 }
 
 /// One kernel over its tensors. Only a [`Recorder`](super::Recorder) makes it, and nobody changes it afterwards, so that what was checked
@@ -63,8 +80,7 @@ impl Dispatch {
 
     /// What its pipeline is made from.
     pub fn recipe(&self) -> Recipe {
-        let uses = self.bindings.iter().map(|b| BindingUse { index: b.index, access: b.access, storage: b.storage });
-        Recipe::new(&self.kernel, uses)
+        Recipe::new(&self.kernel, self.bindings.iter().flat_map(Binding::uses))
     }
 
     /// Leaves out the second result `f` if `is_read` says that nothing reads it.
@@ -72,10 +88,10 @@ impl Dispatch {
         let Some(place) = self.bindings.iter().position(|binding| binding.index == SECOND_RESULT_BINDING) else {
             return;
         };
-        let Some(file) = self.file_of(place) else { return };
+        let Some((port, file)) = self.port_of(place) else { return };
         if !is_read(self.bindings[place].tensor) {
             self.bindings.remove(place);
-            self.kernel.source[file] = wgsl!("access/f_none");
+            self.kernel.source[file] = port.absent();
         }
     }
 
@@ -84,25 +100,36 @@ impl Dispatch {
         self.swept >> self.bindings[place].index & 1 == 1
     }
 
-    /// Place of the file through which the shader reaches what is bound at `place`, if it is one of `shaders/access`.
-    fn file_of(&self, place: usize) -> Option<usize> {
+    /// The port through which the shader reaches what is bound at `place`, if it is one, and the place of its file.
+    fn port_of(&self, place: usize) -> Option<(&'static Port, usize)> {
         let binding = self.bindings[place];
-        let port = PORTS.iter().find(|port| port.index == binding.index)?;
-        self.kernel.source.iter().position(|own| *own == port.file(binding.storage))
+        let port = Port::of(binding.index)?;
+        let file = self.kernel.source.iter().position(|own| *own == port.file(binding.storage))?;
+        Some((port, file))
     }
 
     /// Whether what is bound at `place` can live in a buffer.
     pub(super) fn can_move(&self, place: usize) -> bool {
-        self.bindings[place].storage == Storage::Buffers || self.file_of(place).is_some()
+        self.bindings[place].storage == Storage::Buffers || self.port_of(place).is_some()
     }
 
     /// Reaches what is bound at `place` in a buffer, if it can.
     pub(super) fn move_to_buffer(&mut self, place: usize) {
-        let Some(file) = self.file_of(place) else { return };
-        let binding = &mut self.bindings[place];
-        if let Some(port) = PORTS.iter().find(|port| port.index == binding.index) {
-            binding.storage = Storage::Buffers;
-            self.kernel.source[file] = port.buffer;
+        let Some((port, file)) = self.port_of(place) else { return };
+        self.bindings[place].storage = Storage::Buffers;
+        self.kernel.source[file] = port.file(Storage::Buffers);
+    }
+
+    /// Reaches the buffer that is bound at `place` through as many bindings as it has `parts`, each of `bytes` but the last,
+    /// if the shader reaches it through a port.
+    pub(super) fn bind_in_parts(&mut self, place: usize, parts: u32, bytes: u64) {
+        const LENGTH: Wgsl = wgsl!("access/binding");
+        let Some((port, file)) = self.port_of(place) else { return };
+        self.bindings[place].parts = parts;
+        self.kernel.source.splice(file..=file, port.files_of_parts(parts));
+        if !self.kernel.source.contains(&LENGTH) {
+            self.kernel.source.push(LENGTH);
+            self.kernel.constants.push(("BINDING_FLOATS", (bytes / 4) as f64));
         }
     }
 

@@ -1,39 +1,74 @@
-//! How dispatches reach tensors: in buffers or in images.
+//! How dispatches reach tensors: in buffers or in images, through one binding or several.
 
 use std::collections::HashSet;
 
 use super::{Dispatch, Graph, Home};
 use crate::kernel::{Access, Storage, Wgsl, wgsl};
 
-/// How shaders reach an operand or a result: its binding, and the files for both kinds of storage.
+/// How shaders reach an operand or a result.
 pub(super) struct Port {
     pub index: u32,
-    pub buffer: Wgsl,
-    pub image: Wgsl,
+    name: &'static str,
+    is_result: bool,
     /// Constant that says from which float of the image on it is.
     pub first: &'static str,
 }
 
 impl Port {
+    const fn operand(index: u32, name: &'static str, first: &'static str) -> Self {
+        Self { index, name, is_result: false, first }
+    }
+
+    const fn result(index: u32, name: &'static str, first: &'static str) -> Self {
+        Self { index, name, is_result: true, first }
+    }
+
+    /// The port of a binding, if there is one.
+    pub fn of(index: u32) -> Option<&'static Self> {
+        PORTS.iter().find(|port| port.index == index)
+    }
+
     /// The file for this kind of storage.
     pub fn file(&self, storage: Storage) -> Wgsl {
-        match storage {
-            Storage::Buffers => self.buffer,
-            Storage::Images => self.image,
-        }
+        let file = match (storage, self.is_result) {
+            (Storage::Buffers, false) => wgsl!("access/read_buffer"),
+            (Storage::Buffers, true) => wgsl!("access/write_buffer"),
+            (Storage::Images, false) => wgsl!("access/read_image"),
+            (Storage::Images, true) => wgsl!("access/write_image"),
+        };
+        file.of(self.name, self.index)
+    }
+
+    /// The file where nothing is bound.
+    pub fn absent(&self) -> Wgsl {
+        let file = if self.is_result { wgsl!("access/write_none") } else { wgsl!("access/read_none") };
+        file.of(self.name, self.index)
+    }
+
+    /// The files for a buffer that is bound in parts, one file for each.
+    pub fn files_of_parts(&self, parts: u32) -> impl Iterator<Item = Wgsl> {
+        let [part, last] = match self.is_result {
+            false => [wgsl!("access/read_part"), wgsl!("access/read_buffer")],
+            true => [wgsl!("access/write_part"), wgsl!("access/write_buffer")],
+        };
+        (0..parts)
+            .map(move |number| (if number + 1 < parts { part } else { last }).of_part(self.name, self.index, number))
     }
 }
 
 /// Operands `a`, `b`, `d`, `e` and results `c`, `f`, `g`.
-pub(super) const PORTS: [Port; 7] = [
-    Port { index: 0, buffer: wgsl!("access/a_buffer"), image: wgsl!("access/a_image"), first: "A_FIRST" },
-    Port { index: 1, buffer: wgsl!("access/b_buffer"), image: wgsl!("access/b_image"), first: "B_FIRST" },
-    Port { index: 2, buffer: wgsl!("access/c_buffer"), image: wgsl!("access/c_image"), first: "C_FIRST" },
-    Port { index: 3, buffer: wgsl!("access/d_buffer"), image: wgsl!("access/d_image"), first: "D_FIRST" },
-    Port { index: 4, buffer: wgsl!("access/e_buffer"), image: wgsl!("access/e_image"), first: "E_FIRST" },
-    Port { index: 5, buffer: wgsl!("access/f_buffer"), image: wgsl!("access/f_image"), first: "F_FIRST" },
-    Port { index: 8, buffer: wgsl!("access/g_buffer"), image: wgsl!("access/g_image"), first: "G_FIRST" },
+const PORTS: [Port; 7] = [
+    Port::operand(0, "a", "A_FIRST"),
+    Port::operand(1, "b", "B_FIRST"),
+    Port::result(2, "c", "C_FIRST"),
+    Port::operand(3, "d", "D_FIRST"),
+    Port::operand(4, "e", "E_FIRST"),
+    Port::result(5, "f", "F_FIRST"),
+    Port::result(8, "g", "G_FIRST"),
 ];
+
+/// More parts of a tensor than any device allows.
+const MOST_PARTS: u32 = 1000;
 
 /// Where a target keeps floats in images, lets dispatches write to buffers instead, and lets sweeps read from there. Other
 /// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer about ten times as fast as to an
@@ -53,9 +88,26 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
         for place in bindings(dispatch) {
             let binding = dispatch.bindings()[place];
             let root = graph.root(binding.tensor);
-            let moves = binding.access.writes() || dispatch.sweeps(place);
+            let fits_image = graph.tensor(root).bytes() <= graph.target().image_bytes;
+            let moves = binding.access.writes() || dispatch.sweeps(place) || !fits_image;
             if moves && graph.tensor(root).home == Home::Slot && !stay.contains(&root) {
                 dispatch.move_to_buffer(place);
+            }
+        }
+    }
+}
+
+/// Lets dispatches reach buffers that are larger than a binding through several.
+pub(super) fn bind_in_parts(graph: &Graph, dispatches: &mut [Dispatch]) {
+    let most = graph.target().binding_bytes;
+    for dispatch in dispatches {
+        for place in 0..dispatch.bindings().len() {
+            let binding = dispatch.bindings()[place];
+            let parts = graph.tensor(binding.tensor).bytes().div_ceil(most);
+            // No shader has so many bindings.
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX).min(MOST_PARTS);
+            if parts > 1 && binding.storage == Storage::Buffers {
+                dispatch.bind_in_parts(place, parts, most);
             }
         }
     }

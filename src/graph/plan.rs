@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use super::placement::choose_storage;
+use super::placement::{bind_in_parts, choose_storage};
 use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::{MAX_WORKGROUPS, Storage};
 
@@ -83,6 +83,7 @@ impl Plan {
         }
         drop_unread_results(graph, &mut dispatches, keep);
         choose_storage(graph, &mut dispatches);
+        bind_in_parts(graph, &mut dispatches);
         let lives = lives(graph, &dispatches, keep)?;
         let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives);
         // Where a tensor has two, the buffer is the one that is written.

@@ -1,7 +1,7 @@
 //! The recorder that operations append their dispatches with.
 
 use super::dispatch::{Binding, Dispatch, SECOND_RESULT_BINDING};
-use super::placement::PORTS;
+use super::placement::Port;
 use super::{Arena, Graph, Home, Place, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
@@ -114,25 +114,25 @@ impl DispatchBuilder<'_, '_> {
 
     /// Reads `tensor`, if any, as operand `d`.
     pub fn d(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.shared(wgsl!("access/d_none")) };
+        let Some(tensor) = tensor else { return self.without(3) };
         self.operand(3, tensor, Access::Read)
     }
 
     /// Reads `tensor`, if any, as operand `e`.
     pub fn e(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.shared(wgsl!("access/e_none")) };
+        let Some(tensor) = tensor else { return self.without(4) };
         self.operand(4, tensor, Access::Read)
     }
 
     /// Writes `tensor`, if any, as second result `f`. A plan leaves it out if nothing reads it and it lives in a slot.
     pub fn f(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.shared(wgsl!("access/f_none")) };
+        let Some(tensor) = tensor else { return self.without(SECOND_RESULT_BINDING) };
         self.operand(SECOND_RESULT_BINDING, tensor, Access::Write)
     }
 
     /// Writes `tensor`, if any, as third result `g`.
     pub fn g(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.shared(wgsl!("access/g_none")) };
+        let Some(tensor) = tensor else { return self.without(8) };
         self.operand(8, tensor, Access::Write)
     }
 
@@ -150,7 +150,7 @@ impl DispatchBuilder<'_, '_> {
     fn operand(self, index: u32, tensor: TensorId, access: Access) -> Self {
         let storage = self.storage(tensor);
         let home = self.recorder.graph.home(tensor);
-        let Some(port) = PORTS.iter().find(|port| port.index == index) else { return self };
+        let Some(port) = Port::of(index) else { return self };
         let dispatch = self.shared(port.file(storage));
         match (storage, home) {
             // A buffer is bound from a float on, an image only as a whole.
@@ -158,6 +158,13 @@ impl DispatchBuilder<'_, '_> {
             _ => dispatch,
         }
         .bind(index, tensor, access)
+    }
+
+    fn without(self, index: u32) -> Self {
+        match Port::of(index) {
+            Some(port) => self.shared(port.absent()),
+            None => self,
+        }
     }
 
     /// The storage that holds a tensor.
@@ -168,7 +175,7 @@ impl DispatchBuilder<'_, '_> {
     /// Binds a tensor that the shader declares itself.
     pub fn bind(mut self, index: u32, tensor: TensorId, access: Access) -> Self {
         let storage = self.storage(tensor);
-        self.dispatch.bindings.push(Binding { index, tensor, access, storage });
+        self.dispatch.bindings.push(Binding { index, tensor, access, storage, parts: 1 });
         self
     }
 

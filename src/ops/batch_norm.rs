@@ -190,7 +190,7 @@ impl Operation for BatchNorm {
         let dispatch = columns.dispatch(recorder, name).a(inputs[0]).c(outputs[0]).f(Some(outputs[1]));
         let dispatch = match self.weights() {
             Some(weights) => dispatch.b(inputs[weights]),
-            None => dispatch.shared(wgsl!("access/b_none")),
+            None => dispatch.shared(wgsl!("access/read_none").of("b", 1)),
         };
         let dispatch = dispatch.e(self.added().map(|added| inputs[added])).shared(wgsl!("batch_norm/standard"));
         let dispatch = vectors(dispatch, columns.channels, 2, len);

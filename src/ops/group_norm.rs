@@ -173,7 +173,7 @@ impl Operation for Sets {
         let dispatch = recorder.dispatch(name).a(inputs[0]).c(outputs[0]).f(Some(outputs[1]));
         let dispatch = match inputs.get(1) {
             Some(weights) => dispatch.b(*weights),
-            None => dispatch.shared(wgsl!("access/b_none")),
+            None => dispatch.shared(wgsl!("access/read_none").of("b", 1)),
         };
         let dispatch = dispatch
             .shared(wgsl!("norm/moments"))

@@ -1,2 +1,0 @@
-// No second result.
-fn write_f(i: u32, v: vec4<f32>) {}
