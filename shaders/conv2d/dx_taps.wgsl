@@ -1,4 +1,4 @@
-// What product/broadcast_32x16 asks of the gradient of x.
+// What product/taps asks of the gradient of x.
 
 fn tap_channels() -> u32 {
     return COUT;

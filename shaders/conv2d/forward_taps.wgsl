@@ -1,4 +1,4 @@
-// What product/broadcast_32x16 asks of the forward pass.
+// What product/taps asks of the forward pass.
 
 fn tap_channels() -> u32 {
     return CIN;

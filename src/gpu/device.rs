@@ -124,6 +124,7 @@ impl Gpu {
     /// [`GpuError::MicroKernel`], which says what the adapter lacks.
     pub fn supports(&self, kernel: MicroKernel) -> Result<(), GpuError> {
         let limits = self.limits();
+        let lanes = [self.info.subgroup_min_size, self.info.subgroup_max_size];
         let refuse = |reason: &str| Err(GpuError::MicroKernel { kernel: kernel.to_string(), reason: reason.into() });
         match kernel {
             _ if kernel.is_for_gpus() && limits.max_compute_invocations_per_workgroup < 256 => {
@@ -132,11 +133,12 @@ impl Gpu {
             _ if kernel.workgroup_bytes() > limits.max_compute_workgroup_storage_size => {
                 refuse(&format!("it needs {} bytes of workgroup memory", kernel.workgroup_bytes()))
             }
-            _ if kernel.needs_subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
+            _ if kernel.lanes().is_some() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
                 refuse("it needs subgroup operations")
             }
-            _ if kernel.needs_subgroups() && (self.info.subgroup_min_size, self.info.subgroup_max_size) != (8, 8) => {
-                refuse("it needs subgroups of 8 lanes")
+            _ if kernel.lanes().is_some_and(|needed| lanes != [needed; 2]) => {
+                let needed = kernel.lanes().unwrap_or(0);
+                refuse(&format!("it needs subgroups of {needed} lanes, and there they have {}", lanes_in_words(lanes)))
             }
             _ if kernel.storage() == Storage::Images && !self.updates_images() => {
                 refuse("it needs storage images that a shader may read and write")
@@ -145,16 +147,15 @@ impl Gpu {
         }
     }
 
-    /// The default micro-kernel: broadcast on a software adapter whose subgroups have 8 lanes, tile on a GPU, direct on all
-    /// other adapters. On a software adapter workgroup memory is no faster than other memory.
+    /// The default micro-kernel: broadcast on a software adapter whose subgroups have 8 or 16 lanes, tile on a GPU, direct
+    /// on all other adapters. On a software adapter workgroup memory is no faster than other memory.
     pub fn default_micro_kernel(&self) -> MicroKernel {
-        if self.is_software() && self.supports(MicroKernel::Broadcast64x16).is_ok() {
-            MicroKernel::Broadcast64x16
-        } else if !self.is_software() && self.supports(MicroKernel::Tile).is_ok() {
-            MicroKernel::Tile
+        let preferred: &[MicroKernel] = if self.is_software() {
+            &[MicroKernel::Broadcast64x16, MicroKernel::Broadcast64x32]
         } else {
-            MicroKernel::Direct
-        }
+            &[MicroKernel::Tile]
+        };
+        preferred.iter().copied().find(|kernel| self.supports(*kernel).is_ok()).unwrap_or(MicroKernel::Direct)
     }
 
     /// Whether a shader may update an image of floats in place, which is not in WebGPU's core.
@@ -280,6 +281,11 @@ impl Gpu {
     pub fn start_map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Mapping {
         Mapping::start(buffer, mode)
     }
+}
+
+/// The least and the most lanes of a subgroup.
+fn lanes_in_words([least, most]: [u32; 2]) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }
 
 /// The reason why a device was lost.

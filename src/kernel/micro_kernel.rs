@@ -11,6 +11,21 @@ use super::{Storage, Wgsl, wgsl};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MicroKernel {
+    /// Blocks of 4 x 4 straight from memory: every adapter can run it.
+    Direct,
+    /// Tiles of 64 x 16 in the registers of one subgroup of 8 lanes: for llvmpipe.
+    Broadcast64x16,
+    /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
+    Broadcast32x32,
+    /// Tiles of 32 x 16 in the registers of one subgroup of 8 lanes, where each loaded pixel serves three columns of a
+    /// convolution's kernel: for llvmpipe. Products that are no such convolution run in another loop.
+    Broadcast32x16,
+    /// Tiles of 64 x 32 in the registers of one subgroup of 16 lanes: for llvmpipe where it computes 512 bits at once.
+    Broadcast64x32,
+    /// Tiles of 128 x 16 in the registers of one subgroup of 16 lanes: for products there with at most 16 columns.
+    Broadcast128x16,
+    /// [`Self::Broadcast32x16`] with tiles of 64 x 16, for subgroups of 16 lanes.
+    Taps64x16,
     /// Tiles of 64 x 64 in workgroup memory: for GPUs.
     Tile,
     /// Tiles of 64 x 32 in workgroup memory: for products on GPUs with at most 32 columns.
@@ -19,40 +34,133 @@ pub enum MicroKernel {
     Tile64x16,
     /// Tiles of 16 x 16, the reduction split over the invocations of a workgroup: for products on GPUs that have few tiles.
     Split16x16,
-    /// Tiles of 64 x 16 in the registers of one subgroup of 8 lanes: for llvmpipe.
-    Broadcast64x16,
-    /// Tiles of 32 x 32 in the registers of one subgroup of 8 lanes: for llvmpipe.
-    Broadcast32x32,
-    /// Tiles of 32 x 16 in the registers of one subgroup of 8 lanes, where each loaded pixel serves three columns of a
-    /// convolution's kernel: for llvmpipe. Products that are no such convolution run in another loop.
-    Broadcast32x16,
-    /// Blocks of 4 x 4 straight from memory: every adapter can run it.
-    Direct,
 }
 
+/// What a micro-kernel is and needs.
+struct Row {
+    kernel: MicroKernel,
+    name: &'static str,
+    /// Rows and columns of the result that one workgroup makes.
+    tile: [usize; 2],
+    /// Lanes that a subgroup must have, where they share operands; else 0.
+    lanes: u32,
+    /// Bytes of workgroup memory.
+    workgroup_bytes: u32,
+    source: &'static [Wgsl],
+}
+
+/// All of them, in the order of [`MicroKernel`].
+const TABLE: [Row; 11] = [
+    Row {
+        kernel: MicroKernel::Direct,
+        name: "direct",
+        tile: [32, 32],
+        lanes: 0,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/direct")],
+    },
+    Row {
+        kernel: MicroKernel::Broadcast64x16,
+        name: "broadcast64x16",
+        tile: [64, 16],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")],
+    },
+    Row {
+        kernel: MicroKernel::Broadcast32x32,
+        name: "broadcast32x32",
+        tile: [32, 32],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")],
+    },
+    Row {
+        kernel: MicroKernel::Broadcast32x16,
+        name: "broadcast32x16",
+        tile: [32, 16],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/taps"), wgsl!("product/taps_32x16")],
+    },
+    Row {
+        kernel: MicroKernel::Broadcast64x32,
+        name: "broadcast64x32",
+        tile: [64, 32],
+        lanes: 16,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x32")],
+    },
+    Row {
+        kernel: MicroKernel::Broadcast128x16,
+        name: "broadcast128x16",
+        tile: [128, 16],
+        lanes: 16,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_128x16")],
+    },
+    Row {
+        kernel: MicroKernel::Taps64x16,
+        name: "taps64x16",
+        tile: [64, 16],
+        lanes: 16,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/taps"), wgsl!("product/taps_64x16")],
+    },
+    Row {
+        kernel: MicroKernel::Tile,
+        name: "tile",
+        tile: [64, 64],
+        lanes: 0,
+        workgroup_bytes: 10_240,
+        source: &[wgsl!("product/tile_64x64"), wgsl!("product/tile")],
+    },
+    Row {
+        kernel: MicroKernel::Tile64x32,
+        name: "tile64x32",
+        tile: [64, 32],
+        lanes: 0,
+        workgroup_bytes: 10_240,
+        source: &[wgsl!("product/tile_64x32"), wgsl!("product/tile")],
+    },
+    Row {
+        kernel: MicroKernel::Tile64x16,
+        name: "tile64x16",
+        tile: [64, 16],
+        lanes: 0,
+        workgroup_bytes: 10_240,
+        source: &[wgsl!("product/tile_64x16"), wgsl!("product/tile")],
+    },
+    Row {
+        kernel: MicroKernel::Split16x16,
+        name: "split16x16",
+        tile: [16, 16],
+        lanes: 0,
+        workgroup_bytes: 16_384,
+        source: &[wgsl!("product/split16x16")],
+    },
+];
+
 impl MicroKernel {
-    /// All of them. The first for each storage is one that a software adapter runs fast.
-    pub const ALL: [Self; 8] = [
-        Self::Direct,
-        Self::Broadcast64x16,
-        Self::Broadcast32x32,
-        Self::Broadcast32x16,
-        Self::Tile,
-        Self::Tile64x32,
-        Self::Tile64x16,
-        Self::Split16x16,
-    ];
+    /// All of them. The first that an adapter supports for each storage is one that a software adapter runs fast.
+    pub const ALL: [Self; TABLE.len()] = {
+        let mut all = [Self::Direct; TABLE.len()];
+        let mut i = 0;
+        while i < TABLE.len() {
+            assert!(TABLE[i].kernel as usize == i);
+            all[i] = TABLE[i].kernel;
+            i += 1;
+        }
+        all
+    };
+
+    fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
 
     /// Rows and columns of the result that one workgroup makes.
     pub fn tile(self) -> [usize; 2] {
-        match self {
-            Self::Tile => [64, 64],
-            Self::Tile64x32 => [64, 32],
-            Self::Tile64x16 | Self::Broadcast64x16 => [64, 16],
-            Self::Split16x16 => [16, 16],
-            Self::Broadcast32x32 | Self::Direct => [32, 32],
-            Self::Broadcast32x16 => [32, 16],
-        }
+        self.row().tile
     }
 
     /// Tiles of a result of `rows` and `columns`.
@@ -63,16 +171,7 @@ impl MicroKernel {
 
     /// Its WGSL.
     pub fn source(self) -> &'static [Wgsl] {
-        match self {
-            Self::Tile => const { &[wgsl!("product/tile_64x64"), wgsl!("product/tile")] },
-            Self::Tile64x32 => const { &[wgsl!("product/tile_64x32"), wgsl!("product/tile")] },
-            Self::Tile64x16 => const { &[wgsl!("product/tile_64x16"), wgsl!("product/tile")] },
-            Self::Split16x16 => const { &[wgsl!("product/split16x16")] },
-            Self::Broadcast64x16 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")] },
-            Self::Broadcast32x32 => const { &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")] },
-            Self::Broadcast32x16 => const { &[wgsl!("product/broadcast_32x16")] },
-            Self::Direct => const { &[wgsl!("product/direct")] },
-        }
+        self.row().source
     }
 
     /// Whether it is made for GPUs: it shares work through workgroup memory, which is slow on a software adapter.
@@ -82,34 +181,27 @@ impl MicroKernel {
 
     /// Bytes of workgroup memory that it needs. With any, a workgroup has up to 256 invocations.
     pub fn workgroup_bytes(self) -> u32 {
-        match self {
-            Self::Tile | Self::Tile64x32 | Self::Tile64x16 => 10_240,
-            Self::Split16x16 => 16_384,
-            Self::Broadcast64x16 | Self::Broadcast32x32 | Self::Broadcast32x16 | Self::Direct => 0,
-        }
+        self.row().workgroup_bytes
     }
 
-    /// Whether it shares operands between the lanes of a subgroup, which must have 8.
-    pub fn needs_subgroups(self) -> bool {
-        matches!(self, Self::Broadcast64x16 | Self::Broadcast32x32 | Self::Broadcast32x16)
+    /// The lanes that a subgroup must have, where it shares operands between them.
+    pub fn lanes(self) -> Option<u32> {
+        (self.row().lanes > 0).then_some(self.row().lanes)
+    }
+
+    /// Whether it only computes convolutions with a kernel of three columns and a stride of 1: it loads a pixel once for
+    /// all three.
+    pub fn shares_pixels(self) -> bool {
+        matches!(self, Self::Broadcast32x16 | Self::Taps64x16)
     }
 
     /// The storage from which it reads its operands fastest.
     pub fn storage(self) -> Storage {
-        if self.needs_subgroups() { Storage::Images } else { Storage::Buffers }
+        if self.lanes().is_some() { Storage::Images } else { Storage::Buffers }
     }
 
     fn name(self) -> &'static str {
-        match self {
-            Self::Tile => "tile",
-            Self::Tile64x32 => "tile64x32",
-            Self::Tile64x16 => "tile64x16",
-            Self::Split16x16 => "split16x16",
-            Self::Broadcast64x16 => "broadcast64x16",
-            Self::Broadcast32x32 => "broadcast32x32",
-            Self::Broadcast32x16 => "broadcast32x16",
-            Self::Direct => "direct",
-        }
+        self.row().name
     }
 }
 

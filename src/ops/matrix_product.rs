@@ -24,13 +24,48 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// `kernel`, or the one to run instead where it can't compute this product.
-    fn suited(self, kernel: MicroKernel) -> MicroKernel {
-        match kernel {
-            MicroKernel::Broadcast32x16 if self.pixels_of_a_line > 0 => kernel,
-            MicroKernel::Broadcast32x16 if self.costly => MicroKernel::Broadcast32x32,
-            MicroKernel::Broadcast32x16 => MicroKernel::Broadcast64x16,
+    /// `kernel`, or the one to run instead where it can't compute this product of `n` columns.
+    fn suited(self, kernel: MicroKernel, n: usize) -> MicroKernel {
+        match FAMILIES.into_iter().find(|family| family.taps == kernel) {
+            Some(family) if self.pixels_of_a_line == 0 => family.without_taps(self, n),
             _ => kernel,
+        }
+    }
+}
+
+/// Micro-kernels for subgroups of one size.
+#[derive(Clone, Copy)]
+struct Family {
+    plain: MicroKernel,
+    /// For at most 16 columns.
+    narrow: MicroKernel,
+    /// For rows of `a` that are costly to read: more columns for each of them.
+    costly: MicroKernel,
+    /// For convolutions whose kernel has three columns.
+    taps: MicroKernel,
+}
+
+const FAMILIES: [Family; 2] = [
+    Family {
+        plain: MicroKernel::Broadcast64x16,
+        narrow: MicroKernel::Broadcast64x16,
+        costly: MicroKernel::Broadcast32x32,
+        taps: MicroKernel::Broadcast32x16,
+    },
+    Family {
+        plain: MicroKernel::Broadcast64x32,
+        narrow: MicroKernel::Broadcast128x16,
+        costly: MicroKernel::Broadcast64x32,
+        taps: MicroKernel::Taps64x16,
+    },
+];
+
+impl Family {
+    fn without_taps(self, rows: Rows, n: usize) -> MicroKernel {
+        match n {
+            _ if rows.costly => self.costly,
+            ..=16 => self.narrow,
+            _ => self.plain,
         }
     }
 }
@@ -44,9 +79,10 @@ pub struct MatrixProduct {
 
 /// The loop for a product of `[m, n, k]`, where none was measured.
 fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
+    if let Some(family) = FAMILIES.into_iter().find(|family| family.plain == target.micro_kernel) {
+        return if rows.pixels_of_a_line >= LEAST_LINE { family.taps } else { family.without_taps(rows, n) };
+    }
     match target.micro_kernel {
-        MicroKernel::Broadcast64x16 if rows.pixels_of_a_line >= LEAST_LINE => MicroKernel::Broadcast32x16,
-        MicroKernel::Broadcast64x16 if rows.costly => MicroKernel::Broadcast32x32,
         MicroKernel::Tile if target.by_size => {
             let tile = match n {
                 ..=16 => MicroKernel::Tile64x16,
@@ -55,7 +91,7 @@ fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
             };
             if 2 * tile.tiles([m, n]) < target.busy_workgroups { MicroKernel::Split16x16 } else { tile }
         }
-        kernel => rows.suited(kernel),
+        kernel => rows.suited(kernel, n),
     }
 }
 
@@ -79,11 +115,11 @@ impl MatrixProduct {
     }
 
     fn tuned(mut self, recorder: &Recorder, rows: Rows) -> Self {
-        let Product { key, choice, splits, sizes: [_, _, k] } = &mut self.product;
+        let Product { key, choice, splits, sizes: [_, n, k] } = &mut self.product;
         if let Some(measured) = recorder.graph().tuning().get(key) {
             let images = recorder.target().storage == Storage::Images;
             if images || measured.kernel.storage() == Storage::Buffers {
-                choice.kernel = rows.suited(measured.kernel);
+                choice.kernel = rows.suited(measured.kernel, *n);
             }
             choice.parts = measured.parts;
         }
@@ -133,9 +169,10 @@ impl MatrixProduct {
             _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
             _ => part_k.div_ceil(4),
         };
-        let dispatch = match micro_kernel {
-            MicroKernel::Broadcast32x16 => dispatch,
-            _ => dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time),
+        let dispatch = if micro_kernel.shares_pixels() {
+            dispatch
+        } else {
+            dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time)
         };
         let dispatch = (micro_kernel.source().iter()).fold(dispatch, |dispatch, file| dispatch.source(*file));
         let sizes = [("M", m), ("N", n), ("K", k), ("TILES_N", tiles_n)];

@@ -2,7 +2,7 @@
 
 use super::Conv2d;
 use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
-use crate::kernel::{MicroKernel, operations, wgsl};
+use crate::kernel::{operations, wgsl};
 use crate::ops::matrix_product::{MatrixProduct, Rows};
 use crate::ops::padding::Padding;
 use crate::ops::parted_sum::PartedSum;
@@ -82,10 +82,8 @@ impl Conv2d {
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
-        let dispatch = match product.kernel() {
-            MicroKernel::Broadcast32x16 => dispatch.shared(wgsl!("conv2d/forward_taps")),
-            _ => dispatch,
-        };
+        let shares_pixels = product.kernel().shares_pixels();
+        let dispatch = if shares_pixels { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
         let dispatch = self
             .geometry(dispatch, places.is_some())
             .source(wgsl!("conv2d/forward"))
@@ -126,11 +124,12 @@ impl Conv2d {
         let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places.or(sink.earlier)).e(gate);
         // The store reads these two once.
         let dispatch = dispatch.sweeping_over(1 << 3 | 1 << 4);
-        let (dispatch, block) = match product.kernel() {
+        let (dispatch, block) = if product.kernel().shares_pixels() {
             // The pixels of a line follow each other.
-            MicroKernel::Broadcast32x16 => (dispatch.shared(wgsl!("conv2d/dx_taps")), 1),
+            (dispatch.shared(wgsl!("conv2d/dx_taps")), 1)
+        } else {
             // Few enough images that what a tile reads of them stays in the nearest cache.
-            _ => (dispatch, 1 << n.trailing_zeros().min(4)),
+            (dispatch, 1 << n.trailing_zeros().min(4))
         };
         let dispatch = self
             .geometry(dispatch, pooled)

@@ -1,0 +1,4 @@
+// The tile in product/broadcast: lanes, rows of a lane, and groups of four columns.
+const LANES = 16u;
+const ROWS = 4u;
+const QUADS = 8u;

@@ -1,0 +1,2 @@
+// The lanes in product/taps.
+const LANES = 16u;
