@@ -34,6 +34,8 @@ struct Line {
     compute: bool,
     max_binding_bytes: u64,
     subgroups: bool,
+    /// Least and most lanes of a subgroup; 0 where that is unknown.
+    lanes: [u32; 2],
     updates_images: bool,
     timestamps: bool,
     /// The loop of the matrix products that the adapter runs; `None` if the adapter does not open.
@@ -58,20 +60,30 @@ impl Devices {
         }
         for line in lines {
             let lacks = lacks(&line);
-            let Line { index, name, kind, backend, driver, driver_info, max_binding_bytes, subgroups, kernel, .. } =
-                line;
+            let Line { index, name, kind, backend, driver, driver_info, max_binding_bytes, kernel, .. } = &line;
             writeln!(out, "{index}: {name}")?;
             writeln!(out, "   type:            {kind}")?;
             writeln!(out, "   backend:         {backend}")?;
             writeln!(out, "   driver:          {driver} {driver_info}")?;
-            writeln!(out, "   largest binding: {}", units::bytes(max_binding_bytes))?;
-            writeln!(out, "   subgroups:       {}", if subgroups { "yes" } else { "no" })?;
+            writeln!(out, "   largest binding: {}", units::bytes(*max_binding_bytes))?;
+            writeln!(out, "   subgroups:       {}", subgroups(&line))?;
             writeln!(out, "   kernel:          {}", kernel.as_deref().unwrap_or("none: the adapter can't be used"))?;
             for lack in lacks {
                 writeln!(out, "   lacks:           {lack}")?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Whether there are subgroups, and how many lanes they have. That of a software adapter is the number of floats that it
+/// computes at once.
+fn subgroups(line: &Line) -> String {
+    match (line.subgroups, line.lanes) {
+        (false, _) => "no".into(),
+        (true, [0, _] | [_, 0]) => "yes".into(),
+        (true, [least, most]) if least == most => format!("{least} lanes"),
+        (true, [least, most]) => format!("{least} to {most} lanes"),
     }
 }
 
@@ -111,6 +123,7 @@ fn line(index: usize, report: AdapterReport, backend: Option<wgpu::Backend>) -> 
         compute: report.compute,
         max_binding_bytes: report.max_binding,
         subgroups: report.subgroups,
+        lanes: [info.subgroup_min_size, info.subgroup_max_size],
         updates_images: report.updates_images,
         timestamps: report.timestamps,
         kernel: kernel.ok(),

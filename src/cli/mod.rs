@@ -32,8 +32,11 @@ mod terminal;
 mod train;
 mod training_options;
 mod tuning;
+mod vector_width;
 mod weights_file;
+mod width_trial;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -74,16 +77,41 @@ enum Command {
     SelfTest(self_test::SelfTestCommand),
     /// List the adapters
     Devices(devices::Devices),
-    /// List what wgrad keeps for later runs: downloaded data sets and measured choices; `clear` deletes it
+    /// List what wgrad keeps for later runs: data sets, measured choices, compiled shaders; `clear` deletes it
     Cache(cache::Cache),
 }
 
-/// Runs the command of this process's arguments.
+impl Command {
+    fn opens_an_adapter(&self) -> bool {
+        !matches!(self, Self::Export(_) | Self::Import(_) | Self::Models(_) | Self::Cache(_))
+    }
+}
+
+/// Tells the software driver, which is not loaded yet, how many bits to compute at once.
+fn prepare_driver() {
+    for (name, value) in vector_width::variables() {
+        // SAFETY: `main` calls this before anything else starts a thread, so no other thread runs that could read or change
+        // the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            env::set_var(name, value);
+        }
+    }
+}
+
+/// Runs the command of this process's arguments. It is called once, before the process has other threads.
 pub fn run() -> anyhow::Result<ExitCode> {
     // wgpu and naga report errors to wgrad directly; what they log besides is about the driver.
     let filter = "warn,wgpu=error,wgpu_core=error,wgpu_hal=off,naga=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
-    match Cli::parse().command {
+    if vector_width::is_trial() {
+        return width_trial::run();
+    }
+    let command = Cli::parse().command;
+    if command.opens_an_adapter() {
+        prepare_driver();
+    }
+    match command {
         Command::Train(train) => train.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),

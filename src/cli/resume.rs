@@ -88,12 +88,25 @@ impl Resumed {
             ("wgrad", wgrad.clone(), env!("CARGO_PKG_VERSION").into()),
         ] {
             if before != now {
+                let remedy = match (vector_width(&before), vector_width(&now)) {
+                    (Some(bits), Some(other)) if bits != other => {
+                        format!(
+                            "; LP_NATIVE_VECTOR_WIDTH={bits} in the environment gives the driver the width of the run"
+                        )
+                    }
+                    _ => String::new(),
+                };
                 note(&format!(
-                    "warning: the run was begun with {what} {before}, and is resumed with {now}, so its bits may differ"
+                    "warning: the run was begun with {what} {before}, and is resumed with {now}, so its bits may differ{remedy}"
                 ));
             }
         }
     }
+}
+
+/// The bits in `llvmpipe (LLVM 15.0.6, 256 bits), vulkan`: how many the driver computes at once.
+fn vector_width(adapter: &str) -> Option<&str> {
+    adapter.strip_prefix("llvmpipe ")?.split_once(" bits)")?.0.rsplit_once(' ').map(|(_, bits)| bits)
 }
 
 /// A difference as options: `--seed 1` and `with 0`.
@@ -135,6 +148,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_name_of_an_adapter_says_its_width() {
+        assert_eq!(vector_width("llvmpipe (LLVM 15.0.6, 512 bits), vulkan"), Some("512"));
+        assert_eq!(vector_width("llvmpipe (LLVM 15.0.6), vulkan"), None);
+        assert_eq!(vector_width("GeForce (256 bits), vulkan"), None);
+    }
 
     #[test]
     fn differences_are_told_as_options() {

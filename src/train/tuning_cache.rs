@@ -41,7 +41,7 @@ impl TuningCache {
         &self.path
     }
 
-    /// What choices hold for: adapter, driver, and a hash of the shaders of `dispatches`, of all micro-kernels, and of
+    /// What choices hold for: adapter, driver, lanes of a subgroup, and a hash of the shaders of `dispatches`, of all micro-kernels, and of
     /// the manifest, which names the version of wgpu.
     pub fn key(info: &wgpu::AdapterInfo, dispatches: &[Dispatch]) -> String {
         let texts: BTreeSet<String> = dispatches.iter().map(|dispatch| dispatch.kernel().module().text).collect();
@@ -54,7 +54,9 @@ impl TuningCache {
             hash.update(&*text);
         }
         let shaders: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}, {}, {} {}, shaders {shaders}", info.name, info.backend, info.driver, info.driver_info)
+        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = info;
+        let lanes = format!("{} to {} lanes", info.subgroup_min_size, info.subgroup_max_size);
+        format!("{name}, {backend}, {driver} {driver_info}, {lanes}, shaders {shaders}")
     }
 
     /// The choices for `key`; none where the file or the key is missing.

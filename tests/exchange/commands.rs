@@ -13,6 +13,8 @@ use crate::{KERAS, bits, executor, odd_weights};
 
 pub fn wgrad(folder: &Path, arguments: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wgrad"));
+    // The bits are those of a device that the tests open themselves.
+    command.env("LP_NATIVE_VECTOR_WIDTH", std::env::var_os("LP_NATIVE_VECTOR_WIDTH").unwrap_or("256".into()));
     command.args(arguments.split_whitespace()).current_dir(folder).output().unwrap()
 }
 

@@ -121,6 +121,10 @@ impl Gpu {
 
     /// Does what [`Gpu::open`] does, and waits for it.
     ///
+    /// Mesa's software driver takes the number of bits that it computes at once from the environment. If a program sets
+    /// `LP_NATIVE_VECTOR_WIDTH`, it must give each width a `MESA_SHADER_CACHE_DIR` of its own: with compiled shaders of another
+    /// width the driver computes wrong results.
+    ///
     /// # Errors
     /// As [`Gpu::open`].
     pub fn open_blocking(choice: &AdapterChoice) -> Result<Self, GpuError> {
