@@ -147,7 +147,20 @@ fn in_parts(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let parts: BTreeSet<u32> =
         plan.dispatches().iter().flat_map(|dispatch| dispatch.bindings().iter().map(|binding| binding.parts)).collect();
     assert!([1, 2, 3].iter().all(|count| parts.contains(count)), "{micro_kernel}: {parts:?}");
-    plan.dispatches().to_vec()
+    let mut all = plan.dispatches().to_vec();
+    let mut graph = Graph::new(Target { most_buffers: 8, ..target });
+    let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
+    let shape = [4, 20, 20, 8];
+    let moving = graph.input("moving", [72]);
+    let x = graph.input("x", shape);
+    let inputs = BatchNormInputs { x, minibatch, moving, weights: None, added: Some(x) };
+    let y =
+        graph.batch_norm("y", BatchNorm { scale: false, center: false, added: true, ..BatchNorm::new(shape) }, inputs);
+    let dy = graph.input("dy", shape);
+    let mut dispatches = graph.record_forward(Mode::Train);
+    dispatches.extend(graph.record_backward(&[(y.unwrap(), dy)], &[x]).unwrap().0);
+    all.extend(Plan::new(&graph, dispatches, &[]).unwrap().dispatches().to_vec());
+    all
 }
 
 /// Operations that no layer of those networks uses, forward and backward.

@@ -59,8 +59,7 @@ impl Footprint {
                 let workgroups = dispatch.kernel().grid.into_iter().max().unwrap_or(0);
                 raise(&mut footprint.widest, dispatch.name(), workgroups.into());
                 let buffers = || dispatch.bindings().iter().filter(|binding| binding.storage == Storage::Buffers);
-                let count = buffers().map(|binding| u64::from(binding.parts)).sum();
-                raise(&mut footprint.most_bindings, dispatch.name(), count);
+                raise(&mut footprint.most_bindings, dispatch.name(), dispatch.buffers().into());
                 for binding in buffers() {
                     let bytes = binding.ranges(graph).map(|(_, bytes)| bytes).max().unwrap_or(0);
                     raise(&mut footprint.largest_binding, &graph.tensor(binding.tensor).name, bytes);

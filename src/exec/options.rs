@@ -86,6 +86,7 @@ impl Options {
         let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
         let most_flops = self.most_flops;
         let target = Target::new(micro_kernel, busy_workgroups);
-        Ok(Target { by_size, most_bytes, binding_bytes, image_bytes, most_flops, ..target })
+        let most_buffers = limits.max_storage_buffers_per_shader_stage;
+        Ok(Target { by_size, most_bytes, binding_bytes, most_buffers, image_bytes, most_flops, ..target })
     }
 }

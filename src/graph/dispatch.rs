@@ -4,6 +4,9 @@ use super::placement::Port;
 use super::{Graph, GraphId, Product, TensorId};
 use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, Wgsl, binding_of_part, wgsl};
 
+/// Where the result of a dispatch is bound.
+pub(super) const RESULT_BINDING: u32 = 2;
+
 /// Where the second result of a dispatch is bound.
 pub(crate) const SECOND_RESULT_BINDING: u32 = 5;
 
@@ -20,6 +23,8 @@ pub struct Binding {
     pub storage: Storage,
     /// Through how many bindings it is reached: more than one where a buffer is larger than a binding.
     pub parts: u32,
+    /// The part that the dispatch sees, where it sees only one.
+    pub part: Option<u32>,
 }
 
 impl Binding {
@@ -32,8 +37,11 @@ impl Binding {
     /// The bytes of the tensor in each part: the first one, and their number.
     pub(crate) fn ranges(&self, graph: &Graph) -> impl Iterator<Item = (u64, u64)> + use<> {
         let bytes = graph.tensor(self.tensor).bytes();
-        let most = if self.parts > 1 { graph.target().binding_bytes } else { bytes };
-        (0..u64::from(self.parts)).map(move |part| (part * most, (bytes - part * most).min(most)))
+        let is_whole = self.parts == 1 && self.part.is_none();
+        let most = if is_whole { bytes } else { graph.target().binding_bytes };
+        let first = u64::from(self.part.unwrap_or(0));
+        (first..first + u64::from(self.parts))
+            .map(move |part| (part * most, bytes.saturating_sub(part * most).min(most)))
     }
 }
 
@@ -55,6 +63,8 @@ pub struct Dispatch {
     pub(super) product: Option<Product>,
     /// A bit for each binding that it reads about once.
     pub(super) swept: u32,
+    /// A bit for each binding at which it reaches an element only where it writes that of its result `c`, and for `c`.
+    pub(super) aligned: u32,
 }
 
 impl Dispatch {
@@ -123,14 +133,49 @@ impl Dispatch {
     /// Reaches the buffer that is bound at `place` through as many bindings as it has `parts`, each of `bytes` but the last,
     /// if the shader reaches it through a port.
     pub(super) fn bind_in_parts(&mut self, place: usize, parts: u32, bytes: u64) {
-        const LENGTH: Wgsl = wgsl!("access/binding");
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].parts = parts;
         self.kernel.source.splice(file..=file, port.files_of_parts(parts));
+        self.add_length_of_parts(bytes);
+    }
+
+    /// Sees only one part of the buffer that is bound at `place`, and the same part of others that it sees so.
+    pub(super) fn bind_range(&mut self, place: usize, part: u32, bytes: u64) {
+        const FIRST: Wgsl = wgsl!("access/range");
+        let Some((port, file)) = self.port_of(place) else { return };
+        self.bindings[place].part = Some(part);
+        self.kernel.source[file] = port.file_of_range();
+        self.add_length_of_parts(bytes);
+        if !self.kernel.source.contains(&FIRST) {
+            self.kernel.source.push(FIRST);
+            self.kernel.numbers.push(("BINDING_FIRST", (u64::from(part) * (bytes / 4)) as f64));
+            self.name = format!("{}, part {}", self.name, part + 1);
+        }
+    }
+
+    fn add_length_of_parts(&mut self, bytes: u64) {
+        const LENGTH: Wgsl = wgsl!("access/binding");
         if !self.kernel.source.contains(&LENGTH) {
             self.kernel.source.push(LENGTH);
             self.kernel.constants.push(("BINDING_FLOATS", (bytes / 4) as f64));
         }
+    }
+
+    /// The result, if the dispatch can write a part of it by itself.
+    pub(super) fn result_of_parts(&self) -> Option<TensorId> {
+        let result = self.bindings.iter().find(|binding| binding.index == RESULT_BINDING);
+        result.filter(|_| self.aligned != 0).map(|binding| binding.tensor)
+    }
+
+    /// Whether it reaches an element of what is bound at `place` only where it writes that of its result.
+    pub(super) fn is_aligned(&self, place: usize) -> bool {
+        self.aligned >> self.bindings[place].index & 1 == 1
+    }
+
+    /// How many buffers its shader binds.
+    pub(crate) fn buffers(&self) -> u32 {
+        let buffers = self.bindings.iter().filter(|binding| binding.storage == Storage::Buffers);
+        buffers.map(|binding| binding.parts).sum()
     }
 
     /// Binds other tensors in the places of its own; they must be like them.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Dispatch, Graph, Home};
+use super::{Binding, Dispatch, Graph, Home, Target, TensorId};
 use crate::kernel::{Access, Storage, Wgsl, wgsl};
 
 /// How shaders reach an operand or a result.
@@ -45,6 +45,12 @@ impl Port {
         file.of(self.name, self.index)
     }
 
+    /// The file for one part of a buffer.
+    pub fn file_of_range(&self) -> Wgsl {
+        let file = if self.is_result { wgsl!("access/write_range") } else { wgsl!("access/read_range") };
+        file.of(self.name, self.index)
+    }
+
     /// The files for a buffer that is bound in parts, one file for each.
     pub fn files_of_parts(&self, parts: u32) -> impl Iterator<Item = Wgsl> {
         let [part, last] = match self.is_result {
@@ -68,7 +74,7 @@ const PORTS: [Port; 7] = [
 ];
 
 /// More parts of a tensor than any device allows.
-const MOST_PARTS: u32 = 1000;
+const MOST_PARTS: u64 = 1000;
 
 /// Where a target keeps floats in images, lets dispatches write to buffers instead, and lets sweeps read from there. Other
 /// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer about ten times as fast as to an
@@ -97,18 +103,30 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     }
 }
 
-/// Lets dispatches reach buffers that are larger than a binding through several.
-pub(super) fn bind_in_parts(graph: &Graph, dispatches: &mut [Dispatch]) {
-    let most = graph.target().binding_bytes;
-    for dispatch in dispatches {
+/// Lets dispatches reach buffers that are larger than a binding through several. Where these are too many, a dispatch that
+/// can write its result part by part becomes one for each part.
+pub(super) fn bind_in_parts(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
+    let Target { binding_bytes, most_buffers, .. } = graph.target();
+    let parts = |tensor: TensorId| graph.tensor(tensor).bytes().div_ceil(binding_bytes).min(MOST_PARTS) as u32;
+    let bind = |mut dispatch: Dispatch, part: Option<u32>| {
         for place in 0..dispatch.bindings().len() {
-            let binding = dispatch.bindings()[place];
-            let parts = graph.tensor(binding.tensor).bytes().div_ceil(most);
-            // No shader has so many bindings.
-            let parts = u32::try_from(parts).unwrap_or(u32::MAX).min(MOST_PARTS);
-            if parts > 1 && binding.storage == Storage::Buffers {
-                dispatch.bind_in_parts(place, parts, most);
+            let Binding { tensor, storage, .. } = dispatch.bindings()[place];
+            match part {
+                _ if storage == Storage::Images || parts(tensor) < 2 => {}
+                Some(part) if dispatch.is_aligned(place) => dispatch.bind_range(place, part, binding_bytes),
+                _ => dispatch.bind_in_parts(place, parts(tensor), binding_bytes),
             }
         }
+        dispatch
+    };
+    let mut bound = Vec::new();
+    for dispatch in dispatches {
+        let whole = bind(dispatch.clone(), None);
+        let pieces = dispatch.result_of_parts().map(parts).filter(|parts| *parts > 1 && whole.buffers() > most_buffers);
+        match pieces {
+            Some(pieces) => bound.extend((0..pieces).map(|part| bind(dispatch.clone(), Some(part)))),
+            None => bound.push(whole),
+        }
     }
+    bound
 }

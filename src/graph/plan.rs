@@ -83,7 +83,7 @@ impl Plan {
         }
         drop_unread_results(graph, &mut dispatches, keep);
         choose_storage(graph, &mut dispatches);
-        bind_in_parts(graph, &mut dispatches);
+        let dispatches = bind_in_parts(graph, dispatches);
         let lives = lives(graph, &dispatches, keep)?;
         let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives);
         // Where a tensor has two, the buffer is the one that is written.

@@ -1,6 +1,6 @@
 //! The recorder that operations append their dispatches with.
 
-use super::dispatch::{Binding, Dispatch, SECOND_RESULT_BINDING};
+use super::dispatch::{Binding, Dispatch, RESULT_BINDING, SECOND_RESULT_BINDING};
 use super::placement::Port;
 use super::{Arena, Graph, Home, Place, Product, Target, TensorId};
 use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
@@ -84,7 +84,7 @@ impl<'g> Recorder<'g> {
     /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
         let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
-        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, swept: 0 };
+        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, swept: 0, aligned: 0 };
         DispatchBuilder { recorder: self, dispatch }
     }
 }
@@ -109,7 +109,7 @@ impl DispatchBuilder<'_, '_> {
 
     /// Writes `tensor` as result `c`.
     pub fn c(self, tensor: TensorId) -> Self {
-        self.operand(2, tensor, Access::Write)
+        self.operand(RESULT_BINDING, tensor, Access::Write)
     }
 
     /// Reads `tensor`, if any, as operand `d`.
@@ -175,7 +175,7 @@ impl DispatchBuilder<'_, '_> {
     /// Binds a tensor that the shader declares itself.
     pub fn bind(mut self, index: u32, tensor: TensorId, access: Access) -> Self {
         let storage = self.storage(tensor);
-        self.dispatch.bindings.push(Binding { index, tensor, access, storage, parts: 1 });
+        self.dispatch.bindings.push(Binding { index, tensor, access, storage, parts: 1, part: None });
         self
     }
 
@@ -261,6 +261,14 @@ impl DispatchBuilder<'_, '_> {
     /// Says so of the bindings whose bits are set.
     pub(crate) fn sweeping_over(mut self, bindings: u32) -> Self {
         self.dispatch.swept |= bindings;
+        self
+    }
+
+    /// Says of the bindings whose bits are set, `c` among them, that their tensors have the shape of `c`, and that an element
+    /// is only reached where that of `c` is written. Then the dispatch can be one for each part of `c`, and each writes other
+    /// results alike.
+    pub(crate) fn aligned(mut self, bindings: u32) -> Self {
+        self.dispatch.aligned = bindings;
         self
     }
 

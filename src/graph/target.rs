@@ -18,6 +18,8 @@ pub struct Target {
     pub most_bytes: u64,
     /// Most bytes of a buffer that a shader reaches through one binding, a multiple of 256.
     pub binding_bytes: u64,
+    /// Most buffers that a shader may bind.
+    pub most_buffers: u32,
     /// Most bytes of an image. A larger tensor is read from its buffer.
     pub image_bytes: u64,
     /// Operations of a dispatch above which it is cut into pieces: some systems reset a GPU that one takes for too long.
@@ -30,7 +32,17 @@ impl Target {
     pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
         let most_bytes = 4 * MOST_ELEMENTS as u64;
         let (storage, most_flops) = (micro_kernel.storage(), u64::MAX);
-        let (by_size, binding_bytes, image_bytes) = (false, most_bytes, most_bytes);
-        Self { micro_kernel, storage, by_size, busy_workgroups, most_bytes, binding_bytes, image_bytes, most_flops }
+        let (by_size, most_buffers, binding_bytes, image_bytes) = (false, u32::MAX, most_bytes, most_bytes);
+        Self {
+            micro_kernel,
+            storage,
+            by_size,
+            busy_workgroups,
+            most_bytes,
+            binding_bytes,
+            most_buffers,
+            image_bytes,
+            most_flops,
+        }
     }
 }

@@ -212,7 +212,9 @@ impl Operation for BatchNorm {
             .constants(dispatch.source(wgsl!("batch_norm/forward")))
             .constant("EPSILON", self.epsilon)
             .constant("ADDED", self.added)
-            .constant("RELU", self.relu);
+            .constant("RELU", self.relu)
+            // Of x it also reads the first row.
+            .aligned(1 << 2 | 1 << 4);
         columns.complete(dispatch, slice, parts, 4).record();
     }
 

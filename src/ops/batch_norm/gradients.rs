@@ -94,7 +94,8 @@ impl BatchNorm {
             .sum_parts(dispatch, sums, parts, dweights)
             .source(wgsl!("batch_norm/saved"))
             .source(wgsl!("batch_norm/dx"))
-            .constant("GATED", gated);
+            .constant("GATED", gated)
+            .aligned(1 << 0 | 1 << 1 | 1 << 2);
         columns.complete(dispatch, slice, parts, 8).record();
     }
 
