@@ -11,7 +11,7 @@ ICD_DIRS ?= /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/ic
 NODEVICE_SELECT ?= 1
 export NODEVICE_SELECT
 
-.PHONY: help train test lint bench gpu-report fuzz soak driver
+.PHONY: help train test lint bench gpu-report offline-gpu fuzz soak driver
 
 help:
 	@echo 'make train   download CIFAR-10 and train   ARGS="--epochs 3" passes options'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
 	@echo 'make gpu-report  measure this GPU for 8 minutes'
+	@echo 'make offline-gpu compile all shaders with the compilers of GPUs, without one'
 	@echo 'make fuzz    fuzz every parser of files    SECONDS=600 for each'
 	@echo 'make soak    kill runs, resume, compare    MINUTES=30'
 	@echo 'make driver  install a software Vulkan driver where none is present'
@@ -34,6 +35,11 @@ bench: driver
 
 gpu-report: driver
 	tools/gpu_report.sh $(ARGS)
+
+# docs/gpu-compilers.md explains the check.
+offline-gpu:
+	cargo build --release
+	python3 tools/offline_gpu/check.py $(ARGS)
 
 # This needs cargo-fuzz and a nightly toolchain. docs/untrusted-files.md explains the limits of an allocation.
 SECONDS ?= 600

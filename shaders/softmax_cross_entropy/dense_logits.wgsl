@@ -26,6 +26,16 @@ fn logits_at(row: u32, j: u32) -> vec4<f32> {
     return row_logits[j / 4u];
 }
 
+// An index that is known only at run time would put the array into memory, so this looks at all of it.
+fn logit_at(row: u32, label: u32) -> f32 {
+    var logit = 0.0;
+    for (var q = 0u; q < STRIDE / 4u; q++) {
+        let logits = row_logits[q];
+        if (q == label / 4u) { logit = logits[label % 4u]; }
+    }
+    return logit;
+}
+
 fn put_gradient(row: u32, j: u32, dlogits: vec4<f32>) {
     row_logits[j / 4u] = dlogits;
     write_c(row * STRIDE + j, dlogits);

@@ -22,7 +22,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
         let label = label_of(row, CLASSES);
         wrong += u32(has_no_class(row, CLASSES));
         begin_row(row);
-        let of_label = logits_of(row, label / 4u * 4u)[label % 4u];
+        let of_label = logit_at(row, label);
         var largest = LOWEST;
         // Classes before the label: of a larger logit, or of an equal one and an earlier place.
         var before = vec4<u32>();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use wgrad::exec::{Executor, Options};
+use wgrad::exec::{Executor, Options, ProgramError};
 use wgrad::report::units;
 
 use super::layer_table::layer_table;
@@ -24,6 +24,9 @@ pub struct Summary {
     /// Also print what the device does in a step of training and in a step of evaluation
     #[arg(long)]
     plan: bool,
+    /// Have the driver compile every pipeline of both, which computes nothing
+    #[arg(long, requires = "plan")]
+    compile: bool,
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
@@ -47,6 +50,9 @@ impl Summary {
             let largest = Executor::largest_batch(&gpu, &model, &options)?;
             let by = if gpu.memory_left().is_some() { "limits and memory" } else { "limits" };
             let executor = Executor::new(gpu, &model, options)?;
+            if self.compile {
+                compile(&executor)?;
+            }
             let graph = executor.graph();
             let train = format!("Training step, {batch_size} images");
             writeln!(out, "\n{}", plan_table(&train, graph, executor.train_plan()))?;
@@ -58,4 +64,16 @@ impl Summary {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Encodes every plan, which needs its pipelines, and submits none.
+fn compile(executor: &Executor) -> anyhow::Result<()> {
+    let mut encoder = executor.gpu().encoder();
+    for plan in 0.. {
+        match executor.program().encode(plan, &mut encoder) {
+            Err(ProgramError::NoPlan { .. }) => break,
+            encoded => encoded?,
+        }
+    }
+    Ok(executor.gpu().check()?)
 }

@@ -98,7 +98,7 @@ fn create_pipeline(gpu: &Gpu, (module, source): &Parsed, recipe: &Recipe) -> Pip
     });
     gpu.count();
     let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: None,
+        label: Some(&recipe.label()),
         layout: Some(&layout),
         module,
         entry_point: Some("main"),

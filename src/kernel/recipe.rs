@@ -16,6 +16,7 @@ pub struct BindingUse {
 /// Everything that a pipeline is made from. Kernels with equal recipes share a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Recipe {
+    name: String,
     module: ModuleRecipe,
     /// Values as their bits.
     constants: Vec<(&'static str, u64)>,
@@ -40,7 +41,8 @@ impl Recipe {
             unchecked: kernel.may_run_unchecked(),
         };
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        Self { module, constants, bindings: bindings.into_iter().collect() }
+        let name = kernel.name.clone();
+        Self { name, module, constants, bindings: bindings.into_iter().collect() }
     }
 
     /// What its module is made from.
@@ -51,6 +53,15 @@ impl Recipe {
     /// Values of the `override` constants.
     pub(crate) fn constants(&self) -> Vec<(&'static str, f64)> {
         self.constants.iter().map(|(name, bits)| (*name, f64::from_bits(*bits))).collect()
+    }
+
+    /// The kernel's name, the constants and the bindings in a line, for tools that show pipelines:
+    /// `conv2d/dw, product/tile; KH=3 KW=3; 0 1 2`.
+    pub fn label(&self) -> String {
+        let constants = self.constants().into_iter().map(|(name, value)| format!("{name}={value}"));
+        let bindings = self.bindings.iter().map(|binding| binding.index.to_string());
+        let (constants, bindings) = (Vec::from_iter(constants), Vec::from_iter(bindings));
+        format!("{}; {}; {}", self.name, constants.join(" "), bindings.join(" "))
     }
 
     /// How the tensors are bound.

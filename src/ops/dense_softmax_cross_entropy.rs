@@ -60,7 +60,8 @@ impl DenseSoftmaxCrossEntropy {
             .b(inputs[1])
             .f(f)
             .source(wgsl!("softmax_cross_entropy/dense_logits"))
-            .size("FEATURES", features.next_multiple_of(4))
+            // Compilers would unroll a loop of constant length, and AMD's then runs out of registers for the weights.
+            .number("FEATURES", features.next_multiple_of(4))
             .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
             .constant("GATED", gated);
         let flops = operations([2, products, if dlogits.is_some() { 2 } else { 1 }]);

@@ -62,7 +62,8 @@ fn check_backend(backend: Option<wgpu::Backend>) -> Result<(), GpuError> {
 async fn enumerate(backend: Option<wgpu::Backend>, strict: bool) -> Vec<wgpu::Adapter> {
     // GL has no storage textures and low limits, and loading it looks for a display: only on request.
     let backends = backend.map_or(wgpu::Backends::PRIMARY, wgpu::Backends::from);
-    let mut flags = wgpu::InstanceFlags::default();
+    // WGPU_DEBUG=1 gives the driver the names of pipelines, for tools that show them.
+    let mut flags = wgpu::InstanceFlags::default().with_env();
     flags.set(wgpu::InstanceFlags::STRICT_WEBGPU_COMPLIANCE, strict);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,

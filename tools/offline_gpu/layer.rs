@@ -1,0 +1,249 @@
+//! A Vulkan layer that asks the driver's compiler for what it made of each compute pipeline
+//! (`VK_KHR_pipeline_executable_properties`). It appends lines to the file `PIPELINES`:
+//!
+//! ```text
+//! statistics HANDLE<tab>EXECUTABLE<tab>NAME=VALUE<tab>...
+//! name HANDLE<tab>the pipeline's label
+//! ```
+//!
+//! and writes the SPIR-V of each module to the directory `MODULES`, if there is one.
+//!
+//! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, mem, ptr};
+
+mod vulkan;
+
+use vulkan::*;
+
+/// More than any driver has.
+const MOST_EXECUTABLES: usize = 8;
+const MOST_STATISTICS: usize = 64;
+
+static NEXT_INSTANCE: AtomicUsize = AtomicUsize::new(0);
+static NEXT_DEVICE: AtomicUsize = AtomicUsize::new(0);
+static MODULES: AtomicUsize = AtomicUsize::new(0);
+
+/// Appends a line; a short one arrives whole, even if several threads write.
+fn report(line: &str) {
+    let Some(path) = env::var_os("PIPELINES") else { return };
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+fn text(characters: &[c_char]) -> String {
+    let bytes = characters.iter().map(|c| c.cast_unsigned()).take_while(|byte| *byte != 0);
+    String::from_utf8_lossy(&Vec::from_iter(bytes)).into_owned()
+}
+
+/// The chain of layers in what something is created from; the next layer is taken off it.
+unsafe fn next_link(mut at: *mut Header, kind: i32) -> Option<*mut Link> {
+    // SAFETY: the loader hands a list of valid structures.
+    unsafe {
+        while !at.is_null() {
+            let layer = at.cast::<LayerInfo>();
+            if (*at).kind == kind && (*layer).function == 0 {
+                let link = (*layer).link;
+                (*layer).link = (*link).next;
+                return Some(link);
+            }
+            at = (*at).next;
+        }
+    }
+    None
+}
+
+unsafe extern "system" fn create_instance(
+    info: *const Header,
+    allocator: *const c_void,
+    instance: *mut Handle,
+) -> VkResult {
+    // SAFETY: the loader's arguments; the transmuted function has the type that Vulkan gives it.
+    unsafe {
+        let Some(link) = next_link((*info).next, INSTANCE_LINK) else { return INITIALIZATION_FAILED };
+        let next = (*link).instance_proc_addr;
+        NEXT_INSTANCE.store(next as usize, Ordering::Relaxed);
+        let create: CreateInstance = mem::transmute(next(ptr::null_mut(), c"vkCreateInstance".as_ptr()));
+        create(info, allocator, instance)
+    }
+}
+
+/// Opens the device with the extension for statistics. A driver without it is used as it is.
+unsafe extern "system" fn create_device(
+    physical: Handle,
+    info: *const DeviceInfo,
+    allocator: *const c_void,
+    device: *mut Handle,
+) -> VkResult {
+    // SAFETY: as for an instance; the arrays live until the call returns.
+    unsafe {
+        let Some(link) = next_link((*info).header.next, DEVICE_LINK) else { return INITIALIZATION_FAILED };
+        NEXT_DEVICE.store((*link).device_proc_addr as usize, Ordering::Relaxed);
+        let next = (*link).instance_proc_addr;
+        let create: CreateDevice = mem::transmute(next(ptr::null_mut(), c"vkCreateDevice".as_ptr()));
+        let mut extensions: Vec<*const c_char> = match (*info).extension_count {
+            0 => Vec::new(),
+            count => std::slice::from_raw_parts((*info).extensions, count as usize).to_vec(),
+        };
+        extensions.push(EXTENSION.as_ptr());
+        let header = Header { kind: EXECUTABLE_FEATURES, next: (*info).header.next };
+        let mut features = ExecutableFeatures { header, info: 1 };
+        let mut more = *info;
+        more.header.next = (&raw mut features).cast();
+        more.extension_count = extensions.len() as u32;
+        more.extensions = extensions.as_ptr();
+        match create(physical, &more, allocator, device) {
+            SUCCESS => SUCCESS,
+            _ => create(physical, info, allocator, device),
+        }
+    }
+}
+
+/// The driver's function of a device.
+unsafe fn of_device(device: Handle, name: &CStr) -> Function {
+    // SAFETY: `NEXT_DEVICE` was set with the device.
+    unsafe {
+        let next: GetProcAddr = mem::transmute(NEXT_DEVICE.load(Ordering::Relaxed));
+        next(device, name.as_ptr())
+    }
+}
+
+unsafe extern "system" fn create_module(
+    device: Handle,
+    info: *const ModuleInfo,
+    allocator: *const c_void,
+    module: *mut u64,
+) -> VkResult {
+    // SAFETY: the caller's arguments; functions have the types that Vulkan gives them.
+    unsafe {
+        if let Some(folder) = env::var_os("MODULES") {
+            let number = MODULES.fetch_add(1, Ordering::Relaxed);
+            let path = std::path::Path::new(&folder).join(format!("{number:03}.spv"));
+            fs::write(path, std::slice::from_raw_parts((*info).code, (*info).bytes)).unwrap();
+        }
+        let create: CreateModule = mem::transmute(of_device(device, c"vkCreateShaderModule"));
+        create(device, info, allocator, module)
+    }
+}
+
+unsafe extern "system" fn create_pipelines(
+    device: Handle,
+    cache: u64,
+    count: u32,
+    infos: *const PipelineInfo,
+    allocator: *const c_void,
+    pipelines: *mut u64,
+) -> VkResult {
+    // SAFETY: as for modules.
+    unsafe {
+        let mut captured = std::slice::from_raw_parts(infos, count as usize).to_vec();
+        for info in &mut captured {
+            info.flags |= CAPTURE_STATISTICS;
+        }
+        let create: CreatePipelines = mem::transmute(of_device(device, c"vkCreateComputePipelines"));
+        let result = create(device, cache, count, captured.as_ptr(), allocator, pipelines);
+        for pipeline in std::slice::from_raw_parts(pipelines, count as usize) {
+            match result {
+                SUCCESS => describe(device, *pipeline),
+                _ => report(&format!("failed {result}")),
+            }
+        }
+        result
+    }
+}
+
+/// Reports what the compiler says of a pipeline.
+unsafe fn describe(device: Handle, pipeline: u64) {
+    // SAFETY: as for modules; `count` is the length of the array behind it.
+    unsafe {
+        let (properties, statistics) = (
+            of_device(device, c"vkGetPipelineExecutablePropertiesKHR"),
+            of_device(device, c"vkGetPipelineExecutableStatisticsKHR"),
+        );
+        let (Some(_), Some(_)) = (properties, statistics) else { return report(&format!("statistics {pipeline:x}")) };
+        let (properties, statistics): (GetProperties, GetStatistics) =
+            (mem::transmute(properties), mem::transmute(statistics));
+        let empty = Properties { header: Header::of(PROPERTIES), ..mem::zeroed() };
+        let (mut executables, mut count) = ([empty; MOST_EXECUTABLES], MOST_EXECUTABLES as u32);
+        let which = WhichPipeline { header: Header::of(WHICH_PIPELINE), pipeline };
+        properties(device, &which, &mut count, executables.as_mut_ptr());
+        for (executable, found) in executables.iter().take(count as usize).enumerate() {
+            let header = Header::of(WHICH_EXECUTABLE);
+            let which = WhichExecutable { header, pipeline, executable: executable as u32 };
+            let empty = Statistic { header: Header::of(STATISTIC), ..mem::zeroed() };
+            let (mut values, mut count) = ([empty; MOST_STATISTICS], MOST_STATISTICS as u32);
+            statistics(device, &which, &mut count, values.as_mut_ptr());
+            let mut line = format!("statistics {pipeline:x}\t{}\tsubgroup={}", text(&found.name), found.subgroup_size);
+            for value in &values[..count as usize] {
+                line += &format!("\t{}={}", text(&value.name), value.value());
+            }
+            report(&line);
+        }
+    }
+}
+
+unsafe extern "system" fn set_name(_device: Handle, info: *const NameInfo) -> VkResult {
+    // SAFETY: as for modules.
+    unsafe {
+        if (*info).kind == OBJECT_IS_PIPELINE && !(*info).name.is_null() {
+            let name = CStr::from_ptr((*info).name).to_string_lossy();
+            report(&format!("name {:x}\t{name}", (*info).object));
+        }
+    }
+    // Drivers need not know a name.
+    SUCCESS
+}
+
+/// The layer's own function of a name, if it has one.
+fn own(name: &CStr) -> Function {
+    // SAFETY: all pointers to functions are alike; Vulkan's caller knows this one's type by its name.
+    unsafe {
+        match name.to_str().unwrap() {
+            "vkCreateShaderModule" => mem::transmute(create_module as CreateModule),
+            "vkCreateComputePipelines" => mem::transmute(create_pipelines as CreatePipelines),
+            "vkSetDebugUtilsObjectNameEXT" => mem::transmute(set_name as SetName),
+            _ => None,
+        }
+    }
+}
+
+/// Finds a function of an instance.
+///
+/// # Safety
+/// As Vulkan has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn vkGetInstanceProcAddr(instance: Handle, name: *const c_char) -> Function {
+    // SAFETY: a name of the loader; `NEXT_INSTANCE` is set with the instance; functions as in `own`.
+    unsafe {
+        match CStr::from_ptr(name).to_str().unwrap() {
+            "vkGetInstanceProcAddr" => mem::transmute(vkGetInstanceProcAddr as GetProcAddr),
+            "vkGetDeviceProcAddr" => mem::transmute(vkGetDeviceProcAddr as GetProcAddr),
+            "vkCreateInstance" => mem::transmute(create_instance as CreateInstance),
+            "vkCreateDevice" => mem::transmute(create_device as CreateDevice),
+            "vkSetDebugUtilsObjectNameEXT" => mem::transmute(set_name as SetName),
+            _ if NEXT_INSTANCE.load(Ordering::Relaxed) == 0 => None,
+            _ => {
+                let next: GetProcAddr = mem::transmute(NEXT_INSTANCE.load(Ordering::Relaxed));
+                next(instance, name)
+            }
+        }
+    }
+}
+
+/// Finds a function of a device.
+///
+/// # Safety
+/// As Vulkan has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn vkGetDeviceProcAddr(device: Handle, name: *const c_char) -> Function {
+    // SAFETY: a name of the loader.
+    unsafe {
+        let name = CStr::from_ptr(name);
+        let next = of_device(device, name);
+        own(name).or(next)
+    }
+}
