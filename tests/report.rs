@@ -67,7 +67,7 @@ impl Run {
             },
             "model": "[[layer]]\nkind = \"<conv2d>\"\n", "batch_size": 32, "epochs": 10, "epsilon": 1e-7, "kernel": "broadcast64x16", "learning_rate": 0.001,
             "products": { "forward of 32 x 32 x 32 x 3": { "kernel": "broadcast64x16", "parts": 1 } },
-            "dataset": { "checksum": dataset.checksum, "limit": null, "name": dataset.name },
+            "dataset": { "checksum": dataset.checksum.get(), "limit": null, "name": dataset.name },
         });
         Self { history, settings, dataset, predictions: None }
     }

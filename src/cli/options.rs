@@ -187,7 +187,9 @@ impl DeviceOptions {
 
     /// Opens the adapter.
     pub fn open(&self) -> anyhow::Result<Gpu> {
-        open_adapter(&self.choice())
+        let (choice, gpu) = (self.choice(), Gpu::open_blocking(&self.choice())?);
+        note_software(&gpu, &choice);
+        Ok(gpu)
     }
 
     /// The micro-kernel asked for.
@@ -216,13 +218,11 @@ impl FusionOptions {
     }
 }
 
-/// Opens an adapter. If it computes on the CPU and the user did not choose it, says so.
-pub fn open_adapter(choice: &AdapterChoice) -> anyhow::Result<Gpu> {
-    let gpu = Gpu::open_blocking(choice)?;
+/// Says that the adapter computes on the CPU, if nobody chose it.
+pub fn note_software(gpu: &Gpu, choice: &AdapterChoice) {
     if gpu.is_software() && choice.adapter.is_none() {
         note("no GPU was found: computing on the CPU with a software adapter (see `wgrad devices`)");
     }
-    Ok(gpu)
 }
 
 /// Interfaces to drivers.

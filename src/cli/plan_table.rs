@@ -10,11 +10,11 @@ use wgrad::report::units;
 pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let flops = plan.dispatches().iter().map(|dispatch| dispatch.kernel().flops).sum();
     let bytes = plan.dispatches().iter().map(|dispatch| dispatch.bytes(graph)).sum();
-    let pipelines = plan.dispatches().iter().map(Dispatch::recipe).collect::<HashSet<_>>().len();
     let mut lines = vec![
         format!(
-            "{title}: {} dispatches of {pipelines} pipelines, {}, {} touched",
+            "{title}: {} dispatches of {} pipelines, {}, {} touched",
             plan.dispatches().len(),
+            pipelines(plan),
             units::flops(flops),
             units::bytes(bytes)
         ),
@@ -40,6 +40,11 @@ pub fn plan_table(title: &str, graph: &Graph, plan: &Plan) -> String {
     let total = units::bytes(plan.slot_bytes().iter().sum());
     lines.push(format!("Slots: {}, {total} ({})", sizes.len(), sizes.join(", ")));
     lines.join("\n")
+}
+
+/// How many pipelines the dispatches of a plan share.
+pub fn pipelines(plan: &Plan) -> usize {
+    plan.dispatches().iter().map(Dispatch::recipe).collect::<HashSet<_>>().len()
 }
 
 fn binding(graph: &Graph, plan: &Plan, binding: &Binding) -> String {

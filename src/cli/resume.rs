@@ -56,7 +56,7 @@ impl Resumed {
 
     /// Makes sure that the data are those that the run was begun with.
     pub fn check_data(&self, dataset: &Dataset) -> anyhow::Result<()> {
-        if dataset.checksum == self.record().data_checksum {
+        if dataset.checksum.get() == self.record().data_checksum {
             return Ok(());
         }
         bail!(

@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
+use wgrad::gpu::Gpu;
 use wgrad::model::Network;
 use wgrad::report::units;
 use wgrad::train::{
@@ -21,7 +22,7 @@ use super::class_names::ClassNames;
 use super::exit_code::INTERRUPTED;
 use super::layer_table::layer_table;
 use super::model_options::{Start, check_data};
-use super::options::{adapter_line, dataset_line, open_adapter, open_data, paced, with_remedy};
+use super::options::{adapter_line, dataset_line, note_software, open_data, paced, with_remedy};
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, option};
@@ -57,9 +58,16 @@ impl Run {
     pub fn train(self) -> anyhow::Result<Ending> {
         let Self { spec, execution, resumed, .. } = self;
         spec.check().map_err(|error| anyhow!("{} {}", option(error.field), error.problem))?;
-        let dataset = prepared(open_data(&spec.data)?, &spec)?;
+        // A driver needs its time too.
+        let (dataset, gpu) = std::thread::scope(|scope| {
+            let gpu = scope.spawn(|| Gpu::open_blocking(&execution.adapter()));
+            (open_data(&spec.data), gpu.join())
+        });
+        let dataset = prepared(dataset?, &spec)?;
         spec.build().check(dataset.image_shape).map_err(|error| anyhow!("--augment: {error}"))?;
-        let gpu = Arc::new(open_adapter(&execution.adapter())?);
+        let gpu = gpu.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        note_software(&gpu, &execution.adapter());
+        let gpu = Arc::new(gpu);
         let start = match &resumed {
             Some(resumed) => {
                 resumed.check_data(&dataset)?;
@@ -79,6 +87,9 @@ impl Run {
             }
             (None, None) => (dataset, None),
         };
+        // It takes as long as compiling does.
+        let checksum = dataset.checksum.clone();
+        std::thread::spawn(move || checksum.get().len());
         let model = start.model.clone();
         let layers = model.summary()?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
@@ -128,7 +139,7 @@ impl Run {
             },
             network: config.model.clone(),
             products: config.products.clone(),
-            data_checksum: dataset.checksum.clone(),
+            data_checksum: dataset.checksum.get().to_owned(),
             class_names: dataset.class_names.clone(),
             adapter: config.adapter.clone(),
             wgrad: config.wgrad.into(),

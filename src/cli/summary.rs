@@ -11,7 +11,7 @@ use wgrad::report::units;
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
 use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
-use super::plan_table::plan_table;
+use super::plan_table::{pipelines, plan_table};
 
 /// Options of `wgrad summary`.
 #[derive(Debug, Args)]
@@ -58,7 +58,11 @@ impl Summary {
             writeln!(out, "\n{}", plan_table(&train, graph, executor.train_plan()))?;
             let infer = format!("Evaluation step, {batch_size} images");
             writeln!(out, "\n{}", plan_table(&infer, graph, executor.infer_plan()))?;
-            writeln!(out, "\nPipelines of both and of the gradient's norm: {}", executor.program().pipelines())?;
+            let (all, first) = (executor.program().pipelines(), pipelines(executor.train_plan()));
+            writeln!(
+                out,
+                "\nPipelines of both and of the gradient's norm: {all}, {first} of them before the first step"
+            )?;
             writeln!(out, "Memory on the device: {}", units::bytes(executor.device_bytes()))?;
             writeln!(out, "Largest batch, by the adapter's {by}: {} images", units::count(largest as u64))?;
         }

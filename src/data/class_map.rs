@@ -70,6 +70,10 @@ impl Dataset {
     /// The data set with the network's classes: its labels are numbers of the network's classes, and its class names are
     /// the network's. The checksum stays that of the data as they were read.
     pub fn with_classes(self, map: &ClassMap) -> Self {
+        if !map.keeps_labels() {
+            // Otherwise it would keep the images as they are, and they would be copied.
+            self.checksum.get();
+        }
         let split = |split: Arc<Split>| match map.keeps_labels() {
             true => split,
             false => {
@@ -186,11 +190,11 @@ mod tests {
     fn labels_become_those_of_the_network() {
         let split = |labels: &[u16]| Split::new([1, 1, 1], (0..labels.len() as u8).collect(), labels.to_vec());
         let data = Dataset::new("x", "", names("c a"), split(&[0, 1, 1]), split(&[1, 0]));
-        let (checksum, kept) = (data.checksum.clone(), data.clone());
+        let (checksum, kept) = (data.checksum.get().to_owned(), data.clone());
         let mapped = data.with_classes(&map("a b c", "c a").unwrap());
         assert_eq!(mapped.class_names, names("a b c"));
         assert_eq!((mapped.train.labels(), mapped.test.labels()), (&[2, 0, 0][..], &[0, 2][..]));
-        assert_eq!((mapped.train.pixels(), mapped.checksum), (&[0, 1, 2][..], checksum));
+        assert_eq!((mapped.train.pixels(), mapped.checksum.get()), (&[0, 1, 2][..], checksum.as_str()));
         assert_eq!(kept.train.labels(), [0, 1, 1]);
     }
 }

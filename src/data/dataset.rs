@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use super::Checksum;
 
 /// Labelled 8-bit images: pixels `[n, h, w, c]`, interleaved, and one label an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +76,6 @@ pub struct Dataset {
     pub name: String,
     /// The directory it was read from, or `generated`.
     pub origin: String,
-    /// SHA-256, in hex, over the training pixels and labels, then the test pixels and labels, then those of a validation
-    /// set that the data came with. A label is one byte, or two, the lower one first, where there are more than 256
-    /// classes.
-    pub checksum: String,
     /// Shape of an image, `[h, w, c]`.
     pub image_shape: [usize; 3],
     /// Names of the classes, in label order.
@@ -90,10 +86,12 @@ pub struct Dataset {
     pub validation: Option<Arc<Split>>,
     /// Test images.
     pub test: Arc<Split>,
+    /// Checksum of the images that the set was made of.
+    pub checksum: Checksum,
 }
 
 impl Dataset {
-    /// Puts a set together and computes its checksum; the image shape is the training split's.
+    /// Puts a set together; the image shape is the training split's.
     pub fn new<S: Into<String>>(
         name: &str,
         origin: &str,
@@ -102,15 +100,16 @@ impl Dataset {
         test: Split,
     ) -> Self {
         let class_names: Vec<String> = class_names.into_iter().map(Into::into).collect();
+        let (train, test) = (Arc::new(train), Arc::new(test));
         Self {
             name: name.into(),
             origin: origin.into(),
-            checksum: checksum(&[&train, &test], class_names.len()),
+            checksum: Checksum::of(vec![train.clone(), test.clone()], class_names.len()),
             image_shape: train.image_shape,
             class_names,
-            train: Arc::new(train),
+            train,
             validation: None,
-            test: Arc::new(test),
+            test,
         }
     }
 
@@ -121,23 +120,9 @@ impl Dataset {
 
     /// The set with the validation images that it came with.
     pub fn with_validation(self, validation: Split) -> Self {
-        let checksum = checksum(&[&self.train, &self.test, &validation], self.class_names.len());
-        Self { checksum, validation: Some(Arc::new(validation)), ..self }
+        let validation = Arc::new(validation);
+        let splits = vec![self.train.clone(), self.test.clone(), validation.clone()];
+        let checksum = Checksum::of(splits, self.class_names.len());
+        Self { checksum, validation: Some(validation), ..self }
     }
-}
-
-fn checksum(splits: &[&Split], classes: usize) -> String {
-    let width = if classes <= 256 { 1 } else { 2 };
-    let mut sha = Sha256::new();
-    for split in splits {
-        sha.update(&split.pixels);
-        let labels: Vec<u8> =
-            split.labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(width)).collect();
-        sha.update(labels);
-    }
-    hex(&sha.finalize())
-}
-
-pub(super) fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

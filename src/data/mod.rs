@@ -2,6 +2,7 @@
 //! directories of pictures.
 
 mod batch;
+mod checksum;
 pub mod class_map;
 mod dataset;
 #[cfg(feature = "host")]
@@ -10,6 +11,7 @@ pub mod sampler;
 pub mod shapes;
 
 pub use batch::Batch;
+pub use checksum::Checksum;
 pub use class_map::{ClassMap, ClassNameError};
 pub use dataset::{Dataset, Split};
 #[cfg(feature = "host")]

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_set_is_pinned() {
         let set = generate(200, 100);
-        assert_eq!(set.checksum, "e954b6888345d45dedbb676410ce0bad955eaa6edbbca4c1bd5208d3135e5213");
+        assert_eq!(set.checksum.get(), "e954b6888345d45dedbb676410ce0bad955eaa6edbbca4c1bd5208d3135e5213");
         assert_eq!((set.train.len(), set.test.len()), (200, 100));
     }
 

@@ -1,20 +1,29 @@
 //! Resolved dispatches, and the passes that they are encoded into.
 
-use crate::gpu::ImageCopy;
+use std::sync::Arc;
+
+use crate::gpu::{FirstUse, ImageCopy, Pipeline};
 
 /// A resolved dispatch.
 #[derive(Debug)]
 pub(super) struct Command {
-    pub pipeline: wgpu::ComputePipeline,
+    pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
     pub grid: [u32; 3],
     /// Images that hold copies of what it writes. They are made after it, outside of a pass.
     pub copies: Vec<ImageCopy>,
+    /// The images that it binds, as in [`FirstUse`].
+    pub images: Vec<(u32, [u32; 2])>,
 }
 
 impl Command {
+    /// What its first dispatch needs from the driver.
+    pub fn first_use(&self) -> FirstUse {
+        FirstUse { pipeline: self.pipeline.clone(), images: self.images.clone() }
+    }
+
     fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
-        pass.set_pipeline(&self.pipeline);
+        pass.set_pipeline(self.pipeline.get());
         pass.set_bind_group(0, &self.bind_group, &[]);
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
     }

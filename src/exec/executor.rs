@@ -48,13 +48,14 @@ pub struct Executor {
     steps_per_submit: usize,
 }
 
-const TRAIN: usize = 0;
+pub(super) const TRAIN: usize = 0;
 pub(super) const INFER: usize = 1;
 pub(super) const NORM: usize = 2;
-const UPDATE: usize = 3;
+pub(super) const UPDATE: usize = 3;
 
 impl Executor {
-    /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights.
+    /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights. Threads begin to compile what a
+    /// training step needs; the first step waits for that.
     ///
     /// # Errors
     /// A network that can't be built or planned; [`ExecError::BatchSize`] where it exceeds the device's limits, which is found
@@ -80,7 +81,8 @@ impl Executor {
             gpu.supports(product.choice.kernel)?;
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
-        let program = Program::new(gpu.clone(), &graph, &plans, options.checks)?;
+        let mut program = Program::allocate(gpu.clone(), &graph, &plans, options.checks)?;
+        program.begin(&[TRAIN, UPDATE]);
         let tables = tables.iter().flat_map(GradientTable::inputs);
         for (tensor, values) in tables.chain(penalties.iter().flat_map(Penalties::tables)) {
             program.write(&graph, &train, tensor, values)?;
@@ -110,13 +112,9 @@ impl Executor {
             waiting: 0,
             steps_per_submit: 1,
         };
-        executor.initialize()?;
+        executor.write_parameters(&executor.graph.initial_values(executor.options.seed))?;
         executor.gpu.check()?;
         Ok(executor)
-    }
-
-    fn initialize(&self) -> Result<(), ExecError> {
-        self.write_parameters(&self.graph.initial_values(self.options.seed))
     }
 
     /// The most images of a minibatch with which `gpu` can train `model`, whatever `options` say about that; 0 if one is too
@@ -226,6 +224,7 @@ impl Executor {
     }
 
     pub(super) async fn encode(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), ExecError> {
+        self.prepare(plan)?;
         let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
         let staged = self.staging.fill(&pieces).await?;
         self.readback.count_step();
@@ -258,6 +257,7 @@ impl Executor {
         if copies {
             self.readback.submitted(submission);
         }
+        self.submitted()?;
         self.gpu.check()?;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod numbers;
 mod options;
 mod pace;
 mod parameters;
+mod preparation;
 mod profile;
 mod profiler;
 mod program;

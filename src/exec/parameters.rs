@@ -79,6 +79,7 @@ impl Executor {
     /// What the device reports.
     pub async fn gradient_norm(&mut self) -> Result<f64, ExecError> {
         self.submit().await?;
+        self.program.prepare(&[NORM])?;
         self.program.run(NORM)?;
         let values = self.program.read(&self.graph, &self.norm, self.norm_of_gradient).await?;
         Ok(GradientTable::norm(&values))

@@ -1,4 +1,5 @@
-//! Plans with their memory, pipelines and bind groups. Everything that a step needs is made before the first step.
+//! Plans with their memory, pipelines and bind groups. Everything that a step needs is made before the first step of its
+//! plan.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,9 +9,24 @@ use super::command::{Command, encode};
 use super::error::ExecError;
 use super::footprint::Footprint;
 use super::numbers::Numbers;
-use crate::gpu::{Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, RuntimeChecks, Timestamps, compile};
+use crate::gpu::{
+    Compilation, FirstUse, Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, RuntimeChecks, Timestamps, define,
+};
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
 use crate::kernel::{NUMBERS_BINDING, Recipe};
+
+/// How far a plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) enum Stage {
+    /// Its pipelines may be missing.
+    Defined,
+    /// Its pipelines are made.
+    Prepared,
+    /// A step of it was encoded.
+    Encoded,
+    /// A step of it was submitted.
+    Submitted,
+}
 
 /// Plans of one graph, ready to be encoded. They share parameters and slots, so they must run one after the other.
 #[derive(Debug)]
@@ -18,7 +34,10 @@ pub struct Program {
     pub(super) gpu: Arc<Gpu>,
     pub(super) memory: HashMap<BufferKey, Memory>,
     graph: GraphId,
-    schedules: Vec<Vec<Command>>,
+    pub(super) schedules: Vec<Vec<Command>>,
+    pub(super) compilation: Compilation,
+    /// How far each plan is.
+    pub(super) stages: Vec<Stage>,
     pub(super) copy: HostCopy,
     bytes: u64,
     pipelines: usize,
@@ -30,6 +49,18 @@ impl Program {
     /// # Errors
     /// A plan of another graph, a tensor over the adapter's limits, or what the device reports.
     pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, ExecError> {
+        let mut program = Self::allocate(gpu, graph, plans, checks)?;
+        program.prepare(&(0..plans.len()).collect::<Vec<_>>())?;
+        Ok(program)
+    }
+
+    /// Allocates `plans`, and compiles nothing yet: each plan must be prepared before its first step.
+    pub(super) fn allocate(
+        gpu: Arc<Gpu>,
+        graph: &Graph,
+        plans: &[&Plan],
+        checks: RuntimeChecks,
+    ) -> Result<Self, ExecError> {
         if plans.iter().any(|plan| plan.graph() != graph.id()) {
             return Err(ProgramError::OtherGraph.into());
         }
@@ -45,14 +76,23 @@ impl Program {
         let dispatches = plans.iter().flat_map(|plan| plan.dispatches());
         let recipes: Vec<Recipe> = dispatches.clone().map(Dispatch::recipe).collect();
         let distinct = recipes.iter().collect::<HashSet<_>>().len();
-        let pipelines = compile(&gpu, &recipes, checks);
+        let pipelines = define(&gpu, &recipes, checks);
         let words: Vec<Vec<u32>> = (pipelines.iter().zip(dispatches))
-            .map(|(pipeline, dispatch)| pipeline.module.words(&dispatch.kernel().numbers))
+            .map(|(pipeline, dispatch)| pipeline.module().words(&dispatch.kernel().numbers))
             .collect();
         let numbers = Numbers::new(&gpu, words.iter().cloned());
         let bytes = memory.values().map(Memory::bytes).sum::<u64>() + copy.bytes() + numbers.bytes();
-        let mut program =
-            Self { gpu, memory, graph: graph.id(), schedules: Vec::new(), copy, bytes, pipelines: distinct };
+        let mut program = Self {
+            gpu,
+            memory,
+            graph: graph.id(),
+            schedules: Vec::new(),
+            compilation: Compilation::default(),
+            stages: vec![Stage::Defined; plans.len()],
+            copy,
+            bytes,
+            pipelines: distinct,
+        };
         let mut resolved = pipelines.iter().zip(words.iter().map(|words| numbers.binding(words)));
         for plan in plans {
             let commands: Result<Vec<Command>, ProgramError> = (plan.dispatches().iter().zip(&mut resolved))
@@ -101,7 +141,7 @@ impl Program {
         graph: &Graph,
         plan: &Plan,
         dispatch: &Dispatch,
-        pipeline: &Pipeline,
+        pipeline: &Arc<Pipeline>,
         numbers: Option<wgpu::BindingResource<'_>>,
     ) -> Result<Command, ProgramError> {
         let places: Vec<(&Binding, &Memory, u64)> = (dispatch.bindings().iter())
@@ -140,12 +180,17 @@ impl Program {
             })
             .chain(numbers.map(|resource| wgpu::BindGroupEntry { binding: NUMBERS_BINDING, resource }))
             .collect();
-        let pipeline = pipeline.pipeline.clone();
-        let bind_group = self.gpu.create_bind_group(dispatch.name(), &pipeline.get_bind_group_layout(0), &entries);
-        Ok(Command { pipeline, bind_group, grid: dispatch.kernel().grid, copies })
+        let images = (places.iter())
+            .filter_map(|(binding, memory, _)| match memory {
+                Memory::Image(image) => Some((binding.index, FirstUse::least(image))),
+                Memory::Buffer(_) => None,
+            })
+            .collect();
+        let bind_group = self.gpu.create_bind_group(dispatch.name(), pipeline.layout(), &entries);
+        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, copies, images })
     }
 
-    fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
+    pub(super) fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
         let plans = self.schedules.len();
         self.schedules.get(plan).map(Vec::as_slice).ok_or(ProgramError::NoPlan { plan, plans })
     }

@@ -23,17 +23,26 @@ impl Gpu {
             wanted.set(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES, updates_images(adapter));
             (adapter.limits(), adapter.features() & wanted)
         };
+        Self::with(adapter, features, limits).await
+    }
+
+    /// Another device of the same adapter, with the same features and limits.
+    #[cfg(feature = "host")]
+    pub(crate) async fn twin(&self) -> Result<Self, GpuError> {
+        Self::with(&self.adapter, self.device().features(), self.limits()).await
+    }
+
+    async fn with(adapter: &wgpu::Adapter, features: wgpu::Features, limits: wgpu::Limits) -> Result<Self, GpuError> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgrad"),
             required_features: features,
             required_limits: limits,
             ..Default::default()
         };
-        let info = adapter.get_info();
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await
-            .map_err(|error| GpuError::Open { adapter: info.name.clone(), reason: error.to_string() })?;
-        Ok(Self::new(device, queue, info))
+            .map_err(|error| GpuError::Open { adapter: adapter.get_info().name, reason: error.to_string() })?;
+        Ok(Self::new(adapter.clone(), device, queue))
     }
 }

@@ -18,8 +18,10 @@ type Failure = Arc<Mutex<Option<GpuError>>>;
 /// An opened adapter.
 #[derive(Debug)]
 pub struct Gpu {
+    #[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only threads open other devices"))]
+    pub(super) adapter: wgpu::Adapter,
     device: wgpu::Device,
-    queue: wgpu::Queue,
+    pub(super) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     failure: Failure,
     created: AtomicU64,
@@ -32,7 +34,7 @@ pub struct Gpu {
 
 impl Gpu {
     /// Wraps a device. Errors that it reports later are kept for [`Gpu::check`], instead of a panic.
-    pub(super) fn new(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
+    pub(super) fn new(adapter: wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let failure = Failure::default();
         let report = |failure: &Failure, error| {
             failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -52,9 +54,10 @@ impl Gpu {
             report(&sink, lost(reason, &message));
         });
         Self {
+            info: adapter.get_info(),
+            adapter,
             device,
             queue,
-            info,
             failure,
             created: AtomicU64::new(0),
             awaited: Mutex::new(None),
@@ -239,16 +242,6 @@ impl Gpu {
     /// Overwrites a buffer from byte `offset` on. Meant for set-up: steps stage their data.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
         self.queue.write_buffer(buffer, offset, bytes);
-    }
-
-    /// Overwrites texels of one row of an image from `[x, y]` on; for set-up, not for steps.
-    pub(super) fn write_texels(&self, image: &wgpu::Texture, [x, y]: [u32; 2], texels: &[[f32; 4]]) {
-        self.queue.write_texture(
-            wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x, y, z: 0 }, ..image.as_image_copy() },
-            bytemuck::cast_slice(texels),
-            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: None, rows_per_image: None },
-            wgpu::Extent3d { width: texels.len() as u32, height: 1, depth_or_array_layers: 1 },
-        );
     }
 
     /// Notes which submission the next pending future depends on, so that [`Gpu::block_on`] waits for no later one.

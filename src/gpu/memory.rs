@@ -128,25 +128,34 @@ impl Gpu {
                 Memory::Buffer(self.create_buffer(label, bytes.max(16), usage, false))
             }
             Storage::Images => {
-                self.count();
-                Memory::Image(self.device().create_texture(&wgpu::TextureDescriptor {
-                    label: Some(label),
-                    size: wgpu::Extent3d {
-                        width: IMAGE_WIDTH,
-                        height: bytes.div_ceil(IMAGE_ROW).max(1) as u32,
-                        depth_or_array_layers: 1,
-                    },
-                    mip_level_count: 1,
-                    sample_count: 1,
-                    dimension: wgpu::TextureDimension::D2,
-                    format: wgpu::TextureFormat::Rgba32Float,
-                    usage: wgpu::TextureUsages::STORAGE_BINDING
-                        | wgpu::TextureUsages::COPY_SRC
-                        | wgpu::TextureUsages::COPY_DST,
-                    view_formats: &[],
-                }))
+                Memory::Image(self.create_image(label, [IMAGE_WIDTH, bytes.div_ceil(IMAGE_ROW).max(1) as u32]))
             }
         })
+    }
+
+    /// Creates an image of `[width, height]` texels.
+    pub(super) fn create_image(&self, label: &str, [width, height]: [u32; 2]) -> wgpu::Texture {
+        self.count();
+        self.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        })
+    }
+
+    /// Overwrites texels of one row of an image from `[x, y]` on; for set-up, not for steps.
+    fn write_texels(&self, image: &wgpu::Texture, [x, y]: [u32; 2], texels: &[[f32; 4]]) {
+        self.queue.write_texture(
+            wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x, y, z: 0 }, ..image.as_image_copy() },
+            bytemuck::cast_slice(texels),
+            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: None, rows_per_image: None },
+            wgpu::Extent3d { width: texels.len() as u32, height: 1, depth_or_array_layers: 1 },
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! The device: adapter choice, buffers, images, pipelines, waiting, times. The only wrapper around wgpu.
 
 mod adapter;
+mod compilation;
 mod device;
 mod error;
 #[cfg(feature = "host")]
@@ -11,13 +12,16 @@ mod pipeline;
 mod probe;
 mod timestamps;
 
+pub(crate) use compilation::{Compilation, FirstUse};
 pub use device::Gpu;
 pub use error::GpuError;
+#[cfg(all(test, feature = "host"))]
+pub(crate) use host::dispatch_nothing;
 #[cfg(feature = "host")]
 pub use host::{AdapterChoice, AdapterReport, list_adapters};
 pub use mapping::Mapping;
 pub use memory::{HostCopy, ImageCopy, Memory, most_binding_bytes, most_bytes};
 pub use pipeline::RuntimeChecks;
-pub(crate) use pipeline::{Pipeline, compile};
+pub(crate) use pipeline::{Pipeline, compile, define};
 pub use probe::GpuEvent;
 pub use timestamps::Timestamps;

@@ -1,11 +1,11 @@
-//! Pipelines, each made once for all kernels that can share it.
+//! Pipelines, each made once for all kernels that can share it, when it is first needed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Gpu;
 #[cfg(feature = "host")]
-use super::host::map_on_all_cores;
+use super::host::for_each_on_all_cores;
 use crate::kernel::{Access, BindingUse, Module, ModuleRecipe, NUMBERS_BINDING, Recipe, Storage};
 
 /// Whether kernels check indices and bound loops. Only those that [may run unchecked](crate::kernel::Wgsl) obey; all
@@ -25,96 +25,148 @@ impl Default for RuntimeChecks {
     }
 }
 
-/// A pipeline, and the numbers that it reads at run time.
-#[derive(Clone, Debug)]
+/// A pipeline that is made when it is first needed, by whoever needs it first: the first step, or a thread that goes ahead.
+#[derive(Debug)]
 pub(crate) struct Pipeline {
-    pub pipeline: wgpu::ComputePipeline,
-    pub module: Arc<Module>,
+    device: wgpu::Device,
+    source: Arc<Source>,
+    recipe: Recipe,
+    layout: wgpu::BindGroupLayout,
+    made: OnceLock<wgpu::ComputePipeline>,
 }
 
-/// A parsed module.
-type Parsed = (wgpu::ShaderModule, Arc<Module>);
+/// A module, which is parsed by the first thread that needs it. Its text is made at once.
+#[derive(Debug)]
+struct Source {
+    module: Module,
+    checks: RuntimeChecks,
+    parsed: OnceLock<wgpu::ShaderModule>,
+}
 
-/// The pipeline of each of `recipes`, in their order. Equal recipes share one. All cores compile. The device keeps what
-/// goes wrong.
-pub(crate) fn compile(gpu: &Gpu, recipes: &[Recipe], checks: RuntimeChecks) -> Vec<Pipeline> {
-    let mut places: HashMap<&Recipe, usize> = HashMap::new();
-    let mut distinct = Vec::new();
-    for recipe in recipes {
-        places.entry(recipe).or_insert_with(|| {
-            distinct.push(recipe);
-            distinct.len() - 1
+/// The pipeline of each of `recipes`, in their order, none of them made yet. Equal recipes share one.
+pub(crate) fn define(gpu: &Gpu, recipes: &[Recipe], checks: RuntimeChecks) -> Vec<Arc<Pipeline>> {
+    let mut sources: HashMap<&ModuleRecipe, Arc<Source>> = HashMap::new();
+    let mut pipelines: HashMap<&Recipe, Arc<Pipeline>> = HashMap::new();
+    let mut define = |recipe| {
+        let source = sources.entry(Recipe::module(recipe)).or_insert_with_key(|recipe| {
+            let checks = if recipe.may_run_unchecked() { checks } else { RuntimeChecks::On };
+            Arc::new(Source { module: recipe.make(), checks, parsed: OnceLock::new() })
         });
-    }
-    // Each module is parsed by the first thread that needs it.
-    let modules: HashMap<&ModuleRecipe, OnceLock<Parsed>> =
-        distinct.iter().map(|recipe| (recipe.module(), OnceLock::new())).collect();
-    let pipelines = map_on_all_cores(&distinct, |recipe| {
-        let parsed = modules[recipe.module()].get_or_init(|| create_module(gpu, recipe.module(), checks));
-        create_pipeline(gpu, parsed, recipe)
-    });
-    recipes.iter().map(|recipe| pipelines[places[recipe]].clone()).collect()
-}
-
-fn create_module(gpu: &Gpu, recipe: &ModuleRecipe, checks: RuntimeChecks) -> Parsed {
-    let source = recipe.make();
-    let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
-    let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgsl };
-    let module = match if recipe.may_run_unchecked() { checks } else { RuntimeChecks::On } {
-        RuntimeChecks::On => gpu.device().create_shader_module(descriptor),
-        // SAFETY: this is done only where `Kernel::may_run_unchecked`. Then the author of each
-        // source has vouched for it, or wgrad's own operation recorded it for tensors whose shapes `Operation::check`
-        // compared with its geometry. Nobody can change a dispatch or a plan afterwards, and `Program::new` refuses those
-        // of another graph, so that the memory is as large as the shapes say. The numbers that a kernel reads at run time
-        // are written once, by `Program::new`, and shaders can't write to a uniform. What shaders read as an index
-        // (labels, the table of gradients) they clamp. The suite runs each kernel with checks on and off and compares
-        // the bits.
-        #[allow(unsafe_code)]
-        RuntimeChecks::Off => unsafe {
-            gpu.device().create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        },
+        Arc::new(Pipeline::new(gpu, source.clone(), recipe))
     };
-    (module, Arc::new(source))
+    recipes.iter().map(|recipe| pipelines.entry(recipe).or_insert_with_key(|recipe| define(recipe)).clone()).collect()
 }
 
-fn create_pipeline(gpu: &Gpu, (module, source): &Parsed, recipe: &Recipe) -> Pipeline {
-    let bindings = recipe.bindings().iter().map(|binding| (binding.index, binding_type(*binding)));
-    let numbers = source.has_numbers().then_some((NUMBERS_BINDING, uniform()));
-    let entries: Vec<_> = bindings
-        .chain(numbers)
-        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty,
-            count: None,
+/// Makes all of `pipelines` on all cores. The device keeps what goes wrong.
+pub(crate) fn compile(pipelines: &[Arc<Pipeline>]) {
+    let mut missing: Vec<&Arc<Pipeline>> = Vec::new();
+    for pipeline in pipelines.iter().filter(|pipeline| !pipeline.is_made()) {
+        if !missing.iter().any(|other| Arc::ptr_eq(other, pipeline)) {
+            missing.push(pipeline);
+        }
+    }
+    for_each_on_all_cores(&missing, |pipeline| {
+        pipeline.get();
+    });
+}
+
+impl Source {
+    fn parsed(&self, device: &wgpu::Device) -> &wgpu::ShaderModule {
+        self.parsed.get_or_init(|| {
+            let wgsl = wgpu::ShaderSource::Wgsl(self.module.text.as_str().into());
+            let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgsl };
+            match self.checks {
+                RuntimeChecks::On => device.create_shader_module(descriptor),
+                // SAFETY: this is done only where `Kernel::may_run_unchecked`. Then the author of each
+                // source has vouched for it, or wgrad's own operation recorded it for tensors whose shapes
+                // `Operation::check` compared with its geometry. Nobody can change a dispatch or a plan afterwards, and
+                // `Program::new` refuses those of another graph, so that the memory is as large as the shapes say. The
+                // numbers that a kernel reads at run time are written once, by `Program::new`, and shaders can't write
+                // to a uniform. What shaders read as an index (labels, the table of gradients) they clamp. The suite
+                // runs each kernel with checks on and off and compares the bits.
+                #[allow(unsafe_code)]
+                RuntimeChecks::Off => unsafe {
+                    device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+                },
+            }
         })
-        .collect();
-    let layout =
-        gpu.device().create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
-    let layout = gpu.device().create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: None,
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    gpu.count();
-    let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(&recipe.label()),
-        layout: Some(&layout),
-        module,
-        entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &recipe.constants(),
-            zero_initialize_workgroup_memory: false,
-        },
-        cache: None,
-    });
-    Pipeline { pipeline, module: source.clone() }
+    }
 }
 
-/// The results of `make` for `items`, in their order. Without a host there is one thread.
+impl Pipeline {
+    fn new(gpu: &Gpu, source: Arc<Source>, recipe: &Recipe) -> Self {
+        let bindings = recipe.bindings().iter().map(|binding| (binding.index, binding_type(*binding)));
+        let numbers = source.module.has_numbers().then_some((NUMBERS_BINDING, uniform()));
+        let entries: Vec<_> = bindings
+            .chain(numbers)
+            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty,
+                count: None,
+            })
+            .collect();
+        let device = gpu.device().clone();
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+        gpu.count();
+        Self { device, source, recipe: recipe.clone(), layout, made: OnceLock::new() }
+    }
+
+    /// The text of its module, and the numbers that it reads at run time.
+    pub fn module(&self) -> &Module {
+        &self.source.module
+    }
+
+    /// What it is made from.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The same pipeline on another device, not made yet.
+    pub fn on(&self, gpu: &Gpu) -> Self {
+        let Source { module, checks, .. } = &*self.source;
+        let source = Source { module: module.clone(), checks: *checks, parsed: OnceLock::new() };
+        Self::new(gpu, Arc::new(source), &self.recipe)
+    }
+
+    /// The layout of its bind group.
+    pub fn layout(&self) -> &wgpu::BindGroupLayout {
+        &self.layout
+    }
+
+    /// Whether it is made.
+    pub fn is_made(&self) -> bool {
+        self.made.get().is_some()
+    }
+
+    /// The pipeline. The first call makes it, and others wait for that.
+    pub fn get(&self) -> &wgpu::ComputePipeline {
+        self.made.get_or_init(|| {
+            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&self.layout)],
+                immediate_size: 0,
+            });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&self.recipe.label()),
+                layout: Some(&layout),
+                module: self.source.parsed(&self.device),
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &self.recipe.constants(),
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            })
+        })
+    }
+}
+
+/// Calls `make` for `items`. Without a host there is one thread.
 #[cfg(not(feature = "host"))]
-fn map_on_all_cores<T, R>(items: &[T], make: impl Fn(&T) -> R) -> Vec<R> {
-    items.iter().map(make).collect()
+fn for_each_on_all_cores<T>(items: &[T], make: impl Fn(&T)) {
+    items.iter().for_each(make);
 }
 
 fn uniform() -> wgpu::BindingType {

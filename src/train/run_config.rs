@@ -147,7 +147,7 @@ impl RunConfig {
             dataset: DatasetConfig {
                 name: dataset.name.clone(),
                 origin: dataset.origin.clone(),
-                checksum: dataset.checksum.clone(),
+                checksum: dataset.checksum.get().to_owned(),
                 image_shape: dataset.image_shape,
                 limit: spec.limit,
                 train_images: dataset.train.len(),

@@ -142,6 +142,8 @@ impl<'a> Trainer<'a> {
         if self.position.finished {
             return Ok(Ending::Enough);
         }
+        // A run that can't be compiled leaves nothing.
+        self.executor.compile_training()?;
         self.write_checkpoint()?;
         let mut pace = None;
         match self.steps_per_submit {

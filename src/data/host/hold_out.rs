@@ -95,7 +95,7 @@ mod tests {
             both.sort_unstable();
             assert_eq!(both, whole.train.pixels());
             assert!(validation.pixels().iter().zip(validation.labels()).all(|(i, l)| labels[usize::from(*i)] == *l));
-            assert_eq!((held.test, held.checksum), (whole.test.clone(), whole.checksum.clone()));
+            assert_eq!((held.test, held.checksum.get()), (whole.test.clone(), whole.checksum.get()));
         }
     }
 

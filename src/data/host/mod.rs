@@ -19,7 +19,7 @@ mod progress;
 pub mod published;
 pub mod select;
 
-use super::dataset::hex;
+use super::checksum::hex;
 use super::{Batch, ClassNameError, Dataset, Sampler, Split, shapes};
 
 pub use archive_error::ArchiveError;

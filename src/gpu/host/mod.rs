@@ -2,6 +2,7 @@
 
 mod adapter;
 mod adapter_search;
+mod ahead;
 mod blocking;
 mod control_group;
 mod cores;
@@ -10,4 +11,7 @@ mod host_memory;
 use super::{Gpu, GpuError, GpuEvent};
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
-pub(super) use cores::map_on_all_cores;
+#[cfg(test)]
+pub use ahead::dispatch_nothing;
+pub(super) use ahead::{compile_ahead, compile_beside};
+pub(super) use cores::{Background, for_each_on_all_cores};
