@@ -26,6 +26,15 @@ pub enum MicroKernel {
     Broadcast128x16,
     /// [`Self::Broadcast32x16`] with tiles of 64 x 16, for subgroups of 16 lanes.
     Taps64x16,
+    /// The gradient of the weights of a convolution by a kernel of 3 x 3 with a stride of 1: all taps of 8 channels of the
+    /// input by 16 of the output, in the registers of one subgroup of 8 lanes. Other products run in another loop.
+    Windows72x16,
+    /// [`Self::Windows72x16`] with 4 channels by 32.
+    Windows36x32,
+    /// [`Self::Windows72x16`] with 16 channels by 16, for subgroups of 16 lanes.
+    Windows144x16,
+    /// [`Self::Windows72x16`] with 8 channels by 32, for subgroups of 16 lanes.
+    Windows72x32,
     /// Tiles of 64 x 64 in workgroup memory: for GPUs.
     Tile,
     /// Tiles of 64 x 32 in workgroup memory: for products on GPUs with at most 32 columns.
@@ -50,7 +59,7 @@ struct Row {
 }
 
 /// All of them, in the order of [`MicroKernel`].
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 15] = [
     Row {
         kernel: MicroKernel::Direct,
         name: "direct",
@@ -106,6 +115,38 @@ const TABLE: [Row; 11] = [
         lanes: 16,
         workgroup_bytes: 0,
         source: &[wgsl!("product/taps"), wgsl!("product/taps_64x16")],
+    },
+    Row {
+        kernel: MicroKernel::Windows72x16,
+        name: "windows72x16",
+        tile: [72, 16],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/windows"), wgsl!("product/windows_72x16")],
+    },
+    Row {
+        kernel: MicroKernel::Windows36x32,
+        name: "windows36x32",
+        tile: [36, 32],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/windows"), wgsl!("product/windows_36x32")],
+    },
+    Row {
+        kernel: MicroKernel::Windows144x16,
+        name: "windows144x16",
+        tile: [144, 16],
+        lanes: 16,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/windows"), wgsl!("product/windows_144x16")],
+    },
+    Row {
+        kernel: MicroKernel::Windows72x32,
+        name: "windows72x32",
+        tile: [72, 32],
+        lanes: 16,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/windows"), wgsl!("product/windows_72x32")],
     },
     Row {
         kernel: MicroKernel::Tile,
@@ -166,6 +207,8 @@ impl MicroKernel {
     /// Tiles of a result of `rows` and `columns`.
     pub fn tiles(self, [rows, columns]: [usize; 2]) -> usize {
         let [tile_rows, tile_columns] = self.tile();
+        // A row for the bias, behind nine of each channel, comes with the first tile.
+        let rows = if self.takes_windows() && rows > 1 && rows % 9 == 1 { rows - 1 } else { rows };
         rows.div_ceil(tile_rows) * columns.div_ceil(tile_columns)
     }
 
@@ -193,6 +236,12 @@ impl MicroKernel {
     /// all three.
     pub fn shares_pixels(self) -> bool {
         matches!(self, Self::Broadcast32x16 | Self::Taps64x16)
+    }
+
+    /// Whether it only computes gradients of weights of convolutions by a kernel of 3 x 3 with a stride of 1: it loads a
+    /// pixel once for all nine taps.
+    pub fn takes_windows(self) -> bool {
+        matches!(self, Self::Windows72x16 | Self::Windows36x32 | Self::Windows144x16 | Self::Windows72x32)
     }
 
     /// The storage from which it reads its operands fastest.

@@ -21,15 +21,20 @@ pub struct Rows {
     /// Where `a` has the windows of a convolution whose kernel has three columns and whose stride is 1: pixels of a line,
     /// if they are a multiple of four. Else 0.
     pub pixels_of_a_line: usize,
+    /// Whether they are the nine taps of a convolution by a kernel of 3 x 3 with a stride of 1, each with all channels.
+    pub nine_taps: bool,
 }
 
 impl Rows {
     /// `kernel`, or the one to run instead where it can't compute this product of `n` columns.
     fn suited(self, kernel: MicroKernel, n: usize) -> MicroKernel {
-        match FAMILIES.into_iter().find(|family| family.taps == kernel) {
-            Some(family) if self.pixels_of_a_line == 0 => family.without_taps(self, n),
-            _ => kernel,
-        }
+        let fits = match kernel {
+            _ if kernel.shares_pixels() => self.pixels_of_a_line > 0,
+            _ if kernel.takes_windows() => self.nine_taps,
+            _ => true,
+        };
+        let family = FAMILIES.into_iter().find(|family| family.plain.lanes() == kernel.lanes());
+        family.filter(|_| !fits).map_or(kernel, |family| family.for_any(self, n))
     }
 }
 
@@ -43,6 +48,8 @@ struct Family {
     costly: MicroKernel,
     /// For convolutions whose kernel has three columns.
     taps: MicroKernel,
+    /// For gradients of kernels of 3 x 3: with few columns, and with many.
+    windows: [MicroKernel; 2],
 }
 
 const FAMILIES: [Family; 2] = [
@@ -51,22 +58,30 @@ const FAMILIES: [Family; 2] = [
         narrow: MicroKernel::Broadcast64x16,
         costly: MicroKernel::Broadcast32x32,
         taps: MicroKernel::Broadcast32x16,
+        windows: [MicroKernel::Windows72x16, MicroKernel::Windows36x32],
     },
     Family {
         plain: MicroKernel::Broadcast64x32,
         narrow: MicroKernel::Broadcast128x16,
         costly: MicroKernel::Broadcast64x32,
         taps: MicroKernel::Taps64x16,
+        windows: [MicroKernel::Windows144x16, MicroKernel::Windows72x32],
     },
 ];
 
 impl Family {
-    fn without_taps(self, rows: Rows, n: usize) -> MicroKernel {
+    fn for_any(self, rows: Rows, n: usize) -> MicroKernel {
         match n {
             _ if rows.costly => self.costly,
             ..=16 => self.narrow,
             _ => self.plain,
         }
+    }
+
+    /// The one with fewer tiles; with as many the one with more columns, which loads less.
+    fn for_nine_taps(self, sizes: [usize; 2]) -> MicroKernel {
+        let [few, many] = self.windows;
+        if few.tiles(sizes) < many.tiles(sizes) { few } else { many }
     }
 }
 
@@ -80,7 +95,11 @@ pub struct MatrixProduct {
 /// The loop for a product of `[m, n, k]`, where none was measured.
 fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
     if let Some(family) = FAMILIES.into_iter().find(|family| family.plain == target.micro_kernel) {
-        return if rows.pixels_of_a_line >= LEAST_LINE { family.taps } else { family.without_taps(rows, n) };
+        return match rows {
+            _ if rows.nine_taps => family.for_nine_taps([m, n]),
+            _ if rows.pixels_of_a_line >= LEAST_LINE => family.taps,
+            _ => family.for_any(rows, n),
+        };
     }
     match target.micro_kernel {
         MicroKernel::Tile if target.by_size => {
@@ -106,8 +125,7 @@ impl MatrixProduct {
     /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
     /// Their number depends only on the sizes, the target and the measured choice, so that sums have the same order in
     /// every run.
-    pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3]) -> Self {
-        let rows = Rows::default();
+    pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
         let kernel = rule(recorder.target(), sizes, rows);
         let mut product = Product { key, choice: ProductChoice { kernel, parts: 1 }, splits: true, sizes };
         product.choice.parts = product.parts_for(kernel, recorder.target().busy_workgroups);
@@ -162,14 +180,16 @@ impl MatrixProduct {
     pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: u64) -> DispatchBuilder<'r, 'g> {
         let micro_kernel = self.product.choice.kernel;
         let [m, n, k] = self.product.sizes;
-        let tiles_n = micro_kernel.tiles([1, n]);
+        let tiles_n = n.div_ceil(micro_kernel.tile()[1]);
         let part_k = self.part_k();
         let trips = match micro_kernel {
             MicroKernel::Split16x16 => part_k.div_ceil(64) + 20,
             _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
+            // At most: a trip takes a pixel or more.
+            _ if micro_kernel.takes_windows() => part_k,
             _ => part_k.div_ceil(4),
         };
-        let dispatch = if micro_kernel.shares_pixels() {
+        let dispatch = if micro_kernel.shares_pixels() || micro_kernel.takes_windows() {
             dispatch
         } else {
             dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time)

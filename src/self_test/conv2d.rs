@@ -72,6 +72,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("stride two of one by one", geometry([4, 6, 8, 4], 5, [1, 1], [2, 2], Padding::Same, false)),
         ("stride three, a rest", geometry([2, 7, 8, 3], 4, [5, 4], [2, 3], Padding::Same, false)),
         ("stride three, no rest", geometry([8, 4, 9, 3], 4, [3, 5], [1, 3], Padding::Valid, true)),
+        ("one pixel", geometry([3, 1, 1, 5], 6, [3, 3], [1, 1], Padding::Same, true)),
+        ("one window", geometry([1, 3, 3, 9], 5, [3, 3], [1, 1], Padding::Valid, false)),
+        ("lines of five pixels in two parts", geometry([7, 9, 5, 3], 18, [3, 3], [1, 1], Padding::Same, false)),
+        ("odd lines of nine taps", geometry([2, 8, 9, 21], 35, [3, 3], [1, 1], Padding::Valid, false)),
         ("tall kernel covers the image", geometry([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false)),
     ];
     let without_bias = [

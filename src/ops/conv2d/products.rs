@@ -78,7 +78,7 @@ impl Conv2d {
         let sizes = [pixels, self.channels()[1], self.window_cells()];
         // Under pooling, the rows are not in the order of a line.
         let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
-        let rows = Rows { costly: false, pixels_of_a_line };
+        let rows = Rows { pixels_of_a_line, ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
@@ -112,7 +112,7 @@ impl Conv2d {
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
-        let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width) };
+        let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
@@ -169,13 +169,22 @@ impl Conv2d {
         dw: TensorId,
     ) {
         let pixels = self.computed_pixels(pooled);
-        let rows = self.window_cells() + usize::from(self.bias);
+        let sizes = [self.window_cells() + usize::from(self.bias), self.channels()[1], pixels];
         let key = self.key("dw", pooled);
-        let product = MatrixProduct::split(recorder, key, [rows, self.channels()[1], pixels]);
+        let rows = Rows { nine_taps: self.kernel == [3, 3] && self.stride == [1, 1], ..Rows::default() };
+        let product = MatrixProduct::split(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(dw).name.clone();
         let sum = PartedSum::new(recorder, dw, product.parts());
         let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).d(places);
+        let dispatch = if product.kernel().takes_windows() {
+            // A trip of the loop takes 2 x 4 pixels.
+            let [oh, ow] = self.computed_size(pooled);
+            let trips = self.input[0] * oh.div_ceil(2) * ow.div_ceil(4);
+            dispatch.size("PART_TRIPS", trips.div_ceil(product.parts()))
+        } else {
+            dispatch
+        };
         let dispatch = self
             .geometry(dispatch, pooled)
             .source(wgsl!("conv2d/dw"))

@@ -1,0 +1,127 @@
+// Gradient of the weights of a convolution by a kernel of 3 x 3 with a stride of 1, for adapters whose subgroup is LANES
+// lanes. A lane makes all nine taps of four channels of x by four channels of y. COLUMN_LANES neighbours share the channels
+// of x, and groups of so many take other ones. A trip of the loop takes 2 x 4 pixels of dy and the 4 x 6 pixels of x that
+// their windows see, so that a loaded pixel serves up to eight products, and little of a trip goes into the execution mask.
+override TILES_N: u32;
+override PART_TRIPS: u32; // of the loop in a part
+
+// Pixels of x in a row and in all, and the loads of a lane for them.
+const WIDTH = 6u;
+const CELLS = 24u;
+const LOADS = CELLS / COLUMN_LANES;
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let tile = linear_workgroup(workgroup, count);
+    let c = (tile / TILES_N * (LANES / COLUMN_LANES) + lane / COLUMN_LANES) * 4u;
+    let n = (tile % TILES_N * COLUMN_LANES + lane % COLUMN_LANES) * 4u;
+    let blocks = vec2((OW + 3u) / 4u, (OH + 1u) / 2u);
+    let trips = K / (OH * OW) * blocks.y * blocks.x;
+    // s[tap][r] is channel c + r of x.
+    var s = array<array<vec4<f32>, 4>, 9>();
+    var db = vec4<f32>();
+    let end = min((workgroup.z + 1u) * PART_TRIPS, trips);
+    for (var trip = workgroup.z * PART_TRIPS; trip < end; trip++) {
+        let image = trip / (blocks.y * blocks.x);
+        let y = trip / blocks.x % blocks.y * 2u;
+        let x = trip % blocks.x * 4u;
+        var cells = array<vec4<f32>, LOADS>();
+        for (var l = 0u; l < LOADS; l++) {
+            let cell = l * COLUMN_LANES + lane % COLUMN_LANES;
+            cells[l] = load_cell(image, i32(y + cell / WIDTH) - PAD_Y, i32(x + cell % WIDTH) - PAD_X, min(c, CIN - 4u));
+        }
+        var d = array<vec4<f32>, 8>();
+        for (var b = 0u; b < 2u; b++) {
+            let block = load_block(image, y, x + b * 2u, min(n, N - 4u));
+            d[b * 2u] = block[0];
+            d[b * 2u + 1u] = block[1];
+            d[b * 2u + 4u] = block[2];
+            d[b * 2u + 5u] = block[3];
+        }
+        add_channel(0u, lane, &cells, &d, &s);
+        add_channel(1u, lane, &cells, &d, &s);
+        add_channel(2u, lane, &cells, &d, &s);
+        add_channel(3u, lane, &cells, &d, &s);
+        if (BIAS) {
+            for (var p = 0u; p < 8u; p++) { db += d[p]; }
+        }
+    }
+    let first = workgroup.z * PART_LEN + n;
+    if (c < CIN && n < N) {
+        for (var tap = 0u; tap < 9u; tap++) {
+            for (var r = 0u; r < 4u; r++) { write_c(first + (tap * CIN + c + r) * N, s[tap][r]); }
+        }
+        if (BIAS && c == 0u) { write_c(first + BIAS_FIRST, db); }
+    }
+}
+
+// Four channels of x, zero outside x.
+fn load_cell(image: u32, y: i32, x: i32, c: u32) -> vec4<f32> {
+    let inside = y >= 0 && y < i32(H) && x >= 0 && x < i32(W);
+    let i = ((image * H + u32(y)) * W + u32(x)) * CIN + c;
+    return select(vec4<f32>(), read_a(select(0u, i, inside)), inside);
+}
+
+// Four channels of a block of 2 x 2 pixels of dy in row-major order, zero outside dy.
+fn load_block(image: u32, y: u32, x: u32, n: u32) -> mat4x4<f32> {
+    if (POOLED) {
+        let inside = x < OW;
+        let i = select(0u, ((image * (OH / 2u) + y / 2u) * (OW / 2u) + x / 2u) * N + n, inside);
+        let dy = select(vec4<f32>(), read_b(i), inside);
+        let place = read_d(i);
+        var block = mat4x4<f32>();
+        for (var cell = 0u; cell < 4u; cell++) { block[cell] = select(vec4<f32>(), dy, place == vec4(f32(cell))); }
+        return block;
+    }
+    return mat4x4(load_dy(image, y, x, n), load_dy(image, y, x + 1u, n), load_dy(image, y + 1u, x, n), load_dy(image, y + 1u, x + 1u, n));
+}
+
+fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {
+    let inside = y < OH && x < OW;
+    let i = ((image * OH + y) * OW + x) * N + n;
+    return select(vec4<f32>(), read_b(select(0u, i, inside)), inside);
+}
+
+// Adds the products of channel c + r of x to all taps.
+fn add_channel(
+    r: u32,
+    lane: u32,
+    cells: ptr<function, array<vec4<f32>, LOADS>>,
+    d: ptr<function, array<vec4<f32>, 8>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+) {
+    // Which lane it comes from is constant for each lane: the software adapter turns that into one instruction.
+    let group = lane / COLUMN_LANES * COLUMN_LANES;
+    var x = array<f32, CELLS>();
+    for (var p = 0u; p < CELLS; p++) {
+        x[p] = subgroupShuffle((*cells)[p / COLUMN_LANES][r], group + p % COLUMN_LANES);
+    }
+    // Written out, because Mesa 25's driver does not unroll a loop of this length.
+    add_tap(0u, r, &x, d, s);
+    add_tap(1u, r, &x, d, s);
+    add_tap(2u, r, &x, d, s);
+    add_tap(3u, r, &x, d, s);
+    add_tap(4u, r, &x, d, s);
+    add_tap(5u, r, &x, d, s);
+    add_tap(6u, r, &x, d, s);
+    add_tap(7u, r, &x, d, s);
+    add_tap(8u, r, &x, d, s);
+}
+
+fn add_tap(
+    tap: u32,
+    r: u32,
+    x: ptr<function, array<f32, CELLS>>,
+    d: ptr<function, array<vec4<f32>, 8>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+) {
+    let above = tap / 3u * WIDTH + tap % 3u;
+    let below = above + WIDTH;
+    (*s)[tap][r] = (*s)[tap][r]
+        + (*x)[above] * (*d)[0] + (*x)[above + 1u] * (*d)[1] + (*x)[above + 2u] * (*d)[2] + (*x)[above + 3u] * (*d)[3]
+        + (*x)[below] * (*d)[4] + (*x)[below + 1u] * (*d)[5] + (*x)[below + 2u] * (*d)[6] + (*x)[below + 3u] * (*d)[7];
+}
