@@ -3,8 +3,9 @@
     pip install keras==3.15.1 torch numpy pillow safetensors onnxruntime
     python tools/check_keras_applications.py --wgrad target/release/wgrad --cifar cifar-10-batches-bin
 
-The networks have random weights, random moving statistics, and no activation at the end; a rescaling to -1..1 stands before
-them as in programs that use them. They answer to real pictures: test pictures of CIFAR-10, enlarged to 96 x 96. A difference
+The networks have random weights, random moving statistics, and no activation at the end. Before MobileNetV2 and ResNet50
+stands a rescaling to -1..1, as in programs that use them; EfficientNetB0 begins with a rescaling, a normalization, whose mean
+and variance are adapted to the pictures, and another rescaling. They answer to real pictures: test pictures of CIFAR-10, enlarged to 96 x 96. A difference
 may be 1e-4 of the largest logit, or twice that of Keras in float32 from float64 where this is more. It fails where one is
 larger, where a count of parameters is wrong, or where the logits hardly differ between the pictures.
 """
@@ -26,15 +27,16 @@ from PIL import Image
 
 SIZE = 96
 BOUND = 1e-4
-# Each network with its number of parameters.
+# Each network with its number of parameters, and with those that wgrad has as options.
 NETWORKS = {
-    "MobileNetV2": 3_538_984,
-    "ResNet50": 25_636_712,
+    "MobileNetV2": (3_538_984, 0),
+    "ResNet50": (25_636_712, 0),
+    "EfficientNetB0": (5_330_571, 7),
 }
 
 
 def network(name, images):
-    """A network with random weights and moving statistics, alone and behind its rescaling.
+    """A network with random weights and moving statistics, alone and behind the rescaling that it wants, if it wants one.
 
     The statistics are those of the pictures, each changed by chance: with others, the signal of a picture dies out in so many
     layers, and every picture has the same logits.
@@ -44,6 +46,10 @@ def network(name, images):
     app = getattr(keras.applications, name)(
         weights=None, include_top=True, input_shape=(SIZE, SIZE, 3), classifier_activation=None
     )
+    scales_pixels = any(isinstance(layer, layers.Normalization) for layer in app.layers)
+    for layer in app.layers:
+        if isinstance(layer, layers.Normalization):
+            layer.adapt(images / 255)
     normalizations = [layer for layer in app.layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [layer.momentum for layer in normalizations]
     for layer in normalizations:
@@ -51,21 +57,27 @@ def network(name, images):
         layer.set_weights([rng.uniform(0.6, 1.4, mean.shape), rng.normal(0, 0.2, mean.shape), mean, variance])
         # The minibatch's statistics become the moving ones.
         layer.momentum = 0
-    app(images / 127.5 - 1, training=True)
+    app(images if scales_pixels else images / 127.5 - 1, training=True)
     for layer, momentum in zip(normalizations, momenta):
         gamma, beta, mean, variance = layer.get_weights()
         mean += rng.normal(0, 0.2, mean.shape) * np.sqrt(variance)
         layer.set_weights([gamma, beta, mean, variance * rng.uniform(0.7, 1.4, mean.shape)])
         layer.momentum = momentum
+    if scales_pixels:
+        return app, app
     pixels = keras.Input((SIZE, SIZE, 3))
     return app, keras.Model(pixels, app(layers.Rescaling(1 / 127.5, -1)(pixels)))
 
 
 class Affine(layers.Layer):
-    """Batch normalization in inference. Keras's own layer computes it in float32 whatever its type is."""
+    """A normalization in inference. Keras's own layers compute it in float32 whatever their type is."""
 
     def __init__(self, normalization, **options):
         super().__init__(**options)
+        if isinstance(normalization, layers.Normalization):
+            mean, variance, _ = [weight.astype(np.float64) for weight in normalization.get_weights()]
+            self.values = 1 / np.sqrt(variance), -mean / np.sqrt(variance)
+            return
         gamma, beta, mean, variance = [weight.astype(np.float64) for weight in normalization.get_weights()]
         factor = gamma / np.sqrt(variance + normalization.epsilon)
         self.values = factor, beta - mean * factor
@@ -79,7 +91,7 @@ def in_float64(app):
     """The same network in float64."""
 
     def clone(layer):
-        if isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, (layers.BatchNormalization, layers.Normalization)):
             return Affine(layer, name=layer.name, dtype="float64")
         return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
 
@@ -135,7 +147,8 @@ def check(name, checker, images, folder):
     model.save(archive)
     print(name)
     table = checker.run("import", archive, "--out", weights)
-    checker.check(f"{NETWORKS[name]:,} parameters", f"{NETWORKS[name]:,}" in table and app.count_params() == NETWORKS[name])
+    count, options = NETWORKS[name]
+    checker.check(f"{count:,} parameters", f"{count - options:,}" in table and app.count_params() == count)
     answers = folder / "logits.npz"
     checker.run("eval", "--weights", weights, "--dataset", f"folder:{folder / 'data'}", "--image-size", SIZE, "--batch-size", 10,
                 "--ignore-class-names", "--logits", answers)
@@ -143,7 +156,8 @@ def check(name, checker, images, folder):
         logits, shown = file["logits"], file["images"]
     checker.check("wgrad saw the same pixels", np.array_equal(images, shown))
     wanted = model.predict(images, batch_size=10, verbose=0)
-    truth = in_float64(app).predict(images.astype(np.float64) / 127.5 - 1, batch_size=10, verbose=0)
+    pixels = images.astype(np.float64)
+    truth = in_float64(app).predict(pixels if model is app else pixels / 127.5 - 1, batch_size=10, verbose=0)
     largest = np.abs(truth).max()
     rounding = np.abs(wanted - truth).max() / largest
     bound = max(BOUND, 2 * rounding)
@@ -174,9 +188,14 @@ def check(name, checker, images, folder):
 
 
 def sorted_weights(model):
-    """Variables in the order of their layers' names."""
-    named = sorted((layer.name, layer) for layer in model.layers if layer.weights)
-    return [weight for _, layer in named for weight in layer.get_weights()]
+    """Variables in the order of their layers' names, and the mean and variance of normalizations that may be options."""
+
+    def weights(layer):
+        if isinstance(layer, layers.Normalization):
+            return [np.asarray(keras.ops.convert_to_numpy(value)) for value in (layer.mean, layer.variance)]
+        return layer.get_weights()
+
+    return [weight for layer in sorted(model.layers, key=lambda layer: layer.name) for weight in weights(layer)]
 
 
 def main():

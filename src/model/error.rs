@@ -47,6 +47,8 @@ pub enum LayerError {
     },
     /// The input's channels can't be divided into so many groups.
     Groups(i64),
+    /// The noise of dropout is not drawn once for each image.
+    Noise(Vec<usize>),
     /// The rate of dropout is not a share, or would leave no element.
     Rate(f64),
 }
@@ -84,6 +86,9 @@ impl LayerError {
             Self::Groups(groups) => format!(
                 " has {groups} groups; give a number that divides the channels of its input {list}, or -1 for a group of \
                  each channel"
+            ),
+            Self::Noise(shape) => format!(
+                ": `noise_shape` can't be {shape:?}; leave it out, or give a 1 for each size of its input {list}"
             ),
             Self::Rate(rate) => format!(" has a rate of {rate}; a rate is at least 0 and less than 1"),
         }

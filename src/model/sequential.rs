@@ -106,7 +106,7 @@ impl Sequential {
 
     /// Appends dropout, which sets the share `rate` of the elements to 0 in training.
     pub fn dropout(self, rate: f64) -> Self {
-        self.layer(Dropout { rate })
+        self.layer(Dropout::new(rate))
     }
 
     /// Appends a layer that makes a row of each image.

@@ -4,18 +4,21 @@ use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, T
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
-/// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes.
+/// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes. With
+/// `images`, that is drawn once for all elements of an image (stochastic depth, Huang et al. 2016).
 ///
 /// The elements that are dropped depend on nothing but seed, update, layer and place. So the gradient drops the same ones,
 /// and a run can be repeated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dropout {
-    /// Shape of `x` and `y`: any.
+    /// Shape `[n, ..]` of `x` and `y`.
     pub shape: Shape,
     /// Share that is dropped: at least 0 and below 1.
     pub rate: f64,
     /// A number that differs between the dropouts of a network.
     pub layer: usize,
+    /// Whether an image is dropped as a whole.
+    pub images: bool,
 }
 
 impl Graph {
@@ -24,9 +27,33 @@ impl Graph {
     /// # Errors
     /// A rate that is no share, a tensor that is no minibatch, or tensors of another graph.
     pub fn dropout(&mut self, name: &str, rate: f64, x: TensorId, minibatch: TensorId) -> Result<TensorId, GraphError> {
-        let shape = self.inputs(name, &[x])?.tensors()[0].shape.clone();
+        self.add_dropout(name, rate, false, [x, minibatch])
+    }
+
+    /// Adds dropout of whole images of `x` `[n, ..]`: the shape of `x`.
+    ///
+    /// # Errors
+    /// As [`Graph::dropout`].
+    pub fn dropout_of_images(
+        &mut self,
+        name: &str,
+        rate: f64,
+        x: TensorId,
+        minibatch: TensorId,
+    ) -> Result<TensorId, GraphError> {
+        self.add_dropout(name, rate, true, [x, minibatch])
+    }
+
+    fn add_dropout(
+        &mut self,
+        name: &str,
+        rate: f64,
+        images: bool,
+        inputs: [TensorId; 2],
+    ) -> Result<TensorId, GraphError> {
+        let shape = self.inputs(name, &inputs[..1])?.tensors()[0].shape.clone();
         let layer = self.tensors().count();
-        self.add_own_node(name, Dropout { shape, rate, layer }, &[x, minibatch])
+        self.add_own_node(name, Dropout { shape, rate, layer, images }, &inputs)
     }
 }
 
@@ -35,6 +62,7 @@ impl Dropout {
     fn record(&self, recorder: &mut Recorder, from: TensorId, minibatch: TensorId, to: TensorId) {
         let rate = if recorder.mode() == Mode::Train { self.rate } else { 0.0 };
         let name = recorder.graph().tensor(to).name.clone();
+        let images = self.shape.dims().first().copied().unwrap_or(1).max(1);
         recorder
             .dispatch(name)
             .a(from)
@@ -46,6 +74,7 @@ impl Dropout {
             .constant("DROPPED", (rate * 2.0_f64.powi(32)).floor())
             .constant("SCALE", 1.0 / (1.0 - rate))
             .size("LAYER", self.layer)
+            .size("IMAGE", if self.images { self.shape.padded_elements() / images } else { 0 })
             .elementwise(&self.shape, 1)
             .record();
     }

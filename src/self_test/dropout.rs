@@ -7,7 +7,7 @@ use super::{Case, Comparison};
 use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Mode, Plan};
+use crate::graph::{Graph, Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 
@@ -33,15 +33,16 @@ fn run(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
     mode: Mode,
-    (shape, rate): ([usize; 2], f64),
+    (shape, rate, images): ([usize; 2], f64, bool),
     drawn: Drawn,
 ) -> Result<Dropped, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     let minibatch = graph.minibatch(Minibatch::new(1, [0; 3]));
     let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape));
     let x = graph.add("x", a, b)?;
-    let y = graph.dropout("y", rate, x, minibatch)?;
-    let z = graph.dropout("z", rate, x, minibatch)?;
+    let add = if images { Graph::dropout_of_images } else { Graph::dropout };
+    let y = add(&mut graph, "y", rate, x, minibatch)?;
+    let z = add(&mut graph, "z", rate, x, minibatch)?;
     let mut dispatches = graph.record_forward(mode);
     let mut keep = vec![y, z];
     if mode == Mode::Train {
@@ -70,10 +71,12 @@ fn kept(y: &[f32]) -> Vec<bool> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let shapes = [([64, 63], 0.5), ([40, 101], 0.2), ([3, 5], 0.0), ([9, 1], 0.9)];
-    let shares = shapes.into_iter().map(|(shape, rate)| {
-        let name = format!("{rate} of {shape:?}");
-        Case::new(name, move |gpu, micro_kernel| drops_its_share_and_scales_the_rest(gpu, micro_kernel, shape, rate))
+    let elements = [([64, 63], 0.5), ([40, 101], 0.2), ([3, 5], 0.0), ([9, 1], 0.9)].map(|(s, r)| (s, r, false));
+    let images = [([2000, 5], 0.5), ([1500, 8], 0.2), ([3, 70], 0.0)].map(|(shape, rate)| (shape, rate, true));
+    let shares = elements.into_iter().chain(images).map(|options| {
+        let (shape, rate, images) = options;
+        let name = format!("{rate} of {}{shape:?}", if images { "the images of " } else { "" });
+        Case::new(name, move |gpu, micro_kernel| drops_its_share_and_scales_the_rest(gpu, micro_kernel, options))
     });
     let others = [
         Case::new("a function of seed and update", a_function_of_seed_and_update),
@@ -85,23 +88,28 @@ pub(super) fn cases() -> Vec<Case> {
 fn drops_its_share_and_scales_the_rest(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
-    shape: [usize; 2],
-    rate: f64,
+    (shape, rate, images): ([usize; 2], f64, bool),
 ) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 7, seed: 1 << 40 };
-    let Dropped { x, y, z, dx } = run(gpu, micro_kernel, Mode::Train, (shape, rate), drawn)?;
+    let Dropped { x, y, z, dx } = run(gpu, micro_kernel, Mode::Train, (shape, rate, images), drawn)?;
     let scale = 1.0 / (1.0 - rate);
     let expected = |value: f64, y: f32| if y == 0.0 { 0.0 } else { value * scale };
     let expected_y: Vec<f64> = x.iter().zip(&y).map(|(x, y)| expected(f64::from(*x), *y)).collect();
     let expected_dx: Vec<f64> = y.iter().map(|y| expected(1.0, *y)).collect();
     let mut wrong = Vec::new();
+    // What is drawn, of which each image has one element or one for each column.
+    let step = if images { shape[1] } else { 1 };
+    let drawn = |y: &[f32]| kept(y).into_iter().step_by(step).collect::<Vec<bool>>();
+    if images && [&y, &z].into_iter().any(|y| kept(y).chunks(step).any(|image| image.iter().any(|k| *k != image[0]))) {
+        wrong.push("a part of an image is dropped".to_owned());
+    }
     if x.len() > 1000 {
         // Five standard deviations of a binomial distribution.
-        let n = x.len() as f64;
+        let n = (x.len() / step) as f64;
         let bound = 5.0 * (rate * (1.0 - rate) / n).sqrt();
         // Dropped in both: the two are independent.
-        let both = kept(&y).iter().zip(kept(&z)).map(|(y, z)| *y || z).collect();
-        for (what, kept, wanted) in [("once", kept(&y), rate), ("twice", both, rate * rate)] {
+        let both = drawn(&y).iter().zip(drawn(&z)).map(|(y, z)| *y || z).collect();
+        for (what, kept, wanted) in [("once", drawn(&y), rate), ("twice", both, rate * rate)] {
             let share = kept.iter().filter(|kept| !**kept).count() as f64 / n;
             if (share - wanted).abs() >= bound {
                 wrong.push(format!("a share of {share} is dropped {what}, expected {wanted}"));
@@ -117,7 +125,7 @@ fn drops_its_share_and_scales_the_rest(
 
 fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let drawn = |update, seed| -> Result<Vec<bool>, ExecError> {
-        let dropped = run(gpu, micro_kernel, Mode::Train, ([32, 32], 0.5), Drawn { update, seed })?;
+        let dropped = run(gpu, micro_kernel, Mode::Train, ([32, 32], 0.5, false), Drawn { update, seed })?;
         Ok(kept(&dropped.y))
     };
     let first = drawn(1, 1)?;
@@ -136,6 +144,6 @@ fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> R
 
 fn inference_drops_nothing(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 0, seed: 0 };
-    let Dropped { x, y, .. } = run(gpu, micro_kernel, Mode::Infer, ([7, 9], 0.5), drawn)?;
+    let Dropped { x, y, .. } = run(gpu, micro_kernel, Mode::Infer, ([7, 9], 0.5, false), drawn)?;
     Ok(vec![Comparison::same_values("y", &y, &x)])
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wgrad::data::Batch;
 use wgrad::model::NamedTensor;
-use wgrad::optim::{Adam, Decay, Form, Optimizer, RmsProp, Rule, Sgd};
+use wgrad::optim::{Adam, Decay, Form, Muon, Optimizer, RmsProp, Rule, Sgd};
 
 use super::deviation::Figure;
 
@@ -59,6 +59,7 @@ enum Class {
     Sgd,
     #[serde(rename = "RMSprop")]
     RmsProp,
+    Muon,
 }
 
 /// Options of an optimizer, as Keras and PyTorch name them.
@@ -85,13 +86,14 @@ impl Run {
                 let adam = Adam::of(self.by);
                 Rule::Adam(Adam { epsilon: epsilon(adam.epsilon), ..adam })
             }
+            Class::Muon => Rule::Muon(Muon { momentum, nesterov, form: self.by, ..Muon::default() }),
             Class::Sgd => Rule::Sgd(Sgd { momentum, nesterov, form: self.by }),
             Class::RmsProp => {
                 let rmsprop = RmsProp::default();
                 Rule::RmsProp(RmsProp { momentum, centered, epsilon: epsilon(rmsprop.epsilon), ..rmsprop })
             }
         };
-        // All of Keras's optimizers take a share of the weights away; of PyTorch's, AdamW does.
+        // All of Keras's optimizers take a share of the weights away; of PyTorch's, AdamW and Muon do.
         let decay = match (self.by, self.class) {
             (Form::PyTorch, Class::Adam | Class::Sgd | Class::RmsProp) => Decay::L2,
             _ => Decay::Decoupled,

@@ -12,11 +12,11 @@ use figures::{Figures, Run, minibatch};
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options, StepMetrics};
 use wgrad::gpu::{AdapterChoice, Gpu};
-use wgrad::model::layers::{Activation, Conv2d, Dense, GlobalAveragePooling2d, Rescaling};
+use wgrad::model::layers::{Activation, BatchNormalization, Conv2d, Dense, GlobalAveragePooling2d, Rescaling};
 use wgrad::model::zoo::ZooModel;
 use wgrad::model::{self, NamedTensor, Network, Sequential};
 use wgrad::ops::Padding;
-use wgrad::optim::{Adam, Decay, Form, Optimizer, RmsProp, Rule, Sgd};
+use wgrad::optim::{Adam, Decay, Form, Muon, Optimizer, RmsProp, Rule, Sgd};
 
 /// Largest relative error of the loss of a step.
 const LOSS: f64 = 1e-4;
@@ -217,6 +217,11 @@ fn wrong_settings_are_seen() {
             change(sgd)
         }
     };
+    let muon = |rule: &mut Rule, change: fn(&mut Muon)| {
+        if let Rule::Muon(muon) = rule {
+            change(muon)
+        }
+    };
     let rmsprop = |rule: &mut Rule, change: fn(&mut RmsProp)| {
         if let Rule::RmsProp(rmsprop) = rule {
             change(rmsprop)
@@ -242,6 +247,10 @@ fn wrong_settings_are_seen() {
     see("sgd nesterov of pytorch", "form", &|o| sgd(&mut o.rule, |sgd| sgd.form = Form::Keras));
     see("sgd nesterov clipped", "norm", &|o| o.clip_norm = Some(0.301));
     see("sgd nesterov averaged", "average", &|o| o.average = Some(0.899));
+    see("muon of pytorch", "momentum", &|o| muon(&mut o.rule, |muon| muon.momentum = 0.949));
+    see("muon of pytorch", "form", &|o| muon(&mut o.rule, |muon| muon.form = Form::Keras));
+    see("muon of pytorch", "decay", &|o| o.weight_decay = 0.09);
+    see("muon of pytorch, plain", "nesterov", &|o| muon(&mut o.rule, |muon| muon.nesterov = true));
     see("rmsprop", "epsilon", &|o| rmsprop(&mut o.rule, |rmsprop| rmsprop.epsilon = 1e-6));
     see("rmsprop", "rho", &|o| rmsprop(&mut o.rule, |rmsprop| rmsprop.rho = 0.899));
     see("rmsprop centered", "centered", &|o| rmsprop(&mut o.rule, |rmsprop| rmsprop.centered = false));
@@ -254,6 +263,39 @@ fn a_wrong_network_is_seen() {
     let run = parity.figures.runs(8).next().unwrap();
     let failures = parity.failures(8, run, run.optimizer());
     assert!(failures.iter().any(|failure| failure.contains("gradient")), "{failures:#?}");
+}
+
+/// A normalization as PyTorch's `BatchNorm2d` if the moving variance is `unbiased`.
+fn batch_norm2d(unbiased: bool) -> Network {
+    let norm = BatchNormalization {
+        momentum: 0.9,
+        epsilon: 1e-5,
+        unbiased_variance: unbiased,
+        ..BatchNormalization::default()
+    };
+    let relu = || Activation::new(model::Activation::Relu);
+    Sequential::new([19, 17, 3])
+        .layer(Rescaling::new(1.0 / 255.0))
+        .layer(Conv2d { strides: [2; 2], ..Conv2d::new(12, 5) })
+        .layer(relu())
+        .layer(Conv2d { strides: [2; 2], use_bias: false, ..Conv2d::new(10, 3) })
+        .layer(norm)
+        .layer(relu())
+        .layer(GlobalAveragePooling2d::default())
+        .layer(Dense::new(10))
+        .into()
+}
+
+/// The moving variance of PyTorch is the unbiased one, and Keras's is seen as another.
+#[test]
+fn batch_normalization_of_pytorch() {
+    let parity = Parity::new(batch_norm2d(true), "batch_norm2d", UPDATE);
+    parity.check(8);
+    parity.check(7);
+    let biased = Parity::new(batch_norm2d(false), "batch_norm2d", UPDATE);
+    let run = biased.figures.runs(8).next().unwrap();
+    let failures = biased.failures(8, run, run.optimizer());
+    assert!(failures.len() == 1 && failures[0].contains("statistics"), "{failures:#?}");
 }
 
 fn resnet20() -> Network {

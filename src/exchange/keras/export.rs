@@ -140,6 +140,9 @@ fn options(node: &Node, channels: usize) -> serde_json::Result<Map<String, Json>
     };
     // Keras has always the biased variance, which matters in training only.
     options.retain(|option, _| option != "type" && option != "unbiased_variance");
+    if let Some(Json::Array(sizes)) = options.get_mut("noise_shape") {
+        sizes.insert(0, Json::Null);
+    }
     for (_, penalty) in options.iter_mut().filter(|(option, _)| option.ends_with("_regularizer")) {
         let mut factors = json!({ "l1": 0.0, "l2": 0.0 });
         if let (Json::Object(factors), Json::Object(own)) = (&mut factors, penalty.take()) {

@@ -187,7 +187,7 @@ fn layer_of(class: &str, options: &mut Options, channels: &mut i64) -> Result<La
         }
         "Dropout" => {
             options.remove("seed");
-            Dropout { rate: options.take("rate")? }.into()
+            Dropout { rate: options.take("rate")?, noise_shape: noise_shape(options)? }.into()
         }
         "Activation" => layers::Activation { activation: options.take("activation")? }.into(),
         "ReLU" => relu(options)?,
@@ -245,6 +245,15 @@ fn normalization(options: &mut Options, channels: &mut i64) -> Result<Normalizat
         return Ok(Normalization { mean: PerChannel::One(0.0), variance: PerChannel::One(1.0) });
     }
     Ok(Normalization { mean: options.take("mean")?, variance: options.take("variance")? })
+}
+
+/// The sizes of the noise of dropout, without the minibatch.
+fn noise_shape(options: &mut Options) -> Result<Option<Vec<usize>>, String> {
+    let Some(value) = options.remove("noise_shape").filter(|value| value.get() != "null") else { return Ok(None) };
+    match parse::<Vec<Option<usize>>>(value).as_deref() {
+        Some([None, sizes @ ..]) if sizes.iter().all(|size| *size == Some(1)) => Ok(Some(vec![1; sizes.len()])),
+        _ => Err(format!("`noise_shape` is {}, but wgrad has [null, 1, 1, 1] only", start(value))),
+    }
 }
 
 fn relu(options: &mut Options) -> Result<Layer, String> {

@@ -79,7 +79,7 @@ impl Trunk {
     pub fn end(mut self, rate: f64, classes: usize) -> Result<Network, ModelError> {
         self.apply(GlobalAveragePooling2d::default())?;
         if rate > 0.0 {
-            self.apply(Dropout { rate })?;
+            self.apply(Dropout::new(rate))?;
         }
         self.apply(Dense::new(classes))?;
         Ok(self.net.output(self.x))

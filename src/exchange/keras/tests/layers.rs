@@ -39,6 +39,11 @@ fn options_are_keras_s() {
         (layer("ReLU", json!({})), json!({ "type": "re_lu" })),
         (layer("ReLU", json!({ "max_value": 6 })), json!({ "type": "re_lu", "max_value": 6.0 })),
         (layer("LeakyReLU", json!({ "negative_slope": 0.2 })), json!({ "type": "leaky_re_lu", "negative_slope": 0.2 })),
+        (layer("Dropout", json!({})), json!({ "type": "dropout", "rate": 0.25 })),
+        (
+            layer("Dropout", json!({ "noise_shape": [null, 1, 1, 1] })),
+            json!({ "type": "dropout", "rate": 0.25, "noise_shape": [1, 1, 1] }),
+        ),
         (layer("Softmax", json!({ "axis": -1 })), json!({ "type": "activation", "activation": "softmax" })),
         (
             layer("ZeroPadding2D", json!({ "padding": [[0, 1], [2, 3]] })),
@@ -99,7 +104,8 @@ fn what_wgrad_lacks_is_refused_by_name() {
             json!({ "kernel_regularizer": { "class_name": "Mine", "config": {} } }),
             ["`kernel_regularizer`", "Mine"],
         ),
-        ("Dropout", json!({ "noise_shape": [1, 8] }), ["no `noise_shape`", "[1,8]"]),
+        ("Dropout", json!({ "noise_shape": [1, 8] }), ["`noise_shape` is [1,8]", "[null, 1, 1, 1]"]),
+        ("Dropout", json!({ "noise_shape": [null, 1, 8] }), ["`noise_shape` is [null,1,8]", "[null, 1, 1, 1]"]),
         ("Normalization", json!({ "mean": 1, "variance": null }), ["(Normalization)", "`variance` is null"]),
         ("Normalization", json!({ "mean": null, "variance": [1] }), ["(Normalization)", "`mean` is null"]),
         ("Normalization", json!({ "axis": [1, 2] }), ["(Normalization)", "`axis` is [1,2]"]),
