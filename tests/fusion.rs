@@ -5,9 +5,10 @@ use std::sync::Arc;
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options, Program};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
-use wgrad::graph::{Graph, GraphError, Mode, Plan, Target, TensorId, VariableSpec};
+use wgrad::graph::{Arena, Graph, GraphError, Mode, Plan, Target, TensorId, VariableSpec};
 use wgrad::kernel::MicroKernel;
 use wgrad::minibatch::{Minibatch, Step};
+use wgrad::model::zoo::ZOO;
 use wgrad::model::{BuildOptions, Sequential};
 use wgrad::ops::{ActivationFunction, BatchNorm, BatchNormInputs, Conv2d, Dense, Padding, Pool2d};
 
@@ -336,6 +337,55 @@ fn fusion_of_a_residual_network_changes_no_result() {
                     assert!((fused - alone).abs() <= 1e-4 * scale, "{mode:?}, result {i}: {fused}, {alone} of {scale}");
                 }
             }
+        }
+    }
+}
+
+/// Values of a variable by its name, so that every normalization moves, scales and offsets its channels.
+fn spread(name: &str, len: usize) -> Option<Vec<f32>> {
+    let from = match name.rsplit('/').next()? {
+        "gamma" | "moving_variance" => 0.5,
+        "beta" | "moving_mean" => -0.5,
+        _ => return None,
+    };
+    Some((0..len).map(|i| from + (i * 37 % 101) as f32 / 101.0).collect())
+}
+
+/// Deep networks, in which normalizations follow convolutions, depthwise convolutions and sums: with the same weights, logits
+/// and gradients are those of the operations by themselves.
+#[test]
+fn fusion_of_deep_networks_changes_no_result() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let (size, classes) = (16, 5);
+    for (name, width) in [("resnet20", 1.0), ("mobilenet_v2", 0.35), ("efficientnet_lite0", 1.0)] {
+        let model = ZOO.iter().find(|model| model.name == name).unwrap();
+        let model = model.build([size, size, 3], classes, width).unwrap();
+        let results = [true, false].map(|fusion| {
+            let build = BuildOptions { fusion, ..BuildOptions::default() };
+            let options = Options { batch_size: 8, seed: 5, build, ..Options::default() };
+            let mut executor = Executor::new(gpu.clone(), &model, options).unwrap();
+            for variable in executor.graph().variables().iter() {
+                if let Some(values) = spread(variable.name(), variable.shape().iter().product()) {
+                    executor.program().write_variable(executor.graph(), Arena::Weights, variable, &values).unwrap();
+                }
+            }
+            let batch = &batches(size * size * 3, classes as u32)[1];
+            let logits = gpu.block_on(executor.logits(batch)).unwrap();
+            gpu.block_on(executor.train_step(batch)).unwrap();
+            let gradients = gpu.block_on(executor.gradients()).unwrap();
+            let dispatches = [executor.infer_plan(), executor.train_plan()].map(|plan| plan.dispatches().len());
+            (logits, gradients, dispatches)
+        });
+        let [(fused, fused_gradients, fewer), (alone, gradients, more)] = results;
+        println!("{name}: {fewer:?} dispatches, {more:?} without fusion");
+        assert!(2 * fewer[0] < more[0] && fewer[1] < more[1], "{fewer:?} dispatches, {more:?} without fusion");
+        let largest = alone.iter().fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
+        let error = fused.iter().zip(&alone).fold(0.0_f32, |error, (a, b)| error.max((a - b).abs()));
+        assert!(error <= 1e-5 * largest, "{name}: logits differ by {error} of {largest}");
+        for (fused, alone) in fused_gradients.iter().zip(&gradients) {
+            let norm = alone.values.iter().map(|g| g * g).sum::<f32>().sqrt();
+            let error = fused.values.iter().zip(&alone.values).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt();
+            assert!(error <= 1e-4 * norm, "{name}, {}: {error} of {norm}", fused.name);
         }
     }
 }

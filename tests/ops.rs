@@ -61,6 +61,7 @@ operations! {
     dense_softmax_cross_entropy
     depthwise_conv2d
     dropout
+    ending
     gradient_norm
     group_norm
     ingest

@@ -134,6 +134,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
+    all.extend(normalized_convolutions(micro_kernel).unwrap());
     all
 }
 
@@ -227,9 +228,14 @@ fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         upstream.push((y.unwrap(), graph.input("dy", shape)));
     };
     for (with, frozen) in [(true, false), (false, false), (true, true), (false, true)] {
+        let geometry = BatchNorm { frozen, activation: Some(ActivationFunction::Silu), ..BatchNorm::new(shape) };
+        let inputs = BatchNormInputs { x: sum, minibatch, moving: averaged, weights: Some(weights), added: None };
+        let y = graph.batch_norm("batch", geometry, inputs);
+        add(&mut graph, y);
         for x in [relu, sum, more] {
+            let activation = with.then_some(ActivationFunction::RELU);
             let geometry =
-                BatchNorm { scale: with, center: with, frozen, added: with, relu: with, ..BatchNorm::new(shape) };
+                BatchNorm { scale: with, center: with, frozen, added: with, activation, ..BatchNorm::new(shape) };
             let (moving, added) = if with { (averaged, Some(input)) } else { (plain, None) };
             let inputs = BatchNormInputs { x, minibatch, moving, weights: with.then_some(weights), added };
             let y = graph.batch_norm("batch", geometry, inputs);
@@ -246,6 +252,38 @@ fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_backward(&upstream, &[input]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
     all
+}
+
+/// Inference of convolutions that end in a normalization.
+fn normalized_convolutions(micro_kernel: MicroKernel) -> Result<Vec<Dispatch>, GraphError> {
+    let mut graph = Graph::new(Target::new(micro_kernel, 64));
+    let input = [4, 8, 8, 6];
+    let (kernel, stride, padding) = ([3, 3], [1, 1], Padding::Same);
+    let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
+    let image = graph.input("x", input);
+    let convolution = Conv2d { input, filters: 6, kernel, stride, padding, bias: true, relu: false };
+    let depthwise = DepthwiseConv2d { input, multiplier: 1, kernel, stride, padding, bias: false };
+    for (with, activation) in [(true, ActivationFunction::RELU), (false, ActivationFunction::Sigmoid)] {
+        let norm = BatchNorm { scale: with, center: with, ..BatchNorm::new(input) };
+        let moving = graph.add_weights("moving", norm.moving_variables("moving", 0.9))?;
+        let weights = with.then(|| graph.add_weights("norm", norm.variables("norm"))).transpose()?;
+        let w = graph.add_weights("convolution", convolution.variables("convolution"))?;
+        let dense = graph.conv2d("convolution", convolution, image, w)?;
+        let w = graph.add_weights("depthwise", depthwise.variables("depthwise"))?;
+        let depthwise = graph.depthwise_conv2d("depthwise", depthwise, image, w)?;
+        for x in [dense, depthwise] {
+            let inputs = BatchNormInputs { x, minibatch, moving, weights, added: None };
+            let mut y = graph.batch_norm("norm", norm.clone(), inputs)?;
+            if with {
+                y = graph.add("sum", image, y)?;
+            }
+            graph.activation("activation", activation, y)?;
+        }
+    }
+    graph.fuse(Mode::Infer, &[]);
+    let all = graph.record_forward(Mode::Infer);
+    assert_eq!(all.len(), 4);
+    Ok(all)
 }
 
 #[test]

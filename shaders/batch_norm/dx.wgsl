@@ -1,5 +1,6 @@
 // dx = scale (dy - (sum of dy) / n - normalized(x) (sum of dy normalized(x)) / n), over the n rows that count; 0 in others:
-// Ioffe & Szegedy 2015. If GATED, x is a relu's output, and dx is the gradient before that relu. a = x, b = dy, c = dx.
+// Ioffe & Szegedy 2015. dy is that before
+// the activation. If GATED, x is a relu's output, and dx is the gradient before that relu. a = x, b = dy, c = dx.
 override GATED: bool;
 
 @compute @workgroup_size(64)
@@ -20,7 +21,7 @@ fn main(
             let i = min(r, ROWS - 1u) * C + place.channel;
             let x = read_a(i);
             let product = normalized(x, r, place.channel) * mean.product;
-            let dx = standard.scale * (read_b(i) - mean.dy - product);
+            let dx = standard.scale * (before_activation(read_b(i), x) - mean.dy - product);
             let passes = vec4(r < counted) & place.inside & (vec4(!GATED) | (x > vec4<f32>()));
             if (r < end && place.stores) { write_c(i, select(vec4<f32>(), dx, passes)); }
         }

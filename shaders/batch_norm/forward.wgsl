@@ -1,10 +1,10 @@
-// y = gamma normalized(x) + beta, plus e if ADDED, through relu if RELU. Another file says where the statistics come from.
-// a = x, b = gamma and beta, c = y, f = the statistics for the backward pass: origin, mean, inverse, scale [4, C].
+// y = gamma normalized(x) + beta, plus e if ADDED, through an activation. Other files say where the statistics come from,
+// and define the activation. a = x, b = gamma and beta, c = y, f = what the backward pass needs: origin, mean, inverse, scale,
+// beta [5, C].
 override GAMMA: bool;
 override BETA: bool;
 override BETA_FIRST: u32;
 override ADDED: bool;
-override RELU: bool;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,6 +23,7 @@ fn main(
         write_f(C + place.channel, standard.mean);
         write_f(2u * C + place.channel, standard.inverse);
         write_f(3u * C + place.channel, standard.scale);
+        write_f(4u * C + place.channel, beta);
     }
     let end = min((place.slice + 1u) * SLICE, ROWS);
     for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
@@ -30,9 +31,8 @@ fn main(
             let r = row + k * LANE_ROWS;
             let i = min(r, ROWS - 1u) * C + place.channel;
             var y = ((read_a(i) - standard.origin) - standard.mean) * standard.scale + beta;
-            if (ADDED) { y += select(vec4<f32>(), read_e(i), place.inside); }
-            if (RELU) { y = max(y, vec4<f32>()); }
-            if (r < end && place.stores) { write_c(i, y); }
+            if (ADDED) { y += read_e(i); }
+            if (r < end && place.stores) { write_c(i, select(vec4<f32>(), activate(y), place.inside)); }
         }
     }
 }

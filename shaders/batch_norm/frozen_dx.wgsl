@@ -1,6 +1,8 @@
-// dx = scale dy, where the statistics do not depend on x. a = dy, d = the saved statistics, c = dx.
+// dx = scale dy, where the statistics do not depend on x, and dy is that before the activation. a = dy, b = x, c = dx, d = the
+// saved statistics.
 override C: u32;
 
 fn element(i: u32) -> vec4<f32> {
-    return read_a(i) * read_d(3u * C + i % C);
+    begin_column(i % C);
+    return before_activation(read_a(i), read_b(i)) * standard.scale;
 }

@@ -1,4 +1,4 @@
-// How four channels are normalized: normalized x = ((x - origin) - mean) inverse; y = scale ((x - origin) - mean) + beta.
+// How four channels are normalized: normalized x = ((x - origin) - mean) inverse; z = scale ((x - origin) - mean) + beta.
 struct Standard {
     origin: vec4<f32>,
     mean: vec4<f32>,

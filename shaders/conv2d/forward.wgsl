@@ -1,4 +1,5 @@
-// y[m, n] = sum over k of x[m, k] w[k, n], plus b[n], through relu if RELU, through max pooling if POOLED.
+// y[m, n] = sum over k of x[m, k] w[k, n], plus b[n], through relu if RELU, through max pooling if POOLED. Without max
+// pooling, it goes first through the ending that another file defines.
 // m = pixel, k = (ky, kx, c), n = output channel. a = x, b = w, c = y, f = places of the maxima.
 override RELU: bool;
 
@@ -36,8 +37,13 @@ fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
         store_maximum(m, n, y);
         return;
     }
+    begin_ending(min(n, N - 4u));
     for (var j = 0u; j < 4u; j++) {
-        if (m + j < M && n < N) { write_c((m + j) * N + n, select(y[j], max(y[j], vec4<f32>()), RELU)); }
+        let i = (m + j) * N + n;
+        if (m + j < M && n < N) {
+            let end = ended(y[j], n, i);
+            write_c(i, select(end, max(end, vec4<f32>()), RELU));
+        }
     }
 }
 

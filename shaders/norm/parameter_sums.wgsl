@@ -1,5 +1,6 @@
 // Sums of dy, and of dy times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C].
-// a = x, b = dy, c = sums. Another file says how x is normalized and which rows count; dy of the others is taken for 0.
+// a = x, b = dy, c = sums. Another file says how x is normalized, what an activation makes of dy, and which rows count; dy of
+// the others is taken for 0.
 
 @compute @workgroup_size(64)
 fn main(
@@ -16,9 +17,10 @@ fn main(
         for (var k = 0u; k < 4u; k++) {
             let r = row + k * LANE_ROWS;
             let i = min(r, ROWS - 1u) * C + place.channel;
-            let dy = select(vec4<f32>(), read_b(i), r < min(end, counted));
+            let x = read_a(i);
+            let dy = select(vec4<f32>(), before_activation(read_b(i), x), r < min(end, counted));
             sums.dy += dy;
-            sums.product += dy * normalized(read_a(i), min(r, ROWS - 1u), place.channel);
+            sums.product += dy * normalized(x, min(r, ROWS - 1u), place.channel);
         }
     }
     sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);

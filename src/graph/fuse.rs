@@ -12,6 +12,8 @@ pub(crate) struct Rule {
 pub(crate) struct Pair<'n> {
     /// The purpose of the schedule.
     pub mode: Mode,
+    /// Which input of the second reads the first.
+    pub input: usize,
     first: &'n dyn Operation,
     second: &'n dyn Operation,
 }
@@ -90,7 +92,7 @@ impl Graph {
         if readers(between) > 1 || !first.outputs[1..].iter().chain(&second.outputs[1..]).all(unread) {
             return None;
         }
-        let pair = Pair { mode, first: &*first.operation, second: &*second.operation };
+        let pair = Pair { mode, input, first: &*first.operation, second: &*second.operation };
         let fused = (rule.fuse)(&pair)?;
         if fused.between.is_none() && keep.contains(&between) {
             return None;

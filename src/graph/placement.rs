@@ -62,8 +62,8 @@ impl Port {
     }
 }
 
-/// Operands `a`, `b`, `d`, `e` and results `c`, `f`, `g`.
-const PORTS: [Port; 7] = [
+/// Operands `a`, `b`, `d`, `e`, `h` and results `c`, `f`, `g`.
+const PORTS: [Port; 8] = [
     Port::operand(0, "a", "A_FIRST"),
     Port::operand(1, "b", "B_FIRST"),
     Port::result(2, "c", "C_FIRST"),
@@ -71,6 +71,7 @@ const PORTS: [Port; 7] = [
     Port::operand(4, "e", "E_FIRST"),
     Port::result(5, "f", "F_FIRST"),
     Port::result(8, "g", "G_FIRST"),
+    Port::operand(9, "h", "H_FIRST"),
 ];
 
 /// More parts of a tensor than any device allows.

@@ -89,7 +89,7 @@ impl<'g> Recorder<'g> {
     }
 }
 
-/// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e` and write results `c`, `f`, `g` through
+/// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e`, `h` and write results `c`, `f`, `g` through
 /// the functions of `shaders/access`, so that one source serves buffers and images.
 pub struct DispatchBuilder<'r, 'g> {
     recorder: &'r mut Recorder<'g>,
@@ -114,26 +114,27 @@ impl DispatchBuilder<'_, '_> {
 
     /// Reads `tensor`, if any, as operand `d`.
     pub fn d(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.without(3) };
-        self.operand(3, tensor, Access::Read)
+        self.optional(3, tensor, Access::Read)
     }
 
     /// Reads `tensor`, if any, as operand `e`.
     pub fn e(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.without(4) };
-        self.operand(4, tensor, Access::Read)
+        self.optional(4, tensor, Access::Read)
     }
 
     /// Writes `tensor`, if any, as second result `f`. A plan leaves it out if nothing reads it and it lives in a slot.
     pub fn f(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.without(SECOND_RESULT_BINDING) };
-        self.operand(SECOND_RESULT_BINDING, tensor, Access::Write)
+        self.optional(SECOND_RESULT_BINDING, tensor, Access::Write)
     }
 
     /// Writes `tensor`, if any, as third result `g`.
     pub fn g(self, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.without(8) };
-        self.operand(8, tensor, Access::Write)
+        self.optional(8, tensor, Access::Write)
+    }
+
+    /// Reads `tensor`, if any, as operand `h`.
+    pub fn h(self, tensor: Option<TensorId>) -> Self {
+        self.optional(9, tensor, Access::Read)
     }
 
     /// Reads and writes `tensor`, which must begin where its arena does, at `binding` through `read_NAME` and `write_NAME`,
@@ -160,10 +161,11 @@ impl DispatchBuilder<'_, '_> {
         .bind(index, tensor, access)
     }
 
-    fn without(self, index: u32) -> Self {
-        match Port::of(index) {
-            Some(port) => self.shared(port.absent()),
-            None => self,
+    fn optional(self, index: u32, tensor: Option<TensorId>, access: Access) -> Self {
+        match (tensor, Port::of(index)) {
+            (Some(tensor), _) => self.operand(index, tensor, access),
+            (None, Some(port)) => self.shared(port.absent()),
+            (None, None) => self,
         }
     }
 

@@ -33,6 +33,9 @@ pub enum ActivationFunction {
 }
 
 impl ActivationFunction {
+    /// `max(x, 0)`, as [`Relu`](super::Relu).
+    pub const RELU: Self = Self::Relu { negative_slope: 0.0, threshold: 0.0, max_value: None };
+
     /// `min(max(x, 0), 6)`
     pub const RELU6: Self = Self::Relu { negative_slope: 0.0, threshold: 0.0, max_value: Some(6.0) };
 
@@ -62,6 +65,24 @@ impl ActivationFunction {
             Self::Silu => wgsl!("activation/silu"),
             Self::HardSigmoid => wgsl!("activation/hard_sigmoid"),
             Self::HardSilu => wgsl!("activation/hard_silu"),
+        }
+    }
+
+    /// Asserts that its options are finite.
+    pub(super) fn check(self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        let Self::Relu { negative_slope, threshold, max_value } = self else { return Ok(()) };
+        let numbers = [negative_slope, threshold, max_value.unwrap_or(0.0)];
+        match numbers.into_iter().find(|number| !(*number as f32).is_finite()) {
+            Some(number) => Err(inputs.refuse(format!("an option of its relu is {number}, but it must be finite"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Defines `activate` and `slope` in the source of a dispatch: those of the identity without a function.
+    pub(super) fn define<'r, 'g>(function: Option<Self>, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        match function {
+            Some(function) => function.add_to(dispatch),
+            None => dispatch.shared(wgsl!("activation/none")),
         }
     }
 
@@ -106,12 +127,7 @@ impl Graph {
 impl Operation for Activation {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(1)?;
-        if let ActivationFunction::Relu { negative_slope, threshold, max_value } = self.function {
-            let numbers = [negative_slope, threshold, max_value.unwrap_or(0.0)];
-            if let Some(number) = numbers.into_iter().find(|number| !(*number as f32).is_finite()) {
-                return Err(inputs.refuse(format!("an option of its relu is {number}, but it must be finite")));
-            }
-        }
+        self.function.check(inputs)?;
         inputs.shape(0, self.shape.clone())
     }
 

@@ -5,7 +5,8 @@ use crate::graph::{
     VariableSpec,
 };
 use crate::kernel::wgsl;
-use crate::ops::normalization::{Columns, GammaBeta, check_vectors, vectors};
+use crate::ops::activation::ActivationFunction;
+use crate::ops::normalization::{Columns, GammaBeta, check_vectors, vector_stride, vectors};
 use crate::shape::Shape;
 
 mod gradients;
@@ -35,8 +36,8 @@ pub struct BatchNorm {
     pub frozen: bool,
     /// Whether another tensor of the shape of `x` is added to the result.
     pub added: bool,
-    /// Whether the result goes through relu, at the end.
-    pub relu: bool,
+    /// What the result goes through, at the end. Behind a sum, it must be relu.
+    pub activation: Option<ActivationFunction>,
 }
 
 /// The tensors of a batch normalization.
@@ -66,7 +67,7 @@ impl BatchNorm {
             unbiased: false,
             frozen: false,
             added: false,
-            relu: false,
+            activation: None,
         }
     }
 
@@ -103,6 +104,76 @@ impl BatchNorm {
     /// Place of what is added among the inputs.
     fn added(&self) -> Option<usize> {
         self.added.then(|| 3 + self.weights().iter().count())
+    }
+
+    /// Whether the result goes through relu, whose gradient needs only its output.
+    fn ends_in_relu(&self) -> bool {
+        self.activation == Some(ActivationFunction::RELU)
+    }
+
+    /// The activation that the backward pass applies the slope of.
+    fn sloped(&self) -> Option<ActivationFunction> {
+        self.activation.filter(|_| !self.ends_in_relu())
+    }
+
+    /// Defines the ending of a convolution whose result this normalizes by moving averages. The `operands` are the inputs
+    /// from the moving averages on.
+    pub(super) fn define_ending<'r, 'g>(
+        &self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        operands: &[TensorId],
+    ) -> DispatchBuilder<'r, 'g> {
+        let operand = |place: usize| operands[place - 2];
+        let dispatch = dispatch
+            .d(Some(operand(2)))
+            .e(self.weights().map(operand))
+            .h(self.added().map(operand))
+            // It reads what is added once.
+            .sweeping_over(1 << 9)
+            .aligned(1 << 2 | 1 << 9);
+        let dispatch = self.define_moving(dispatch).source(wgsl!("ending/normalized"));
+        self.parameters()
+            .constants(ActivationFunction::define(self.activation, dispatch))
+            .constant("ADDED", self.added)
+            .number("NORMALIZED", self.input.columns())
+    }
+
+    /// Defines the moving statistics, which are operand `d`.
+    fn define_moving<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        dispatch
+            .shared(wgsl!("batch_norm/standard"))
+            .shared(wgsl!("batch_norm/moving"))
+            .number("VARIANCE_FIRST", vector_stride(self.input.columns()))
+            .constant("EPSILON", self.epsilon)
+    }
+
+    /// [`Operation::check`], where `before` inputs stand in the place of `x`.
+    pub(super) fn check_behind(&self, inputs: &Inputs<'_>, before: usize) -> Result<(), GraphError> {
+        // Places are counted behind x.
+        let place = |place: usize| before + place - 1;
+        inputs.count(place(3 + self.weights().iter().count() + usize::from(self.added)))?;
+        if self.input.dims().len() < 2 {
+            return Err(inputs.refuse("what is normalized over a batch has the shape [n, .., c]"));
+        }
+        inputs.positive("the input", self.input.dims())?;
+        if !(self.epsilon as f32 > 0.0 && self.epsilon.is_finite()) {
+            return Err(inputs.refuse(format!("its epsilon is {}, but it must be above 0", self.epsilon)));
+        }
+        let (images, rows) = (inputs.minibatch(place(1))?.images(), self.input.dims()[0]);
+        if images != rows {
+            return Err(inputs.refuse(format!("it normalizes {rows} images, but the minibatch has {images}")));
+        }
+        check_vectors(inputs, place(2), self.input.columns(), 2)?;
+        if let Some(weights) = self.weights() {
+            check_vectors(inputs, place(weights), self.input.columns(), self.parameters().count())?;
+        }
+        if let Some(function) = self.activation {
+            function.check(inputs)?;
+        }
+        if self.added && self.sloped().is_some() {
+            return Err(inputs.refuse("its activation behind a sum is not relu"));
+        }
+        self.added().map_or(Ok(()), |added| inputs.shape(place(added), self.input.clone()))
     }
 }
 
@@ -145,30 +216,14 @@ impl BatchNorm {
 
 impl Operation for BatchNorm {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        inputs.count(3 + self.weights().iter().count() + usize::from(self.added))?;
-        inputs.shape(0, self.input.clone())?;
-        if self.input.dims().len() < 2 {
-            return Err(inputs.refuse("what is normalized over a batch has the shape [n, .., c]"));
-        }
-        inputs.positive("the input", self.input.dims())?;
-        if !(self.epsilon as f32 > 0.0 && self.epsilon.is_finite()) {
-            return Err(inputs.refuse(format!("its epsilon is {}, but it must be above 0", self.epsilon)));
-        }
-        let (images, rows) = (inputs.minibatch(1)?.images(), self.input.dims()[0]);
-        if images != rows {
-            return Err(inputs.refuse(format!("it normalizes {rows} images, but the minibatch has {images}")));
-        }
-        check_vectors(inputs, 2, self.input.columns(), 2)?;
-        if let Some(weights) = self.weights() {
-            check_vectors(inputs, weights, self.input.columns(), self.parameters().count())?;
-        }
-        self.added().map_or(Ok(()), |added| inputs.shape(added, self.input.clone()))
+        self.check_behind(inputs, 1)?;
+        inputs.shape(0, self.input.clone())
     }
 
     /// The second output is what the backward pass needs of each channel: origin, mean less the origin,
-    /// `1 / sqrt(variance + epsilon)`, and gamma times that.
+    /// `1 / sqrt(variance + epsilon)`, gamma times that, and beta.
     fn outputs(&self) -> Vec<Shape> {
-        vec![self.input.clone(), [4, self.input.columns()].into()]
+        vec![self.input.clone(), [5, self.input.columns()].into()]
     }
 
     fn passes_gradient(&self, input: usize) -> bool {
@@ -176,7 +231,7 @@ impl Operation for BatchNorm {
     }
 
     fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
-        if self.relu { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
+        if self.ends_in_relu() { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
@@ -192,27 +247,26 @@ impl Operation for BatchNorm {
             Some(weights) => dispatch.b(inputs[weights]),
             None => dispatch.shared(wgsl!("access/read_none").of("b", 1)),
         };
-        let dispatch = dispatch.e(self.added().map(|added| inputs[added])).shared(wgsl!("batch_norm/standard"));
-        let dispatch = vectors(dispatch, columns.channels, 2, len);
+        let dispatch = dispatch.e(self.added().map(|added| inputs[added]));
+        let dispatch = ActivationFunction::define(self.activation, dispatch);
         let dispatch = match moments {
-            Some((moments, part)) => self
-                .counted(dispatch, inputs[1])
+            Some((moments, part)) => vectors(self.counted(dispatch, inputs[1]), columns.channels, 2, len)
+                .shared(wgsl!("batch_norm/standard"))
                 .d(Some(moments))
                 .g(statistics)
                 .shared(wgsl!("norm/moments"))
                 .source(wgsl!("batch_norm/of_batch"))
                 .number("PART", part)
                 .number("PARTS", columns.slices(part))
-                .constant("UNBIASED", self.unbiased),
-            None => dispatch.d(Some(inputs[2])).source(wgsl!("batch_norm/moving")),
+                .constant("UNBIASED", self.unbiased)
+                .constant("EPSILON", self.epsilon),
+            None => self.define_moving(dispatch.d(Some(inputs[2]))).source(wgsl!("batch_norm/of_moving")),
         };
         let parts = moments.map_or(0, |(_, part)| columns.slices(part));
         let dispatch = self
             .parameters()
             .constants(dispatch.source(wgsl!("batch_norm/forward")))
-            .constant("EPSILON", self.epsilon)
             .constant("ADDED", self.added)
-            .constant("RELU", self.relu)
             // Of x it also reads the first row.
             .aligned(1 << 2 | 1 << 4);
         columns.complete(dispatch, slice, parts, 4).record();

@@ -5,6 +5,7 @@ mod products;
 use crate::graph::{
     Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec, places,
 };
+use crate::ops::ending::{Ending, Ends};
 use crate::ops::padding::{Padding, check_windows};
 use crate::shape::Shape;
 
@@ -110,6 +111,20 @@ impl Conv2d {
     }
 }
 
+impl Ends for Conv2d {
+    fn check_operands(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        self.check_shapes(inputs, self.input)
+    }
+
+    fn is_activated(&self) -> bool {
+        self.relu
+    }
+
+    fn record_with(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId, ending: Ending<'_>) {
+        self.record_forward(recorder, inputs, output, None, ending);
+    }
+}
+
 impl Operation for Conv2d {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(2)?;
@@ -126,7 +141,7 @@ impl Operation for Conv2d {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
-        self.record_forward(recorder, inputs, outputs[0], None);
+        self.record_with(recorder, inputs, outputs[0], Ending::None);
     }
 
     fn backward(

@@ -3,6 +3,7 @@
 
 use crate::graph::{Epilogue, GraphError, Inputs, Operation, Recorder, Sink, TensorId};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::ending::Ending;
 use crate::shape::Shape;
 
 /// A convolution followed by max pooling of windows of 2 x 2 cells, 2 apart. The second output is the place of each maximum
@@ -42,7 +43,7 @@ impl Operation for Conv2dMaxPool2d {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
-        self.convolution.record_forward(recorder, inputs, outputs[0], Some(outputs[1]));
+        self.convolution.record_forward(recorder, inputs, outputs[0], Some(outputs[1]), Ending::None);
     }
 
     fn backward(

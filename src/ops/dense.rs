@@ -2,6 +2,7 @@
 
 use crate::graph::{Epilogue, Graph, GraphError, Inputs, Operation, Recorder, Sink, TensorId, VariableSpec};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::ending::{Ending, Ends};
 use crate::ops::padding::Padding;
 use crate::shape::Shape;
 
@@ -61,10 +62,24 @@ impl From<Dense> for Conv2d {
     }
 }
 
+impl Ends for Dense {
+    fn check_operands(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        Conv2d::from(*self).check_shapes(inputs, self.input)
+    }
+
+    fn is_activated(&self) -> bool {
+        self.relu
+    }
+
+    fn record_with(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId, ending: Ending<'_>) {
+        Conv2d::from(*self).record_with(recorder, inputs, output, ending);
+    }
+}
+
 impl Operation for Dense {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(2)?;
-        Conv2d::from(*self).check_shapes(inputs, self.input)
+        self.check_operands(inputs)
     }
 
     fn outputs(&self) -> Vec<Shape> {

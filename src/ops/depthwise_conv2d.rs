@@ -5,6 +5,7 @@ use crate::graph::{
     places,
 };
 use crate::kernel::{operations, wgsl};
+use crate::ops::ending::{Ending, Ends};
 use crate::ops::padding::{Padding, check_windows};
 use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
@@ -179,7 +180,7 @@ impl DepthwiseConv2d {
             .c(dx)
             .source(wgsl!("depthwise_conv2d/dx"))
             .size("PARTS", self.multiplier);
-        let dispatch = self.geometry(dispatch, false);
+        let dispatch = Ending::None.define(self.geometry(dispatch, false));
         self.windows(dispatch, [self.output(), self.input], [[1; 2], self.stride, before]).record();
     }
 
@@ -237,11 +238,36 @@ impl DepthwiseConv2d {
     }
 }
 
+impl Ends for DepthwiseConv2d {
+    fn check_operands(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
+        inputs.shape(0, self.input)?;
+        self.check_weights(inputs)
+    }
+
+    fn is_activated(&self) -> bool {
+        false
+    }
+
+    fn record_with(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId, ending: Ending<'_>) {
+        let name = recorder.graph().tensor(output).name.clone();
+        let dispatch = recorder
+            .dispatch(name)
+            .a(inputs[0])
+            .b(inputs[1])
+            .c(output)
+            .source(wgsl!("depthwise_conv2d/forward"))
+            .shared(wgsl!("depthwise_conv2d/x"))
+            .size("PARTS", 1)
+            .number("COUT", self.channels()[1]);
+        let dispatch = ending.define(self.geometry(dispatch, self.bias));
+        self.windows(dispatch, [self.input, self.output()], [self.stride, [1; 2], self.padding_before()]).record();
+    }
+}
+
 impl Operation for DepthwiseConv2d {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(2)?;
-        inputs.shape(0, self.input)?;
-        self.check_weights(inputs)
+        self.check_operands(inputs)
     }
 
     fn outputs(&self) -> Vec<Shape> {
@@ -249,18 +275,7 @@ impl Operation for DepthwiseConv2d {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
-        let name = recorder.graph().tensor(outputs[0]).name.clone();
-        let dispatch = recorder
-            .dispatch(name)
-            .a(inputs[0])
-            .b(inputs[1])
-            .c(outputs[0])
-            .source(wgsl!("depthwise_conv2d/forward"))
-            .shared(wgsl!("depthwise_conv2d/x"))
-            .size("PARTS", 1)
-            .number("COUT", self.channels()[1]);
-        let dispatch = self.geometry(dispatch, self.bias);
-        self.windows(dispatch, [self.input, self.output()], [self.stride, [1; 2], self.padding_before()]).record();
+        self.record_with(recorder, inputs, outputs[0], Ending::None);
     }
 
     fn backward(

@@ -1,13 +1,14 @@
 //! Which operations run as one.
 
+use super::ending::Ends;
 use super::{
-    Add, BatchNorm, Conv2d, Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy, MaxPool2d, Padding, Relu,
-    SoftmaxCrossEntropy,
+    Activation, ActivationFunction, Add, BatchNorm, Conv2d, Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy,
+    DepthwiseConv2d, MaxPool2d, Normalized, Padding, Relu, SoftmaxCrossEntropy,
 };
 use crate::graph::{Fused, Graph, Mode, Pair, Rule, TensorId};
 
 /// In the order in which they are applied.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 10] = [
     Rule { fuse: relu_and_max_pooling },
     Rule { fuse: max_pooling_and_relu },
     Rule { fuse: convolution_and_max_pooling },
@@ -16,6 +17,8 @@ const RULES: [Rule; 8] = [
     Rule { fuse: dense_and_loss },
     Rule { fuse: normalization_and_sum },
     Rule { fuse: normalization_and_relu },
+    Rule { fuse: normalization_and_activation },
+    Rule { fuse: convolution_and_normalization },
 ];
 
 impl Graph {
@@ -79,10 +82,36 @@ fn dense_and_loss(pair: &Pair<'_>) -> Option<Fused> {
 /// What is added may be either operand of the sum.
 fn normalization_and_sum(pair: &Pair<'_>) -> Option<Fused> {
     let (norm, _) = pair.of::<BatchNorm, Add>()?;
-    (!norm.added && !norm.relu).then(|| Fused::new(BatchNorm { added: true, ..norm.clone() }))
+    let is_free = !norm.added && norm.activation.is_none();
+    is_free.then(|| Fused::new(BatchNorm { added: true, ..norm.clone() }))
 }
 
 fn normalization_and_relu(pair: &Pair<'_>) -> Option<Fused> {
     let (norm, _) = pair.of::<BatchNorm, Relu>()?;
-    Some(Fused::new(BatchNorm { relu: true, ..norm.clone() }))
+    activated(norm, ActivationFunction::RELU)
+}
+
+/// The gradient of relu needs only its output. That of any other activation needs its input, which the normalization's backward
+/// pass computes again from its own input. Behind a sum it can't, and so refuses any but relu there.
+fn normalization_and_activation(pair: &Pair<'_>) -> Option<Fused> {
+    let (norm, activation) = pair.of::<BatchNorm, Activation>()?;
+    activated(norm, activation.function)
+}
+
+fn activated(norm: &BatchNorm, function: ActivationFunction) -> Option<Fused> {
+    let activation = Some(function);
+    norm.activation.is_none().then(|| Fused::new(BatchNorm { activation, ..norm.clone() }))
+}
+
+/// By moving averages, each pixel is normalized by itself. Convolutions, depthwise ones and dense layers do that before they
+/// store it.
+fn convolution_and_normalization(pair: &Pair<'_>) -> Option<Fused> {
+    normalized::<Conv2d>(pair).or_else(|| normalized::<DepthwiseConv2d>(pair)).or_else(|| normalized::<Dense>(pair))
+}
+
+fn normalized<C: Ends>(pair: &Pair<'_>) -> Option<Fused> {
+    let (convolution, norm) = pair.of::<C, BatchNorm>()?;
+    // The other way around, the convolution would be what is added.
+    let is_normalized = pair.mode == Mode::Infer && pair.input == 0;
+    is_normalized.then(|| Fused::new(Normalized { convolution: convolution.clone(), norm: norm.clone() }))
 }

@@ -14,7 +14,7 @@ fn erf(x: f64) -> f64 {
     sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
-fn reference(function: Function, x: f64) -> f64 {
+pub(super) fn reference(function: Function, x: f64) -> f64 {
     match function {
         Function::Gelu => x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt())),
         Function::Tanh => x.tanh(),

@@ -3,9 +3,9 @@
 use super::Case;
 use super::normalization::{Normalization, moving};
 use crate::graph::Mode;
-use crate::ops::{BatchNorm, BatchNormInputs};
+use crate::ops::{ActivationFunction, BatchNorm, BatchNormInputs};
 
-fn reference(geometry: &BatchNorm, mode: Mode, inputs: &[Vec<f64>]) -> [Vec<f64>; 2] {
+pub(super) fn reference(geometry: &BatchNorm, mode: Mode, inputs: &[Vec<f64>]) -> [Vec<f64>; 2] {
     let channels = geometry.input.columns();
     let x = &inputs[0];
     let rows = x.len() / channels;
@@ -29,8 +29,8 @@ fn reference(geometry: &BatchNorm, mode: Mode, inputs: &[Vec<f64>]) -> [Vec<f64>
             if geometry.added {
                 y[i] += inputs[inputs.len() - 1][i];
             }
-            if geometry.relu {
-                y[i] = y[i].max(0.0);
+            if let Some(function) = geometry.activation {
+                y[i] = super::activation::reference(function, y[i]);
             }
         }
     }
@@ -117,9 +117,37 @@ pub(super) fn cases() -> Vec<Case> {
         let whole = normalization(&format!("frozen {frozen}"), geometry, Mode::Train, 3, [0.0, 1.0]);
         cases.push(whole.behind_relu().into());
     }
+    for function in [
+        ActivationFunction::RELU6,
+        ActivationFunction::Relu { negative_slope: 0.25, threshold: 0.1, max_value: Some(0.7) },
+        ActivationFunction::leaky_relu(0.3),
+        ActivationFunction::Silu,
+        ActivationFunction::HardSilu,
+        ActivationFunction::HardSigmoid,
+        ActivationFunction::Sigmoid,
+        ActivationFunction::Tanh,
+        ActivationFunction::Gelu,
+    ] {
+        for frozen in [false, true] {
+            // Values reach further out than the activations bend where the statistics are moving ones, which do not follow.
+            let scale = if frozen { 6.0 } else { 1.0 };
+            let geometry = BatchNorm { activation: Some(function), frozen, ..BatchNorm::new([3, 4, 3, 6]) };
+            let name = format!("{function:?}, frozen {frozen}");
+            cases.push(case(&name, geometry.clone(), Mode::Train, 3, [0.0, scale]));
+            cases.push(case(&format!("inference, {name}"), geometry.clone(), Mode::Infer, 3, [0.0, scale]));
+            if !frozen {
+                cases.push(case(&name, geometry.clone(), Mode::Train, 2, [0.0, scale]));
+                cases.push(case(&name, BatchNorm { scale: false, ..geometry.clone() }, Mode::Train, 2, [0.5, scale]));
+                cases.push(case(&name, BatchNorm { center: false, ..geometry }, Mode::Train, 2, [0.5, scale]));
+                let one = BatchNorm { activation: Some(function), ..BatchNorm::new([1, 20, 21, 3]) };
+                cases.push(normalization(&name, one, Mode::Train, 1, [0.25, scale]).behind_relu().into());
+            }
+        }
+    }
     for (added, relu) in [(false, true), (true, false), (true, true)] {
         for frozen in [false, true] {
-            let geometry = BatchNorm { added, relu, frozen, ..BatchNorm::new([3, 4, 3, 6]) };
+            let activation = relu.then_some(ActivationFunction::RELU);
+            let geometry = BatchNorm { added, activation, frozen, ..BatchNorm::new([3, 4, 3, 6]) };
             let name = format!("added {added}, relu {relu}, frozen {frozen}");
             cases.push(case(&name, geometry.clone(), Mode::Train, 3, [0.0, 1.0]));
             cases.push(case(&format!("inference, {name}"), geometry.clone(), Mode::Infer, 3, [0.0, 1.0]));

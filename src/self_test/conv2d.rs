@@ -15,7 +15,7 @@ fn geometry(
 }
 
 /// `w` is the kernel, followed by the bias if there is one.
-fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
+pub(super) fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let [n, h, width, c] = geometry.input;
     let [kh, kw] = geometry.kernel;
     // Keras: ceil(size / stride) outputs, the smaller half of the padding before.

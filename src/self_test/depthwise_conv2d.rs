@@ -4,7 +4,7 @@
 use super::{Case, OperationCase};
 use crate::ops::{DepthwiseConv2d, Padding};
 
-fn reference(geometry: DepthwiseConv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
+pub(super) fn reference(geometry: DepthwiseConv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let [n, h, width, c] = geometry.input;
     let ([kh, kw], m) = (geometry.kernel, geometry.multiplier);
     // Keras: ceil(size / stride) outputs, the smaller half of the padding before.

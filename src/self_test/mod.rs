@@ -22,6 +22,7 @@ mod dense_softmax_cross_entropy;
 mod depthwise_conv2d;
 mod determinism;
 mod dropout;
+mod ending;
 mod gradient_norm;
 mod group_norm;
 mod ingest;
@@ -102,6 +103,7 @@ pub fn checks() -> Vec<Check> {
         Check::of_products("dense_softmax_cross_entropy", dense_softmax_cross_entropy::cases()),
         Check::new("depthwise_conv2d", depthwise_conv2d::cases()),
         Check::new("dropout", dropout::cases()),
+        Check::of_products("ending", ending::cases()),
         Check::new("gradient_norm", gradient_norm::cases()),
         Check::new("group_norm", group_norm::cases()),
         Check::new("ingest", ingest::cases()),

@@ -1,8 +1,9 @@
 //! The backward pass of batch normalization.
 
 use super::BatchNorm;
-use crate::graph::{Recorder, Sink, TensorId};
+use crate::graph::{DispatchBuilder, Recorder, Sink, TensorId};
 use crate::kernel::wgsl;
+use crate::ops::activation::ActivationFunction;
 
 /// Where the gradients go, of those inputs whose gradient is needed.
 pub(super) struct Gradients {
@@ -37,7 +38,7 @@ impl BatchNorm {
                 self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
             }
             if let Some(dx) = dx {
-                self.record_frozen_dx(recorder, saved, dy, dx);
+                self.record_frozen_dx(recorder, x, dy, dx);
             }
             return;
         }
@@ -65,10 +66,8 @@ impl BatchNorm {
         let sums = recorder.temporary(name.clone(), [parts, 2, columns.channels]);
         let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved));
         let dispatch = self
-            .counted(dispatch, minibatch)
-            .shared(wgsl!("batch_norm/standard"))
+            .define_saved(self.counted(dispatch, minibatch))
             .shared(wgsl!("norm/sums"))
-            .source(wgsl!("batch_norm/saved"))
             .source(wgsl!("norm/parameter_sums"));
         columns.complete(dispatch, slice, 0, 6).record();
         (sums, parts)
@@ -88,25 +87,33 @@ impl BatchNorm {
         let name = recorder.graph().tensor(dx).name.clone();
         let dweights = dweights.map(|tensor| (tensor, recorder.graph().tensor(tensor).shape.padded_elements()));
         let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(dx).d(Some(saved));
-        let dispatch = self.counted(dispatch, minibatch).shared(wgsl!("batch_norm/standard"));
+        let dispatch = self.define_saved(self.counted(dispatch, minibatch));
         let dispatch = self
             .parameters()
             .sum_parts(dispatch, sums, parts, dweights)
-            .source(wgsl!("batch_norm/saved"))
             .source(wgsl!("batch_norm/dx"))
             .constant("GATED", gated)
             .aligned(1 << 0 | 1 << 1 | 1 << 2);
         columns.complete(dispatch, slice, parts, 8).record();
     }
 
-    fn record_frozen_dx(&self, recorder: &mut Recorder, saved: TensorId, dy: TensorId, dx: TensorId) {
+    /// Defines the saved statistics, which are operand `d`, and the activation whose slope the gradient is to be multiplied
+    /// by. The slope is that at the normalized `x`, which is computed again.
+    fn define_saved<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        ActivationFunction::define(self.sloped(), dispatch)
+            .shared(wgsl!("batch_norm/standard"))
+            .source(wgsl!("batch_norm/saved"))
+    }
+
+    fn record_frozen_dx(&self, recorder: &mut Recorder, [x, _, saved]: [TensorId; 3], dy: TensorId, dx: TensorId) {
         let shape = &self.input;
         let name = recorder.graph().tensor(dx).name.clone();
-        recorder
-            .dispatch(name)
-            .a(dy)
-            .c(dx)
-            .d(Some(saved))
+        let dispatch = recorder.dispatch(name).a(dy).c(dx).d(Some(saved));
+        let dispatch = match self.sloped() {
+            Some(_) => dispatch.b(x),
+            None => dispatch.shared(wgsl!("access/read_none").of("b", 1)),
+        };
+        self.define_saved(dispatch)
             .source(wgsl!("batch_norm/frozen_dx"))
             .size("C", shape.padded_columns())
             .elementwise(shape, 1)

@@ -3,6 +3,7 @@
 use super::Conv2d;
 use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
 use crate::kernel::{operations, wgsl};
+use crate::ops::ending::Ending;
 use crate::ops::matrix_product::{MatrixProduct, Rows};
 use crate::ops::padding::Padding;
 use crate::ops::parted_sum::PartedSum;
@@ -65,13 +66,14 @@ impl Conv2d {
     }
 
     /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
-    /// written there.
+    /// written there, and there is no ending.
     pub(in crate::ops) fn record_forward(
         &self,
         recorder: &mut Recorder,
         inputs: &[TensorId],
         output: TensorId,
         places: Option<TensorId>,
+        ending: Ending<'_>,
     ) {
         let pixels = self.computed_pixels(places.is_some());
         let key = self.key("forward", places.is_some());
@@ -84,11 +86,8 @@ impl Conv2d {
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
         let shares_pixels = product.kernel().shares_pixels();
         let dispatch = if shares_pixels { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
-        let dispatch = self
-            .geometry(dispatch, places.is_some())
-            .source(wgsl!("conv2d/forward"))
-            .constant("RELU", self.relu)
-            .constant("POOLED", places.is_some());
+        let dispatch = self.geometry(dispatch, places.is_some()).source(wgsl!("conv2d/forward"));
+        let dispatch = ending.define(dispatch).constant("RELU", self.relu).constant("POOLED", places.is_some());
         product.complete(dispatch, self.flops(pixels)).record();
     }
 
