@@ -63,8 +63,8 @@ fn is_busy(gpu: &Gpu) -> bool {
     let mut finished = pin!(gpu.finished());
     let mut context = Context::from_waker(Waker::noop());
     if finished.as_mut().poll(&mut context).is_pending() {
+        // A poll here would wait behind whoever waits for the device, and who does that learns of the end.
         std::thread::park_timeout(PATIENCE);
-        gpu.poll();
     }
     finished.as_mut().poll(&mut context).is_pending()
 }
