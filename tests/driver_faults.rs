@@ -67,7 +67,7 @@ fn a_driver_that_does_not_start_is_an_error() {
     }
 }
 
-/// wgpu holds what a shader binds against what the driver says of itself.
+/// wgpu holds the size of workgroups against what the driver says of itself.
 #[test]
 fn an_error_of_validation_is_an_error_of_the_command() {
     let driver = FaultyDriver::build();

@@ -1,6 +1,6 @@
 //! A Vulkan layer that makes a driver fail: from the `N`th call of `FUNCTION` on, that function returns `RESULT` and
 //! does nothing. `FAULTY_DRIVER="FUNCTION N RESULT"` says which. `vkGetPhysicalDeviceProperties` cannot fail; it says
-//! that a shader may bind no more than `RESULT` buffers and images for storage.
+//! that a workgroup may have no more than `RESULT` invocations.
 //!
 //! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
 
@@ -20,9 +20,8 @@ type CreateInstance = unsafe extern "system" fn(*const Header, *const c_void, *m
 const INITIALIZATION_FAILED: VkResult = -3;
 const INSTANCE_LINK: i32 = 47;
 const DEVICE_LINK: i32 = 48;
-/// Where `VkPhysicalDeviceProperties` has `limits.maxPerStageDescriptorStorageBuffers` and `…Images`, in words.
-const STORAGE_BUFFERS: usize = 93;
-const STORAGE_IMAGES: usize = 95;
+/// Where `VkPhysicalDeviceProperties` has `limits.maxComputeWorkGroupInvocations`, in words.
+const WORKGROUP_INVOCATIONS: usize = 132;
 
 /// What all of Vulkan's structures begin with.
 #[repr(C)]
@@ -169,8 +168,7 @@ unsafe extern "system" fn properties(physical: Handle, properties: *mut u32) {
         let next: GetProperties = mem::transmute(NEXT_PROPERTIES.load(Ordering::Relaxed));
         next(physical, properties);
         if let Some(most) = fault("vkGetPhysicalDeviceProperties") {
-            *properties.add(STORAGE_BUFFERS) = most as u32;
-            *properties.add(STORAGE_IMAGES) = most as u32;
+            *properties.add(WORKGROUP_INVOCATIONS) = most as u32;
         }
     }
 }
