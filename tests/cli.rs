@@ -27,7 +27,7 @@ fn numbers_that_make_no_sense_are_refused() {
         ("--group nolayer=0.5", ["no layer or variable", "`nolayer`"]),
         ("--config no-such-file", ["cannot read no-such-file: ", "--config"]),
         ("--limit 99 --batch-size 100000", ["more than 2^31 elements", "the largest batch that fits is "]),
-        ("--limit 99 --batch-size 20000", ["this adapter allows", "the largest batch that fits is "]),
+        ("--limit 99 --batch-size 70000", ["this adapter allows", "the largest batch that fits is "]),
     ] {
         let code = fails(&mut train(out.path(), arguments), &parts);
         assert_eq!(
