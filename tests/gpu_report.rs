@@ -120,6 +120,46 @@ fn a_short_report_has_all_parts_and_says_what_is_missing() {
     }
 }
 
+/// Programs that fail write nothing, so what lies in the output directory is of an earlier report.
+#[test]
+fn figures_of_an_earlier_report_are_not_reported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = report(folder.path(), "2") else { return };
+    let out = folder.path().join("out");
+    fs::create_dir_all(out.join("run-tutorial")).unwrap();
+    let step = STEP.replace("$batch", "32");
+    for (name, text) in [
+        ("self-test.json", r#"{ "passed": false, "results": [] }"#),
+        ("step-tutorial-32.json", step.as_str()),
+        ("run-tutorial/history.json", r#"{ "epochs": [{ "images_per_second": 640 }] }"#),
+        ("dispatch-tutorial.json", DISPATCH),
+        ("gpu-report.md", "| tutorial, 32 | **0.25** |"),
+    ] {
+        fs::write(out.join(name), text).unwrap();
+    }
+    for program in ["wgrad", "step", "dispatch"] {
+        fs::write(folder.path().join("bin").join(program), "#!/bin/sh\nexit 1\n").unwrap();
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let found = json(&out.join("gpu-report.json"));
+    assert!(found["self_test"].is_null(), "{}", found["self_test"]);
+    assert_eq!(found["parts"]["self_test"]["problem"], "exit code 1");
+    for (part, figures, count) in
+        [("steps", "train", 9), ("training", "images_per_second", 3), ("dispatches", "profiles", 3)]
+    {
+        let rows = rows(&found, part);
+        assert_eq!(rows.len(), count, "{part}");
+        for row in rows {
+            assert!(row[figures].is_null(), "{part}: {row}");
+            assert_eq!(row["problem"], "exit code 1", "{part}");
+        }
+    }
+    let tables = fs::read_to_string(out.join("gpu-report.md")).unwrap();
+    assert!(!tables.contains("0.25"), "{tables}");
+}
+
 #[test]
 fn all_parts_end_with_the_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,6 +13,8 @@ image to its last update, and so is the evaluation; both include the loading of 
 first epoch is not timed, because kernels are compiled in it. A ratio above 1 means that wgrad is faster.
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import json
@@ -25,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from typing import Union
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -37,7 +40,7 @@ LIMITS = {"burn-wgpu": 1_000}
 LIMIT = 10_000
 BURN_WGPU_TEST_LIMIT = 1_000
 
-Command = list[str | pathlib.Path]
+Command = list[Union[str, pathlib.Path]]
 
 
 class Failed(Exception):
@@ -195,7 +198,7 @@ def measure(peers: list[Peer], rounds: int) -> None:
 def summary(peer: Peer, wgrad: Peer, part: str) -> dict:
     rates = peer.rates(part)
     ours = wgrad.rates(part)
-    ratios = [a / b for a, b in zip(ours, rates, strict=True)]
+    ratios = [a / b for a, b in zip(ours, rates)]
     return {
         "min": min(rates),
         "median": statistics.median(rates),

@@ -9,6 +9,8 @@ pip install torch numpy --index-url https://download.pytorch.org/whl/cpu
 It sets no seed, as keras_cnn.py does not. The initial weights are drawn as Keras draws them.
 """
 
+from __future__ import annotations
+
 import argparse
 import copy
 import json

@@ -1,5 +1,7 @@
 """What this machine is, and where its programs are."""
 
+from __future__ import annotations
+
 import json
 import os
 import pathlib

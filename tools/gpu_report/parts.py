@@ -1,6 +1,9 @@
 """The parts of the report. Each adds its results to the report as soon as it has them."""
 
+from __future__ import annotations
+
 import json
+import os
 import pathlib
 import sys
 
@@ -39,7 +42,7 @@ def devices(context) -> None:
 
 
 def self_test(context) -> None:
-    file = context.folder / "self-test.json"
+    file = context.fresh("self-test.json")
     outcome = context.run([context.program("wgrad"), "self-test", "--json", file])
     if not file.is_file():
         context.note(outcome)
@@ -61,7 +64,7 @@ def self_test(context) -> None:
 def steps(context) -> None:
     seconds = max(0.2, 3.0 * context.scale)
     for network, batch in STEPS:
-        file = context.folder / f"step-{network}-{batch}.json"
+        file = context.fresh(f"step-{network}-{batch}.json")
         command = [context.program("step"), batch, spelled(network), f"--seconds={seconds}", f"--json={file}"]
         outcome = context.run(command, most=max(20, 40 * context.scale))
         figures = result(file)
@@ -75,8 +78,8 @@ def training(context) -> None:
         # An epoch should take about a second and a half. Without a measured rate, it is short.
         most = MOST_SHAPES if size == 32 else MOST_PICTURES
         images = int(max(2 * batch, min(most, 1.5 * context.scale * rate_of(context.report, network))))
-        out = context.folder / f"run-{network}"
-        command = [context.program("wgrad"), "train", "--epochs", 3, "--batch-size", batch, "--out", out, "--overwrite"]
+        out = context.fresh(f"run-{network}")
+        command = [context.program("wgrad"), "train", "--epochs", 3, "--batch-size", batch, "--out", out]
         command += ["--no-report", "--tuning", "none"]
         if network != "tutorial":
             command += ["--model", network]
@@ -88,7 +91,7 @@ def training(context) -> None:
             command += ["--dataset", data, "--limit", images]
         else:
             data = f"generated pictures of {size} x {size}"
-            folder = context.folder / "pictures"
+            folder = context.fresh("generated-pictures")
             pictures.write_folder(folder, size, images, pictures.CLASSES)
             command += ["--dataset", f"folder:{folder}", "--image-size", size]
         outcome = context.run(command)
@@ -129,8 +132,12 @@ def pytorch(context) -> None:
 
 
 def tune(context) -> None:
-    # Its choices stay out of the user's own cache where the system has a variable for that.
-    cache = {"XDG_CACHE_HOME": str(context.folder / "cache")} if sys.platform == "linux" else {}
+    if os.name == "nt":
+        context.note("left out, because its choices would replace the user's own: Windows has no variable for another cache")
+        return
+    # Its choices stay out of the user's own cache, which macOS has below the home directory.
+    variable = "HOME" if sys.platform == "darwin" else "XDG_CACHE_HOME"
+    cache = {variable: str(context.folder / "cache")}
     for network, _, size, batch in NETWORKS:
         command = [context.program("wgrad"), "tune", "--batch-size", batch, "--image-size", size]
         outcome = context.run([*command, *model(network)], env=cache)
@@ -144,7 +151,7 @@ def tune(context) -> None:
 
 def dispatches(context) -> None:
     for network, _, _, batch in NETWORKS:
-        file = context.folder / f"dispatch-{network}.json"
+        file = context.fresh(f"dispatch-{network}.json")
         outcome = context.run([context.program("dispatch"), batch, spelled(network), f"--json={file}"])
         figures = result(file)
         found = figures["results"] if figures else {}

@@ -6,10 +6,13 @@ is stopped, both have what was measured until then. OUT/log.txt has what the pro
 BIN=DIR takes the programs `wgrad`, `step` and `dispatch` from DIR. Otherwise cargo builds them, before the time counts.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -52,6 +55,15 @@ class Context:
 
     def program(self, name: str) -> pathlib.Path:
         return self.programs.get(name, pathlib.Path(name + machine.EXE))
+
+    def fresh(self, name: str) -> pathlib.Path:
+        """A path in the output directory at which nothing is left of an earlier report, which would pass for a new result."""
+        path = self.folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        return path
 
     def run(self, command: list, most: float = float("inf"), env: dict | None = None) -> Outcome:
         if self.box.left(self.part) <= 0:
@@ -104,6 +116,7 @@ def write(path: pathlib.Path, text: str) -> None:
 
 
 def measure(context: Context) -> None:
+    context.fresh("gpu-report.md")
     try:
         for part, _ in parts.PARTS:
             start = context.box.elapsed()

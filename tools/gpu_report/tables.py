@@ -1,5 +1,7 @@
 """The report as Markdown, in the form of docs/speed.md."""
 
+from __future__ import annotations
+
 import datetime
 
 import parts

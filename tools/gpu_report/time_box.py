@@ -1,5 +1,8 @@
 """Programs that run within limits of time."""
 
+from __future__ import annotations
+
+import contextlib
 import os
 import pathlib
 import signal
@@ -89,7 +92,9 @@ class TimeBox:
 
 def kill(process: subprocess.Popen) -> None:
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
+        # A group that has ended in the meantime can't be killed. For one of zombies only, macOS refuses the permission.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.wait()
