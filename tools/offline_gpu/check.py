@@ -7,7 +7,8 @@ Mesa's no-op devices accept everything and compute nothing, so the drivers open 
 - where registers or instructions are more than a tenth above docs/gpu-compilers.md, if Mesa's version is the table's,
 - on a module that spirv-val refuses, but for a known fault of naga (modules.py).
 
-Where the packages can't be had, it says so and succeeds.
+With another version of Mesa than the table's it reports all of this and succeeds. Where the packages can't be had, it says
+so and succeeds.
 """
 
 import argparse
@@ -92,10 +93,10 @@ def compile_on(root: Root, layer: pathlib.Path, wgrad: pathlib.Path, device: tup
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT, cwd=out)
     except subprocess.TimeoutExpired:
-        raise RuntimeError(f"{name}: {network}: not done in {LIMIT} s") from None
+        raise RuntimeError(f"not done in {LIMIT} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise RuntimeError(f"{name}: {network}: {lines[-1] if lines else f'exit code {done.returncode}'}")
+        raise RuntimeError(lines[-1] if lines else f"exit code {done.returncode}")
 
 
 def cells_of(file: pathlib.Path) -> dict[str, Cell]:
@@ -105,17 +106,19 @@ def cells_of(file: pathlib.Path) -> dict[str, Cell]:
         first, *values = line.split("\t")
         what, _, handle = first.partition(" ")
         if what == "failed":
-            raise RuntimeError(f"{file.parent.name}: a pipeline does not compile")
+            raise RuntimeError("a pipeline does not compile")
         if what == "statistics":
             statistics[handle] = dict(value.split("=", 1) for value in values[1:])
         elif what == "name" and "; " in values[0]:
             # Those without such a name are wgpu's own.
             kernel = values[0].split("; ")[0]
-            found = statistics[handle]
+            found = statistics.get(handle)
+            if found is None:
+                raise RuntimeError(f"the driver gives no statistics of {kernel}")
             numbers = {what: sum(int(found.get(name, 0)) for name in names) for what, names in STATISTICS.items()}
             cells.setdefault(kernel, Cell()).include(Cell(**numbers))
     if not cells:
-        raise RuntimeError(f"{file.parent.name}: the layer saw no pipeline")
+        raise RuntimeError("the layer saw no pipeline")
     return cells
 
 
@@ -134,22 +137,22 @@ def check(root: Root, wgrad: pathlib.Path, update: bool) -> int:
         build_layer(folder)
         runs = [(device, network) for device in DEVICES for network in NETWORKS]
 
-        def run(job: tuple[int, tuple]) -> tuple[str, str, dict[str, Cell]]:
-            number, (device, network) = job
+        def run(number: int, device: tuple, network: str) -> dict[str, Cell]:
             out = folder / f"{number} {device[0]} {network}"
             compile_on(root, folder, wgrad, device, network, out)
-            return device[0], network, cells_of(out / "pipelines.txt")
+            return cells_of(out / "pipelines.txt")
 
         rows, wrong = {}, []
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            for future in [pool.submit(run, job) for job in enumerate(runs)]:
+            futures = [pool.submit(run, number, *job) for number, job in enumerate(runs)]
+            for (device, network), future in zip(runs, futures):
                 try:
-                    device, network, cells = future.result()
-                except RuntimeError as error:
-                    wrong.append(str(error))
+                    cells = future.result()
+                except (RuntimeError, OSError, ValueError) as error:
+                    wrong.append(f"{device[0]}: {network}: {error}")
                     continue
                 for kernel, cell in cells.items():
-                    rows.setdefault((network, kernel), {})[device] = cell
+                    rows.setdefault((network, kernel), {})[device[0]] = cell
         modules = Validation(root, folder)
     if update and wrong:
         print("\n".join(wrong), "The table was not written.", sep="\n")
@@ -166,8 +169,10 @@ def check(root: Root, wgrad: pathlib.Path, update: bool) -> int:
     )
     for line in wrong + growth:
         print(line)
-    if missing := sorted(rows.keys() - old.rows.keys()):
-        print(f"not in the table: {', '.join(f'{kernel} of {network}' for network, kernel in missing)}")
+    new, gone = rows.keys() - old.rows.keys(), old.rows.keys() - rows.keys()
+    for title, kernels in (("not in the table", new), ("only in the table", gone)):
+        if kernels:
+            print(f"{title}: {', '.join(f'{kernel} of {network}' for network, kernel in sorted(kernels))}")
     if root.mesa != old.mesa:
         print("The table is of another Mesa, so nothing here is an error.")
         return 0

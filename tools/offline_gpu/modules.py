@@ -1,5 +1,7 @@
 """Validation of SPIR-V by spirv-val."""
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
 import re
@@ -25,15 +27,21 @@ class Validation:
         modules = {hashlib.sha256(file.read_bytes()).digest(): file for file in sorted(folder.rglob("*.spv"))}
         self.modules = len(modules)
         for file in modules.values():
-            fault = self.fault(file)
-            if fault and STRIDE_FAULT in fault:
-                self.strides += 1
-                fault = self.fault(self.without_strides(file))
-            if fault and STRIDE_FAULT in fault:
-                # An array that the host shares, too, keeps its stride and with it the known fault, which hides others.
-                self.halves += 1
-            elif fault:
-                self.faults.append(f"spirv-val: {file.parent.name}: {fault.splitlines()[0]}")
+            try:
+                self.validate(file)
+            except (RuntimeError, OSError, ValueError) as error:
+                self.faults.append(f"{file.parent.name}: {error}")
+
+    def validate(self, file: pathlib.Path) -> None:
+        fault = self.fault(file)
+        if fault and STRIDE_FAULT in fault:
+            self.strides += 1
+            fault = self.fault(self.without_strides(file))
+        if fault and STRIDE_FAULT in fault:
+            # An array that the host shares, too, keeps its stride and with it the known fault, which hides others.
+            self.halves += 1
+        elif fault:
+            raise RuntimeError(f"spirv-val: {fault.splitlines()[0]}")
 
     def tool(self, name: str, *arguments) -> subprocess.CompletedProcess:
         command = self.root.command(self.root.folder / "usr/bin" / name, *arguments)
@@ -51,7 +59,7 @@ class Validation:
         stripped = file.with_suffix(".stripped")
         done = self.tool("spirv-as", "--preserve-numeric-ids", "--target-env", "vulkan1.3", assembly, "-o", stripped)
         if done.returncode != 0:
-            raise RuntimeError(f"spirv-as: {file.parent.name}: {done.stderr.strip()}")
+            raise RuntimeError(f"spirv-as: {done.stderr.strip() or f'exit code {done.returncode}'}")
         return stripped
 
 
