@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// A file or directory that wgrad keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// Its name in the cache: that of a data set, or `tuning.json`.
+    /// Its name in the cache: that of a data set, `tuning.json`, `vector-width.json`, or a directory of shaders that the
+    /// software driver compiled, such as `llvmpipe-512`.
     pub name: String,
     /// Where it is.
     pub path: PathBuf,

@@ -83,7 +83,8 @@ fn shader_cache(bits: u32, parent: Option<&Path>) -> (&'static str, OsString) {
     }
 }
 
-/// The width that was found to be faster, now or earlier; none if there is nothing to choose or nowhere to remember it.
+/// The width that was found to be faster, now or earlier; none if there is nothing to choose, nowhere to remember it, or no
+/// result.
 fn chosen(directory: Option<&Path>) -> Option<u32> {
     let path = directory?.join("vector-width.json");
     let place = place()?;
@@ -94,18 +95,18 @@ fn chosen(directory: Option<&Path>) -> Option<u32> {
     // What can't be remembered is not measured, or every start would take longer.
     fs::create_dir_all(directory?).ok()?;
     let mut file = NamedTempFile::new_in(directory?).ok()?;
-    let bits = faster(trials());
+    let bits = faster(trials())?;
     file.write_all(&serde_json::to_vec(&Choice { place, bits }).ok()?).ok()?;
     file.persist(path).ok()?;
     Some(bits)
 }
 
-/// The width to take if the trials took so many seconds.
-fn faster(seconds: [Option<f64>; 2]) -> u32 {
-    match seconds {
-        [Some(narrow), Some(wide)] if wide * GAIN < narrow => WIDTHS[1],
-        _ => WIDTHS[0],
-    }
+/// The width to take if the trials took so many seconds. None if the driver's own width has no time: then the machine may
+/// only have been too busy, so the next start measures again.
+fn faster([narrow, wide]: [Option<f64>; 2]) -> Option<u32> {
+    let narrow = narrow?;
+    let gains = wide.is_some_and(|wide| wide * GAIN < narrow);
+    Some(if gains { WIDTHS[1] } else { WIDTHS[0] })
 }
 
 /// Seconds of the computation at each width. Both processes run at the same time, on a core each, if there are two: whatever
@@ -192,10 +193,12 @@ mod tests {
 
     #[test]
     fn the_greater_width_must_be_clearly_faster() {
-        assert_eq!(faster([Some(1.0), Some(0.5)]), 512);
-        for slower in [[Some(1.0), Some(0.97)], [Some(1.0), Some(2.0)], [None, Some(0.5)], [Some(1.0), None], [None; 2]]
-        {
-            assert_eq!(faster(slower), 256, "{slower:?}");
+        assert_eq!(faster([Some(1.0), Some(0.5)]), Some(512));
+        for slower in [[Some(1.0), Some(0.97)], [Some(1.0), Some(2.0)], [Some(1.0), None]] {
+            assert_eq!(faster(slower), Some(256), "{slower:?}");
+        }
+        for unknown in [[None, Some(0.5)], [None; 2]] {
+            assert_eq!(faster(unknown), None, "{unknown:?}");
         }
     }
 

@@ -41,8 +41,8 @@ impl TuningCache {
         &self.path
     }
 
-    /// What choices hold for: adapter, driver, lanes of a subgroup, and a hash of the shaders of `dispatches`, of all micro-kernels, and of
-    /// the manifest, which names the version of wgpu.
+    /// What choices hold for: adapter, driver, lanes of a subgroup, and a hash of the shaders of `dispatches`, of all
+    /// micro-kernels, and of the manifest, which names the version of wgpu.
     pub fn key(info: &wgpu::AdapterInfo, dispatches: &[Dispatch]) -> String {
         let texts: BTreeSet<String> = dispatches.iter().map(|dispatch| dispatch.kernel().module().text).collect();
         let files = MicroKernel::ALL.into_iter().flat_map(|kernel| kernel.source()).map(|file| file.text());
