@@ -1,6 +1,6 @@
-// dx = scale (dy - (sum of dy) / n - normalized(x) (sum of dy normalized(x)) / n), over the n rows that count; 0 in others:
-// Ioffe & Szegedy 2015. dy is that before
-// the activation. If GATED, x is a relu's output, and dx is the gradient before that relu. a = x, b = dy, c = dx.
+// dx = scale (dz - (sum of dz) / n - normalized(x) (sum of dz normalized(x)) / n), over the n rows that count; 0 in others:
+// Ioffe & Szegedy 2015. dz is the gradient before the activation. If GATED, x is a relu's output, and dx is the gradient
+// before that relu. a = x, b = dy, the gradient behind the activation, c = dx.
 override GATED: bool;
 
 @compute @workgroup_size(64)

@@ -1,5 +1,5 @@
-// dx = scale dy, where the statistics do not depend on x, and dy is that before the activation. a = dy, b = x, c = dx, d = the
-// saved statistics.
+// dx = scale dz, where the statistics do not depend on x, and dz is the gradient before the activation. a = dy, the gradient
+// behind it, b = x, c = dx, d = the saved statistics.
 override C: u32;
 
 fn element(i: u32) -> vec4<f32> {

@@ -3,8 +3,8 @@
 // where windows are one cell apart. to [n, TO_H, TO_W, TO_C], of which CHANNELS channels count and the others are 0.
 // The window of the pixel (y, x) begins at (y * STEP_Y - BEFORE_Y, x * STEP_X - BEFORE_X). Every SPACING-th cell is a pixel
 // of from [n, FROM_H, FROM_W, FROM_C], the others are 0, as is what lies outside. Another file defines source and weight,
-// which know how channels belong together, and
-// another one the ending of each sum.
+// which know how channels belong
+// together, and another one the ending of each sum.
 override FROM_H: u32;
 override FROM_W: u32;
 override FROM_C: u32;

@@ -1,6 +1,6 @@
-// Sums of dy, and of dy times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C].
-// a = x, b = dy, c = sums. Another file says how x is normalized, what an activation makes of dy, and which rows count; dy of
-// the others is taken for 0.
+// Sums of dz, and of dz times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C]. dz is the gradient
+// before the activation. a = x, b = dy, the gradient behind it, c = sums. Another file says how x is normalized, what the
+// activation makes of dy, and which rows count; dz of the others is taken for 0.
 
 @compute @workgroup_size(64)
 fn main(

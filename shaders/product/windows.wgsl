@@ -1,6 +1,6 @@
 // Gradient of the weights of a convolution by a kernel of 3 x 3 with a stride of 1, for adapters whose subgroup is LANES
 // lanes. A lane makes all nine taps of four channels of x by four channels of y. COLUMN_LANES neighbours share the channels
-// of x, and groups of so many take other ones. A trip of the loop takes 2 x 4 pixels of dy and the 4 x 6 pixels of x that
+// of x, and each group of so many lanes has four channels of x of its own. A trip of the loop takes 2 x 4 pixels of dy and the 4 x 6 pixels of x that
 // their windows see, so that a loaded pixel serves up to eight products, and little of a trip goes into the execution mask.
 override TILES_N: u32;
 override PART_TRIPS: u32; // of the loop in a part
@@ -77,7 +77,8 @@ fn load_block(image: u32, y: u32, x: u32, n: u32) -> mat4x4<f32> {
         for (var cell = 0u; cell < 4u; cell++) { block[cell] = select(vec4<f32>(), dy, place == vec4(f32(cell))); }
         return block;
     }
-    return mat4x4(load_dy(image, y, x, n), load_dy(image, y, x + 1u, n), load_dy(image, y + 1u, x, n), load_dy(image, y + 1u, x + 1u, n));
+    let above = array(load_dy(image, y, x, n), load_dy(image, y, x + 1u, n));
+    return mat4x4(above[0], above[1], load_dy(image, y + 1u, x, n), load_dy(image, y + 1u, x + 1u, n));
 }
 
 fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {

@@ -90,7 +90,7 @@ impl Command {
 /// Tells the software driver, which is not loaded yet, how many bits to compute at once.
 fn prepare_driver() {
     for (name, value) in vector_width::variables() {
-        // SAFETY: `main` calls this before anything else starts a thread, so no other thread runs that could read or change
+        // SAFETY: `run`, which `main` calls, calls this before anything else starts a thread, so no other thread runs that could read or change
         // the environment.
         #[allow(unsafe_code)]
         unsafe {

@@ -60,8 +60,11 @@ impl Run {
         spec.check().map_err(|error| anyhow!("{} {}", option(error.field), error.problem))?;
         // A driver needs its time too.
         let (dataset, gpu) = std::thread::scope(|scope| {
-            let gpu = scope.spawn(|| Gpu::open_blocking(&execution.adapter()));
-            (open_data(&spec.data), gpu.join())
+            let open = || Gpu::open_blocking(&execution.adapter());
+            match std::thread::Builder::new().spawn_scoped(scope, open) {
+                Ok(gpu) => (open_data(&spec.data), gpu.join()),
+                Err(_) => (open_data(&spec.data), Ok(open())),
+            }
         });
         let dataset = prepared(dataset?, &spec)?;
         spec.build().check(dataset.image_shape).map_err(|error| anyhow!("--augment: {error}"))?;
@@ -89,7 +92,10 @@ impl Run {
         };
         // It takes as long as compiling does.
         let checksum = dataset.checksum.clone();
-        std::thread::spawn(move || checksum.get().len());
+        // Where no thread can be had, whoever needs it computes it.
+        let _ = std::thread::Builder::new().spawn(move || {
+            checksum.get();
+        });
         let model = start.model.clone();
         let layers = model.summary()?;
         let weight_bytes = 4 * layers.iter().map(|layer| layer.parameters).sum::<usize>();
@@ -122,6 +128,7 @@ impl Run {
         let timeline = execution.profile.then(|| Timeline::watch(&gpu));
         let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu, &model, options)?;
+        executor.begin_training();
         start.load(&mut executor)?;
         let config = RunConfig::new(&spec, &model, &executor, &dataset)?;
         say(&format!("Memory on the device: {}", units::bytes(executor.device_bytes())));

@@ -54,8 +54,8 @@ pub(super) const NORM: usize = 2;
 pub(super) const UPDATE: usize = 3;
 
 impl Executor {
-    /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights. Threads begin to compile what a
-    /// training step needs; the first step waits for that.
+    /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights. Shaders are compiled when they are
+    /// needed; [`Self::begin_training`] begins earlier.
     ///
     /// # Errors
     /// A network that can't be built or planned; [`ExecError::BatchSize`] where it exceeds the device's limits, which is found
@@ -81,8 +81,7 @@ impl Executor {
             gpu.supports(product.choice.kernel)?;
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
-        let mut program = Program::allocate(gpu.clone(), &graph, &plans, options.checks)?;
-        program.begin(&[TRAIN, UPDATE]);
+        let program = Program::allocate(gpu.clone(), &graph, &plans, options.checks)?;
         let tables = tables.iter().flat_map(GradientTable::inputs);
         for (tensor, values) in tables.chain(penalties.iter().flat_map(Penalties::tables)) {
             program.write(&graph, &train, tensor, values)?;
@@ -232,6 +231,7 @@ impl Executor {
         let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
         encoder.copy_buffer_to_buffer(staged, 0, minibatch, 0, staged.size());
         self.program.encode(plan, encoder)?;
+        self.encoded(plan);
         self.waiting += 1;
         Ok(())
     }

@@ -23,8 +23,17 @@ impl Executor {
         } else {
             self.program.prepare(&[plan])?;
         }
-        self.program.advance(&[plan], Stage::Encoded);
         Ok(())
+    }
+
+    /// Threads begin to compile what a training step needs, where there are threads for that.
+    pub fn begin_training(&mut self) {
+        self.program.begin(&[TRAIN, UPDATE]);
+    }
+
+    /// Must be called after a plan was encoded.
+    pub(super) fn encoded(&mut self, plan: usize) {
+        self.program.advance(&[plan], Stage::Encoded);
     }
 
     /// Waits until all that a training step needs is compiled. The first step does that too.

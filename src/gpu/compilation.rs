@@ -49,7 +49,7 @@ impl Compilation {
         self.ahead.extend(compile_ahead(gpu, uses));
     }
 
-    /// Begins to make no further pipelines, and waits for those that a thread is at.
+    /// Lets the threads begin no further pipeline, and waits for those that they are making.
     #[cfg(feature = "host")]
     pub fn stop(&mut self) {
         self.beside = None;

@@ -45,8 +45,8 @@ impl Binding {
     }
 }
 
-/// One kernel over its tensors. Only a [`Recorder`](super::Recorder) makes it, and nobody changes it afterwards, so that what was checked
-/// stays true:
+/// One kernel over its tensors. Only a [`Recorder`](super::Recorder) makes it, and nobody changes it afterwards, so that what
+/// was checked stays true:
 ///
 /// ```compile_fail
 /// # use wgrad::graph::Dispatch;
@@ -164,7 +164,8 @@ impl Dispatch {
     /// The result, if the dispatch can write a part of it by itself.
     pub(super) fn result_of_parts(&self) -> Option<TensorId> {
         let result = self.bindings.iter().find(|binding| binding.index == RESULT_BINDING);
-        result.filter(|_| self.aligned != 0).map(|binding| binding.tensor)
+        let in_parts = |binding: &&Binding| self.aligned != 0 && binding.storage == Storage::Buffers;
+        result.filter(in_parts).map(|binding| binding.tensor)
     }
 
     /// Whether it reaches an element of what is bound at `place` only where it writes that of its result.

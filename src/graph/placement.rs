@@ -74,8 +74,9 @@ const PORTS: [Port; 8] = [
     Port::operand(9, "h", "H_FIRST"),
 ];
 
-/// More parts of a tensor than any device allows.
-const MOST_PARTS: u64 = 1000;
+/// Most parts of a tensor: the number of the last one's binding stays below 1000, WebGPU's default limit. A larger tensor is
+/// bound whole, and refused if that is more than a device binds.
+const MOST_PARTS: u64 = 60;
 
 /// Where a target keeps floats in images, lets dispatches write to buffers instead, and lets sweeps read from there. Other
 /// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer about ten times as fast as to an
@@ -108,7 +109,10 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
 /// can write its result part by part becomes one for each part.
 pub(super) fn bind_in_parts(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
     let Target { binding_bytes, most_buffers, .. } = graph.target();
-    let parts = |tensor: TensorId| graph.tensor(tensor).bytes().div_ceil(binding_bytes).min(MOST_PARTS) as u32;
+    let parts = |tensor: TensorId| match graph.tensor(tensor).bytes().div_ceil(binding_bytes) {
+        parts @ ..=MOST_PARTS => parts as u32,
+        _ => 1,
+    };
     let bind = |mut dispatch: Dispatch, part: Option<u32>| {
         for place in 0..dispatch.bindings().len() {
             let Binding { tensor, storage, .. } = dispatch.bindings()[place];

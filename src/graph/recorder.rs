@@ -267,8 +267,8 @@ impl DispatchBuilder<'_, '_> {
     }
 
     /// Says of the bindings whose bits are set, `c` among them, that their tensors have the shape of `c`, and that an element
-    /// is only reached where that of `c` is written. Then the dispatch can be one for each part of `c`, and each writes other
-    /// results alike.
+    /// is only reached where that of `c` is written. Then the dispatch can be one for each part of `c`, each of which takes
+    /// as long as the whole and writes other results alike.
     pub(crate) fn aligned(mut self, bindings: u32) -> Self {
         self.dispatch.aligned = bindings;
         self

@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn tables_come_first_and_are_as_long_as_their_numbers() {
-        let source = "override C: u32;\nconst SCALE = array<vec4<f32>, 1>();\nfn at(i: u32) -> vec4<f32> { return SCALE[i / C]; }\n";
+        let source = "override C: u32;\nconst SCALE = array<vec4<f32>, 1>();\n\
+                      fn at(i: u32) -> vec4<f32> { return SCALE[i / C]; }\n";
         let values: Vec<(&'static str, f64)> =
             [("C", 8.0)].into_iter().chain((1..=5).map(|i| ("SCALE", f64::from(i)))).collect();
         let module = Module::new(source.into(), values.iter().map(|(name, _)| *name));

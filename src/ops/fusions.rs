@@ -92,7 +92,7 @@ fn normalization_and_relu(pair: &Pair<'_>) -> Option<Fused> {
 }
 
 /// The gradient of relu needs only its output. That of any other activation needs its input, which the normalization's backward
-/// pass computes again from its own input. Behind a sum it can't, and so refuses any but relu there.
+/// pass computes again from its own input. Behind a sum it can't, so `BatchNorm::check` refuses any other activation there.
 fn normalization_and_activation(pair: &Pair<'_>) -> Option<Fused> {
     let (norm, activation) = pair.of::<BatchNorm, Activation>()?;
     activated(norm, activation.function)

@@ -30,7 +30,7 @@ impl PixelScale {
 
     /// What it and then `next` make of pixels of `channels` channels, as one scale and offset.
     #[must_use]
-    pub fn then(&self, next: &ChannelScale, channels: usize) -> Self {
+    pub(crate) fn then(&self, next: &ChannelScale, channels: usize) -> Self {
         let number = |list: &[f64], channel: usize, default: f64| list.get(channel).copied().unwrap_or(default);
         let each = |channel| {
             let (scale, offset) = (number(&self.scale, channel, 1.0), number(&self.offset, channel, 0.0));
@@ -83,7 +83,7 @@ impl Operation for Ingest {
             return Err(inputs.refuse(format!("the minibatch has no images of {:?}", self.output)));
         }
         if !self.scale.fits(c) {
-            return Err(inputs.refuse(format!("its scale is not for {c} channels")));
+            return Err(inputs.refuse(format!("its scale is not for {c} channels, or not finite as float32")));
         }
         inputs.positive("the images", &self.output)
     }

@@ -137,7 +137,9 @@ impl MatrixProduct {
             // Nine taps share the channels of a pixel of x.
             let [m, n, k] = sizes;
             let bytes = k * (m / 9 + n) * size_of::<f32>();
-            product.choice.parts = product.choice.parts.max(bytes.div_ceil(CACHED_BYTES));
+            // All parts together take no more memory than the operands.
+            let most = (bytes / (m * n * size_of::<f32>())).max(1);
+            product.choice.parts = product.choice.parts.max(bytes.div_ceil(CACHED_BYTES).min(most));
         }
         Self { product, at_run_time: false }.tuned(recorder, rows)
     }
@@ -195,7 +197,7 @@ impl MatrixProduct {
         let trips = match micro_kernel {
             MicroKernel::Split16x16 => part_k.div_ceil(64) + 20,
             _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
-            // At most: a trip takes a pixel or more.
+            // This is an upper bound, since a trip takes at least one pixel.
             _ if micro_kernel.takes_windows() => part_k,
             _ => part_k.div_ceil(4),
         };

@@ -28,7 +28,10 @@ const BOUND: u64 = 1 << 16;
 pub fn compile_beside(pipelines: Vec<Arc<Pipeline>>) -> Background {
     Background::new(cores(), pipelines, |rest| {
         while let Some(pipeline) = rest.next() {
-            pipeline.get();
+            // wgpu panics where a device is lost. Whoever needs the pipeline learns of that.
+            let _ = foreign_panic::catch(|| {
+                pipeline.get();
+            });
         }
     })
 }
@@ -50,6 +53,7 @@ pub fn compile_ahead(gpu: &Arc<Gpu>, mut uses: Vec<FirstUse>) -> Option<Backgrou
         // A thread whose device does not open or fails is only missed; wgpu panics where a device is lost.
         let _ = foreign_panic::catch(|| {
             if is_busy(&gpu)
+                && !rest.is_stopped()
                 && let Ok(twin) = pollster::block_on(gpu.twin())
             {
                 let _ = dispatch_all(&twin, rest);

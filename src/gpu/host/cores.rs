@@ -19,7 +19,8 @@ pub fn for_each_on_all_cores<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     };
     std::thread::scope(|scope| {
         for _ in 1..cores().min(items.len()) {
-            scope.spawn(rest);
+            // Without it the others do more.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, rest);
         }
         rest();
     });
@@ -44,8 +45,12 @@ pub struct Rest<T> {
 impl<T> Rest<T> {
     /// Takes the next one, if there is one and nobody wants an end.
     pub fn next(&self) -> Option<&T> {
-        let stop = self.stop.load(Ordering::Relaxed);
-        if stop { None } else { self.items.get(self.next.fetch_add(1, Ordering::Relaxed)) }
+        if self.is_stopped() { None } else { self.items.get(self.next.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// Whether somebody wants an end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 

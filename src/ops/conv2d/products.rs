@@ -91,8 +91,8 @@ impl Conv2d {
         product.complete(dispatch, self.flops(pixels)).record();
     }
 
-    /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If `pooled`, `dy` has only
-    /// the cells that max pooling of 2 x 2 cells keeps.
+    /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If
+    /// `pooled`, `dy` has only the cells that max pooling of 2 x 2 cells keeps.
     pub(in crate::ops) fn record_dx(
         &self,
         recorder: &mut Recorder,
