@@ -23,6 +23,8 @@ const WIDTH: &str = "LP_NATIVE_VECTOR_WIDTH";
 
 /// The variable with the directory in which the driver keeps compiled shaders.
 const SHADERS: &str = "MESA_SHADER_CACHE_DIR";
+/// The variable of the environment that has the driver keep no compiled shaders.
+const NO_SHADERS: &str = "MESA_SHADER_CACHE_DISABLE";
 
 /// Set in a process that times the computation.
 const TRIAL: &str = "WGRAD_VECTOR_WIDTH_TRIAL";
@@ -39,7 +41,7 @@ const LONGEST_TRIAL: Duration = Duration::from_secs(10);
 /// Largest file of a choice, in bytes.
 const MOST_BYTES: u64 = 1 << 16;
 
-/// Directories in which the Vulkan loader finds the files that name drivers.
+/// The usual directories in which the Vulkan loader finds the files that name drivers.
 const DRIVERS: [&str; 3] = ["/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/share/vulkan/icd.d"];
 
 /// A width, and what it was chosen for.
@@ -57,9 +59,13 @@ pub fn is_trial() -> bool {
 
 /// The variables to set before the driver is loaded.
 pub fn variables() -> Vec<(&'static str, OsString)> {
-    let given = env::var(WIDTH).ok();
+    let given = env::var_os(WIDTH);
     let bits = match &given {
-        Some(width) => width.trim().parse().ok(),
+        Some(width) => match width.to_str().and_then(|width| width.trim().parse().ok()) {
+            Some(bits) => Some(bits),
+            // The driver may read a width here nevertheless, and nobody knows which.
+            None => return vec![(NO_SHADERS, "true".into())],
+        },
         None if has_avx512() => chosen(cache::directory().as_deref()),
         None => None,
     };
@@ -79,7 +85,7 @@ fn shader_cache(bits: u32, parent: Option<&Path>) -> (&'static str, OsString) {
     // The driver itself does not create the directories above.
     match directory.filter(|directory| fs::create_dir_all(directory).is_ok()) {
         Some(directory) => (SHADERS, directory.into()),
-        None => ("MESA_SHADER_CACHE_DISABLE", "true".into()),
+        None => (NO_SHADERS, "true".into()),
     }
 }
 
@@ -122,7 +128,9 @@ fn start(bits: u32) -> Option<Child> {
         .env(TRIAL, "1")
         .env(WIDTH, bits.to_string())
         .env("LP_NUM_THREADS", "1")
-        .env("MESA_SHADER_CACHE_DISABLE", "true")
+        .env(NO_SHADERS, "true")
+        // A browser's limits leave out subgroups, and the choice is for all later starts.
+        .env_remove("WGRAD_LIMITS")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
