@@ -78,6 +78,10 @@ fn options(binding_bytes: Option<u64>, image_bytes: Option<u64>) -> Options {
 #[test]
 fn training_does_not_depend_on_the_size_of_bindings() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    if gpu.limits().max_storage_buffers_per_shader_stage < 16 {
+        // Four parts of each tensor need more; the next test is for such devices.
+        return;
+    }
     let whole = train(&gpu, &mut Executor::new(gpu.clone(), &network().unwrap(), options(None, None)).unwrap());
     // The largest activation has 62,208 bytes.
     let limits = [(Some(40_000), None), (Some(40_000), Some(30_000)), (Some(20_000), Some(1))];
