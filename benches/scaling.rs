@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let adapter = format!("{}, {}", gpu.info().name, gpu.info().driver_info);
     println!("{adapter}\n");
     print_tables(&batches, &datasets);
-    tutorial::write_json("scaling.json", &gpu, results(&batches, &datasets))?;
+    tutorial::write_json(None, "scaling.json", &gpu, results(&batches, &datasets))?;
     std::fs::create_dir_all(&plots)?;
     let caption = format!("{adapter}; median and range of {rounds} rounds");
     plot_throughput(&plots.join("batch_throughput.svg"), &caption, &batches)?;

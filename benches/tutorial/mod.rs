@@ -54,7 +54,7 @@ pub fn write_json(file: Option<&Path>, name: &str, gpu: &Gpu, results: Value) ->
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut whole = tempfile::NamedTempFile::new_in(folder)?;
-    write!(whole, "{report:#}\n")?;
+    writeln!(whole, "{report:#}")?;
     whole.persist(&path)?;
     println!("\n{}", path.display());
     Ok(())
