@@ -119,11 +119,13 @@ impl Pipeline {
     }
 
     /// What it is made from.
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only threads compile ahead"))]
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
     /// The same pipeline on another device, not made yet.
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only threads compile ahead"))]
     pub fn on(&self, gpu: &Gpu) -> Self {
         let Source { module, checks, .. } = &*self.source;
         let source = Source { module: module.clone(), checks: *checks, parsed: OnceLock::new() };
