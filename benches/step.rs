@@ -1,7 +1,8 @@
 //! Measures whole training and evaluation steps of a network in images per second, the host's time to encode
 //! them, and the time to the first step with and without the driver's cache of compiled shaders:
 //! `cargo bench --bench step -- [batch size] [micro-kernel] [network]`. `--seconds=SECONDS` is the time of each of the two
-//! measurements, and `--json=FILE` names the file of the results.
+//! measurements, and `--json=FILE` names the file of the results. `--part=train` or `--part=evaluate` measures steps of that
+//! kind only, and no first step.
 
 mod arguments;
 mod tutorial;
@@ -20,6 +21,9 @@ use wgrad::gpu::Gpu;
 /// Seconds of a measurement, if `--seconds` does not say them.
 const SECONDS: f64 = 3.0;
 
+/// Kinds of steps.
+const PARTS: [&str; 2] = ["train", "evaluate"];
+
 /// Most steps between two looks at the metrics.
 const STEPS: usize = 10;
 
@@ -35,10 +39,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(seconds) => seconds?,
         None => SECONDS,
     };
+    let part = std::env::args().find_map(|option| Some(option.strip_prefix("--part=")?.to_owned()));
+    if let Some(part) = part.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        return Err(format!("--part={part}: there are {}", PARTS.join(" and ")).into());
+    }
+    let is_measured = |name: &str| part.as_ref().is_none_or(|part| part == name);
     let batch_size = arguments.batch_size.unwrap_or(32);
     let start = Instant::now();
     let gpu = tutorial::open()?;
-    let (mut executor, batch) = tutorial::first_step(&gpu, &arguments.network, batch_size, arguments.micro_kernel)?;
+    let open = if is_measured(PARTS[0]) { tutorial::first_step } else { tutorial::executor };
+    let (mut executor, batch) = open(&gpu, &arguments.network, batch_size, arguments.micro_kernel)?;
     if std::env::args().any(|argument| argument == FIRST_STEP) {
         println!("{}", start.elapsed().as_secs_f64());
         return Ok(());
@@ -47,7 +57,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} ({}), batch size {batch_size}, {kernel}", gpu.info().name, gpu.info().driver_info);
 
     let mut results = json!({ "network": arguments.network, "batch_size": batch_size, "kernel": kernel.to_string() });
-    for (index, name) in ["train", "evaluate"].into_iter().enumerate() {
+    for (index, name) in PARTS.into_iter().enumerate().filter(|(_, name)| is_measured(name)) {
+        if index == 1 {
+            // The first one may compile shaders.
+            gpu.block_on(executor.eval_step(&batch))?;
+            gpu.block_on(executor.metrics())?;
+        }
         let step = seconds_of_a_step(&mut executor, &batch, index == 0, seconds)?;
         let encode = encode_seconds(&executor, index)?;
         let plan = if index == 0 { executor.train_plan() } else { executor.infer_plan() };
@@ -68,6 +83,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The rest takes long on some drivers, and who ends it keeps this.
     write(&gpu, &arguments, &results)?;
+    if part.is_some() {
+        return Ok(());
+    }
     let cache = tempfile::tempdir()?;
     let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
     let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;

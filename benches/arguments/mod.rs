@@ -10,8 +10,8 @@ use wgrad::model::zoo::ZOO;
 pub struct Arguments {
     pub batch_size: Option<usize>,
     pub micro_kernel: Option<MicroKernel>,
-    /// Name of a network that wgrad knows, with the size of its images behind an `@` if that is not 32; the tutorial's if
-    /// left out.
+    /// Name of a network that wgrad knows or path of a model file (`*.toml`), with the size of its images behind an `@` if
+    /// that is not 32; the tutorial's if left out.
     pub network: String,
     /// File for the results; one in `target/bench` if left out.
     pub json: Option<PathBuf>,
@@ -31,9 +31,12 @@ impl Arguments {
         });
         let (mut micro_kernel, mut network) = (None, "tutorial".to_owned());
         for word in words.iter().skip(1) {
-            match ZOO.iter().any(|model| word.split([':', '@']).next() == Some(model.name)) {
-                true => network.clone_from(word),
-                false => micro_kernel = Some(word.parse()?),
+            let is_file = word.split('@').next().is_some_and(|path| path.ends_with(".toml"));
+            let is_named = ZOO.iter().any(|model| word.split([':', '@']).next() == Some(model.name));
+            if is_file || is_named {
+                network.clone_from(word);
+            } else {
+                micro_kernel = Some(word.parse()?);
             }
         }
         Ok(Self { batch_size: batch_size.transpose()?, micro_kernel, network, json })

@@ -1,12 +1,13 @@
-"""Times training and evaluation steps of PyTorch on a GPU, for comparison with `cargo bench --bench step`.
+"""Times training and evaluation steps of PyTorch on a GPU or the CPU, for comparison with `cargo bench --bench step`.
 
     pip install torch numpy
     python benches/peers/pytorch_steps.py
     python benches/peers/pytorch_steps.py --modes eager compile --networks mobilenet_v2 --batch-sizes 32 128
+    python benches/peers/pytorch_steps.py --device cpu --modes channels_last --networks airbench
 
-The networks are the tutorial's and MobileNetV2 (images of 96 x 96) with Adam, and ResNet-20 with SGD and Nesterov's momentum.
-The images are on the device as bytes; a step chooses its batch, scales it, and adds loss and hits to sums on the device. Each
-figure is the median of three rounds. Each line of results is a JSON object.
+The networks are trained with Adam, ResNet-20 and the one of airbench with SGD and Nesterov's momentum. The images are on the
+device as bytes; a training step chooses its batch, scales it, and adds loss and hits to sums on the device. An evaluation step
+is the forward pass of one batch. Each figure is the median of three rounds. Each line of results is a JSON object.
 """
 
 import argparse
@@ -15,20 +16,15 @@ import statistics
 import time
 from collections.abc import Callable
 
-import mobilenet_v2
-import pytorch_cnn
-import resnet20
 import torch
+from pytorch_networks import NETWORKS, build
 from torch import nn
 
 MODES = ["eager", "channels_last", "compile", "cuda_graph"]
-IMAGES, ROUNDS = 4096, 3
-# How a network is built, the size of its images, and the batch sizes that it is measured with.
-NETWORKS = {
-    "tutorial": (pytorch_cnn.build, 32, [32, 512]),
-    "resnet20": (resnet20.torch_network, 32, [128]),
-    "mobilenet_v2": (mobilenet_v2.build, 96, [64]),
-}
+PARTS = ["train", "evaluate"]
+ROUNDS = 3
+BYTES = 50 << 20  # of all images
+WITH_SGD = ["resnet20", "airbench"]
 
 
 class Device:
@@ -68,22 +64,23 @@ def seconds_of(step: Callable[[], object], device: Device, seconds: float) -> fl
     return statistics.median(rounds)
 
 
-def measure(name: str, batch: int, mode: str, device: Device, seconds: float) -> dict:
-    build, size, _ = NETWORKS[name]
-    kind = device.kind
-    model = build().to(kind)
+def measure(name: str, batch: int, mode: str, parts: list[str], device: Device, seconds: float) -> dict:
+    size, kind = NETWORKS[name].size, device.kind
+    model = build(name).to(kind)
     if mode == "channels_last":
         model = model.to(memory_format=torch.channels_last)
     fused = kind == "cuda"
-    if name == "resnet20":
-        optimizer = torch.optim.SGD(model.parameters(), 1e-3, 0.9, nesterov=True, weight_decay=1e-4, fused=fused)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if name in WITH_SGD:
+        optimizer = torch.optim.SGD(trained, 1e-3, 0.9, nesterov=True, weight_decay=1e-4, fused=fused)
     else:
         capturable = mode == "cuda_graph"
-        optimizer = torch.optim.Adam(model.parameters(), 1e-3, eps=1e-7, fused=fused, capturable=capturable)
+        optimizer = torch.optim.Adam(trained, 1e-3, eps=1e-7, fused=fused, capturable=capturable)
     forward = torch.compile(model, dynamic=False) if mode == "compile" else model
-    images = torch.randint(0, 256, (IMAGES, size, size, 3), dtype=torch.uint8, device=kind)
-    labels = torch.randint(0, 10, (IMAGES,), device=kind)
-    chosen = torch.randint(0, IMAGES, (batch,), device=kind)
+    count = max(BYTES // (3 * size * size), batch)
+    images = torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8, device=kind)
+    labels = torch.randint(0, 10, (count,), device=kind)
+    chosen = torch.randint(0, count, (batch,), device=kind)
     sums = torch.zeros(2, device=kind)
 
     def batch_of() -> torch.Tensor:
@@ -99,13 +96,16 @@ def measure(name: str, batch: int, mode: str, device: Device, seconds: float) ->
         optimizer.step()
         sums.add_(torch.stack([loss.detach() * batch, (logits.argmax(1) == y).sum()]))
 
-    step = capture(train) if mode == "cuda_graph" else train
-    training = seconds_of(step, device, seconds)
-    model.eval()
-    x = batch_of()
-    with torch.no_grad():
-        evaluation = seconds_of(lambda: forward(x), device, seconds)
-    figures = {"train_ms": training * 1e3, "images_per_s": batch / training, "evaluate_ms": evaluation * 1e3}
+    figures = {}
+    if "train" in parts:
+        step = capture(train) if mode == "cuda_graph" else train
+        training = seconds_of(step, device, seconds)
+        figures = {"train_ms": training * 1e3, "images_per_s": batch / training}
+    if "evaluate" in parts:
+        model.eval()
+        x = batch_of()
+        with torch.no_grad():
+            figures["evaluate_ms"] = seconds_of(lambda: forward(x), device, seconds) * 1e3
     return {"network": name, "batch_size": batch, "mode": mode, **figures}
 
 
@@ -135,8 +135,9 @@ def found_device() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", nargs="+", choices=MODES, default=["eager", "channels_last", "cuda_graph"])
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["tutorial", "resnet20", "mobilenet_v2"])
     parser.add_argument("--batch-sizes", nargs="+", type=int, help="those of docs/speed.md if left out")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seconds", type=float, default=0.4, help="time of a round (%(default)s)")
     parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the GPU that PyTorch finds if left out")
     parser.add_argument("--about", action="store_true", help="only print what PyTorch and its device are")
@@ -154,8 +155,8 @@ def main() -> None:
         if mode == "cuda_graph" and not about["cuda_graph"]:
             raise SystemExit(f"there are no CUDA graphs on {device.kind}")
         for name in args.networks:
-            for batch in args.batch_sizes or NETWORKS[name][2]:
-                print(json.dumps(measure(name, batch, mode, device, args.seconds)), flush=True)
+            for batch in args.batch_sizes or NETWORKS[name].batch_sizes:
+                print(json.dumps(measure(name, batch, mode, args.parts, device, args.seconds)), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
+use wgrad::model::Network;
 use wgrad::model::zoo::ZooModel;
 
 /// Opens the best adapter of this machine.
@@ -17,9 +18,22 @@ pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
     Ok(Arc::new(Gpu::open_blocking(&AdapterChoice::default())?))
 }
 
-/// Trains one step of the network of this name on images of 32 x 32, or of the size behind an `@`, as in `mobilenet_v2@96`.
-/// Returns the executor with the minibatch.
+/// Trains one step of the network of this name or model file on images of 32 x 32, or of the size behind an `@`, as in
+/// `mobilenet_v2@96`. Returns the executor with the minibatch.
 pub fn first_step(
+    gpu: &Arc<Gpu>,
+    network: &str,
+    batch_size: usize,
+    micro_kernel: Option<MicroKernel>,
+) -> Result<(Executor, Batch), Box<dyn Error>> {
+    let (mut executor, batch) = executor(gpu, network, batch_size, micro_kernel)?;
+    gpu.block_on(executor.train_step(&batch))?;
+    gpu.block_on(executor.metrics())?;
+    Ok((executor, batch))
+}
+
+/// What [`first_step`] returns, before any step.
+pub fn executor(
     gpu: &Arc<Gpu>,
     network: &str,
     batch_size: usize,
@@ -27,15 +41,16 @@ pub fn first_step(
 ) -> Result<(Executor, Batch), Box<dyn Error>> {
     let (name, size) = network.split_once('@').unwrap_or((network, "32"));
     let size: usize = size.parse()?;
-    let network = ZooModel::named(name, [size, size, 3], 10).ok_or("there is no such network")??;
+    let (input, classes) = ([size, size, 3], 10);
+    let network = match ZooModel::named(name, input, classes) {
+        Some(network) => network?,
+        None => Network::from_toml(&std::fs::read_to_string(name)?, Some((input, classes)))?,
+    };
     let options = Options { batch_size, micro_kernel, ..Options::default() };
-    let mut executor = Executor::new(gpu.clone(), &network, options)?;
+    let executor = Executor::new(gpu.clone(), &network, options)?;
     let pixels = (0..batch_size * 3 * size * size).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = (0..batch_size as u32).map(|i| i % 10).collect();
-    let batch = Batch { pixels, labels, len: batch_size };
-    gpu.block_on(executor.train_step(&batch))?;
-    gpu.block_on(executor.metrics())?;
-    Ok((executor, batch))
+    Ok((executor, Batch { pixels, labels, len: batch_size }))
 }
 
 /// Writes `results` with the adapter and the driver to `file`, or else to the file of this name in `target/bench`. The file
