@@ -11,6 +11,9 @@ pub use module::{Module, NUMBERS_BINDING};
 pub(crate) use recipe::ModuleRecipe;
 pub use recipe::{BindingUse, Recipe};
 
+/// Binding of the minibatch. Its place in the buffer is said with each dispatch, so that a buffer can hold several.
+pub const MINIBATCH_BINDING: u32 = 6;
+
 /// Most workgroups in one dimension of a dispatch (WebGPU's default limit).
 pub const MAX_WORKGROUPS: u32 = 65_535;
 

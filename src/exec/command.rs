@@ -10,6 +10,8 @@ pub(super) struct Command {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
     pub grid: [u32; 3],
+    /// Whether its bind group wants the place of the minibatch, and whether it is a minibatch that is bound there.
+    pub place: Option<bool>,
     /// Images that hold copies of what it writes. They are made after it, outside of a pass.
     pub copies: Vec<ImageCopy>,
     /// The images that it binds, as in [`FirstUse`].
@@ -22,9 +24,13 @@ impl Command {
         FirstUse { pipeline: self.pipeline.clone(), images: self.images.clone() }
     }
 
-    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
+    /// Dispatches it over the minibatch that begins at a byte of the minibatches' buffer.
+    fn dispatch(&self, minibatch: u32, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(self.pipeline.get());
-        pass.set_bind_group(0, &self.bind_group, &[]);
+        match self.place {
+            Some(is_minibatch) => pass.set_bind_group(0, &self.bind_group, &[if is_minibatch { minibatch } else { 0 }]),
+            None => pass.set_bind_group(0, &self.bind_group, &[]),
+        }
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
     }
 
@@ -39,23 +45,23 @@ impl Command {
             wgpu::ComputePassTimestampWrites { beginning_of_pass_write_index: None, ..writes.clone() },
         );
         if self.copies.is_empty() {
-            self.dispatch(&mut begin_pass(encoder, Some(writes)));
+            self.dispatch(0, &mut begin_pass(encoder, Some(writes)));
             return;
         }
-        self.dispatch(&mut begin_pass(encoder, Some(begin)));
+        self.dispatch(0, &mut begin_pass(encoder, Some(begin)));
         self.copy(encoder);
         drop(begin_pass(encoder, Some(end)));
     }
 }
 
-/// Encodes commands. They share a pass up to one that is followed by copies.
-pub(super) fn encode<'a>(commands: impl IntoIterator<Item = &'a Command>, encoder: &mut wgpu::CommandEncoder) {
+/// Encodes commands, each with the first byte of its minibatch. They share a pass up to one that is followed by copies.
+pub(super) fn encode<'a>(commands: impl IntoIterator<Item = (&'a Command, u32)>, encoder: &mut wgpu::CommandEncoder) {
     let mut commands = commands.into_iter().peekable();
     while commands.peek().is_some() {
         let mut pass = begin_pass(encoder, None);
         let mut last = None;
-        for command in commands.by_ref() {
-            command.dispatch(&mut pass);
+        for (command, minibatch) in commands.by_ref() {
+            command.dispatch(minibatch, &mut pass);
             last = Some(command);
             if !command.copies.is_empty() {
                 break;

@@ -13,7 +13,7 @@ impl Executor {
     /// # Errors
     /// What the device reports.
     pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
-        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
+        self.stage(batch, INFER, self.step_of(batch, self.updates)).await?;
         self.submit_if_due().await
     }
 
@@ -25,17 +25,30 @@ impl Executor {
         if self.logits_ring.is_full() {
             self.submit().await?;
         }
-        self.encode(batch, INFER, self.step_of(batch, self.updates)).await?;
+        self.stage(batch, INFER, self.step_of(batch, self.updates)).await?;
         let Some(buffer) = self.logits_ring.buffer().await? else {
             return Err(GpuError::Device("no buffer is left for logits".into()).into());
         };
-        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits)?;
-        let encoder = self.encoder.get_or_insert_with(|| self.gpu.encoder());
-        let start = memory.encode_copy(encoder, offset, bytes, &buffer);
+        let (memory, offset, _) = self.program.kept(&self.graph, &self.infer, self.logits)?;
+        let start = memory.first_copied_byte(offset);
+        if let Some(waiting) = self.waiting.last_mut() {
+            waiting.logits = Some(buffer.clone());
+        }
         let shape = &self.graph.tensor(self.logits).shape;
         let (row, classes, images) = (shape.padded_columns(), shape.columns(), batch.len);
         self.logits_ring.encoded(Copy { buffer, start, row, classes, images });
         self.submit_if_due().await
+    }
+
+    /// Encodes the copy of the logits of the step before.
+    pub(super) fn encode_logits(
+        &self,
+        buffer: &wgpu::Buffer,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<(), ExecError> {
+        let (memory, offset, bytes) = self.program.kept(&self.graph, &self.infer, self.logits)?;
+        memory.encode_copy(encoder, offset, bytes, buffer);
+        Ok(())
     }
 
     /// Logits `[images, classes]` of [`Executor::eval_step_with_logits`] that have arrived since the last call, oldest

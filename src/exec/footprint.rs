@@ -1,6 +1,7 @@
 //! The memory and the grids that schedules need, known before anything is allocated.
 
 use super::error::ExecError;
+use super::staging::staged_bytes;
 use crate::gpu::{GpuError, most_binding_bytes, most_bytes};
 use crate::graph::{BufferKey, Graph, Home, Plan};
 use crate::kernel::Storage;
@@ -45,12 +46,15 @@ impl Footprint {
         for plan in plans {
             for (id, tensor) in graph.tensors() {
                 let key = plan.buffer(graph, id);
-                let own = matches!(tensor.home, Home::Input | Home::Minibatch(_) | Home::Metrics);
+                let own = matches!(tensor.home, Home::Input | Home::Metrics);
                 if let Some(key @ BufferKey::Slot(storage, _)) = plan.image_copy(graph, id) {
                     footprint.add(key, &tensor.name, tensor.bytes(), storage);
                 }
                 match key {
                     BufferKey::Slot(storage, _) => footprint.add(key, &tensor.name, tensor.bytes(), storage),
+                    BufferKey::Minibatch => {
+                        footprint.add(key, &tensor.name, staged_bytes(tensor.bytes()), Storage::Buffers);
+                    }
                     _ if own => footprint.add(key, &tensor.name, tensor.bytes(), graph.storage(id)),
                     _ => {}
                 }

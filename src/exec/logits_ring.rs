@@ -3,7 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::staging::MOST_STEPS;
 use crate::gpu::{Gpu, GpuError, Mapping};
+
+/// Most buffers: the device may work on as many steps as are being staged.
+const MOST_BUFFERS: usize = 2 * MOST_STEPS;
 
 /// Most bytes of the buffers, unless two take more.
 const MOST_BYTES: u64 = 16 << 20;
@@ -33,17 +37,16 @@ pub(super) struct Copy {
 }
 
 impl LogitsRing {
-    /// How many buffers of `bytes` there are, of `most`.
-    pub fn slots(bytes: u64, most: usize) -> usize {
-        usize::try_from(MOST_BYTES / bytes.max(1)).unwrap_or(most).clamp(2, most)
+    /// How many buffers of `bytes` there are.
+    pub fn slots(bytes: u64) -> usize {
+        usize::try_from(MOST_BYTES / bytes.max(1)).unwrap_or(MOST_BUFFERS).clamp(2, MOST_BUFFERS)
     }
 
-    /// Makes buffers of `bytes`, which the logits of one step take: `most`, or fewer large ones.
-    pub fn new(gpu: Arc<Gpu>, bytes: u64, most: usize) -> Self {
+    /// Makes buffers of `bytes`, which the logits of one step take: many, or a few large ones.
+    pub fn new(gpu: Arc<Gpu>, bytes: u64) -> Self {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let free: Vec<_> = (0..Self::slots(bytes, most))
-            .map(|_| gpu.create_buffer("logits for the host", bytes, usage, false))
-            .collect();
+        let free: Vec<_> =
+            (0..Self::slots(bytes)).map(|_| gpu.create_buffer("logits for the host", bytes, usage, false)).collect();
         let bytes = bytes * free.len() as u64;
         Self { gpu, bytes, free, encoded: Vec::new(), submitted: VecDeque::new(), arrived: Vec::new() }
     }

@@ -20,6 +20,7 @@ mod program;
 mod readback;
 mod schedules;
 mod staging;
+mod submission;
 mod training_state;
 mod tuner;
 

@@ -11,7 +11,7 @@ use crate::optim::Optimizer;
 const BUSY_WORKGROUPS: [usize; 2] = [8, 256];
 
 /// A multiple of what any device asks for where a binding begins in a buffer.
-const OFFSET_ALIGNMENT: u64 = 256;
+pub(super) const OFFSET_ALIGNMENT: u64 = 256;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]

@@ -31,7 +31,7 @@ impl Executor {
         self.program.begin(&[TRAIN, UPDATE]);
     }
 
-    /// Must be called after a plan was encoded.
+    /// Must be called after a step of a plan was staged.
     pub(super) fn encoded(&mut self, plan: usize) {
         self.program.advance(&[plan], Stage::Encoded);
     }

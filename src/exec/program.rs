@@ -22,7 +22,7 @@ pub(super) enum Stage {
     Defined,
     /// Its pipelines are made.
     Prepared,
-    /// A step of it was encoded.
+    /// A step of it waits to be submitted.
     Encoded,
     /// A step of it was submitted.
     Submitted,
@@ -187,7 +187,9 @@ impl Program {
             })
             .collect();
         let bind_group = self.gpu.create_bind_group(dispatch.name(), pipeline.layout(), &entries);
-        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, copies, images })
+        let placed = dispatch.bindings().iter().find(|binding| binding.uses().any(|part| part.is_placed_by_dispatch()));
+        let place = placed.map(|binding| matches!(graph.home(binding.tensor), Home::Minibatch(_)));
+        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, place, copies, images })
     }
 
     pub(super) fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
@@ -201,7 +203,25 @@ impl Program {
     /// # Errors
     /// [`ProgramError::NoPlan`]
     pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) -> Result<(), ProgramError> {
-        encode(self.schedule(plan)?, encoder);
+        self.encode_steps(&[(plan, 0)], encoder)
+    }
+
+    /// Encodes the schedules of several steps one after the other, in one pass if it can be. Each step is a plan, and the
+    /// first byte of its minibatch.
+    ///
+    /// # Errors
+    /// [`ProgramError::NoPlan`]
+    pub(super) fn encode_steps(
+        &self,
+        steps: &[(usize, u32)],
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<(), ProgramError> {
+        let schedules: Vec<(&[Command], u32)> = (steps.iter())
+            .map(|(plan, minibatch)| Ok((self.schedule(*plan)?, *minibatch)))
+            .collect::<Result<_, ProgramError>>()?;
+        let commands =
+            schedules.into_iter().flat_map(|(commands, at)| commands.iter().map(move |command| (command, at)));
+        encode(commands, encoder);
         Ok(())
     }
 
@@ -218,7 +238,7 @@ impl Program {
     ) -> Result<(), ProgramError> {
         let commands = self.schedule(plan)?;
         let command = commands.get(step).ok_or(ProgramError::NoDispatch { step, steps: commands.len() })?;
-        encode(std::iter::repeat_n(command, times), encoder);
+        encode(std::iter::repeat_n((command, 0), times), encoder);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::Options;
 use super::error::ExecError;
 use super::footprint::Footprint;
 use super::logits_ring::LogitsRing;
-use super::staging::STAGED;
+use super::staging::{BUFFERS, staged_bytes};
 use crate::gpu::Gpu;
 use crate::graph::{Arena, Graph, Mode, Plan, Target, TensorId};
 use crate::minibatch::Minibatch;
@@ -83,9 +83,9 @@ impl Schedules {
         let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
         let mut footprint = Footprint::new(&graph, &plans);
-        footprint.passages += STAGED as u64 * graph.tensor(minibatch).bytes();
+        footprint.passages += BUFFERS as u64 * staged_bytes(graph.tensor(minibatch).bytes());
         let bytes = graph.tensor(logits).bytes();
-        footprint.passages += LogitsRing::slots(bytes, STAGED) as u64 * bytes;
+        footprint.passages += LogitsRing::slots(bytes) as u64 * bytes;
         let minibatch = Minibatch::new(batch_size, model.input());
         Ok(Self {
             graph,

@@ -2,76 +2,124 @@
 
 use std::sync::Arc;
 
+use super::options::OFFSET_ALIGNMENT;
 use crate::gpu::{Gpu, GpuError, Mapping};
 
 /// Most training steps of one submission.
 pub(super) const MOST_STEPS: usize = 8;
 
-/// Minibatches that are staged: the device may work on as many as are being encoded.
-pub(super) const STAGED: usize = 2 * MOST_STEPS;
+/// Most bytes of the minibatches of one submission, unless one minibatch takes more. Steps over large minibatches take so
+/// long that nothing is gained by submitting many of them together.
+const MOST_BYTES: u64 = 16 << 20;
 
-/// Mapped buffers that the host fills in turn. Before it fills a slot again it waits for the submission that read the
-/// slot, and for no later one, so that the loader is at most a ring ahead of the device.
+/// Buffers of the ring: the host fills one while the device works on the other.
+pub(super) const BUFFERS: usize = 2;
+
+/// How many minibatches of `bytes` a submission may have.
+pub(super) fn most_steps(bytes: u64) -> usize {
+    let steps = MOST_BYTES / bytes.next_multiple_of(OFFSET_ALIGNMENT).max(1);
+    usize::try_from(steps).unwrap_or(MOST_STEPS).clamp(1, MOST_STEPS)
+}
+
+/// Bytes of as many of them.
+pub(super) fn staged_bytes(bytes: u64) -> u64 {
+    (most_steps(bytes) as u64 - 1) * bytes.next_multiple_of(OFFSET_ALIGNMENT) + bytes
+}
+
+/// Mapped buffers that the host fills in turn, each with the minibatches of one submission, which one copy brings to the
+/// device. Before it fills a buffer again it waits for the submission that read it, and for no later one.
 #[derive(Debug)]
 pub(super) struct StagingRing {
     gpu: Arc<Gpu>,
-    slots: Vec<Slot>,
+    buffers: Vec<Staged>,
     next: usize,
-    /// Slots that are filled, but whose commands are not submitted yet.
-    filled: Vec<usize>,
+    most_steps: usize,
+    /// Minibatches in the next buffer, and the first byte behind them.
+    steps: usize,
+    end: u64,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Staged {
     buffer: wgpu::Buffer,
     pending: Option<(wgpu::SubmissionIndex, Mapping)>,
 }
 
 impl StagingRing {
-    /// A ring of `slots` buffers, each of `bytes` bytes.
-    pub fn new(gpu: Arc<Gpu>, slots: usize, bytes: u64) -> Self {
+    /// A ring for minibatches of `bytes` bytes.
+    pub fn new(gpu: Arc<Gpu>, bytes: u64) -> Self {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        let slots = (0..slots)
-            .map(|_| Slot { buffer: gpu.create_buffer("staging", bytes, usage, true), pending: None })
+        let buffers = (0..BUFFERS)
+            .map(|_| Staged { buffer: gpu.create_buffer("staging", staged_bytes(bytes), usage, true), pending: None })
             .collect();
-        Self { gpu, slots, next: 0, filled: Vec::new() }
+        Self { gpu, buffers, next: 0, most_steps: most_steps(bytes), steps: 0, end: 0 }
     }
 
-    /// Bytes of all slots.
+    /// Bytes of all buffers.
     pub fn bytes(&self) -> u64 {
-        self.slots.iter().map(|slot| slot.buffer.size()).sum()
+        self.buffers.iter().map(|staged| staged.buffer.size()).sum()
     }
 
-    /// Waits for the next slot and fills it with `parts`, one after the other.
+    /// Minibatches that a buffer has room for.
+    pub fn most_steps(&self) -> usize {
+        self.most_steps
+    }
+
+    /// Whether what is filled must be submitted before more is.
+    pub fn is_full(&self) -> bool {
+        self.steps >= self.most_steps
+    }
+
+    /// Fills the next place of the next buffer with `parts`, one after the other, and waits for the buffer if the device
+    /// still reads it. Returns the first byte of the place.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn fill(&mut self, parts: &[&[u8]]) -> Result<&wgpu::Buffer, GpuError> {
-        let index = self.next;
-        let slot = &mut self.slots[index];
-        if let Some((submission, mapping)) = slot.pending.take() {
+    pub async fn fill(&mut self, parts: &[&[u8]]) -> Result<u64, GpuError> {
+        let staged = &mut self.buffers[self.next];
+        if let Some((submission, mapping)) = staged.pending.take() {
             self.gpu.await_submission(Some(submission));
             mapping.wait(&self.gpu).await?;
         }
-        let mut range = slot.buffer.get_mapped_range_mut(..).map_err(|error| self.gpu.failure(&error))?;
-        let mut start = 0;
+        let start = self.end.next_multiple_of(OFFSET_ALIGNMENT);
+        let bytes =
+            parts.iter().map(|part| part.len() as u64).sum::<u64>().next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+        let range = staged.buffer.get_mapped_range_mut(start..start + bytes);
+        let mut range = range.map_err(|error| self.gpu.failure(&error))?;
+        let mut place = 0;
         for part in parts {
-            range.slice(start..start + part.len()).copy_from_slice(part);
-            start += part.len();
+            range.slice(place..place + part.len()).copy_from_slice(part);
+            place += part.len();
         }
         drop(range);
-        slot.buffer.unmap();
-        self.filled.push(index);
-        self.next = (index + 1) % self.slots.len();
-        Ok(&self.slots[index].buffer)
+        (self.steps, self.end) = (self.steps + 1, start + bytes);
+        Ok(start)
     }
 
-    /// Notes that `submission` reads the filled slots; they can be filled again when it has finished.
-    pub fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
-        for index in self.filled.drain(..) {
-            let slot = &mut self.slots[index];
-            let mapping = self.gpu.start_map(&slot.buffer, wgpu::MapMode::Write);
-            slot.pending = Some((submission.clone(), mapping));
-        }
+    /// Encodes the copy of what was filled to the beginning of `minibatches`.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, minibatches: &wgpu::Buffer) {
+        let staged = &self.buffers[self.next].buffer;
+        staged.unmap();
+        encoder.copy_buffer_to_buffer(staged, 0, minibatches, 0, self.end);
+    }
+
+    /// Notes that `submission` holds the copy; the buffer can be filled again when it has finished.
+    pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) {
+        let staged = &mut self.buffers[self.next];
+        staged.pending = Some((submission, self.gpu.start_map(&staged.buffer, wgpu::MapMode::Write)));
+        (self.next, self.steps, self.end) = ((self.next + 1) % BUFFERS, 0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_minibatches_are_submitted_one_by_one() {
+        assert_eq!((most_steps(98_000), staged_bytes(98_000)), (8, 7 * 98_048 + 98_000));
+        assert_eq!((most_steps(6 << 20), staged_bytes(6 << 20)), (2, 12 << 20));
+        assert_eq!((most_steps(1 << 30), staged_bytes(1 << 30)), (1, 1 << 30));
+        assert_eq!((most_steps(0), staged_bytes(4)), (8, 7 * 256 + 4));
     }
 }

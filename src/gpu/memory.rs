@@ -198,6 +198,14 @@ impl Memory {
         }
     }
 
+    /// Where the copy of byte `offset` begins in a buffer that [`Self::encode_copy`] fills.
+    pub fn first_copied_byte(&self, offset: u64) -> u64 {
+        match self {
+            Self::Buffer(_) => 0,
+            Self::Image(_) => offset % IMAGE_ROW,
+        }
+    }
+
     /// Encodes a copy of `bytes` from byte `offset` on to `buffer`. Returns the first byte of the copy there.
     pub fn encode_copy(
         &self,
@@ -209,7 +217,6 @@ impl Memory {
         match self {
             Self::Buffer(source) => {
                 encoder.copy_buffer_to_buffer(source, offset, buffer, 0, bytes);
-                0
             }
             Self::Image(image) => {
                 let first = offset / IMAGE_ROW;
@@ -227,9 +234,9 @@ impl Memory {
                     },
                     wgpu::Extent3d { width: IMAGE_WIDTH, height, depth_or_array_layers: 1 },
                 );
-                offset % IMAGE_ROW
             }
         }
+        self.first_copied_byte(offset)
     }
 
     /// Copies `bytes` from byte `offset` on to the host, through `copy`.

@@ -192,7 +192,7 @@ fn binding_type(binding: BindingUse) -> wgpu::BindingType {
         },
         Storage::Buffers => wgpu::BindingType::Buffer {
             ty: wgpu::BufferBindingType::Storage { read_only: binding.access == Access::Read },
-            has_dynamic_offset: false,
+            has_dynamic_offset: binding.is_placed_by_dispatch(),
             min_binding_size: None,
         },
     }

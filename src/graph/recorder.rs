@@ -3,11 +3,8 @@
 use super::dispatch::{Binding, Dispatch, RESULT_BINDING, SECOND_RESULT_BINDING};
 use super::placement::Port;
 use super::{Arena, Graph, Home, Place, Product, Target, TensorId};
-use crate::kernel::{Access, Kernel, Storage, Wgsl, fold_grid, wgsl};
+use crate::kernel::{Access, Kernel, MINIBATCH_BINDING, Storage, Wgsl, fold_grid, wgsl};
 use crate::shape::Shape;
-
-/// Where `shaders/step.wgsl` binds the minibatch.
-const MINIBATCH_BINDING: u32 = 6;
 
 /// The purpose of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

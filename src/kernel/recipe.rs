@@ -1,6 +1,6 @@
 //! What a pipeline is made from.
 
-use super::{Access, Kernel, Module, Storage, Wgsl};
+use super::{Access, Kernel, MINIBATCH_BINDING, Module, Storage, Wgsl};
 
 /// How a kernel uses a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,13 @@ pub struct BindingUse {
     pub access: Access,
     /// What it lives in.
     pub storage: Storage,
+}
+
+impl BindingUse {
+    /// Whether each dispatch says where in the buffer it begins.
+    pub fn is_placed_by_dispatch(&self) -> bool {
+        self.index == MINIBATCH_BINDING && self.access == Access::Read && self.storage == Storage::Buffers
+    }
 }
 
 /// Everything that a pipeline is made from. Kernels with equal recipes share a pipeline.

@@ -10,7 +10,7 @@ use super::cores::{Background, Rest, cores};
 use crate::foreign_panic;
 use crate::gpu::compilation::FirstUse;
 use crate::gpu::{Gpu, GpuError, Pipeline};
-use crate::kernel::{NUMBERS_BINDING, Storage};
+use crate::kernel::{BindingUse, NUMBERS_BINDING, Storage};
 
 /// A device that is done with its work earlier has found all machine code in the cache.
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -88,7 +88,8 @@ pub fn dispatch_nothing(gpu: &Gpu, first: &FirstUse) -> Result<Duration, GpuErro
     let mut encoder = gpu.encoder();
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
     pass.set_pipeline(pipeline.get());
-    pass.set_bind_group(0, &bind_group, &[]);
+    let placed = pipeline.recipe().bindings().iter().any(BindingUse::is_placed_by_dispatch);
+    pass.set_bind_group(0, &bind_group, if placed { &[0] } else { &[] });
     pass.dispatch_workgroups(0, 0, 0);
     drop(pass);
     let begin = Instant::now();

@@ -1,0 +1,150 @@
+//! Steps that are submitted together: their minibatches take one copy, and their dispatches one pass.
+
+use super::Executor;
+use super::error::ExecError;
+use super::executor::{TRAIN, UPDATE};
+use super::readback::StepMetrics;
+use crate::data::Batch;
+use crate::graph::BufferKey;
+use crate::minibatch::Step;
+
+/// A step whose minibatch is staged.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub plan: usize,
+    /// Its first byte among the minibatches.
+    minibatch: u32,
+    /// Whether the update comes after it, where several minibatches make one.
+    updates: bool,
+    /// Where its logits are copied to.
+    pub logits: Option<wgpu::Buffer>,
+}
+
+impl Executor {
+    /// Encodes a training step at the optimizer's learning rate, and submits it when there are enough of them; waits only
+    /// while the device has more to do than that.
+    ///
+    /// # Errors
+    /// [`ExecError::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
+    /// on. What the device reports.
+    pub async fn train_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
+        self.train_step_at(batch, self.options().optimizer.learning_rate).await
+    }
+
+    /// [`Executor::train_step`] at another learning rate.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), ExecError> {
+        self.forget_parameters();
+        let optimizer = &self.options().optimizer;
+        let step = optimizer.at(self.updates, learning_rate, self.step_of(batch, self.updates + 1));
+        let parts = optimizer.accumulate.max(1);
+        self.stage(batch, TRAIN, step).await?;
+        if let Some(waiting) = self.waiting.last_mut() {
+            waiting.updates = parts > 1 && step.part as usize + 1 == parts;
+        }
+        self.submit_if_due().await?;
+        self.updates += 1;
+        Ok(())
+    }
+
+    /// The numbers of a step over `batch`, without those of the optimizer.
+    pub(super) fn step_of(&self, batch: &Batch, update: u64) -> Step {
+        Step {
+            // It only chooses a slot, so wrapping does no harm.
+            number: self.readback.encoded() as u32,
+            update: update as u32,
+            ..Step::over(u32::try_from(batch.len).unwrap_or(u32::MAX)).seeded(self.options().seed)
+        }
+    }
+
+    /// Stages the minibatch of a step, which waits to be submitted.
+    pub(super) async fn stage(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), ExecError> {
+        if self.staging.is_full() {
+            self.submit().await?;
+        }
+        self.prepare(plan)?;
+        let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
+        let minibatch = self.staging.fill(&pieces).await? as u32;
+        self.readback.count_step();
+        self.encoded(plan);
+        self.waiting.push(Waiting { plan, minibatch, updates: false, logits: None });
+        Ok(())
+    }
+
+    pub(super) async fn submit_if_due(&mut self) -> Result<(), ExecError> {
+        if self.waiting.len() >= self.steps_per_submit { self.submit().await } else { Ok(()) }
+    }
+
+    /// Submits the steps that are staged but not submitted yet.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn submit(&mut self) -> Result<(), ExecError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut encoder = self.gpu().encoder();
+        self.staging.encode(&mut encoder, self.program().buffer(BufferKey::Minibatch)?);
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut steps = Vec::new();
+        for step in &waiting {
+            steps.push((step.plan, step.minibatch));
+            if step.updates {
+                steps.push((UPDATE, step.minibatch));
+            }
+            if let Some(buffer) = &step.logits {
+                self.program().encode_steps(&std::mem::take(&mut steps), &mut encoder)?;
+                self.encode_logits(buffer, &mut encoder)?;
+            }
+        }
+        self.program().encode_steps(&steps, &mut encoder)?;
+        let copies = self.readback.is_due();
+        if copies {
+            self.readback.encode(&mut encoder, self.program.buffer(BufferKey::Metrics)?).await?;
+        }
+        let submission = self.gpu().submit(encoder);
+        self.staging.submitted(submission.clone());
+        self.logits_ring.submitted(&submission);
+        if copies {
+            self.readback.submitted(submission);
+        }
+        self.submitted()?;
+        self.gpu().check()?;
+        Ok(())
+    }
+
+    /// Sets how many steps are submitted together, at most 8, and fewer where minibatches are large. With more of them the
+    /// host has less to do for each, but each submission takes longer, and some systems reset a device that is busy for
+    /// seconds.
+    pub fn set_steps_per_submit(&mut self, steps: usize) {
+        self.steps_per_submit = steps.clamp(1, self.staging.most_steps());
+    }
+
+    /// Steps that are submitted together.
+    pub fn steps_per_submit(&self) -> usize {
+        self.steps_per_submit
+    }
+
+    /// Metrics of steps that have arrived since the last call, oldest first. It does not wait.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn arrived_metrics(&mut self) -> Result<Vec<StepMetrics>, ExecError> {
+        self.gpu().poll();
+        Ok(self.readback.arrived()?)
+    }
+
+    /// Metrics of every submitted step that was not returned yet, oldest first.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn metrics(&mut self) -> Result<Vec<StepMetrics>, ExecError> {
+        self.submit().await?;
+        let metrics = self.program.buffer(BufferKey::Metrics)?.clone();
+        let steps = self.readback.flush(&metrics).await?;
+        self.gpu().check()?;
+        Ok(steps)
+    }
+}
