@@ -3,7 +3,7 @@
 // before that relu. a = x, b = dy, the gradient behind the activation, c = dx.
 override GATED: bool;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

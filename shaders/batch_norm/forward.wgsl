@@ -6,7 +6,7 @@ override BETA: bool;
 override BETA_FIRST: u32;
 override ADDED: bool;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

@@ -1,7 +1,9 @@
-// The statistics of the batch, from the moments of its PARTS parts of PART rows. d = moments; a = x, whose first row is the
+// The statistics of the batch, from the moments of its PARTS parts, of which APART_BEFORE
+// share the PART rows of a slice by turns. d = moments; a = x, whose first row is the
 // origin; g = mean and variance, towards which the moving ones move.
 override PART: u32;
 override PARTS: u32;
+override APART_BEFORE: u32;
 override UNBIASED: bool;
 override EPSILON: f32;
 
@@ -9,17 +11,19 @@ fn standard_of(place: Place, invocation: u32, gamma: vec4<f32>) -> Standard {
     let rows = counted_rows();
     let origin = select(vec4<f32>(), read_a(place.channel), place.inside);
     var moments = Moments();
-    for (var part = begin_at(place, 0u, PARTS); part < PARTS; part += 4u * LANE_ROWS) {
+    for (var part = first_part(place, PARTS); part < PARTS; part += 4u * part_step()) {
         var mean = array<vec4<f32>, 4>();
         var squares = array<vec4<f32>, 4>();
         for (var k = 0u; k < 4u; k++) {
-            let i = min(part + k * LANE_ROWS, PARTS - 1u) * 2u * C + place.channel;
+            let i = min(part + k * part_step(), PARTS - 1u) * 2u * C + place.channel;
             mean[k] = read_d(i);
             squares[k] = read_d(i + C);
         }
         for (var k = 0u; k < 4u; k++) {
-            let p = part + k * LANE_ROWS;
-            let n = select(0u, min((p + 1u) * PART, rows) - min(p * PART, rows), p < PARTS);
+            let p = part + k * part_step();
+            let first = p / APART_BEFORE * PART + p % APART_BEFORE;
+            let end = min((p / APART_BEFORE + 1u) * PART, rows);
+            let n = select(0u, (end - first + APART_BEFORE - 1u) / APART_BEFORE, p < PARTS && first < end);
             // A part without rows has moments of 0.
             moments = merged(moments, Moments(vec4(f32(n)), mean[k], select(vec4<f32>(), squares[k], n > 0u)));
         }
@@ -34,7 +38,7 @@ fn standard_of(place: Place, invocation: u32, gamma: vec4<f32>) -> Standard {
             write_g(STRIDE + place.channel, select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
         }
         if (place.first_column) {
-            for (var i = invocation * 4u; i < LEN; i += 256u) {
+            for (var i = invocation * 4u; i < LEN; i += 4u * LANES) {
                 if (is_gap(i)) { write_g(i, vec4<f32>()); }
             }
         }

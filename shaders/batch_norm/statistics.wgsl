@@ -1,6 +1,6 @@
 // Moments of each channel over the rows of a part, as [PARTS, 2, C]: mean, less the first row's x; squares.
-// The slice of a workgroup is a part. a = x, c = moments.
-@compute @workgroup_size(64)
+// a = x, c = moments.
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -21,8 +21,9 @@ fn main(
         moments = with_eight(moments, &x, &weights);
     }
     moments = merged_invocations(moments, invocation, place.column, QUADS, LANE_ROWS);
-    if (place.row == 0u && place.stores) {
-        write_c(place.slice * 2u * C + place.channel, moments.mean);
-        write_c((place.slice * 2u + 1u) * C + place.channel, moments.squares);
+    if (has_part(place)) {
+        let i = part_of(place) * 2u * C + place.channel;
+        write_c(i, moments.mean);
+        write_c(i + C, moments.squares);
     }
 }

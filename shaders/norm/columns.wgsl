@@ -1,5 +1,7 @@
 // x [ROWS, C]: a row is a pixel; channels are those in memory, a multiple of four, of which CHANNELS are real. A workgroup
-// takes QUADS fours of channels side by side, of a slice of SLICE rows. Its invocations take LANE_ROWS rows at once.
+// takes QUADS fours of channels side by side, of a slice of SLICE rows. Its LANES invocations take LANE_ROWS rows at once. What
+// they find is APART parts of a slice: one if they add it up, else that of each of the LANE_ROWS rows.
+override LANES: u32;
 override ROWS: u32;
 override C: u32;
 override CHANNELS: u32;
@@ -7,6 +9,7 @@ override QUADS: u32;
 override LANE_ROWS: u32;
 override SLICE: u32;
 override SLICES: u32;
+override APART: u32;
 
 struct Place {
     slice: u32,
@@ -30,6 +33,15 @@ fn place_of(group: u32, invocation: u32) -> Place {
         invocation / QUADS,
         quad * 4u < C && invocation / QUADS < LANE_ROWS,
     );
+}
+
+// Whether an invocation has what a part is made of, and the part.
+fn has_part(place: Place) -> bool {
+    return place.row < APART && place.stores;
+}
+
+fn part_of(place: Place) -> u32 {
+    return place.slice * APART + place.row;
 }
 
 // First number of an invocation of those from `first` to `end`, of which LANE_ROWS are taken at once.

@@ -1,8 +1,8 @@
-// Sums of dz, and of dz times the normalized x, of each channel over the rows of a slice, as [SLICES, 2, C]. dz is the gradient
+// Sums of dz, and of dz times the normalized x, of each channel over the rows of a part, as [PARTS, 2, C]. dz is the gradient
 // before the activation. a = x, b = dy, the gradient behind it, c = sums. Another file says how x is normalized, what the
 // activation makes of dy, and which rows count; dz of the others is taken for 0.
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -24,8 +24,9 @@ fn main(
         }
     }
     sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);
-    if (place.row == 0u && place.stores) {
-        write_c(place.slice * 2u * C + place.channel, sums.dy);
-        write_c((place.slice * 2u + 1u) * C + place.channel, sums.product);
+    if (has_part(place)) {
+        let i = part_of(place) * 2u * C + place.channel;
+        write_c(i, sums.dy);
+        write_c(i + C, sums.product);
     }
 }

@@ -6,9 +6,9 @@ override DBETA_FIRST: u32;
 
 fn summed_parts(place: Place, invocation: u32) -> Sums {
     var sums = Sums();
-    for (var part = begin_at(place, 0u, PARTS); part < PARTS; part += 4u * LANE_ROWS) {
+    for (var part = first_part(place, PARTS); part < PARTS; part += 4u * part_step()) {
         for (var k = 0u; k < 4u; k++) {
-            let p = part + k * LANE_ROWS;
+            let p = part + k * part_step();
             let i = min(p, PARTS - 1u) * 2u * C + place.channel;
             sums.dy += select(vec4<f32>(), read_e(i), p < PARTS);
             sums.product += select(vec4<f32>(), read_e(i + C), p < PARTS);
@@ -21,7 +21,7 @@ fn summed_parts(place: Place, invocation: u32) -> Sums {
             if (DBETA) { write_f(DBETA_FIRST + place.channel, select(vec4<f32>(), sums.dy, place.inside)); }
         }
         if (place.first_column) {
-            for (var i = invocation * 4u; i < LEN; i += 256u) {
+            for (var i = invocation * 4u; i < LEN; i += 4u * LANES) {
                 if (is_gap(i)) { write_f(i, vec4<f32>()); }
             }
         }

@@ -88,8 +88,8 @@ impl BatchNorm {
             .to_vec()
     }
 
-    fn columns(&self) -> Columns {
-        Columns::of(&self.input)
+    fn columns(&self, recorder: &Recorder<'_>) -> Columns {
+        Columns::of(&self.input, recorder.graph().target())
     }
 
     fn parameters(&self) -> GammaBeta {
@@ -201,16 +201,15 @@ impl BatchNorm {
         dispatch.minibatch(minibatch).shared(wgsl!("batch_norm/counted")).number("PIXELS", pixels)
     }
 
-    /// Records the moments of the parts of the batch. Gives them, and the rows of a part.
+    /// Records the moments of the parts of the batch. Gives them, and the rows of a slice.
     fn record_statistics(&self, recorder: &mut Recorder, inputs: &[TensorId], name: &str) -> (TensorId, usize) {
-        let columns = self.columns();
-        let part = columns.slice(recorder.target().busy_workgroups);
-        let moments = recorder.temporary(format!("{name} moments"), [columns.slices(part), 2, columns.channels]);
+        let columns = self.columns(recorder);
+        let slice = columns.slice(recorder.target().busy_workgroups);
+        let moments = recorder.temporary(format!("{name} moments"), [columns.parts(slice), 2, columns.channels]);
         let dispatch = columns.dispatch(recorder, format!("{name} moments")).a(inputs[0]).c(moments);
-        let dispatch =
-            self.counted(dispatch, inputs[1]).shared(wgsl!("norm/moments")).source(wgsl!("batch_norm/statistics"));
-        columns.complete(dispatch, part, 0, 8).record();
-        (moments, part)
+        let dispatch = columns.define_moments(self.counted(dispatch, inputs[1])).source(wgsl!("batch_norm/statistics"));
+        columns.complete(dispatch, slice, 0, 8).record();
+        (moments, slice)
     }
 }
 
@@ -235,7 +234,7 @@ impl Operation for BatchNorm {
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
-        let columns = self.columns();
+        let columns = self.columns(recorder);
         let name = recorder.graph().tensor(outputs[0]).name.clone();
         let training = recorder.mode() == Mode::Train && !self.frozen;
         let moments = training.then(|| self.record_statistics(recorder, inputs, &name));
@@ -250,19 +249,20 @@ impl Operation for BatchNorm {
         let dispatch = dispatch.e(self.added().map(|added| inputs[added]));
         let dispatch = ActivationFunction::define(self.activation, dispatch);
         let dispatch = match moments {
-            Some((moments, part)) => vectors(self.counted(dispatch, inputs[1]), columns.channels, 2, len)
+            Some((moments, rows)) => columns
+                .define_moments(vectors(self.counted(dispatch, inputs[1]), columns.channels, 2, len))
                 .shared(wgsl!("batch_norm/standard"))
                 .d(Some(moments))
                 .g(statistics)
-                .shared(wgsl!("norm/moments"))
                 .source(wgsl!("batch_norm/of_batch"))
-                .number("PART", part)
-                .number("PARTS", columns.slices(part))
+                .number("PART", rows)
+                .number("PARTS", columns.parts(rows))
+                .number("APART_BEFORE", columns.apart())
                 .constant("UNBIASED", self.unbiased)
                 .constant("EPSILON", self.epsilon),
             None => self.define_moving(dispatch.d(Some(inputs[2]))).source(wgsl!("batch_norm/of_moving")),
         };
-        let parts = moments.map_or(0, |(_, part)| columns.slices(part));
+        let parts = moments.map_or(0, |(_, rows)| columns.parts(rows));
         let dispatch = self
             .parameters()
             .constants(dispatch.source(wgsl!("batch_norm/forward")))

@@ -177,6 +177,7 @@ impl Operation for Sets {
         };
         let dispatch = dispatch
             .shared(wgsl!("norm/moments"))
+            .shared(wgsl!("norm/moments_together"))
             .shared(wgsl!("group_norm/sets"))
             .source(wgsl!("group_norm/forward"))
             .constant("BETA", self.center)
@@ -227,6 +228,7 @@ impl Sets {
             .d(Some(saved))
             .e(gamma)
             .shared(wgsl!("norm/sums"))
+            .shared(wgsl!("norm/sums_together"))
             .shared(wgsl!("group_norm/sets"))
             .source(wgsl!("group_norm/dx"))
             .constant("GATED", gated);
@@ -234,18 +236,14 @@ impl Sets {
     }
 
     fn record_dweights(&self, recorder: &mut Recorder, [x, saved, dy]: [TensorId; 3], dweights: TensorId) {
-        let columns = Columns::of(&self.input);
+        let columns = Columns::of(&self.input, recorder.target());
         let slice = columns.slice(recorder.target().busy_workgroups);
-        let parts = columns.slices(slice);
+        let parts = columns.parts(slice);
         let name = format!("{} sums", recorder.graph().tensor(dweights).name);
         let sums = recorder.temporary(name.clone(), [parts, 2, columns.channels]);
+        let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved));
         let dispatch = columns
-            .dispatch(recorder, name)
-            .a(x)
-            .b(dy)
-            .c(sums)
-            .d(Some(saved))
-            .shared(wgsl!("norm/sums"))
+            .define_sums(dispatch)
             .source(wgsl!("group_norm/saved"))
             .source(wgsl!("norm/parameter_sums"))
             .size("PIXELS", self.pixels())

@@ -1,15 +1,15 @@
 //! What normalizations share: gamma and beta, and kernels that add up the rows of each channel.
 
 use crate::graph::{
-    ARENA_ALIGNMENT, DispatchBuilder, GraphError, Initializer, Inputs, Recorder, TensorId, VariableSpec,
+    ARENA_ALIGNMENT, DispatchBuilder, GraphError, Initializer, Inputs, Recorder, Target, TensorId, VariableSpec,
 };
 use crate::kernel::{operations, wgsl};
 use crate::shape::Shape;
 
-/// Invocations of a workgroup, in the shaders of `shaders/norm`.
+/// Invocations of a workgroup that share what they find, in the shaders of `shaders/norm` and `shaders/group_norm`.
 pub(super) const LANES: usize = 64;
 
-/// Fours of channels that a workgroup takes side by side. The fewer they are, the more rows it takes at once.
+/// Fours of channels that such a workgroup takes side by side. The fewer they are, the more rows it takes at once.
 const MOST_QUADS: usize = 4;
 
 /// Rows that an invocation loads before it uses them.
@@ -101,7 +101,6 @@ impl GammaBeta {
     ) -> DispatchBuilder<'r, 'g> {
         let dispatch = dispatch.e(Some(sums)).f(gradient.map(|(tensor, _)| tensor));
         vectors(dispatch, self.channels, self.count(), gradient.map_or(0, |(_, len)| len))
-            .shared(wgsl!("norm/sums"))
             .source(wgsl!("norm/summed_parts"))
             .number("PARTS", parts)
             .constant("DGAMMA", self.scale && gradient.is_some())
@@ -115,12 +114,21 @@ impl GammaBeta {
 pub(super) struct Columns {
     pub rows: usize,
     pub channels: usize,
+    /// Lanes of a subgroup of a software adapter. A workgroup there is one subgroup, whose invocations share nothing: see
+    /// `norm/moments_apart`. It takes its rows from the first to the last, which caches like.
+    lanes: Option<usize>,
 }
 
 impl Columns {
-    /// Those of a tensor of this shape.
-    pub fn of(shape: &Shape) -> Self {
-        Self { rows: shape.rows(), channels: shape.columns() }
+    /// Those of a tensor of this shape, on this target.
+    pub fn of(shape: &Shape, target: Target) -> Self {
+        let lanes = target.micro_kernel.lanes().map(|lanes| lanes as usize);
+        Self { rows: shape.rows(), channels: shape.columns(), lanes }
+    }
+
+    /// Invocations of a workgroup.
+    fn invocations(self) -> usize {
+        self.lanes.unwrap_or(LANES)
     }
 
     /// Channels in memory.
@@ -130,17 +138,57 @@ impl Columns {
 
     /// Workgroups side by side.
     fn width(self) -> usize {
-        (self.padded() / 4).div_ceil(MOST_QUADS)
+        (self.padded() / 4).div_ceil(self.quads())
     }
 
     /// Fours of channels of a workgroup.
     fn quads(self) -> usize {
-        (self.padded() / 4).div_ceil(self.width())
+        let all = self.padded() / 4;
+        match self.lanes {
+            None => all.div_ceil(all.div_ceil(MOST_QUADS)),
+            // As many as leave the fewest lanes without work.
+            Some(lanes) => (1..=lanes.min(all))
+                .min_by_key(|quads| (all.div_ceil(*quads) * 1000 / (lanes / quads), lanes - quads))
+                .unwrap_or(1),
+        }
     }
 
     /// Rows that a workgroup takes at once.
     fn lane_rows(self) -> usize {
-        LANES / self.quads()
+        self.invocations() / self.quads()
+    }
+
+    /// Parts of a slice, of which a workgroup knows the sums.
+    pub fn apart(self) -> usize {
+        self.lanes.map_or(1, |_| self.lane_rows())
+    }
+
+    /// Number of parts of slices of `slice` rows.
+    pub fn parts(self, slice: usize) -> usize {
+        self.slices(slice) * self.apart()
+    }
+
+    /// Defines how the invocations of a workgroup share the parts.
+    fn define_parts<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        dispatch.shared(if self.lanes.is_some() { wgsl!("norm/apart") } else { wgsl!("norm/together") })
+    }
+
+    /// Defines moments, and the moments of a workgroup.
+    pub fn define_moments<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        let of_workgroup = match self.lanes {
+            Some(_) => wgsl!("norm/moments_apart"),
+            None => wgsl!("norm/moments_together"),
+        };
+        self.define_parts(dispatch).shared(wgsl!("norm/moments")).shared(of_workgroup)
+    }
+
+    /// Defines sums, and the sums of a workgroup.
+    pub fn define_sums<'r, 'g>(self, dispatch: DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g> {
+        let of_workgroup = match self.lanes {
+            Some(_) => wgsl!("norm/sums_apart"),
+            None => wgsl!("norm/sums_together"),
+        };
+        self.define_parts(dispatch).shared(wgsl!("norm/sums")).shared(of_workgroup)
     }
 
     /// Rows of a slice, so that `workgroups` have one each, unless slices would be very short or very long.
@@ -165,18 +213,24 @@ impl Columns {
         flops: usize,
     ) -> DispatchBuilder<'r, 'g> {
         let slices = self.slices(slice);
-        let trips = |rows: usize| 2 * rows.div_ceil(self.lane_rows()) + ROWS_OF_A_TRIP;
+        let trips = |rows: usize, at_once: usize| 2 * rows.div_ceil(at_once) + ROWS_OF_A_TRIP;
+        let parts_at_once = if self.lanes.is_some() { 1 } else { self.lane_rows() };
         dispatch
             .sweeping()
             .number("ROWS", self.rows)
             .number("C", self.padded())
             .number("CHANNELS", self.channels)
             .number("QUADS", self.quads())
+            .size("LANES", self.invocations())
             .number("LANE_ROWS", self.lane_rows())
+            .number("APART", self.apart())
             .number("SLICE", slice)
             .number("SLICES", slices)
             .workgroups(self.width() * slices, 1)
-            .cost(operations([self.rows, self.channels, flops]), trips(slice.min(self.rows)) + trips(parts) + LANES)
+            .cost(
+                operations([self.rows, self.channels, flops]),
+                trips(slice.min(self.rows), self.lane_rows()) + trips(parts, parts_at_once) + self.invocations(),
+            )
     }
 
     /// Begins a dispatch whose workgroups take a slice each.
@@ -195,7 +249,7 @@ impl Columns {
     ) {
         let tensor = recorder.graph().tensor(gradient);
         let (name, len) = (tensor.name.clone(), tensor.shape.padded_elements());
-        let dispatch = self.dispatch(recorder, name);
+        let dispatch = self.define_sums(self.dispatch(recorder, name));
         let dispatch = parameters.sum_parts(dispatch, sums, parts, Some((gradient, len)));
         let alone = Self { rows: 1, ..self };
         alone.complete(dispatch.source(wgsl!("norm/parameters")), 1, parts, 0).record();

@@ -35,7 +35,7 @@ impl BatchNorm {
         if self.frozen {
             if let Some(dweights) = dweights {
                 let (sums, parts) = self.record_sums(recorder, x, dy);
-                self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
+                self.columns(recorder).record_parameters(recorder, self.parameters(), sums, parts, dweights);
             }
             if let Some(dx) = dx {
                 self.record_frozen_dx(recorder, x, dy, dx);
@@ -46,7 +46,7 @@ impl BatchNorm {
         match (dx, dweights) {
             (Some(dx), _) => self.record_dx(recorder, x, dy, (sums, parts), (dx, gated), dweights),
             (None, Some(dweights)) => {
-                self.columns().record_parameters(recorder, self.parameters(), sums, parts, dweights);
+                self.columns(recorder).record_parameters(recorder, self.parameters(), sums, parts, dweights);
             }
             (None, None) => {}
         }
@@ -59,15 +59,14 @@ impl BatchNorm {
         [x, minibatch, saved]: [TensorId; 3],
         dy: TensorId,
     ) -> (TensorId, usize) {
-        let columns = self.columns();
+        let columns = self.columns(recorder);
         let slice = columns.slice(recorder.target().busy_workgroups);
-        let parts = columns.slices(slice);
+        let parts = columns.parts(slice);
         let name = format!("{} sums", recorder.graph().tensor(dy).name);
         let sums = recorder.temporary(name.clone(), [parts, 2, columns.channels]);
         let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(sums).d(Some(saved));
-        let dispatch = self
-            .define_saved(self.counted(dispatch, minibatch))
-            .shared(wgsl!("norm/sums"))
+        let dispatch = columns
+            .define_sums(self.define_saved(self.counted(dispatch, minibatch)))
             .source(wgsl!("norm/parameter_sums"));
         columns.complete(dispatch, slice, 0, 6).record();
         (sums, parts)
@@ -82,12 +81,12 @@ impl BatchNorm {
         (dx, gated): (TensorId, bool),
         dweights: Option<TensorId>,
     ) {
-        let columns = self.columns();
+        let columns = self.columns(recorder);
         let slice = columns.slice(2 * recorder.target().busy_workgroups);
         let name = recorder.graph().tensor(dx).name.clone();
         let dweights = dweights.map(|tensor| (tensor, recorder.graph().tensor(tensor).shape.padded_elements()));
         let dispatch = columns.dispatch(recorder, name).a(x).b(dy).c(dx).d(Some(saved));
-        let dispatch = self.define_saved(self.counted(dispatch, minibatch));
+        let dispatch = columns.define_sums(self.define_saved(self.counted(dispatch, minibatch)));
         let dispatch = self
             .parameters()
             .sum_parts(dispatch, sums, parts, dweights)
