@@ -13,15 +13,24 @@ fn main(
     let counted = counted_rows();
     let end = min((place.slice + 1u) * SLICE, ROWS);
     var sums = Sums();
-    for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
-        for (var k = 0u; k < 4u; k++) {
-            let r = row + k * LANE_ROWS;
-            let i = min(r, ROWS - 1u) * C + place.channel;
-            let x = read_a(i);
-            let dy = select(vec4<f32>(), before_activation(read_b(i), x), r < min(end, counted));
-            sums.dy += dy;
-            sums.product += dy * normalized(x, min(r, ROWS - 1u), place.channel);
+    // Sums of four rows, of 16 of these, and of those: a long sum of single rows would lose digits.
+    for (var first = begin_at(place, place.slice * SLICE, end); first < end; first += 64u * LANE_ROWS) {
+        var of_block = Sums();
+        for (var row = first; row < min(first + 64u * LANE_ROWS, end); row += 4u * LANE_ROWS) {
+            var of_four = Sums();
+            for (var k = 0u; k < 4u; k++) {
+                let r = row + k * LANE_ROWS;
+                let i = min(r, ROWS - 1u) * C + place.channel;
+                let x = read_a(i);
+                let dy = select(vec4<f32>(), before_activation(read_b(i), x), r < min(end, counted));
+                of_four.dy += dy;
+                of_four.product += dy * normalized(x, min(r, ROWS - 1u), place.channel);
+            }
+            of_block.dy += of_four.dy;
+            of_block.product += of_four.product;
         }
+        sums.dy += of_block.dy;
+        sums.product += of_block.product;
     }
     sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);
     if (has_part(place)) {
