@@ -67,6 +67,14 @@ pub enum MinibatchError {
         /// How many it needs.
         wanted: usize,
     },
+    /// A place at which the device holds no image.
+    #[error("the minibatch asks for image {place}, but the device holds {held} images")]
+    Place {
+        /// The place.
+        place: u32,
+        /// How many images it holds.
+        held: usize,
+    },
     /// A label that names no class.
     #[error("image {image} of the minibatch has the label {label}, but labels go from 0 to {}", classes.saturating_sub(1))]
     Label {
@@ -80,16 +88,39 @@ pub enum MinibatchError {
 }
 
 /// Sizes of a minibatch on the device: a [`Step`], a label for each image, and the pixels as bytes.
+///
+/// Where the device holds images of its own, a word follows the labels: 1 if the places of the minibatch's images among
+/// those come next, and 0 if the pixels do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Minibatch {
     images: usize,
     pixels: usize,
+    held: usize,
 }
+
+/// The word between labels and pixels, and between labels and places.
+const SENT: u32 = 0;
+const HELD: u32 = 1;
 
 impl Minibatch {
     /// Room for `images` images of `[h, w, c]` bytes.
     pub fn new(images: usize, image: [usize; 3]) -> Self {
-        Self { images, pixels: image.iter().fold(images, |product, size| product.saturating_mul(*size)) }
+        Self { images, pixels: image.iter().fold(images, |product, size| product.saturating_mul(*size)), held: 0 }
+    }
+
+    /// The same on a device that holds `images` images; none if 0.
+    pub fn beside(self, images: usize) -> Self {
+        Self { held: images, ..self }
+    }
+
+    /// How many images the device holds.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Words of 4 bytes that they take.
+    pub fn held_words(&self) -> usize {
+        (self.pixels / self.images.max(1)).saturating_mul(self.held).div_ceil(4)
     }
 
     /// Images that it has room for.
@@ -104,10 +135,12 @@ impl Minibatch {
 
     /// Words of 4 bytes that it takes.
     pub fn words(&self) -> usize {
-        (size_of::<Step>() / 4).saturating_add(self.images).saturating_add(self.pixels.div_ceil(4))
+        let pixels = self.pixels.div_ceil(4);
+        let rest = if self.held == 0 { pixels } else { pixels.max(self.images).saturating_add(1) };
+        (size_of::<Step>() / 4).saturating_add(self.images).saturating_add(rest)
     }
 
-    /// The bytes of a minibatch, in three pieces: step, `labels` `[images]`, and `pixels` `[images, h, w, c]`.
+    /// The bytes of a minibatch, in pieces: step, `labels` `[images]`, and `pixels` `[images, h, w, c]`.
     ///
     /// # Errors
     /// [`MinibatchError`], where they do not fit, or where the label of an image that counts is not below `classes`.
@@ -117,21 +150,54 @@ impl Minibatch {
         labels: &'a [u32],
         pixels: &'a [u8],
         classes: usize,
-    ) -> Result<[&'a [u8]; 3], MinibatchError> {
+    ) -> Result<[&'a [u8]; 4], MinibatchError> {
+        self.check(step, labels, ("bytes of pixels", pixels.len(), self.pixels), classes)?;
+        let source: &[u32] = if self.held == 0 { &[] } else { &[SENT] };
+        Ok([bytemuck::bytes_of(step), bytemuck::cast_slice(labels), bytemuck::cast_slice(source), pixels])
+    }
+
+    /// [`Minibatch::pieces`] of images that the device holds: their `places` `[images]` instead of their pixels.
+    ///
+    /// # Errors
+    /// As there, and where the place of an image that counts is not below [`Minibatch::held`].
+    pub fn pieces_held<'a>(
+        &self,
+        step: &'a Step,
+        labels: &'a [u32],
+        places: &'a [u32],
+        classes: usize,
+    ) -> Result<[&'a [u8]; 4], MinibatchError> {
+        self.check(step, labels, ("places of images", places.len(), self.images), classes)?;
+        match places[..step.images as usize].iter().find(|place| **place as usize >= self.held) {
+            Some(place) => Err(MinibatchError::Place { place: *place, held: self.held }),
+            None => Ok([
+                bytemuck::bytes_of(step),
+                bytemuck::cast_slice(labels),
+                bytemuck::bytes_of(&HELD),
+                bytemuck::cast_slice(places),
+            ]),
+        }
+    }
+
+    fn check(
+        &self,
+        step: &Step,
+        labels: &[u32],
+        rest: (&'static str, usize, usize),
+        classes: usize,
+    ) -> Result<(), MinibatchError> {
         let count = step.images as usize;
         if !(1..=self.images).contains(&count) {
             return Err(MinibatchError::Images { found: step.images, most: self.images });
         }
-        for (what, found, wanted) in
-            [("labels", labels.len(), self.images), ("bytes of pixels", pixels.len(), self.pixels)]
-        {
+        for (what, found, wanted) in [("labels", labels.len(), self.images), rest] {
             if found != wanted {
                 return Err(MinibatchError::Length { what, found, wanted });
             }
         }
         match labels[..count].iter().position(|label| *label as usize >= classes) {
             Some(image) => Err(MinibatchError::Label { image, label: labels[image], classes }),
-            None => Ok([bytemuck::bytes_of(step), bytemuck::cast_slice(labels), pixels]),
+            None => Ok(()),
         }
     }
 

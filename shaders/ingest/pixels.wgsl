@@ -1,6 +1,6 @@
 // x = byte / 255, or byte * scale + offset, which differ between at most four channels. The pixels of the minibatch have
 // CHANNELS bytes each; a pixel without a source is black, which is the byte 0.
-// c = x [n, H, W, CHANNELS], zero past the channels. Another file says which pixel goes where.
+// c = x [n, H, W, CHANNELS], zero past the channels. Other files say which pixel goes where, and where its bytes lie.
 override CHANNELS: u32;
 override STRIDE: u32;
 override BY_255: bool;
@@ -15,13 +15,13 @@ override OFFSET_3: f32;
 
 fn element(i: u32) -> vec4<f32> {
     let channel = i % STRIDE;
-    let source = source_of(i / STRIDE);
+    let source = place_of(source_of(i / STRIDE));
     let byte = u32(max(source, 0)) * CHANNELS + channel;
     // The four bytes may start inside a word: then they are its high bytes and the low bytes of the next word.
     let shift = byte % 4u * 8u;
-    var bytes = pixel_word(byte / 4u) >> shift;
+    var bytes = word_of(byte / 4u) >> shift;
     if (CHANNELS % 4u != 0u) {
-        bytes |= select(pixel_word(byte / 4u + 1u) << (32u - max(shift, 1u)), 0u, shift == 0u);
+        bytes |= select(word_of(byte / 4u + 1u) << (32u - max(shift, 1u)), 0u, shift == 0u);
     }
     let is_channel = vec4(channel) + vec4(0u, 1u, 2u, 3u) < vec4(CHANNELS);
     let inside = is_channel & vec4(source >= 0);

@@ -126,7 +126,8 @@ impl Run {
         };
         let stop = stop_on_signals()?;
         let timeline = execution.profile.then(|| Timeline::watch(&gpu));
-        let options = paced(options, &gpu, &model)?;
+        let splits = [&dataset.train, dataset.validation_images()];
+        let options = paced(options, &gpu, &model)?.holding(&gpu, &splits)?;
         let mut executor = Executor::new(gpu, &model, options)?;
         executor.begin_training();
         start.load(&mut executor)?;

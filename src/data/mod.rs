@@ -10,7 +10,7 @@ mod host;
 pub mod sampler;
 pub mod shapes;
 
-pub use batch::Batch;
+pub use batch::{Batch, Selection};
 pub use checksum::Checksum;
 pub use class_map::{ClassMap, ClassNameError};
 pub use dataset::{Dataset, Split};

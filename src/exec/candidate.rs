@@ -32,7 +32,7 @@ pub(super) struct Candidate {
 impl Candidate {
     pub fn new(gpu: &Arc<Gpu>, model: &Network, options: &Options, tuning: Tuning) -> Result<Self, ExecError> {
         let (batch_size, checks) = (options.batch_size, options.checks);
-        let build = BuildOptions { tuning, ..options.build.clone() };
+        let build = BuildOptions { tuning, held_images: 0, ..options.build.clone() };
         let built = model.build_with(batch_size, options.target(gpu)?, build)?;
         let mut graph = built.graph;
         let mut dispatches = graph.record_forward(Mode::Train);

@@ -3,6 +3,7 @@
 use super::Executor;
 use super::error::ExecError;
 use super::executor::INFER;
+use super::held_images::StepImages;
 use super::logits_ring::Copy;
 use crate::data::Batch;
 use crate::gpu::GpuError;
@@ -12,8 +13,9 @@ impl Executor {
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn eval_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
-        self.stage(batch, INFER, self.step_of(batch, self.updates)).await?;
+    pub async fn eval_step(&mut self, images: impl Into<StepImages<'_>>) -> Result<(), ExecError> {
+        let images = images.into();
+        self.stage(images, INFER, self.step_of(images, self.updates)).await?;
         self.submit_if_due().await
     }
 
@@ -21,11 +23,12 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::eval_step`].
-    pub async fn eval_step_with_logits(&mut self, batch: &Batch) -> Result<(), ExecError> {
+    pub async fn eval_step_with_logits(&mut self, images: impl Into<StepImages<'_>>) -> Result<(), ExecError> {
+        let images = images.into();
         if self.logits_ring.is_full() {
             self.submit().await?;
         }
-        self.stage(batch, INFER, self.step_of(batch, self.updates)).await?;
+        self.stage(images, INFER, self.step_of(images, self.updates)).await?;
         let Some(buffer) = self.logits_ring.buffer().await? else {
             return Err(GpuError::Device("no buffer is left for logits".into()).into());
         };
@@ -35,7 +38,7 @@ impl Executor {
             waiting.logits = Some(buffer.clone());
         }
         let shape = &self.graph.tensor(self.logits).shape;
-        let (row, classes, images) = (shape.padded_columns(), shape.columns(), batch.len);
+        let (row, classes, images) = (shape.padded_columns(), shape.columns(), images.len());
         self.logits_ring.encoded(Copy { buffer, start, row, classes, images });
         self.submit_if_due().await
     }

@@ -11,6 +11,7 @@ use super::readback::ReadbackRing;
 use super::schedules::Schedules;
 use super::staging::StagingRing;
 use super::submission::Waiting;
+use crate::data::Split;
 use crate::gpu::Gpu;
 use crate::graph::{Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::Minibatch;
@@ -36,6 +37,10 @@ pub struct Executor {
     pub(super) readback: ReadbackRing,
     pub(super) logits_ring: LogitsRing,
     pub(super) options: Options,
+    /// Sizes of an image, `[h, w, c]`.
+    pub(super) image: [usize; 3],
+    /// Images that the device holds, and the place of the first of each split.
+    pub(super) held: Vec<(Arc<Split>, u32)>,
     /// The parameters, once they were read, until they change.
     pub(super) parameters: Option<Vec<NamedTensor>>,
     /// How often the parameters were changed.
@@ -103,6 +108,8 @@ impl Executor {
             classes,
             logits,
             answer: model.answer()?,
+            image: model.input(),
+            held: Vec::new(),
             program,
             updates: 0,
             options,

@@ -86,7 +86,7 @@ impl Schedules {
         footprint.passages += BUFFERS as u64 * staged_bytes(graph.tensor(minibatch).bytes());
         let bytes = graph.tensor(logits).bytes();
         footprint.passages += LogitsRing::slots(bytes) as u64 * bytes;
-        let minibatch = Minibatch::new(batch_size, model.input());
+        let minibatch = Minibatch::new(batch_size, model.input()).beside(options.build.held_images);
         Ok(Self {
             graph,
             train,

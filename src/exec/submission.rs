@@ -3,8 +3,8 @@
 use super::Executor;
 use super::error::ExecError;
 use super::executor::{TRAIN, UPDATE};
+use super::held_images::StepImages;
 use super::readback::StepMetrics;
-use crate::data::Batch;
 use crate::graph::BufferKey;
 use crate::minibatch::Step;
 
@@ -25,22 +25,27 @@ impl Executor {
     /// while the device has more to do than that.
     ///
     /// # Errors
-    /// [`ExecError::Minibatch`] where the batch does not fit the network: then the step is not taken, and training may go
+    /// [`ExecError::Minibatch`] where the images do not fit the network: then the step is not taken, and training may go
     /// on. What the device reports.
-    pub async fn train_step(&mut self, batch: &Batch) -> Result<(), ExecError> {
-        self.train_step_at(batch, self.options().optimizer.learning_rate).await
+    pub async fn train_step(&mut self, images: impl Into<StepImages<'_>>) -> Result<(), ExecError> {
+        self.train_step_at(images, self.options().optimizer.learning_rate).await
     }
 
     /// [`Executor::train_step`] at another learning rate.
     ///
     /// # Errors
     /// As there.
-    pub async fn train_step_at(&mut self, batch: &Batch, learning_rate: f64) -> Result<(), ExecError> {
+    pub async fn train_step_at(
+        &mut self,
+        images: impl Into<StepImages<'_>>,
+        learning_rate: f64,
+    ) -> Result<(), ExecError> {
+        let images = images.into();
         self.forget_parameters();
         let optimizer = &self.options().optimizer;
-        let step = optimizer.at(self.updates, learning_rate, self.step_of(batch, self.updates + 1));
+        let step = optimizer.at(self.updates, learning_rate, self.step_of(images, self.updates + 1));
         let parts = optimizer.accumulate.max(1);
-        self.stage(batch, TRAIN, step).await?;
+        self.stage(images, TRAIN, step).await?;
         if let Some(waiting) = self.waiting.last_mut() {
             waiting.updates = parts > 1 && step.part as usize + 1 == parts;
         }
@@ -49,23 +54,27 @@ impl Executor {
         Ok(())
     }
 
-    /// The numbers of a step over `batch`, without those of the optimizer.
-    pub(super) fn step_of(&self, batch: &Batch, update: u64) -> Step {
+    /// The numbers of a step over `images`, without those of the optimizer.
+    pub(super) fn step_of(&self, images: StepImages<'_>, update: u64) -> Step {
         Step {
             // It only chooses a slot, so wrapping does no harm.
             number: self.readback.encoded() as u32,
             update: update as u32,
-            ..Step::over(u32::try_from(batch.len).unwrap_or(u32::MAX)).seeded(self.options().seed)
+            ..Step::over(u32::try_from(images.len()).unwrap_or(u32::MAX)).seeded(self.options().seed)
         }
     }
 
     /// Stages the minibatch of a step, which waits to be submitted.
-    pub(super) async fn stage(&mut self, batch: &Batch, plan: usize, step: Step) -> Result<(), ExecError> {
+    pub(super) async fn stage(&mut self, images: StepImages<'_>, plan: usize, step: Step) -> Result<(), ExecError> {
         if self.staging.is_full() {
             self.submit().await?;
         }
         self.prepare(plan)?;
-        let pieces = self.minibatch.pieces(&step, &batch.labels, &batch.pixels, self.classes)?;
+        let (minibatch, classes) = (&self.minibatch, self.classes);
+        let pieces = match images {
+            StepImages::Sent(batch) => minibatch.pieces(&step, &batch.labels, &batch.pixels, classes)?,
+            StepImages::Held(images) => minibatch.pieces_held(&step, &images.labels, &images.places, classes)?,
+        };
         let minibatch = self.staging.fill(&pieces).await? as u32;
         self.readback.count_step();
         self.encoded(plan);
@@ -127,12 +136,15 @@ impl Executor {
         self.steps_per_submit
     }
 
-    /// Metrics of steps that have arrived since the last call, oldest first. It does not wait.
+    /// Metrics of steps that have arrived since the last call, oldest first. It does not wait. While steps wait to be
+    /// submitted, it does not ask the device, which costs the host more than it would learn.
     ///
     /// # Errors
     /// What the device reports.
     pub fn arrived_metrics(&mut self) -> Result<Vec<StepMetrics>, ExecError> {
-        self.gpu().poll();
+        if self.waiting.is_empty() {
+            self.gpu().poll();
+        }
         Ok(self.readback.arrived()?)
     }
 

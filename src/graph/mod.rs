@@ -159,7 +159,7 @@ impl Graph {
     /// The storage that holds a tensor.
     pub fn storage(&self, id: TensorId) -> Storage {
         match self.home(id) {
-            Home::Minibatch(_) | Home::Metrics => Storage::Buffers,
+            Home::Minibatch(_) | Home::Images | Home::Metrics => Storage::Buffers,
             _ => self.target.storage,
         }
     }

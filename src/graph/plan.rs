@@ -171,6 +171,7 @@ impl Plan {
             Home::Slot => self.slots.get(&root).map_or(BufferKey::Own(root), |slot| self.slot_key(*slot)),
             Home::Arena(arena, place) => BufferKey::Arena(arena, place.chunk),
             Home::Minibatch(_) => BufferKey::Minibatch,
+            Home::Images => BufferKey::Images,
             Home::Metrics => BufferKey::Metrics,
             Home::Input | Home::View(_) => BufferKey::Own(root),
         }
@@ -186,6 +187,8 @@ pub enum BufferKey {
     Arena(super::Arena, usize),
     /// The minibatch.
     Minibatch,
+    /// The images that the device holds.
+    Images,
     /// The metrics.
     Metrics,
     /// A tensor's own.

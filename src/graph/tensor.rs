@@ -21,6 +21,8 @@ pub enum Home {
     View(TensorId),
     /// The minibatch on the device, as the staging ring copied it.
     Minibatch(Minibatch),
+    /// The images that the device holds, of which minibatches name places.
+    Images,
     /// The ring of the metrics of each step.
     Metrics,
 }

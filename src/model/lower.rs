@@ -17,11 +17,19 @@ pub struct BuildOptions {
     pub label_smoothing: f64,
     /// Whether operations that follow each other run as one where they can: see [`Graph::fuse`].
     pub fusion: bool,
+    /// How many images the device holds, so that minibatches can name them: see [`Options::holding`](crate::exec::Options::holding).
+    pub held_images: usize,
 }
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { tuning: Tuning::default(), augmentation: Augmentation::default(), label_smoothing: 0.0, fusion: true }
+        Self {
+            tuning: Tuning::default(),
+            augmentation: Augmentation::default(),
+            label_smoothing: 0.0,
+            fusion: true,
+            held_images: 0,
+        }
     }
 }
 
@@ -83,10 +91,10 @@ impl Network {
         // The loss takes the values before a softmax or sigmoid at the end.
         let network = self.to_logits();
         let mut graph = Graph::new(target);
-        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion } = options;
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion, held_images } = options;
         graph.set_tuning(tuning);
         let [h, w, c] = self.input();
-        let minibatch = graph.minibatch(Minibatch::new(batch, self.input()));
+        let minibatch = graph.minibatch(Minibatch::new(batch, self.input()).beside(held_images));
         let mut values = vec![None; network.nodes().len()];
         let (scaling, scale) = network.scaled_image();
         let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation, scale }, minibatch)?;

@@ -1,8 +1,8 @@
 //! Conversion of bytes to floats, the first dispatch of every step.
 
 use super::{Augmentation, ChannelScale};
-use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
-use crate::kernel::wgsl;
+use crate::graph::{Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId};
+use crate::kernel::{Access, wgsl};
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
@@ -71,15 +71,21 @@ impl Graph {
     /// # Errors
     /// A minibatch with images of another size.
     pub fn ingest(&mut self, ingest: Ingest, minibatch: TensorId) -> Result<TensorId, GraphError> {
-        self.add_own_node("images", ingest, &[minibatch])
+        let images = match self.home(minibatch) {
+            Home::Minibatch(minibatch) if minibatch.held() > 0 => Some(minibatch.held_words()),
+            _ => None,
+        };
+        let images = images.map(|words| self.add_tensor("images on the device", [words], Home::Images));
+        self.add_own_node("images", ingest, &[minibatch].into_iter().chain(images).collect::<Vec<_>>())
     }
 }
 
 impl Operation for Ingest {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        inputs.count(1)?;
+        let minibatch = inputs.minibatch(0)?;
+        inputs.count(if minibatch.held() == 0 { 1 } else { 2 })?;
         let [n, h, w, c] = self.output;
-        if inputs.minibatch(0)? != Minibatch::new(n, [h, w, c]) {
+        if minibatch != Minibatch::new(n, [h, w, c]).beside(minibatch.held()) {
             return Err(inputs.refuse(format!("the minibatch has no images of {:?}", self.output)));
         }
         if !self.scale.fits(c) {
@@ -108,6 +114,10 @@ impl Operation for Ingest {
                 .size("CUTOUT", self.augmentation.cutout)
         } else {
             dispatch.shared(wgsl!("ingest/plain"))
+        };
+        dispatch = match inputs.get(1) {
+            Some(images) => dispatch.shared(wgsl!("ingest/held")).bind(0, *images, Access::Read).size("PIXELS", h * w),
+            None => dispatch.shared(wgsl!("ingest/sent")),
         };
         // Where there are more channels than lanes, they have one number.
         let numbers = |numbers: &[f64], default: f64| -> [f64; LANES] {

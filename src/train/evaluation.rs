@@ -6,13 +6,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::feed::Feed;
 use super::submit_pace::SubmitPace;
 use super::{Predictions, TrainError};
-use crate::data::{Loader, Split};
+use crate::data::Split;
 use crate::exec::{Executor, StepMetrics};
-
-/// The number of batches that the loader prepares ahead of the device.
-pub(super) const DEPTH: usize = 2;
 
 /// Metrics summed over images, so that a short last batch counts by the images that it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -119,7 +117,7 @@ fn pass(
 ) -> Result<Option<Evaluation>, TrainError> {
     let gpu = executor.gpu().clone();
     let order = (0..split.len() as u32).collect();
-    let mut loader = Loader::new(split.clone(), order, executor.batch_size(), DEPTH)?;
+    let mut feed = Feed::new(executor, split, order)?;
     let mut measured = Measured::default();
     let mut count = |steps: &[StepMetrics]| {
         measured.add(steps).map_err(|(loss, step)| TrainError::EvaluationNotFinite { loss, step })
@@ -127,15 +125,15 @@ fn pass(
     let started = Instant::now();
     let before = executor.steps_per_submit();
     let mut pace = SubmitPace::new(executor);
-    while let Some(batch) = loader.next() {
+    while let Some(fed) = feed.next() {
         match &mut logits {
             Some(logits) => {
-                gpu.block_on(executor.eval_step_with_logits(&batch))?;
+                gpu.block_on(executor.eval_step_with_logits(fed.images()))?;
                 logits.extend(executor.arrived_logits()?);
             }
-            None => gpu.block_on(executor.eval_step(&batch))?,
+            None => gpu.block_on(executor.eval_step(fed.images()))?,
         }
-        loader.recycle(batch);
+        feed.recycle(fed);
         pace.step(executor);
         count(&executor.arrived_metrics()?)?;
         if stop.load(Ordering::Relaxed) {

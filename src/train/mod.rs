@@ -13,6 +13,7 @@ mod error;
 mod evaluation;
 mod event_file;
 mod execution;
+mod feed;
 mod gradient_norm;
 mod history;
 mod learning_rate;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::evaluation::DEPTH;
+use super::feed::{Fed, Feed};
 use super::gradient_norm::GradientNorm;
 use super::submit_pace::SubmitPace;
 use super::{
     Checkpoint, Checkpoints, Divergence, Ending, Epoch, Evaluation, Inside, LearningRateSchedule, Observer, Phase,
     Position, TestResult, Timeline, TrainError, evaluate,
 };
-use crate::data::{Batch, Dataset, Loader, Sampler};
+use crate::data::{Dataset, Sampler};
 use crate::exec::Executor;
 
 /// While the trainer waits for the loader and a timeline records, it asks the device this often what has finished.
@@ -143,6 +143,8 @@ impl<'a> Trainer<'a> {
             return Ok(Ending::Enough);
         }
         // A run that can't be compiled leaves nothing.
+        let gpu = self.executor.gpu().clone();
+        gpu.block_on(self.executor.hold(&[&self.dataset.train, self.dataset.validation_images()]))?;
         self.executor.compile_training()?;
         self.write_checkpoint()?;
         let mut pace = None;
@@ -190,19 +192,19 @@ impl<'a> Trainer<'a> {
         let order = self.sampler.permutation(epoch.number as u64);
         let done = self.position.step * self.executor.batch_size();
         let rest = order.get(done..).unwrap_or_default().to_vec();
-        let mut loader = Loader::new(self.dataset.train.clone(), rest, self.executor.batch_size(), DEPTH)?;
+        let mut feed = Feed::new(self.executor, &self.dataset.train, rest)?;
         drop(loading);
         let not_finite = |(loss, step), executor: &mut Executor| -> Result<(), TrainError> {
             let divergence = Divergence::of(executor)?;
             Err(TrainError::NotFinite { loss, epoch: epoch.number, step, divergence })
         };
         let (started, before) = (Instant::now(), self.position.seconds);
-        while let Some(batch) = self.next_batch(&mut loader) {
+        while let Some(fed) = self.next_minibatch(&mut feed) {
             let rate = self.rate(first_rate, epoch, self.position.step);
             let inside = self.enter(Phase::TrainStep);
-            gpu.block_on(self.executor.train_step_at(&batch, rate))?;
+            gpu.block_on(self.executor.train_step_at(fed.images(), rate))?;
             drop(inside);
-            loader.recycle(batch);
+            feed.recycle(fed);
             self.position.step += 1;
             if GradientNorm::samples(self.position.step, epoch.steps) {
                 self.position.gradient_norm.add(gpu.block_on(self.executor.gradient_norm())?);
@@ -275,15 +277,15 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Waits for the next batch.
-    fn next_batch(&self, loader: &mut Loader) -> Option<Batch> {
-        let Some(timeline) = self.timeline else { return loader.next() };
+    /// Waits for the next minibatch.
+    fn next_minibatch(&self, feed: &mut Feed) -> Option<Fed> {
+        let Some(timeline) = self.timeline else { return feed.next() };
         let _inside = timeline.enter(Phase::LoadWait);
         loop {
             // Without this, nobody would learn that the device has nothing left to do.
             self.executor.gpu().poll();
-            if let Poll::Ready(batch) = loader.next_within(POLL_INTERVAL) {
-                return batch;
+            if let Poll::Ready(fed) = feed.next_within(POLL_INTERVAL) {
+                return fed;
             }
         }
     }
