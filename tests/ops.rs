@@ -77,5 +77,6 @@ operations! {
     sgd
     softmax
     softmax_cross_entropy
+    winograd
     zero_padding2d
 }

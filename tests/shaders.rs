@@ -8,7 +8,7 @@ use naga::{AddressSpace, ImageClass, StorageAccess, TypeInner};
 use wgrad::exec::Ceiling;
 use wgrad::graph::{
     Access, Binding, Dispatch, Graph, GraphError, Initializer, Mode, Plan, Regularizer, Role, Target, TensorId,
-    VariableSpec,
+    VariableSpec, Winograd,
 };
 use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
 use wgrad::minibatch::{Minibatch, Step};
@@ -131,6 +131,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_forward(Mode::Infer));
     all.extend(operations(Target::new(micro_kernel, 64)).unwrap());
     all.extend(in_parts(micro_kernel));
+    all.extend(in_tiles(micro_kernel).unwrap());
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
@@ -162,6 +163,29 @@ fn in_parts(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     dispatches.extend(graph.record_backward(&[(y.unwrap(), dy)], &[x]).unwrap().0);
     all.extend(Plan::new(&graph, dispatches, &[]).unwrap().dispatches().to_vec());
     all
+}
+
+/// Convolutions by Winograd's algorithm.
+fn in_tiles(micro_kernel: MicroKernel) -> Result<Vec<Dispatch>, GraphError> {
+    let mut graph = Graph::new(Target { winograd: Winograd::Always, ..Target::new(micro_kernel, 64) });
+    let kernel = ([3, 3], [1, 1], Padding::Same);
+    let geometry = |input, filters| {
+        let (kernel, stride, padding) = kernel;
+        Conv2d { input, filters, kernel, stride, padding, bias: true, relu: true }
+    };
+    let [first, second, third] = [geometry([2, 9, 8, 6], 5), geometry([2, 9, 8, 5], 7), geometry([2, 4, 4, 7], 20)];
+    let x = graph.input("x", first.input);
+    let weights = [first, second, third].map(|geometry| graph.add_weights("layer", geometry.variables("layer")));
+    let [w, v, u] = weights;
+    let y = graph.conv2d("y", first, x, w?)?;
+    let z = graph.add_node("z", Conv2dMaxPool2d { convolution: second }, &[y, v?])?;
+    let end = graph.conv2d("end", third, z, u?)?;
+    let dy = graph.input("dy", third.output());
+    let mut all = graph.record_forward(Mode::Train);
+    all.extend(graph.record_backward(&[(end, dy)], &[x])?.0);
+    let kernels: BTreeSet<&str> = all.iter().map(|dispatch| dispatch.kernel().name.as_str()).collect();
+    assert_eq!(kernels.iter().filter(|name| name.contains("winograd/output")).count(), 2, "{kernels:?}");
+    Ok(all)
 }
 
 /// Operations that no layer of those networks uses, forward and backward.

@@ -204,17 +204,21 @@ pub struct FusionOptions {
     /// Run each operation by itself, for comparison: the results are the same within rounding
     #[arg(long)]
     no_fusion: bool,
+    /// Leave out Winograd's algorithm, which makes convolutions faster but rounds more
+    #[arg(long)]
+    exact: bool,
 }
 
 impl FusionOptions {
     /// Changes in `spec` what the option says.
     pub fn update(&self, spec: &mut RunSpec) {
         spec.no_fusion |= self.no_fusion;
+        spec.exact |= self.exact;
     }
 
     /// How a network is built.
     pub fn build(&self) -> BuildOptions {
-        BuildOptions { fusion: !self.no_fusion, ..BuildOptions::default() }
+        BuildOptions { fusion: !self.no_fusion, exact: self.exact, ..BuildOptions::default() }
     }
 }
 
@@ -248,8 +252,7 @@ impl From<Backend> for wgpu::Backend {
 /// `options` with which no dispatch takes the GPU too long.
 pub fn paced(options: Options, gpu: &Arc<Gpu>, model: &Network) -> anyhow::Result<Options> {
     let start = Instant::now();
-    let paced = gpu.block_on(options.paced(gpu, model, &|| start.elapsed()));
-    Ok(paced?)
+    Ok(gpu.block_on(options.paced(gpu, model, &|| start.elapsed()))?)
 }
 
 /// Images of a minibatch.

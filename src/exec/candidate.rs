@@ -64,7 +64,7 @@ impl Candidate {
                 let mut tuning = Tuning::default();
                 for product in products() {
                     let parts = (product.parts_for(kernel, busy_workgroups) * scale / 2).max(1);
-                    tuning.insert(product.key, ProductChoice { kernel, parts });
+                    tuning.insert(product.key, ProductChoice::of(kernel, parts));
                 }
                 tunings.push(tuning);
             }

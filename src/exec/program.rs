@@ -95,8 +95,9 @@ impl Program {
         };
         let mut resolved = pipelines.iter().zip(words.iter().map(|words| numbers.binding(words)));
         for plan in plans {
-            let commands: Result<Vec<Command>, ProgramError> = (plan.dispatches().iter().zip(&mut resolved))
-                .map(|(dispatch, (pipeline, numbers))| program.resolve(graph, plan, dispatch, pipeline, numbers))
+            let commands: Result<Vec<Command>, ProgramError> = (0..plan.dispatches().len())
+                .zip(&mut resolved)
+                .map(|(place, (pipeline, numbers))| program.resolve(graph, plan, place, pipeline, numbers))
                 .collect();
             program.schedules.push(commands?);
         }
@@ -140,10 +141,11 @@ impl Program {
         &self,
         graph: &Graph,
         plan: &Plan,
-        dispatch: &Dispatch,
+        place: usize,
         pipeline: &Arc<Pipeline>,
         numbers: Option<wgpu::BindingResource<'_>>,
     ) -> Result<Command, ProgramError> {
+        let dispatch = &plan.dispatches()[place];
         let places: Vec<(&Binding, &Memory, u64)> = (dispatch.bindings().iter())
             .map(|binding| {
                 let (memory, offset) = self.place(graph, plan, binding.tensor)?;
@@ -152,7 +154,7 @@ impl Program {
             })
             .collect::<Result<_, ProgramError>>()?;
         let copies = (places.iter())
-            .filter(|(binding, ..)| binding.access.writes())
+            .filter(|(binding, ..)| binding.access.writes() && plan.completes(graph, place, binding.tensor))
             .filter_map(|(binding, memory, _)| {
                 let image = self.memory.get(&plan.image_copy(graph, binding.tensor)?)?;
                 ImageCopy::new(memory, image, graph.tensor(binding.tensor).bytes())

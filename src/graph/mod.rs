@@ -42,9 +42,9 @@ pub use plan::{BufferKey, Plan, PlanError};
 pub use recorder::{DispatchBuilder, Mode, Recorder};
 pub use regularizer::Regularizer;
 pub use sink::{Epilogue, Sink};
-pub use target::Target;
+pub use target::{Target, Winograd};
 pub use tensor::{Home, Tensor, TensorId};
-pub use tuning::{Product, ProductChoice, Tuning};
+pub use tuning::{Algorithm, Product, ProductChoice, Tuning};
 pub use variable::{Role, Variable, VariableSpec};
 
 pub use crate::kernel::Access;

@@ -158,8 +158,16 @@ impl Plan {
         image.unwrap_or_else(|| self.buffer(graph, binding.tensor))
     }
 
-    /// The image that holds a copy of the buffer of a tensor, if there is one. It is made after each dispatch that writes
-    /// the tensor.
+    /// Whether the dispatch at `place` writes the last part of a tensor: the next one that binds it does not write it.
+    pub(crate) fn completes(&self, graph: &Graph, place: usize, tensor: TensorId) -> bool {
+        let root = graph.root(tensor);
+        let later = self.dispatches[place + 1..].iter().flat_map(Dispatch::bindings);
+        let next = later.into_iter().find(|binding| graph.root(binding.tensor) == root);
+        next.is_none_or(|binding| binding.access != Access::Write)
+    }
+
+    /// The image that holds a copy of the buffer of a tensor, if there is one. It is made after the last dispatch of those
+    /// that write the tensor one after the other.
     pub fn image_copy(&self, graph: &Graph, tensor: TensorId) -> Option<BufferKey> {
         self.images.get(&graph.root(tensor)).map(|slot| self.slot_key(*slot))
     }

@@ -1,7 +1,19 @@
 //! What schedules are recorded for.
 
-use super::MOST_ELEMENTS;
+use super::{Graph, MOST_ELEMENTS};
 use crate::kernel::{MicroKernel, Storage};
+
+/// Which convolutions run by Winograd's algorithm, where they can: see [`Algorithm::Winograd`](super::Algorithm).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Winograd {
+    /// None.
+    Never,
+    /// Those for which it was measured to be faster, or is known to be.
+    #[default]
+    WhereFaster,
+    /// All.
+    Always,
+}
 
 /// The device that a schedule is recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +36,8 @@ pub struct Target {
     pub image_bytes: u64,
     /// Operations of a dispatch above which it is cut into pieces: some systems reset a GPU that one takes for too long.
     pub most_flops: u64,
+    /// Which convolutions run by Winograd's algorithm.
+    pub winograd: Winograd,
 }
 
 impl Target {
@@ -43,6 +57,14 @@ impl Target {
             most_buffers,
             image_bytes,
             most_flops,
+            winograd: Winograd::default(),
         }
+    }
+}
+
+impl Graph {
+    /// Records what follows for another target of the same storage.
+    pub(crate) fn retarget(&mut self, target: Target) {
+        self.target = target;
     }
 }

@@ -6,6 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::MicroKernel;
 
+/// The algorithm of a convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// A matrix product of the windows and the kernel.
+    #[default]
+    Direct,
+    /// Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications, which are 36 matrix products of transformed tiles of
+    /// the image and the transformed kernel. Only for kernels of 3 x 3 with a stride of 1.
+    Winograd,
+}
+
+impl Algorithm {
+    fn is_direct(&self) -> bool {
+        *self == Self::Direct
+    }
+}
+
 /// How to compute a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductChoice {
@@ -13,6 +31,16 @@ pub struct ProductChoice {
     pub kernel: MicroKernel,
     /// Parts that the reduction is cut into.
     pub parts: usize,
+    /// Of a convolution: by which algorithm.
+    #[serde(default, skip_serializing_if = "Algorithm::is_direct")]
+    pub algorithm: Algorithm,
+}
+
+impl ProductChoice {
+    /// Those parts in that loop, computed directly.
+    pub fn of(kernel: MicroKernel, parts: usize) -> Self {
+        Self { kernel, parts, algorithm: Algorithm::Direct }
+    }
 }
 
 /// A matrix product of a dispatch.

@@ -2,7 +2,7 @@
 
 use super::lowering::Lowering;
 use super::{Answer, ModelError, Network, Value};
-use crate::graph::{Graph, Mode, Target, TensorId, Tuning};
+use crate::graph::{Graph, Mode, Target, TensorId, Tuning, Winograd};
 use crate::minibatch::Minibatch;
 use crate::ops::{Augmentation, Ingest};
 
@@ -19,6 +19,8 @@ pub struct BuildOptions {
     pub fusion: bool,
     /// How many images the device holds, so that minibatches can name them: see [`Options::holding`](crate::exec::Options::holding).
     pub held_images: usize,
+    /// Whether every convolution is a plain sum of products, without Winograd's algorithm, which is faster but rounds more.
+    pub exact: bool,
 }
 
 impl Default for BuildOptions {
@@ -29,6 +31,7 @@ impl Default for BuildOptions {
             label_smoothing: 0.0,
             fusion: true,
             held_images: 0,
+            exact: false,
         }
     }
 }
@@ -90,8 +93,9 @@ impl Network {
         let (classes, exclusive) = (answer.classes(), matches!(answer, Answer::Softmax { .. }));
         // The loss takes the values before a softmax or sigmoid at the end.
         let network = self.to_logits();
-        let mut graph = Graph::new(target);
-        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion, held_images } = options;
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion, held_images, exact } = options;
+        let winograd = if exact { Winograd::Never } else { target.winograd };
+        let mut graph = Graph::new(Target { winograd, ..target });
         graph.set_tuning(tuning);
         let [h, w, c] = self.input();
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input()).beside(held_images));

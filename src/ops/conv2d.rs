@@ -1,6 +1,7 @@
 //! Two-dimensional convolution with bias and relu. As in Keras, it is a cross-correlation: the kernel is not flipped.
 
 mod products;
+mod winograd;
 
 use crate::graph::{
     Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec, places,

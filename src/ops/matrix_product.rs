@@ -1,6 +1,6 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
-use crate::graph::{DispatchBuilder, Product, ProductChoice, Recorder, Target};
+use crate::graph::{Algorithm, DispatchBuilder, Product, ProductChoice, Recorder, Target};
 use crate::kernel::{MicroKernel, Storage, wgsl};
 
 /// Longest part of a reduction: half of the loop iterations that a plan allows.
@@ -122,7 +122,7 @@ impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
     /// else in that of the recorder's target.
     pub fn whole(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
-        let choice = ProductChoice { kernel: rule(recorder.target(), sizes, rows), parts: 1 };
+        let choice = ProductChoice::of(rule(recorder.target(), sizes, rows), 1);
         Self { product: Product { key, choice, splits: false, sizes }, at_run_time: false }.tuned(recorder, rows)
     }
 
@@ -131,7 +131,7 @@ impl MatrixProduct {
     /// every run.
     pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
         let kernel = rule(recorder.target(), sizes, rows);
-        let mut product = Product { key, choice: ProductChoice { kernel, parts: 1 }, splits: true, sizes };
+        let mut product = Product { key, choice: ProductChoice::of(kernel, 1), splits: true, sizes };
         product.choice.parts = product.parts_for(kernel, recorder.target().busy_workgroups);
         if kernel.takes_windows() {
             // Nine taps share the channels of a pixel of x.
@@ -161,6 +161,17 @@ impl MatrixProduct {
         }
         self.product.choice.parts = self.k().div_ceil(self.part_k());
         self
+    }
+
+    /// Says by which algorithm it computes a convolution.
+    pub fn by(mut self, algorithm: Algorithm) -> Self {
+        self.product.choice.algorithm = algorithm;
+        self
+    }
+
+    /// What it is, for the other dispatches of the same convolution.
+    pub fn described(&self) -> Product {
+        self.product.clone()
     }
 
     /// The loop that it runs in.

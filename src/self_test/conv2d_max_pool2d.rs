@@ -19,7 +19,7 @@ fn geometry(input: [usize; 4], filters: usize, kernel: [usize; 2], padding: Padd
 }
 
 /// The convolution cell by cell, and the largest of each window.
-fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
+pub(super) fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
     let [n, h, width, c] = geometry.input;
     let ([kh, kw], [oh, ow], f) = (geometry.kernel, geometry.output_size(), geometry.filters);
     let before = |size: usize, out: usize, k: usize| (out - 1 + k).saturating_sub(size) / 2;

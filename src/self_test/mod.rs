@@ -46,6 +46,7 @@ mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
 mod update;
+mod winograd;
 mod zero_padding2d;
 
 pub use case::Case;
@@ -119,6 +120,7 @@ pub fn checks() -> Vec<Check> {
         Check::new("sgd", sgd::cases()),
         Check::new("softmax", softmax::cases()),
         Check::new("softmax_cross_entropy", softmax_cross_entropy::cases()),
+        Check::of_products("winograd", winograd::cases()),
         Check::new("zero_padding2d", zero_padding2d::cases()),
         Check::of_products("parity", parity::cases()),
         Check::of_products("determinism", determinism::cases()),

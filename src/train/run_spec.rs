@@ -94,6 +94,8 @@ pub struct RunSpec {
     pub kernel: Option<MicroKernel>,
     /// Whether each operation runs by itself. Otherwise some that follow each other run as one.
     pub no_fusion: bool,
+    /// Whether convolutions do without Winograd's algorithm.
+    pub exact: bool,
     /// Whether the matrix products are measured before training.
     pub tune: bool,
     /// Where measured choices come from if they are not measured.
@@ -139,6 +141,7 @@ impl Default for RunSpec {
             keep_weights: KeptWeights::default(),
             kernel: None,
             no_fusion: false,
+            exact: false,
             tune: false,
             tuning: TuningSource::default(),
         }
@@ -174,6 +177,7 @@ impl RunSpec {
             augmentation: self.augment,
             label_smoothing: self.label_smoothing,
             fusion: !self.no_fusion,
+            exact: self.exact,
             ..BuildOptions::default()
         }
     }

@@ -102,7 +102,7 @@ mod tests {
 
     fn tuning(key: &str) -> Tuning {
         let mut tuning = Tuning::default();
-        tuning.insert(key.into(), ProductChoice { kernel: MicroKernel::Direct, parts: 3 });
+        tuning.insert(key.into(), ProductChoice::of(MicroKernel::Direct, 3));
         tuning
     }
 

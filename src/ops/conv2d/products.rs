@@ -77,6 +77,9 @@ impl Conv2d {
     ) {
         let pixels = self.computed_pixels(places.is_some());
         let key = self.key("forward", places.is_some());
+        if self.record_tiled_forward(recorder, &key, [inputs[0], inputs[1], output], places, ending) {
+            return;
+        }
         let sizes = [pixels, self.channels()[1], self.window_cells()];
         // Under pooling, the rows are not in the order of a line.
         let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
@@ -108,11 +111,15 @@ impl Conv2d {
             });
             return;
         }
+        let key = self.key("dx", pooled);
+        if self.record_tiled_dx(recorder, &key, [dy, w], pooled, sink) {
+            return;
+        }
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
         let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width), ..Rows::default() };
-        let product = MatrixProduct::whole(recorder, self.key("dx", pooled), sizes, rows);
+        let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
         let (gate, places, [_, _, pool_w, pool_c]) = match sink.epilogue {

@@ -1,0 +1,239 @@
+//! Winograd's algorithm F(4 x 4, 3 x 3) for a convolution by a kernel of 3 x 3 with a stride of 1, and for the gradient of its
+//! input: a quarter of the multiplications. See `shaders/winograd/output.wgsl`.
+
+use super::Conv2d;
+use crate::graph::{Algorithm, DispatchBuilder, Epilogue, Recorder, Sink, Target, TensorId, Winograd};
+use crate::kernel::{Storage, operations, wgsl};
+use crate::ops::ending::Ending;
+use crate::ops::matrix_product::{MatrixProduct, Rows};
+
+/// Pixels of the result of a tile, in each direction.
+const TILE: usize = 4;
+
+/// Elements of a transformed tile or kernel.
+const PLACES: usize = 36;
+
+/// Tiles of a part are a multiple of this, which is one of the rows of every micro-kernel's tile.
+const TILES_UNIT: usize = 128;
+
+/// Most bytes of the transformed tiles of a part of the batch and of their products: a processor's last cache should keep
+/// them from one dispatch to the next.
+const PART_BYTES: u64 = 24 << 20;
+
+/// Most floats of a temporary tensor.
+const MOST_FLOATS: usize = 1 << 29;
+
+/// Fewest channels of the input and of the output for which the rule chooses it.
+const LEAST_CHANNELS: usize = 64;
+
+/// Time on llvmpipe, in that of a multiply-add of the direct convolution: of a multiply-add of the products, which have no
+/// loads in common, then of one element of a transformed tile or product, and of one of the transformed weights, which are
+/// mostly stores. Measured at 8 lanes on a Xeon.
+const PRODUCT_TIME: f64 = 1.33;
+const ELEMENT_TIME: f64 = 49.0;
+const WEIGHT_TIME: f64 = 40.0;
+
+/// Gain over the direct convolution by this estimate from which on the rule chooses it.
+const LEAST_GAIN: f64 = 1.2;
+
+/// A convolution by a kernel of 3 x 3 with a stride of 1, cut into tiles.
+#[derive(Clone, Copy, Debug)]
+struct Tiled {
+    /// `[n, h, w, c]`, with the channels in memory.
+    input: [usize; 4],
+    /// `[n, h, w, c]`, with the channels in memory.
+    output: [usize; 4],
+    /// Zeros before the image in y and x.
+    before: [usize; 2],
+    /// Whether the kernel is turned by half a circle, with inputs and outputs exchanged.
+    turned: bool,
+}
+
+impl Tiled {
+    /// Tiles of an image in y and x.
+    fn tiles(&self) -> [usize; 2] {
+        let [_, h, w, _] = self.output;
+        [h.div_ceil(TILE), w.div_ceil(TILE)]
+    }
+
+    fn tiles_of_image(&self) -> usize {
+        self.tiles().into_iter().product()
+    }
+
+    /// Images of a part of the batch. Each of the two tensors of a part should fit into a binding.
+    fn images_of_part(&self, target: Target) -> usize {
+        let ([n, _, _, c], [_, _, _, filters]) = (self.input, self.output);
+        let bytes = |channels| operations([self.tiles_of_image(), PLACES, channels, size_of::<f32>()]).max(1);
+        let images = (PART_BYTES / bytes(c + filters)).min(target.binding_bytes / bytes(c.max(filters))).max(1);
+        n.div_ceil((n as u64).div_ceil(images) as usize)
+    }
+
+    /// Tiles of a part of the batch, in memory.
+    fn tiles_of_part(&self, target: Target) -> usize {
+        (self.images_of_part(target) * self.tiles_of_image()).next_multiple_of(TILES_UNIT)
+    }
+
+    /// Whether shaders can index what the algorithm needs.
+    fn fits(&self, target: Target) -> bool {
+        let ([_, _, _, c], [_, _, _, filters]) = (self.input, self.output);
+        let rows = self.tiles_of_part(target).max(c);
+        operations([PLACES, rows, c.max(filters).next_multiple_of(16)]) <= MOST_FLOATS as u64
+    }
+
+    /// Whether it is known to be faster than the direct convolution.
+    fn is_faster(&self, target: Target) -> bool {
+        let is_software = target.micro_kernel.lanes().is_some() && target.storage == Storage::Images;
+        let ([_, _, _, c], [n, h, w, filters]) = (self.input, self.output);
+        // Tiles that reach past the image, or fill up a part, are computed in vain.
+        let parts = n.div_ceil(self.images_of_part(target));
+        let tiles = operations([parts, self.tiles_of_part(target), PLACES]) as f64;
+        let (both, either) = (operations([c, filters]) as f64, (c + filters) as f64);
+        let time = tiles * (PRODUCT_TIME * both + ELEMENT_TIME * either) + WEIGHT_TIME * PLACES as f64 * both;
+        let direct = operations([n, h, w, 9, c, filters]) as f64;
+        is_software && c.min(filters) >= LEAST_CHANNELS && direct >= LEAST_GAIN * time
+    }
+
+    /// Records the convolution of `x` by `w`. The dispatches that `store` completes write the result; they have `a` already.
+    fn record(
+        &self,
+        recorder: &mut Recorder,
+        key: String,
+        names: [TensorId; 3],
+        store: &dyn for<'r, 'g> Fn(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
+    ) {
+        let [x, w, result] = names;
+        let ([n, h, width, k], [_, _, _, columns]) = (self.input, self.output);
+        let target = recorder.target();
+        let ([tiles_y, tiles_x], tiles) = (self.tiles(), self.tiles_of_part(target));
+        let name = recorder.graph().tensor(result).name.clone();
+        let transformed = |what: &str| format!("{name}, transformed {what}");
+        let u = recorder.temporary(transformed("weights"), [PLACES * columns.next_multiple_of(16) * k]);
+        let v = recorder.temporary(transformed("tiles"), [PLACES * tiles * k]);
+        let m = recorder.temporary(transformed("products"), [PLACES * tiles * columns]);
+        let sizes = [PLACES * tiles, columns, k];
+        let product =
+            MatrixProduct::whole(recorder, key, sizes, Rows::default()).by(Algorithm::Winograd).at_run_time(true);
+
+        let [cin, cout] = if self.turned { [columns, k] } else { [k, columns] };
+        recorder
+            .dispatch(transformed("weights"))
+            .a(w)
+            .c(u)
+            .source(wgsl!("winograd/weights"))
+            .number("CIN", cin)
+            .number("COUT", cout)
+            .constant("TURNED", self.turned)
+            .workgroups((k * columns / 4).div_ceil(64), 1)
+            .cost(operations([k, columns, 200]), 0)
+            .product(product.described())
+            .record();
+        let images_of_part = self.images_of_part(target);
+        for first in (0..n).step_by(images_of_part) {
+            let images = images_of_part.min(n - first);
+            let tiled = |dispatch: DispatchBuilder<'_, '_>, channels: usize, flops: usize| {
+                let sizes = [("CHANNELS", channels), ("TILES", tiles), ("TILES_Y", tiles_y), ("TILES_X", tiles_x)];
+                let sizes = sizes.into_iter().chain([("FIRST_IMAGE", first), ("IMAGES", images)]);
+                sizes
+                    .fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size))
+                    .workgroups(tiles / 16 * (channels / 4).div_ceil(4), 1)
+                    .cost(operations([tiles, channels, flops]), 0)
+                    .product(product.described())
+                    .record();
+            };
+            let dispatch = recorder.dispatch(transformed("tiles")).a(x).c(v).source(wgsl!("winograd/input"));
+            let sizes = [("H", h), ("W", width), ("BEFORE_Y", self.before[0]), ("BEFORE_X", self.before[1])];
+            let dispatch = sizes.into_iter().fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size));
+            tiled(dispatch, k, 156);
+            let dispatch = recorder.dispatch(transformed("products")).a(v).b(u).c(m);
+            let dispatch = dispatch.source(wgsl!("winograd/product")).number("TILES", tiles);
+            product.complete(dispatch, operations([2, PLACES, tiles, columns, k])).record();
+            let dispatch = recorder.dispatch(name.clone()).a(m).c(result).sweeping_over(1);
+            tiled(store(dispatch.source(wgsl!("winograd/output"))), columns, 160);
+        }
+    }
+}
+
+impl Conv2d {
+    /// How to compute the convolution `tiled`, whose direct product has this key.
+    fn runs_tiled(&self, recorder: &Recorder, key: &str, tiled: &Tiled) -> bool {
+        if self.kernel != [3, 3] || self.stride != [1, 1] || !tiled.fits(recorder.target()) {
+            return false;
+        }
+        match (recorder.target().winograd, recorder.graph().tuning().get(key)) {
+            (Winograd::Never, _) => false,
+            (Winograd::Always, _) => true,
+            (Winograd::WhereFaster, Some(measured)) => measured.algorithm == Algorithm::Winograd,
+            (Winograd::WhereFaster, None) => tiled.is_faster(recorder.target()),
+        }
+    }
+
+    fn tiled_forward(&self, pooled: bool) -> Tiled {
+        let [n, h, w, _] = self.input;
+        let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
+        let (input, output) = ([n, h, w, c], [n, oh, ow, filters]);
+        Tiled { input, output, before: self.padding_before(), turned: false }
+    }
+
+    /// Records the forward pass by tiles, as [`Conv2d::record_forward`] does; false where that is not to be done.
+    pub(super) fn record_tiled_forward(
+        &self,
+        recorder: &mut Recorder,
+        key: &str,
+        [x, w, output]: [TensorId; 3],
+        places: Option<TensorId>,
+        ending: Ending<'_>,
+    ) -> bool {
+        let pooled = places.is_some();
+        let tiled = self.tiled_forward(pooled);
+        if !self.runs_tiled(recorder, key, &tiled) {
+            return false;
+        }
+        let [_, oh, ow, _] = tiled.output;
+        tiled.record(recorder, key.into(), [x, w, output], &|dispatch| {
+            ending
+                .define(dispatch.b(w).f(places))
+                .source(wgsl!("winograd/forward"))
+                .number("OH", oh)
+                .number("OW", ow)
+                .number("BIAS_FIRST", self.bias_first())
+                .constant("BIAS", self.bias)
+                .constant("RELU", self.relu)
+                .constant("POOLED", pooled)
+        });
+        true
+    }
+
+    /// Records the gradient of the input by tiles, as [`Conv2d::record_dx`] does; false where that is not to be done.
+    pub(super) fn record_tiled_dx(
+        &self,
+        recorder: &mut Recorder,
+        key: &str,
+        [dy, w]: [TensorId; 2],
+        pooled: bool,
+        sink: &Sink,
+    ) -> bool {
+        let [n, h, width, _] = self.input;
+        let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
+        let before = self.padding_before().map(|before| 2_usize.saturating_sub(before));
+        let tiled = Tiled { input: [n, oh, ow, filters], output: [n, h, width, c], before, turned: true };
+        if !self.runs_tiled(recorder, key, &tiled) {
+            return false;
+        }
+        let (gate, places) = match sink.epilogue {
+            Epilogue::None => (None, None),
+            Epilogue::Gate(y) => (Some(y), None),
+            Epilogue::Scatter { places, .. } => (None, Some(places)),
+        };
+        tiled.record(recorder, key.into(), [dy, w, sink.gradient], &|dispatch| {
+            (dispatch.d(places.or(sink.earlier)).e(gate))
+                .sweeping_over(1 << 3 | 1 << 4)
+                .source(wgsl!("winograd/dx"))
+                .number("OH", h)
+                .number("OW", width)
+                .constant("GATED", gate.is_some())
+                .constant("SUMMED", sink.earlier.is_some())
+                .constant("SCATTERED", places.is_some())
+        });
+        true
+    }
+}
