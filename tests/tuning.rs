@@ -18,7 +18,10 @@ fn choices_are_measured_kept_and_repeated() {
     };
     let output = succeeds(&mut at_home(wgrad(&format!("tune {ADAPTER} --batch-size 4"))));
     let text = stdout(&output);
-    assert!(text.contains("forward of 4 x 32 x 32 x 3") && text.contains("The choices are saved in "), "{text}");
+    assert!(text.contains("forward of 4 x 32 x 32 x 3"), "{text}");
+    // On a busy machine times may be noise.
+    let (saved, noise) = (text.contains("The choices are saved in "), stderr(&output).contains("nothing was chosen"));
+    assert!(saved != noise, "{text}{}", stderr(&output));
     assert!(!text.contains("please report"), "{text}");
 
     let outs = [0, 1, 2].map(|_| TempDir::new().unwrap());
@@ -37,12 +40,24 @@ fn choices_are_measured_kept_and_repeated() {
     }
     assert!(products(1).as_object().unwrap().values().all(|choice| choice["kernel"] == "direct"));
     assert!(products(1).as_object().unwrap().values().any(|choice| choice["parts"] == 3));
+    // They hold for another batch size, and the rule says in how many parts.
+    succeeds(at_home(train(outs[2].path(), "--epochs 1 --batch-size 8 --limit 40")).arg("--tuning").arg(&file));
+    assert!(
+        products(2)
+            .as_object()
+            .unwrap()
+            .iter()
+            .all(|(key, choice)| { key.contains(" of 8 x ") && choice["kernel"] == "direct" })
+    );
+    succeeds(at_home(train(outs[2].path(), small)).arg("--tuning").arg(&file));
     let weights = |i: usize| fs::read(outs[i].path().join("weights.safetensors")).unwrap();
     assert!(weights(1) == weights(2), "one choice gave two results");
 
-    let cache = ["wgrad", "Library/Caches/wgrad"].map(|folder| home.path().join(folder).join("tuning.json"));
-    let cache = cache.iter().find(|path| path.exists()).expect("no file of choices");
-    fs::write(cache, "{").unwrap();
+    let folder = if cfg!(target_os = "macos") { "Library/Caches/wgrad" } else { "wgrad" };
+    let cache = home.path().join(folder).join("tuning.json");
+    assert_eq!(cache.exists(), saved);
+    fs::create_dir_all(cache.parent().unwrap()).unwrap();
+    fs::write(&cache, "{").unwrap();
     let output = succeeds(&mut at_home(train(outs[2].path(), small)));
     let warnings = stderr(&output).lines().filter(|line| line.contains("tuning.json is ignored")).count();
     assert_eq!(warnings, 1, "{}", stderr(&output));

@@ -10,10 +10,10 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Deserialize;
-use wgrad::exec::{Options, TunedProduct, tune};
+use wgrad::exec::{Options, Tuned, TunedProduct, tune};
 use wgrad::file;
 use wgrad::gpu::Gpu;
-use wgrad::graph::{Mode, ProductChoice, Tuning};
+use wgrad::graph::{Algorithm, Mode, ProductChoice, Tuning};
 use wgrad::model::{BuildOptions, Network};
 use wgrad::train::{TuningCache, TuningSource};
 
@@ -74,18 +74,23 @@ pub fn measure(gpu: &Arc<Gpu>, model: &Network, options: &Options) -> anyhow::Re
     }
     let start = Instant::now();
     let clock = || start.elapsed();
-    let mut on_candidate = |done: usize, all: usize| {
+    let mut on_product = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let products = gpu.block_on(tune(gpu, model, options, &clock, &mut on_candidate));
+    let tuned = gpu.block_on(tune(gpu, model, options, &clock, &mut on_product));
     bar.finish_and_clear();
-    let products = products?;
-    say(&table(&products));
-    let mut tuning = Tuning::default();
-    for product in &products {
-        tuning.insert(product.key.clone(), product.best.0);
+    let tuned = tuned?;
+    say(&table(&tuned));
+    if let Some(noise) = tuned.noise {
+        note(&format!(
+            "warning: a kernel that was measured again took {:.0} % more or less time, which is more than another kernel saves. \
+             So nothing was chosen. Tune again while nothing else uses the device.",
+            100.0 * noise
+        ));
+        return Ok(Tuning::default());
     }
+    let tuning = tuned.tuning();
     if let Some(cache) = TuningCache::of_user() {
         cache.store(&key(gpu, model, options)?, &tuning)?;
         say(&format!("The choices are saved in {}; `--tuning none` trains without them.", cache.path().display()));
@@ -143,34 +148,36 @@ fn runs_on(gpu: &Gpu, tuning: &Tuning) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The key in the cache for the choices of a training step of `model`.
+/// The key in the cache for the choices of a training step of `model`. It is the same for all batch sizes.
 fn key(gpu: &Gpu, model: &Network, options: &Options) -> anyhow::Result<String> {
-    let build = BuildOptions { tuning: Tuning::default(), ..options.build.clone() };
-    let built = model.build_with(options.batch_size, options.target(gpu)?, build)?;
+    let build = BuildOptions { tuning: Tuning::default(), held_images: 0, ..options.build.clone() };
+    let built = model.build_with(1, options.target(gpu)?, build)?;
     let mut graph = built.graph;
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[], &[])?.0);
     Ok(TuningCache::key(gpu.info(), &dispatches))
 }
 
-fn table(products: &[TunedProduct]) -> String {
-    let name = |choice: ProductChoice| match choice.parts {
-        1 => choice.kernel.to_string(),
-        parts => format!("{} in {parts} parts", choice.kernel),
+fn table(Tuned { products, .. }: &Tuned) -> String {
+    let name = |choice: ProductChoice| match (choice.algorithm, choice.parts) {
+        (Algorithm::Winograd, _) => format!("winograd, {}", choice.kernel),
+        (Algorithm::Direct, 1) => choice.kernel.to_string(),
+        (Algorithm::Direct, parts) => format!("{} in {parts} parts", choice.kernel),
     };
     let mut text =
         format!("{:<66} {:<26} {:>9}  {:<26} {:>9}", "matrix product", "rule", "time (us)", "best", "time (us)");
     for product in products {
         let (rule, best) = (product.rule, product.best);
         let chosen = if best.0 == rule.0 { "the rule's".into() } else { name(best.0) };
-        let (key, rule_name) = (&product.key, name(rule.0));
+        let times = if product.count > 1 { format!("{} times ", product.count) } else { String::new() };
+        let (key, rule_name) = (format!("{times}{}", product.key), name(rule.0));
         let _ = write!(text, "\n{key:<66} {rule_name:<26} {:>9.1}  {chosen:<26} {:>9.1}", rule.1, best.1);
         for wrong in &product.wrong {
             let _ =
                 write!(text, "\n  {} computes a different result and was left out; please report this", name(*wrong));
         }
     }
-    let sum = |time: fn(&TunedProduct) -> f64| products.iter().map(time).sum::<f64>();
+    let sum = |time: fn(&TunedProduct) -> f64| products.iter().map(|p| p.count as f64 * time(p)).sum::<f64>();
     let (rule, best) = (sum(|product| product.rule.1), sum(|product| product.best.1));
     let _ = write!(text, "\n{:<66} {:<26} {rule:>9.1}  {:<26} {best:>9.1}", "sum", "", "");
     text

@@ -37,21 +37,26 @@ impl Command {
     fn copy(&self, encoder: &mut wgpu::CommandEncoder) {
         self.copies.iter().for_each(|copy| copy.encode(encoder));
     }
+}
 
-    /// Encodes it with a timestamp before it and one behind it.
-    pub fn encode_timed(&self, writes: wgpu::ComputePassTimestampWrites<'_>, encoder: &mut wgpu::CommandEncoder) {
-        let (begin, end) = (
-            wgpu::ComputePassTimestampWrites { end_of_pass_write_index: None, ..writes.clone() },
-            wgpu::ComputePassTimestampWrites { beginning_of_pass_write_index: None, ..writes.clone() },
-        );
-        if self.copies.is_empty() {
-            self.dispatch(0, &mut begin_pass(encoder, Some(writes)));
-            return;
-        }
-        self.dispatch(0, &mut begin_pass(encoder, Some(begin)));
-        self.copy(encoder);
-        drop(begin_pass(encoder, Some(end)));
+/// Encodes commands with a timestamp before the first and one behind the last.
+pub(super) fn encode_timed<'a>(
+    commands: impl Iterator<Item = &'a Command> + Clone,
+    writes: wgpu::ComputePassTimestampWrites<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    if commands.clone().all(|command| command.copies.is_empty()) {
+        let mut pass = begin_pass(encoder, Some(writes));
+        commands.for_each(|command| command.dispatch(0, &mut pass));
+        return;
     }
+    let (begin, end) = (
+        wgpu::ComputePassTimestampWrites { end_of_pass_write_index: None, ..writes.clone() },
+        wgpu::ComputePassTimestampWrites { beginning_of_pass_write_index: None, ..writes.clone() },
+    );
+    drop(begin_pass(encoder, Some(begin)));
+    encode(commands.map(|command| (command, 0)), encoder);
+    drop(begin_pass(encoder, Some(end)));
 }
 
 /// Encodes commands, each with the first byte of its minibatch. They share a pass up to one that is followed by copies.

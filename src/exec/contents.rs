@@ -3,7 +3,7 @@
 use super::error::ExecError;
 use super::{Program, ProgramError};
 use crate::gpu::Memory;
-use crate::graph::{Arena, BufferKey, Graph, Home, Place, Plan, TensorId, Variable};
+use crate::graph::{Arena, Binding, BufferKey, Graph, Home, Place, Plan, TensorId, Variable};
 use crate::shape::Shape;
 
 impl Program {
@@ -106,6 +106,19 @@ impl Program {
         let (memory, offset, bytes) = self.kept(graph, plan, tensor)?;
         let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
         Ok(without_padding(&padded, &graph.tensor(tensor).shape))
+    }
+
+    /// Reads what a dispatch is about to read: a tensor's buffer may be in use again while an image still holds a copy.
+    pub(super) async fn read_bound(
+        &self,
+        graph: &Graph,
+        plan: &Plan,
+        binding: &Binding,
+    ) -> Result<Vec<f32>, ExecError> {
+        let (kept, offset, bytes) = self.kept(graph, plan, binding.tensor)?;
+        let memory = self.memory.get(&plan.memory(graph, binding)).unwrap_or(kept);
+        let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
+        Ok(without_padding(&padded, &graph.tensor(binding.tensor).shape))
     }
 
     /// Where a tensor that the plan kept is, its first byte there, and its bytes.

@@ -12,7 +12,7 @@ use super::schedules::Schedules;
 use super::staging::StagingRing;
 use super::submission::Waiting;
 use crate::data::Split;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Pipelines};
 use crate::graph::{Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::Minibatch;
 use crate::model::{Answer, NamedTensor, Network};
@@ -85,7 +85,7 @@ impl Executor {
             gpu.supports(product.choice.kernel)?;
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();
-        let program = Program::allocate(gpu.clone(), &graph, &plans, options.checks)?;
+        let program = Program::allocate(gpu.clone(), &graph, &plans, &mut Pipelines::new(options.checks))?;
         let tables = tables.iter().flat_map(GradientTable::inputs);
         for (tensor, values) in tables.chain(penalties.iter().flat_map(Penalties::tables)) {
             program.write(&graph, &train, tensor, values)?;

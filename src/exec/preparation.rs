@@ -137,7 +137,7 @@ mod tests {
     use super::super::Options;
     use super::super::schedules::Schedules;
     use super::*;
-    use crate::gpu::{AdapterChoice, Gpu, dispatch_nothing};
+    use crate::gpu::{AdapterChoice, Gpu, Pipelines, dispatch_nothing};
     use crate::model::Network;
     use crate::model::zoo::ZooModel;
 
@@ -151,9 +151,10 @@ mod tests {
     /// A program of the training and the evaluation step, with nothing compiled.
     fn program(gpu: &Arc<Gpu>, network: &Network) -> (Program, Schedules) {
         let options = Options::default();
+        let mut pipelines = Pipelines::new(options.checks);
         let schedules = Schedules::that_fit(gpu, network, 8, &options).unwrap();
         let plans = [&schedules.train, &schedules.infer];
-        (Program::allocate(gpu.clone(), &schedules.graph, &plans, options.checks).unwrap(), schedules)
+        (Program::allocate(gpu.clone(), &schedules.graph, &plans, &mut pipelines).unwrap(), schedules)
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::kernel::MicroKernel;
 /// Rounds of the ceilings; the best one counts.
 const CEILING_ROUNDS: usize = 5;
 
-/// Seconds that the rounds of a schedule take, unless another number is set; then the least and the most rounds.
+/// Seconds that the rounds of a schedule take; then the least and the most rounds.
 const SECONDS: f64 = 2.0;
 const ROUNDS: [usize; 2] = [5, 25];
 
@@ -53,7 +53,6 @@ pub struct Profiler<'a> {
     clock: &'a dyn Fn() -> Duration,
     timer: Timer,
     ceilings: Ceilings,
-    seconds: f64,
 }
 
 impl<'a> Profiler<'a> {
@@ -70,7 +69,7 @@ impl<'a> Profiler<'a> {
         // They keep the sums near 1, and none of them is a power of two.
         program.write(&graph, &plan, x, &[0.999, 0.001, 0.0, 0.0])?;
         let ceilings = Ceilings { flops_per_second: 0.0, bytes_per_second: 0.0 };
-        let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings, seconds: SECONDS };
+        let mut profiler = Self { gpu, clock, timer: Timer::WallClock, ceilings };
         let subject = Subject { title: "ceilings", graph: &graph, plan: &plan, program: &program, index: 0 };
 
         let [x, y] = [program.buffer(plan.buffer(&graph, x))?, program.buffer(plan.buffer(&graph, y))?];
@@ -104,11 +103,6 @@ impl<'a> Profiler<'a> {
         Ok(profiler)
     }
 
-    /// Sets about how long the rounds of a schedule may take, in seconds.
-    pub fn set_seconds(&mut self, seconds: f64) {
-        self.seconds = seconds;
-    }
-
     /// The ceilings of the adapter.
     pub fn ceilings(&self) -> Ceilings {
         self.ceilings
@@ -135,7 +129,7 @@ impl<'a> Profiler<'a> {
             Some(_) => self.whole(subject).await? * 2.0,
             None => estimate.iter().zip(&times).map(|(seconds, times)| seconds * *times as f64).sum(),
         };
-        let rounds = ((self.seconds / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
+        let rounds = ((SECONDS / round) as usize).clamp(ROUNDS[0], ROUNDS[1]);
         let mut seconds = vec![Vec::new(); count];
         let mut whole = Vec::new();
         for done in 0..rounds {
@@ -154,6 +148,21 @@ impl<'a> Profiler<'a> {
         let timer = if timestamps.is_some() { Timer::Timestamps } else { Timer::WallClock };
         let Subject { title, graph, plan, .. } = *subject;
         Ok(Profile::new(title, (graph, plan), (timer, self.ceilings), &seconds, &whole))
+    }
+
+    /// Seconds of `times` runs of the first plan of a program, one after the other.
+    pub(super) async fn seconds_of(&self, program: &Program, times: usize) -> Result<f64, ExecError> {
+        let timestamps = match self.timer {
+            Timer::Timestamps => Timestamps::new(&self.gpu, 1),
+            Timer::WallClock => None,
+        };
+        let Some(timestamps) = timestamps else {
+            return self.clocked(|encoder| program.encode_times(0, times, None, encoder)).await;
+        };
+        let mut encoder = self.gpu.encoder();
+        program.encode_times(0, times, Some(&timestamps), &mut encoder)?;
+        let pairs = timestamps.submit(&self.gpu, encoder, 1).await?;
+        Ok(pairs.iter().map(|[begin, end]| end - begin).sum())
     }
 
     /// Seconds of each step, by timestamps around it.

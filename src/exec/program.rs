@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ProgramError;
-use super::command::{Command, encode};
+use super::command::Command;
 use super::error::ExecError;
 use super::footprint::Footprint;
 use super::numbers::Numbers;
 use crate::gpu::{
-    Compilation, FirstUse, Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, RuntimeChecks, Timestamps, define,
+    Compilation, FirstUse, Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, Pipelines, RuntimeChecks,
 };
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
 use crate::kernel::{NUMBERS_BINDING, Recipe};
@@ -49,17 +49,18 @@ impl Program {
     /// # Errors
     /// A plan of another graph, a tensor over the adapter's limits, or what the device reports.
     pub fn new(gpu: Arc<Gpu>, graph: &Graph, plans: &[&Plan], checks: RuntimeChecks) -> Result<Self, ExecError> {
-        let mut program = Self::allocate(gpu, graph, plans, checks)?;
+        let mut program = Self::allocate(gpu, graph, plans, &mut Pipelines::new(checks))?;
         program.prepare(&(0..plans.len()).collect::<Vec<_>>())?;
         Ok(program)
     }
 
-    /// Allocates `plans`, and compiles nothing yet: each plan must be prepared before its first step.
+    /// Allocates `plans`, and compiles nothing yet: a plan is prepared before its first step, or makes each
+    /// pipeline in it. Programs that share `pipelines` must be of one device.
     pub(super) fn allocate(
         gpu: Arc<Gpu>,
         graph: &Graph,
         plans: &[&Plan],
-        checks: RuntimeChecks,
+        pipelines: &mut Pipelines,
     ) -> Result<Self, ExecError> {
         if plans.iter().any(|plan| plan.graph() != graph.id()) {
             return Err(ProgramError::OtherGraph.into());
@@ -76,7 +77,7 @@ impl Program {
         let dispatches = plans.iter().flat_map(|plan| plan.dispatches());
         let recipes: Vec<Recipe> = dispatches.clone().map(Dispatch::recipe).collect();
         let distinct = recipes.iter().collect::<HashSet<_>>().len();
-        let pipelines = define(&gpu, &recipes, checks);
+        let pipelines = pipelines.define(&gpu, &recipes);
         let words: Vec<Vec<u32>> = (pipelines.iter().zip(dispatches))
             .map(|(pipeline, dispatch)| pipeline.module().words(&dispatch.kernel().numbers))
             .collect();
@@ -197,79 +198,6 @@ impl Program {
     pub(super) fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {
         let plans = self.schedules.len();
         self.schedules.get(plan).map(Vec::as_slice).ok_or(ProgramError::NoPlan { plan, plans })
-    }
-
-    /// Encodes the schedule of a plan into one compute pass, or into several where buffers are copied to images. Plans are
-    /// counted from 0, in the order that they were given in.
-    ///
-    /// # Errors
-    /// [`ProgramError::NoPlan`]
-    pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) -> Result<(), ProgramError> {
-        self.encode_steps(&[(plan, 0)], encoder)
-    }
-
-    /// Encodes the schedules of several steps one after the other, in one pass if it can be. Each step is a plan, and the
-    /// first byte of its minibatch.
-    ///
-    /// # Errors
-    /// [`ProgramError::NoPlan`]
-    pub(super) fn encode_steps(
-        &self,
-        steps: &[(usize, u32)],
-        encoder: &mut wgpu::CommandEncoder,
-    ) -> Result<(), ProgramError> {
-        let schedules: Vec<(&[Command], u32)> = (steps.iter())
-            .map(|(plan, minibatch)| Ok((self.schedule(*plan)?, *minibatch)))
-            .collect::<Result<_, ProgramError>>()?;
-        let commands =
-            schedules.into_iter().flat_map(|(commands, at)| commands.iter().map(move |command| (command, at)));
-        encode(commands, encoder);
-        Ok(())
-    }
-
-    /// Encodes one dispatch of a plan `times` over, for measuring it.
-    ///
-    /// # Errors
-    /// [`ProgramError::NoPlan`] or [`ProgramError::NoDispatch`]
-    pub fn encode_step(
-        &self,
-        plan: usize,
-        step: usize,
-        times: usize,
-        encoder: &mut wgpu::CommandEncoder,
-    ) -> Result<(), ProgramError> {
-        let commands = self.schedule(plan)?;
-        let command = commands.get(step).ok_or(ProgramError::NoDispatch { step, steps: commands.len() })?;
-        encode(std::iter::repeat_n((command, 0), times), encoder);
-        Ok(())
-    }
-
-    /// Encodes the schedule of a plan with a pair of timestamps around each step, and so each dispatch in a pass of its
-    /// own: step `i` writes the pair `i`.
-    ///
-    /// # Errors
-    /// [`ProgramError::NoPlan`]
-    pub fn encode_timed(
-        &self,
-        plan: usize,
-        timestamps: &Timestamps,
-        encoder: &mut wgpu::CommandEncoder,
-    ) -> Result<(), ProgramError> {
-        for (pair, command) in self.schedule(plan)?.iter().enumerate() {
-            command.encode_timed(timestamps.around(pair), encoder);
-        }
-        Ok(())
-    }
-
-    /// Submits a plan once, and does not wait for it.
-    ///
-    /// # Errors
-    /// [`ProgramError::NoPlan`]
-    pub fn run(&self, plan: usize) -> Result<(), ProgramError> {
-        let mut encoder = self.gpu.encoder();
-        self.encode(plan, &mut encoder)?;
-        self.gpu.submit(encoder);
-        Ok(())
     }
 
     /// The buffer of a key. The minibatch and the metrics always have one; other keys may have an image instead.

@@ -22,6 +22,6 @@ pub use host::{AdapterChoice, AdapterReport, list_adapters};
 pub use mapping::Mapping;
 pub use memory::{HostCopy, ImageCopy, Memory, most_binding_bytes, most_bytes};
 pub use pipeline::RuntimeChecks;
-pub(crate) use pipeline::{Pipeline, compile, define};
+pub(crate) use pipeline::{Pipeline, Pipelines, compile};
 pub use probe::GpuEvent;
 pub use timestamps::Timestamps;

@@ -43,18 +43,36 @@ struct Source {
     parsed: OnceLock<wgpu::ShaderModule>,
 }
 
-/// The pipeline of each of `recipes`, in their order, none of them made yet. Equal recipes share one.
-pub(crate) fn define(gpu: &Gpu, recipes: &[Recipe], checks: RuntimeChecks) -> Vec<Arc<Pipeline>> {
-    let mut sources: HashMap<&ModuleRecipe, Arc<Source>> = HashMap::new();
-    let mut pipelines: HashMap<&Recipe, Arc<Pipeline>> = HashMap::new();
-    let mut define = |recipe| {
-        let source = sources.entry(Recipe::module(recipe)).or_insert_with_key(|recipe| {
-            let checks = if recipe.may_run_unchecked() { checks } else { RuntimeChecks::On };
-            Arc::new(Source { module: recipe.make(), checks, parsed: OnceLock::new() })
-        });
-        Arc::new(Pipeline::new(gpu, source.clone(), recipe))
-    };
-    recipes.iter().map(|recipe| pipelines.entry(recipe).or_insert_with_key(|recipe| define(recipe)).clone()).collect()
+/// The pipelines of one device, which programs share.
+#[derive(Debug)]
+pub(crate) struct Pipelines {
+    checks: RuntimeChecks,
+    sources: HashMap<ModuleRecipe, Arc<Source>>,
+    pipelines: HashMap<Recipe, Arc<Pipeline>>,
+}
+
+impl Pipelines {
+    /// None, whose shaders have `checks`.
+    pub fn new(checks: RuntimeChecks) -> Self {
+        Self { checks, sources: HashMap::new(), pipelines: HashMap::new() }
+    }
+
+    /// The pipeline of each of `recipes`, in their order; new ones are not made yet. Equal recipes share one.
+    pub fn define(&mut self, gpu: &Gpu, recipes: &[Recipe]) -> Vec<Arc<Pipeline>> {
+        let Self { checks, sources, pipelines } = self;
+        let mut define = |recipe: &Recipe| {
+            let source = sources.entry(recipe.module().clone()).or_insert_with_key(|recipe| {
+                let checks = if recipe.may_run_unchecked() { *checks } else { RuntimeChecks::On };
+                Arc::new(Source { module: recipe.make(), checks, parsed: OnceLock::new() })
+            });
+            Arc::new(Pipeline::new(gpu, source.clone(), recipe))
+        };
+        let mut pipeline = |recipe: &Recipe| match pipelines.get(recipe) {
+            Some(pipeline) => pipeline.clone(),
+            None => pipelines.entry(recipe.clone()).or_insert_with(|| define(recipe)).clone(),
+        };
+        recipes.iter().map(&mut pipeline).collect()
+    }
 }
 
 /// Makes all of `pipelines` on all cores. The device keeps what goes wrong.

@@ -85,7 +85,27 @@ impl Plan {
         choose_storage(graph, &mut dispatches);
         let dispatches = bind_in_parts(graph, dispatches);
         let lives = lives(graph, &dispatches, keep)?;
-        let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, &lives);
+        let plan = Self::placed(graph, dispatches, &lives);
+        plan.check(graph)?;
+        Ok(plan)
+    }
+
+    /// A plan of the dispatches at `places` alone, in which every tensor has memory of its own. What none of them writes, the
+    /// host must.
+    pub(crate) fn part(&self, graph: &Graph, places: &[usize]) -> Self {
+        let dispatches: Vec<Dispatch> = places.iter().map(|place| self.dispatches[*place].clone()).collect();
+        let mut lives: Vec<Life> = Vec::new();
+        for binding in dispatches.iter().flat_map(Dispatch::bindings) {
+            let life = ((graph.root(binding.tensor), binding.storage), 0, dispatches.len());
+            if graph.tensor(life.0.0).home == Home::Slot && !lives.contains(&life) {
+                lives.push(life);
+            }
+        }
+        Self::placed(graph, dispatches, &lives)
+    }
+
+    fn placed(graph: &Graph, dispatches: Vec<Dispatch>, lives: &[Life]) -> Self {
+        let Slots { of, bytes: slot_bytes, storage: slot_storage } = assign_slots(graph, lives);
         // Where a tensor has two, the buffer is the one that is written.
         let in_buffers: HashSet<TensorId> =
             of.keys().filter(|(_, storage)| *storage == Storage::Buffers).map(|(tensor, _)| *tensor).collect();
@@ -93,9 +113,7 @@ impl Plan {
             .partition(|((tensor, storage), _)| *storage == Storage::Images && in_buffers.contains(tensor));
         let by_tensor = |slots: Vec<((TensorId, Storage), usize)>| slots.into_iter().map(|((id, _), slot)| (id, slot));
         let (slots, images) = (by_tensor(slots).collect(), by_tensor(images).collect());
-        let plan = Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage };
-        plan.check(graph)?;
-        Ok(plan)
+        Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage }
     }
 
     /// The graph that it was made for.

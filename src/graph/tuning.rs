@@ -19,6 +19,9 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Direct, Self::Winograd];
+
     fn is_direct(&self) -> bool {
         *self == Self::Direct
     }
@@ -75,6 +78,19 @@ impl Tuning {
         self.0.get(key).copied()
     }
 
+    /// The choice for the same product over another number of images, for one that has none: over the nearest number by
+    /// ratio, and the smaller one of two that are as near. Its micro-kernel and its algorithm carry over.
+    pub fn carried_over(&self, key: &str) -> Option<ProductChoice> {
+        let (images, product) = without_images(key)?;
+        let others = self.iter().filter_map(|(other, choice)| {
+            let (others, other) = without_images(other)?;
+            let ratio = (others.max(images) as f64) / (others.min(images).max(1) as f64);
+            (other == product).then_some((ratio, others, choice))
+        });
+        let nearest = others.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        nearest.map(|(_, _, choice)| choice)
+    }
+
     /// Sets the choice for a product.
     pub fn insert(&mut self, key: String, choice: ProductChoice) {
         self.0.insert(key, choice);
@@ -93,5 +109,45 @@ impl Tuning {
     /// Whether there is no choice, so that the rule decides everything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The number of images in the key of a product, as in `forward of 32 x 28 x 28 x 16 by ...`, and what stands around it.
+fn without_images(key: &str) -> Option<(usize, [&str; 2])> {
+    let (direction, sizes) = key.split_once(" of ")?;
+    let (images, rest) = sizes.split_once(" x ")?;
+    Some((images.parse().ok()?, [direction, rest]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_carry_over_to_the_nearest_number_of_images() {
+        let mut tuning = Tuning::default();
+        let key = |images: usize| format!("dw of {images} x 8 x 8 x 4 by 3 x 3 to 16, stride 1 x 1");
+        for (images, kernel) in [(8, MicroKernel::Direct), (32, MicroKernel::Tile), (500, MicroKernel::Tile64x32)] {
+            tuning.insert(key(images), ProductChoice::of(kernel, 3));
+        }
+        for (images, kernel) in [
+            (1, MicroKernel::Direct),
+            (15, MicroKernel::Direct),
+            // As near to 8 as to 32.
+            (16, MicroKernel::Direct),
+            (17, MicroKernel::Tile),
+            (100, MicroKernel::Tile),
+            (200, MicroKernel::Tile64x32),
+            (100_000, MicroKernel::Tile64x32),
+        ] {
+            assert_eq!(tuning.carried_over(&key(images)), Some(ProductChoice::of(kernel, 3)), "{images}");
+        }
+        for other in [
+            "dx of 8 x 8 x 8 x 4 by 3 x 3 to 16, stride 1 x 1",
+            "dw of 8 x 8 x 8 x 4 by 3 x 3 to 17, stride 1 x 1",
+            "dw",
+        ] {
+            assert_eq!(tuning.carried_over(other), None);
+        }
     }
 }

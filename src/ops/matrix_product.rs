@@ -118,6 +118,20 @@ fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
     }
 }
 
+/// Parts of the reduction of a product that runs in `kernel`, where they were not measured.
+fn parts(product: &Product, kernel: MicroKernel, target: Target) -> usize {
+    let parts = product.parts_for(kernel, target.busy_workgroups);
+    if !product.splits || !kernel.takes_windows() {
+        return parts;
+    }
+    // Nine taps share the channels of a pixel of x.
+    let [m, n, k] = product.sizes;
+    let bytes = k * (m / 9 + n) * size_of::<f32>();
+    // All parts together take no more memory than the operands.
+    let most = (bytes / (m * n * size_of::<f32>())).max(1);
+    parts.max(bytes.div_ceil(CACHED_BYTES).min(most))
+}
+
 impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
     /// else in that of the recorder's target.
@@ -132,27 +146,25 @@ impl MatrixProduct {
     pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
         let kernel = rule(recorder.target(), sizes, rows);
         let mut product = Product { key, choice: ProductChoice::of(kernel, 1), splits: true, sizes };
-        product.choice.parts = product.parts_for(kernel, recorder.target().busy_workgroups);
-        if kernel.takes_windows() {
-            // Nine taps share the channels of a pixel of x.
-            let [m, n, k] = sizes;
-            let bytes = k * (m / 9 + n) * size_of::<f32>();
-            // All parts together take no more memory than the operands.
-            let most = (bytes / (m * n * size_of::<f32>())).max(1);
-            product.choice.parts = product.choice.parts.max(bytes.div_ceil(CACHED_BYTES).min(most));
-        }
+        product.choice.parts = parts(&product, kernel, recorder.target());
         Self { product, at_run_time: false }.tuned(recorder, rows)
     }
 
     fn tuned(mut self, recorder: &Recorder, rows: Rows) -> Self {
-        let Product { key, choice, splits, sizes: [_, n, k] } = &mut self.product;
-        if let Some(measured) = recorder.graph().tuning().get(key) {
-            let images = recorder.target().storage == Storage::Images;
-            if images || measured.kernel.storage() == Storage::Buffers {
-                choice.kernel = rows.suited(measured.kernel, *n);
+        let tuning = recorder.graph().tuning();
+        let images = recorder.target().storage == Storage::Images;
+        let runs = |kernel: MicroKernel| images || kernel.storage() == Storage::Buffers;
+        let n = self.product.sizes[1];
+        if let Some(measured) = tuning.get(&self.product.key) {
+            if runs(measured.kernel) {
+                self.product.choice.kernel = rows.suited(measured.kernel, n);
             }
-            choice.parts = measured.parts;
+            self.product.choice.parts = measured.parts;
+        } else if let Some(other) = tuning.carried_over(&self.product.key).filter(|other| runs(other.kernel)) {
+            let kernel = rows.suited(other.kernel, n);
+            self.product.choice = ProductChoice::of(kernel, parts(&self.product, kernel, recorder.target()));
         }
+        let Product { choice, splits, sizes: [_, _, k], .. } = &mut self.product;
         if *splits {
             let least = k.div_ceil(LONGEST_PART).max(1);
             choice.parts = choice.parts.clamp(least, k.div_ceil(SHORTEST_PART).max(least));

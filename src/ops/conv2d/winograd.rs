@@ -159,7 +159,8 @@ impl Conv2d {
         if self.kernel != [3, 3] || self.stride != [1, 1] || !tiled.fits(recorder.target()) {
             return false;
         }
-        match (recorder.target().winograd, recorder.graph().tuning().get(key)) {
+        let tuning = recorder.graph().tuning();
+        match (recorder.target().winograd, tuning.get(key).or_else(|| tuning.carried_over(key))) {
             (Winograd::Never, _) => false,
             (Winograd::Always, _) => true,
             (Winograd::WhereFaster, Some(measured)) => measured.algorithm == Algorithm::Winograd,
