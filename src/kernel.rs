@@ -1,11 +1,13 @@
 //! A shader as data: its source, its constants and its grid.
 
+mod joined;
 mod micro_kernel;
 mod module;
 mod recipe;
 
 use std::borrow::Cow;
 
+pub(crate) use joined::{Member, binding_of_member};
 pub use micro_kernel::MicroKernel;
 pub use module::{Module, NUMBERS_BINDING};
 pub(crate) use recipe::ModuleRecipe;
@@ -172,6 +174,12 @@ pub struct Kernel {
     pub flops: u64,
     /// Most loop iterations that one invocation runs. llvmpipe silently ends loops after 65,535 iterations.
     pub loop_trips: u64,
+    /// Invocations of a workgroup, where the kernel may be joined to others; else 0.
+    pub(crate) invocations: u32,
+    /// Whether a workgroup may have more of them, which then have nothing to do.
+    pub(crate) takes_more: bool,
+    /// The kernels that it was joined of, which stand in the place of a source.
+    pub(crate) members: Vec<Member>,
     unchecked: bool,
 }
 
@@ -186,6 +194,9 @@ impl Default for Kernel {
             grid: [1; 3],
             flops: 0,
             loop_trips: 0,
+            invocations: 0,
+            takes_more: false,
+            members: Vec::new(),
             unchecked: false,
         }
     }
@@ -206,7 +217,27 @@ impl Kernel {
 
     /// The module.
     pub fn module(&self) -> Module {
-        Module::new(self.source.iter().map(Wgsl::text).collect(), self.numbers.iter().map(|(name, _)| *name))
+        ModuleRecipe::of(self).make()
+    }
+
+    /// A kernel that does the work of several, which may be joined. Workgroups come in the order of the kernels.
+    pub(crate) fn joined(kernels: &[&Self]) -> Self {
+        let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name.as_str()).collect();
+        Self {
+            name: names.join(" & "),
+            grid: [kernels.iter().map(|kernel| kernel.workgroups() as u32).sum(), 1, 1],
+            flops: kernels.iter().map(|kernel| kernel.flops).sum(),
+            loop_trips: kernels.iter().map(|kernel| kernel.loop_trips).max().unwrap_or(0),
+            invocations: kernels.iter().map(|kernel| kernel.invocations).max().unwrap_or(0),
+            members: kernels.iter().map(|kernel| Member::of(kernel)).collect(),
+            unchecked: kernels.iter().all(|kernel| kernel.unchecked),
+            ..Self::default()
+        }
+    }
+
+    /// Workgroups of its grid.
+    pub(crate) fn workgroups(&self) -> u64 {
+        self.grid.iter().map(|size| u64::from(*size)).product()
     }
 }
 

@@ -11,46 +11,40 @@ fn log_of_one_plus(x: vec4<f32>) -> vec4<f32> {
     return select(log(1.0 + x), series, x < vec4(0.03125));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(local_invocation_index) invocation: u32) {
+fn loss_of(row: u32) -> RowLoss {
     let length = minibatch.step.images;
     // The class that the first unit stands for.
     let first = select(0u, 1u, UNITS == 1u);
     let classes = UNITS + first;
-    var loss = 0.0;
-    // Rows whose label is the most probable class, and among the five most probable ones.
-    var correct = vec2<u32>();
-    var wrong = 0u;
-    for (var row = invocation; row < ROWS; row += 64u) {
-        let label = label_of(row, classes);
-        wrong += u32(has_no_class(row, classes));
-        // The first of two classes has no unit; its logit is 0.
-        let unit = max(label, first) - first;
-        let of_label = select(read_a(row * STRIDE + unit / 4u * 4u)[unit % 4u], 0.0, label < first);
-        let scale = select(0.0, minibatch.step.loss_scale / f32(UNITS), row < length);
-        // Classes before the label: of a larger logit, or of an equal one and an earlier place.
-        var before = vec4<u32>();
-        var sum = vec4<f32>();
-        for (var j = 0u; j < UNITS; j += 4u) {
-            let place = vec4(j) + vec4(0u, 1u, 2u, 3u);
-            let inside = place < vec4(UNITS);
-            let z = read_a(row * STRIDE + j);
-            let t = (1.0 - SMOOTHING) * vec4<f32>(place + first == vec4(label)) + 0.5 * SMOOTHING;
-            let e = exp(-abs(z));
-            sum += select(vec4<f32>(), max(z, vec4<f32>()) - z * t + log_of_one_plus(e), inside);
-            before += vec4<u32>(inside & ((z > vec4(of_label)) | ((z == vec4(of_label)) & (place + first < vec4(label)))));
-            if (GRADIENT) {
-                // For z >= 0 the sigmoid is 1 - rest, and 1 - t is exact, so that no digits of a small gradient are lost.
-                let rest = e / (1.0 + e);
-                let error = select(rest - t, (1.0 - t) - rest, z >= vec4<f32>());
-                write_c(row * STRIDE + j, select(vec4<f32>(), error * scale, inside));
-            }
-        }
-        before.x += u32(first == 1u && label == 1u && of_label <= 0.0);
-        if (row < length) {
-            loss += (sum.x + sum.y + sum.z + sum.w) / f32(UNITS);
-            correct += places_of(before);
+    var found = RowLoss();
+    let label = label_of(row, classes);
+    found.wrong = u32(has_no_class(row, classes));
+    // The first of two classes has no unit; its logit is 0.
+    let unit = max(label, first) - first;
+    let of_label = select(read_a(row * STRIDE + unit / 4u * 4u)[unit % 4u], 0.0, label < first);
+    let scale = select(0.0, minibatch.step.loss_scale / f32(UNITS), row < length);
+    // Classes before the label: of a larger logit, or of an equal one and an earlier place.
+    var before = vec4<u32>();
+    var sum = vec4<f32>();
+    for (var j = 0u; j < UNITS; j += 4u) {
+        let place = vec4(j) + vec4(0u, 1u, 2u, 3u);
+        let inside = place < vec4(UNITS);
+        let z = read_a(row * STRIDE + j);
+        let t = (1.0 - SMOOTHING) * vec4<f32>(place + first == vec4(label)) + 0.5 * SMOOTHING;
+        let e = exp(-abs(z));
+        sum += select(vec4<f32>(), max(z, vec4<f32>()) - z * t + log_of_one_plus(e), inside);
+        before += vec4<u32>(inside & ((z > vec4(of_label)) | ((z == vec4(of_label)) & (place + first < vec4(label)))));
+        if (GRADIENT) {
+            // For z >= 0 the sigmoid is 1 - rest, and 1 - t is exact, so that no digits of a small gradient are lost.
+            let rest = e / (1.0 + e);
+            let error = select(rest - t, (1.0 - t) - rest, z >= vec4<f32>());
+            write_c(row * STRIDE + j, select(vec4<f32>(), error * scale, inside));
         }
     }
-    add_up(invocation, loss, correct, wrong);
+    before.x += u32(first == 1u && label == 1u && of_label <= 0.0);
+    if (row < length) {
+        found.loss = (sum.x + sum.y + sum.z + sum.w) / f32(UNITS);
+        found.correct = places_of(before);
+    }
+    return found;
 }

@@ -10,6 +10,11 @@ fn begin_tile(first: u32, last: u32) -> u32 {
     return K;
 }
 
+// Whether the sum of each tile ends with a slice of 16 k.
+fn ends_with_slice() -> bool {
+    return K % 16u == 0u;
+}
+
 // (ky, kx, offset of that cell, 1 for the bias)
 fn a_row(m: u32) -> vec4<i32> {
     let cell = min(m, KH * KW * CIN - 4u);

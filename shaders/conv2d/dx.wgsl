@@ -43,6 +43,11 @@ fn begin_tile(first: u32, last: u32) -> u32 {
     return taps.z * taps.w * COUT;
 }
 
+// Whether the sum of each tile, which has whole taps, ends with a slice of 16 k.
+fn ends_with_slice() -> bool {
+    return COUT % 16u == 0u;
+}
+
 // First k and number of k with k <= last and first - k <= (size - 1) * stride, of those that are a multiple of step away
 // from first.
 fn reach(first: u32, last: u32, size: u32, stride: u32, count: u32, step: u32) -> vec2<u32> {
@@ -104,7 +109,7 @@ fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
     // Below zero wraps around and fails the bound.
     let oy = u32(y) / STRIDE_Y;
     let ox = u32(x) / STRIDE_X;
-    let exists = oy * STRIDE_Y == u32(y) && ox * STRIDE_X == u32(x) && oy < OH && ox < OW;
+    let exists = (oy * STRIDE_Y == u32(y)) & (ox * STRIDE_X == u32(x)) & (oy < OH) & (ox < OW);
     let i = u32(row.z) + (oy * OW + ox) * COUT + u32(column.z);
     return select(vec4<f32>(), read_a(select(0u, i, exists)), exists);
 }

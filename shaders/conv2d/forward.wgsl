@@ -10,6 +10,11 @@ fn begin_tile(first: u32, last: u32) -> u32 {
     return K;
 }
 
+// Whether the sum of each tile ends with a slice of 16 k.
+fn ends_with_slice() -> bool {
+    return K % 16u == 0u;
+}
+
 fn a_row(m: u32) -> vec4<i32> {
     return window_of(min(m, M - 1u));
 }

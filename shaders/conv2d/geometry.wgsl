@@ -43,6 +43,7 @@ fn window_of(p: u32) -> vec4<i32> {
 // Four channels of x at (y, x, offset), zero outside x.
 fn load_x(cell: vec4<i32>) -> vec4<f32> {
     if (!PADDED) { return read_a(u32(cell.z)); }
-    let inside = cell.x >= 0 && cell.x < i32(H) && cell.y >= 0 && cell.y < i32(W);
+    // Below zero wraps around and fails the bound.
+    let inside = (u32(cell.x) < H) & (u32(cell.y) < W);
     return select(vec4<f32>(), read_a(u32(select(0, cell.z, inside))), inside);
 }

@@ -4,8 +4,8 @@
 override TILES_N: u32;
 override PART_K: u32;
 
-// [group, row of a block, block]
-var<workgroup> sums: array<vec4<f32>, 1024>;
+// Sums: [group, row of a block, block]
+var<workgroup> fours: array<vec4<f32>, 1024>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -30,15 +30,15 @@ fn main(
             s += mat4x4(load_b(k, n), load_b(k + 1u, n), load_b(k + 2u, n), load_b(k + 3u, n)) * a;
         }
     }
-    for (var j = 0u; j < 4u; j++) { sums[group * 64u + j * 16u + block] = s[j]; }
+    for (var j = 0u; j < 4u; j++) { fours[group * 64u + j * 16u + block] = s[j]; }
     workgroupBarrier();
     if (invocation < 64u) {
-        var sum = sums[invocation];
-        for (var other = 1u; other < 16u; other++) { sum += sums[other * 64u + invocation]; }
-        sums[invocation] = sum;
+        var sum = fours[invocation];
+        for (var other = 1u; other < 16u; other++) { sum += fours[other * 64u + invocation]; }
+        fours[invocation] = sum;
     }
     workgroupBarrier();
     if (invocation < 16u) {
-        store_block(m, n, workgroup.z, mat4x4(sums[block], sums[16u + block], sums[32u + block], sums[48u + block]));
+        store_block(m, n, workgroup.z, mat4x4(fours[block], fours[16u + block], fours[32u + block], fours[48u + block]));
     }
 }

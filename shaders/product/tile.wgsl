@@ -1,19 +1,26 @@
-// Matrix product for GPUs: 16 rows of COLUMNS / 4 invocations make a tile of 64 x COLUMNS, four by four each, from slices
-// of 16 k that they load into workgroup memory together. While they compute with a slice, the next one is on its way
-// into registers. Another file defines COLUMNS.
+// Matrix product for GPUs: a workgroup makes a tile of ROWS x COLUMNS, and each of its invocations HEIGHT x WIDTH of that,
+// from slices of 16 k that they load into workgroup memory together. While they compute with a slice, the next one is on
+// its way into registers. Another file defines the four sizes, which are powers of two.
 override TILES_N: u32;
 override PART_K: u32;
 
-const INVOCATIONS = 4u * COLUMNS;
-const BLOCKS = COLUMNS / 4u; // in a row of the tile
-const LOADS = 64u / COLUMNS; // fours of A that an invocation loads of a slice; of B it loads one
+const INVOCATIONS = ROWS * COLUMNS / (HEIGHT * WIDTH);
+const BLOCKS_A = ROWS / 4u;
+const BLOCKS_B = COLUMNS / 4u;
+// Blocks of 4 x 4 that an invocation computes.
+const DOWN = HEIGHT / 4u;
+const ACROSS = WIDTH / 4u;
+// Fours that an invocation loads of a slice.
+const LOADS_A = ROWS * 4u / INVOCATIONS;
+const LOADS_B = COLUMNS * 4u / INVOCATIONS;
 
 // An operand that is contiguous along k is kept as rows of four fours of k, each row with one four more, so that rows
 // begin in different banks of memory. Its rows are kept in an order in which invocations that are neighbours read
 // neighbours: all first rows of the blocks, then all second rows. Any other operand is kept as [k, row / 4], four rows
 // together.
-var<workgroup> a_tile: array<vec4<f32>, 320>;
-var<workgroup> b_tile: array<vec4<f32>, 5u * COLUMNS>;
+// A comes first, and B follows from FIRST_B on.
+const FIRST_B = 5u * ROWS;
+var<workgroup> fours: array<vec4<f32>, 5u * (ROWS + COLUMNS)>;
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(
@@ -22,85 +29,110 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let tile = linear_workgroup(workgroup, count);
-    let m0 = tile / TILES_N * 64u;
+    let m0 = tile / TILES_N * ROWS;
     let n0 = tile % TILES_N * COLUMNS;
-    let i = invocation % BLOCKS;
-    let j = invocation / BLOCKS;
-    // What an invocation loads of a slice: four k of one row, or one k of four rows.
-    let place = invocation / 4u;
-    let quad = invocation % 4u;
-    let b_k = select(j, quad * 4u, B_ALONG_K);
-    let n = n0 + select(i * 4u, place % BLOCKS * 4u + place / BLOCKS, B_ALONG_K);
-    let b_place = select(invocation, place * 5u + quad, B_ALONG_K);
-    var rows: array<vec4<i32>, LOADS>;
-    for (var l = 0u; l < LOADS; l++) { rows[l] = a_row(m0 + select(invocation % 16u * 4u, row_of(invocation, l), A_ALONG_K)); }
-    var s = mat4x4<f32>();
+    let i = invocation % (COLUMNS / WIDTH);
+    let j = invocation / (COLUMNS / WIDTH);
+    var rows: array<vec4<i32>, LOADS_A>;
+    for (var l = 0u; l < LOADS_A; l++) { rows[l] = a_row(m0 + place_of(invocation, l, BLOCKS_A, A_ALONG_K).x); }
+    var s: array<mat4x4<f32>, DOWN * ACROSS>;
     var k = workgroup.z * PART_K;
-    let k_end = min(k + PART_K, begin_tile(m0, m0 + 63u));
-    var a: array<vec4<f32>, LOADS>;
-    for (var l = 0u; l < LOADS; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
-    var b = fetch_b(k + b_k, k_end, n);
+    let k_end = min(k + PART_K, begin_tile(m0, m0 + ROWS - 1u));
+    var a: array<vec4<f32>, LOADS_A>;
+    var b: array<vec4<f32>, LOADS_B>;
+    if (k < k_end) {
+        for (var l = 0u; l < LOADS_A; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
+        for (var l = 0u; l < LOADS_B; l++) { b[l] = fetch_b(n0, k, k_end, invocation, l); }
+    }
     while (k < k_end) {
-        for (var l = 0u; l < LOADS; l++) {
-            let t = invocation + l * INVOCATIONS;
-            a_tile[select(t, t / 4u * 5u + t % 4u, A_ALONG_K)] = a[l];
-        }
-        b_tile[b_place] = b;
+        for (var l = 0u; l < LOADS_A; l++) { fours[kept_at(invocation, l, A_ALONG_K)] = a[l]; }
+        for (var l = 0u; l < LOADS_B; l++) { fours[FIRST_B + kept_at(invocation, l, B_ALONG_K)] = b[l]; }
         workgroupBarrier();
         k += 16u;
-        for (var l = 0u; l < LOADS; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
-        b = fetch_b(k + b_k, k_end, n);
+        for (var l = 0u; l < LOADS_A; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
+        for (var l = 0u; l < LOADS_B; l++) { b[l] = fetch_b(n0, k, k_end, invocation, l); }
         for (var e = 0u; e < 4u; e++) {
-            let four_a = four_of_a(e, j);
-            let four_b = four_of_b(e, i);
-            s += outer(four_a[0], four_b[0]);
-            s += outer(four_a[1], four_b[1]);
-            s += outer(four_a[2], four_b[2]);
-            s += outer(four_a[3], four_b[3]);
+            var four_b: array<mat4x4<f32>, ACROSS>;
+            for (var across = 0u; across < ACROSS; across++) { four_b[across] = four_of_b(e, i + across * (COLUMNS / WIDTH)); }
+            for (var down = 0u; down < DOWN; down++) {
+                let four_a = four_of_a(e, j + down * (ROWS / HEIGHT));
+                for (var across = 0u; across < ACROSS; across++) {
+                    var sum = s[down * ACROSS + across];
+                    sum += outer(four_a[0], four_b[across][0]);
+                    sum += outer(four_a[1], four_b[across][1]);
+                    sum += outer(four_a[2], four_b[across][2]);
+                    sum += outer(four_a[3], four_b[across][3]);
+                    s[down * ACROSS + across] = sum;
+                }
+            }
         }
         workgroupBarrier();
     }
-    store_block(m0 + j * 4u, n0 + i * 4u, workgroup.z, s);
+    for (var down = 0u; down < DOWN; down++) {
+        for (var across = 0u; across < ACROSS; across++) {
+            let m = m0 + (j + down * (ROWS / HEIGHT)) * 4u;
+            let n = n0 + (i + across * (COLUMNS / WIDTH)) * 4u;
+            store_block(m, n, workgroup.z, s[down * ACROSS + across]);
+        }
+    }
 }
 
-// Row of the tile whose k an invocation loads in its load l.
-fn row_of(invocation: u32, l: u32) -> u32 {
-    let place = (invocation + l * INVOCATIONS) / 4u;
-    return place % 16u * 4u + place / 16u;
+// What an invocation loads in its load l of a slice: the first row (or column, of B), and the first k.
+fn place_of(invocation: u32, l: u32, blocks: u32, along_k: bool) -> vec2<u32> {
+    if (along_k) {
+        let place = (invocation + l * INVOCATIONS) / 4u;
+        return vec2(place % blocks * 4u + place / blocks, invocation % 4u * 4u);
+    }
+    return vec2(invocation % blocks * 4u, invocation / blocks + l * (INVOCATIONS / blocks));
 }
 
-// What an invocation loads of A in its load l, from the slice from k on; zero past the end.
+// Where that is kept.
+fn kept_at(invocation: u32, l: u32, along_k: bool) -> u32 {
+    let t = invocation + l * INVOCATIONS;
+    return select(t, t / 4u * 5u + invocation % 4u, along_k);
+}
+
+// A four of A in the slice from k on. Past the end it repeats the last k, which B multiplies by zero.
 fn fetch_a(row: vec4<i32>, k: u32, k_end: u32, invocation: u32, l: u32) -> vec4<f32> {
-    let own = k + select((invocation + l * INVOCATIONS) / 16u, invocation % 4u * 4u, A_ALONG_K);
-    if (own < k_end) { return load_a(row, a_columns(own)[0]); }
-    return vec4<f32>();
+    let own = k + place_of(invocation, l, BLOCKS_A, A_ALONG_K).y;
+    return load_a(row, a_columns(min(own, last_k(k_end, A_ALONG_K)))[0]);
 }
 
-fn fetch_b(k: u32, k_end: u32, n: u32) -> vec4<f32> {
-    if (k < k_end) { return load_b(k, n); }
-    return vec4<f32>();
+// A four of B in the slice from k on; zero past the end.
+fn fetch_b(n0: u32, k: u32, k_end: u32, invocation: u32, l: u32) -> vec4<f32> {
+    let place = place_of(invocation, l, BLOCKS_B, B_ALONG_K);
+    let own = k + place.y;
+    let b = load_b(min(own, last_k(k_end, B_ALONG_K)), n0 + place.x);
+    if (ends_with_slice()) { return b; }
+    return select(vec4<f32>(), b, own < k_end);
+}
+
+// Where the last four before the end begins, along k, or the last k.
+fn last_k(k_end: u32, along_k: bool) -> u32 {
+    let length = select(1u, 4u, along_k);
+    return max(k_end, length) - length;
 }
 
 fn outer(a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
     return mat4x4(b * a.x, b * a.y, b * a.z, b * a.w);
 }
 
-// Four k of A from 4e on, the four rows from 4j on of each.
-fn four_of_a(e: u32, j: u32) -> mat4x4<f32> {
+// Four k of A from 4e on, the four rows of each that belong to a block.
+fn four_of_a(e: u32, block: u32) -> mat4x4<f32> {
     if (A_ALONG_K) {
-        let p = j * 5u + e;
-        return transpose(mat4x4(a_tile[p], a_tile[p + 80u], a_tile[p + 160u], a_tile[p + 240u]));
+        let p = block * 5u + e;
+        return transpose(mat4x4(fours[p], fours[p + 5u * BLOCKS_A], fours[p + 10u * BLOCKS_A], fours[p + 15u * BLOCKS_A]));
     }
-    let p = e * 64u + j;
-    return mat4x4(a_tile[p], a_tile[p + 16u], a_tile[p + 32u], a_tile[p + 48u]);
+    let p = e * ROWS + block;
+    return mat4x4(fours[p], fours[p + BLOCKS_A], fours[p + 2u * BLOCKS_A], fours[p + 3u * BLOCKS_A]);
 }
 
-// Four k of B from 4e on, the four columns from 4i on of each.
-fn four_of_b(e: u32, i: u32) -> mat4x4<f32> {
+// Four k of B from 4e on, the four columns of each that belong to a block.
+fn four_of_b(e: u32, block: u32) -> mat4x4<f32> {
     if (B_ALONG_K) {
-        let p = i * 5u + e;
-        return transpose(mat4x4(b_tile[p], b_tile[p + 5u * BLOCKS], b_tile[p + 10u * BLOCKS], b_tile[p + 15u * BLOCKS]));
+        let p = FIRST_B + block * 5u + e;
+        return transpose(mat4x4(fours[p], fours[p + 5u * BLOCKS_B], fours[p + 10u * BLOCKS_B], fours[p + 15u * BLOCKS_B]));
     }
-    let p = e * COLUMNS + i;
-    return mat4x4(b_tile[p], b_tile[p + BLOCKS], b_tile[p + 2u * BLOCKS], b_tile[p + 3u * BLOCKS]);
+    let p = FIRST_B + e * COLUMNS + block;
+    return mat4x4(fours[p], fours[p + BLOCKS_B], fours[p + 2u * BLOCKS_B], fours[p + 3u * BLOCKS_B]);
 }

@@ -1,1 +1,4 @@
+const ROWS = 64u;
 const COLUMNS = 32u;
+const HEIGHT = 4u;
+const WIDTH = 4u;

@@ -145,7 +145,7 @@ impl Executor {
     pub fn products(&self) -> Tuning {
         let mut tuning = Tuning::default();
         for dispatch in self.train.dispatches().iter().chain(self.infer.dispatches()) {
-            if let Some(product) = dispatch.product() {
+            for product in dispatch.members().iter().filter_map(Dispatch::product) {
                 tuning.insert(product.key.clone(), product.choice);
             }
         }

@@ -71,7 +71,7 @@ impl Schedules {
                 accumulation.tables.into()
             }
         };
-        let train = Plan::new(&graph, dispatches, &[])?;
+        let train = Plan::joined(&graph, dispatches, &[])?;
         let mut dispatches = graph.record_forward(Mode::Infer);
         if let Some(penalties) = &penalties {
             dispatches.extend(penalties.record(&mut graph, Mode::Infer, minibatch, loss)?);

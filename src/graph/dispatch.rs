@@ -65,6 +65,8 @@ pub struct Dispatch {
     pub(super) swept: u32,
     /// A bit for each binding at which it reaches an element only where it writes that of its result `c`, and for `c`.
     pub(super) aligned: u32,
+    /// The dispatches that it was joined of.
+    pub(super) members: Vec<Dispatch>,
 }
 
 impl Dispatch {
@@ -107,7 +109,7 @@ impl Dispatch {
 
     /// Whether it reads each element of what is bound at `place` about once.
     pub(super) fn sweeps(&self, place: usize) -> bool {
-        self.swept >> self.bindings[place].index & 1 == 1
+        has_bit(self.swept, self.bindings[place].index)
     }
 
     /// The port through which the shader reaches what is bound at `place`, if it is one, and the place of its file.
@@ -170,7 +172,7 @@ impl Dispatch {
 
     /// Whether it reaches an element of what is bound at `place` only where it writes that of its result.
     pub(super) fn is_aligned(&self, place: usize) -> bool {
-        self.aligned >> self.bindings[place].index & 1 == 1
+        has_bit(self.aligned, self.bindings[place].index)
     }
 
     /// How many buffers its shader binds.
@@ -184,6 +186,11 @@ impl Dispatch {
         for binding in &mut self.bindings {
             binding.tensor = other(binding.tensor);
         }
+    }
+
+    /// The dispatches that it was joined of, or itself.
+    pub fn members(&self) -> &[Self] {
+        if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
     }
 
     /// The matrix product that it is, if any.
@@ -200,4 +207,9 @@ impl Dispatch {
         };
         self.bindings.iter().map(bytes).sum()
     }
+}
+
+/// Whether the bit of a binding is set. Those of members of a joined dispatch have none.
+fn has_bit(bits: u32, binding: u32) -> bool {
+    bits.checked_shr(binding).is_some_and(|bits| bits & 1 == 1)
 }

@@ -13,6 +13,7 @@ mod error;
 mod fuse;
 mod gradient_block;
 mod initializer;
+mod joined;
 mod layout;
 mod operation;
 mod pieces;

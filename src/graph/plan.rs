@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
+use super::joined::join;
 use super::placement::{bind_in_parts, choose_storage};
 use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::{MAX_WORKGROUPS, Storage};
@@ -116,6 +117,14 @@ impl Plan {
         Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage }
     }
 
+    /// As [`Plan::new`], but neighbours among the dispatches that may run at once are one.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn joined(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
+        Self::new(graph, join(graph, dispatches), keep)
+    }
+
     /// The graph that it was made for.
     pub(crate) fn graph(&self) -> GraphId {
         self.graph
@@ -149,6 +158,7 @@ impl Plan {
                 let alias = dispatch.bindings()[..i].iter().any(|earlier| {
                     (binding.access.writes() || earlier.access.writes())
                         && self.memory(graph, binding) == self.memory(graph, earlier)
+                        && !graph.lie_apart(binding.tensor, earlier.tensor)
                 });
                 if alias {
                     let tensor = graph.tensor(binding.tensor).name.clone();

@@ -81,7 +81,8 @@ impl<'g> Recorder<'g> {
     /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
         let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
-        let dispatch = Dispatch { graph, name, kernel, bindings: Vec::new(), product: None, swept: 0, aligned: 0 };
+        let (bindings, members) = (Vec::new(), Vec::new());
+        let dispatch = Dispatch { graph, name, kernel, bindings, product: None, swept: 0, aligned: 0, members };
         DispatchBuilder { recorder: self, dispatch }
     }
 }
@@ -275,6 +276,19 @@ impl DispatchBuilder<'_, '_> {
     pub fn product(mut self, product: Product) -> Self {
         self.dispatch.product = Some(product);
         self
+    }
+
+    /// Says that it may be joined to others: its workgroups have so many invocations, and its shader learns its place only
+    /// from `workgroup_id`, `num_workgroups` and `local_invocation_index`.
+    pub(crate) fn joinable(mut self, invocations: u32) -> Self {
+        self.dispatch.kernel.invocations = invocations;
+        self
+    }
+
+    /// Says so of a shader that leaves further invocations of a workgroup without work.
+    pub(crate) fn joinable_at_least(mut self, invocations: u32) -> Self {
+        self.dispatch.kernel.takes_more = true;
+        self.joinable(invocations)
     }
 
     /// Sets the number of operations, and the most loop iterations of one invocation.

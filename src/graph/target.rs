@@ -24,6 +24,8 @@ pub struct Target {
     pub storage: Storage,
     /// Whether products for which `micro_kernel` has tiles of an unfit size run in a relative of it.
     pub by_size: bool,
+    /// Whether an invocation has registers for 64 results of a product beside their operands.
+    pub many_registers: bool,
     /// Workgroups that keep the adapter busy; long reductions are split to reach it.
     pub busy_workgroups: usize,
     /// Most bytes of a chunk of an arena.
@@ -46,11 +48,12 @@ impl Target {
     pub fn new(micro_kernel: MicroKernel, busy_workgroups: usize) -> Self {
         let most_bytes = 4 * MOST_ELEMENTS as u64;
         let (storage, most_flops) = (micro_kernel.storage(), u64::MAX);
-        let (by_size, most_buffers, binding_bytes, image_bytes) = (false, u32::MAX, most_bytes, most_bytes);
+        let (most_buffers, binding_bytes, image_bytes) = (u32::MAX, most_bytes, most_bytes);
         Self {
             micro_kernel,
             storage,
-            by_size,
+            by_size: false,
+            many_registers: false,
             busy_workgroups,
             most_bytes,
             binding_bytes,

@@ -41,6 +41,15 @@ pub enum MicroKernel {
     Tile64x32,
     /// Tiles of 64 x 16 in workgroup memory: for products on GPUs with at most 16 columns.
     Tile64x16,
+    /// Tiles of 128 x 64 in workgroup memory, of which an invocation computes 8 x 4: for large products on GPUs.
+    Tile128x64,
+    /// Tiles of 128 x 128 in workgroup memory, of which an invocation computes 8 x 8: for large products on GPUs that have
+    /// 160 registers for each of many invocations.
+    Tile128x128,
+    /// Tiles of 32 x 32 in workgroup memory: for products on GPUs with few rows and few columns.
+    Tile32x32,
+    /// Tiles of 16 x 64 in workgroup memory: for products on GPUs with few rows.
+    Tile16x64,
     /// Tiles of 16 x 16, the reduction split over the invocations of a workgroup: for products on GPUs that have few tiles.
     Split16x16,
 }
@@ -58,8 +67,16 @@ struct Row {
     source: &'static [Wgsl],
 }
 
+impl Row {
+    /// A tile in workgroup memory, where each of its rows and columns takes five fours of floats.
+    const fn of_tile(kernel: MicroKernel, name: &'static str, tile: [usize; 2], source: &'static [Wgsl]) -> Self {
+        let workgroup_bytes = (tile[0] + tile[1]) as u32 * 5 * 16;
+        Self { kernel, name, tile, lanes: 0, workgroup_bytes, source }
+    }
+}
+
 /// All of them, in the order of [`MicroKernel`].
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 19] = [
     Row {
         kernel: MicroKernel::Direct,
         name: "direct",
@@ -148,30 +165,13 @@ const TABLE: [Row; 15] = [
         workgroup_bytes: 0,
         source: &[wgsl!("product/windows"), wgsl!("product/windows_72x32")],
     },
-    Row {
-        kernel: MicroKernel::Tile,
-        name: "tile",
-        tile: [64, 64],
-        lanes: 0,
-        workgroup_bytes: 10_240,
-        source: &[wgsl!("product/tile_64x64"), wgsl!("product/tile")],
-    },
-    Row {
-        kernel: MicroKernel::Tile64x32,
-        name: "tile64x32",
-        tile: [64, 32],
-        lanes: 0,
-        workgroup_bytes: 10_240,
-        source: &[wgsl!("product/tile_64x32"), wgsl!("product/tile")],
-    },
-    Row {
-        kernel: MicroKernel::Tile64x16,
-        name: "tile64x16",
-        tile: [64, 16],
-        lanes: 0,
-        workgroup_bytes: 10_240,
-        source: &[wgsl!("product/tile_64x16"), wgsl!("product/tile")],
-    },
+    Row::of_tile(MicroKernel::Tile, "tile", [64, 64], &[wgsl!("product/tile_64x64"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile64x32, "tile64x32", [64, 32], &[wgsl!("product/tile_64x32"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile64x16, "tile64x16", [64, 16], &[wgsl!("product/tile_64x16"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile128x64, "tile128x64", [128, 64], &[wgsl!("product/tile_128x64"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile128x128, "tile128x128", [128, 128], &[wgsl!("product/tile_128x128"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile32x32, "tile32x32", [32, 32], &[wgsl!("product/tile_32x32"), wgsl!("product/tile")]),
+    Row::of_tile(MicroKernel::Tile16x64, "tile16x64", [16, 64], &[wgsl!("product/tile_16x64"), wgsl!("product/tile")]),
     Row {
         kernel: MicroKernel::Split16x16,
         name: "split16x16",
@@ -225,6 +225,16 @@ impl MicroKernel {
     /// Bytes of workgroup memory that it needs. With any, a workgroup has up to 256 invocations.
     pub fn workgroup_bytes(self) -> u32 {
         self.row().workgroup_bytes
+    }
+
+    /// Invocations of a workgroup, of the kernels that read buffers.
+    pub fn invocations(self) -> Option<u32> {
+        match self {
+            _ if self.storage() == Storage::Images => None,
+            Self::Direct | Self::Tile64x16 | Self::Tile32x32 | Self::Tile16x64 => Some(64),
+            Self::Tile64x32 => Some(128),
+            _ => Some(256),
+        }
     }
 
     /// The lanes that a subgroup must have, where it shares operands between them.

@@ -1,5 +1,6 @@
 //! What a pipeline is made from.
 
+use super::joined::{self, Member};
 use super::{Access, Kernel, MINIBATCH_BINDING, Module, Storage, Wgsl};
 
 /// How a kernel uses a binding of group 0.
@@ -36,17 +37,16 @@ pub(crate) struct ModuleRecipe {
     source: Vec<Wgsl>,
     /// Names of what it reads at run time.
     numbers: Vec<&'static str>,
+    /// The kernels that it joins, in the place of a source, and the invocations of their workgroups.
+    members: Vec<Member>,
+    invocations: u32,
     unchecked: bool,
 }
 
 impl Recipe {
     /// The recipe of a kernel whose bindings are used as given.
     pub fn new(kernel: &Kernel, bindings: impl IntoIterator<Item = BindingUse>) -> Self {
-        let module = ModuleRecipe {
-            source: kernel.source.clone(),
-            numbers: kernel.numbers.iter().map(|(name, _)| *name).collect(),
-            unchecked: kernel.may_run_unchecked(),
-        };
+        let module = ModuleRecipe::of(kernel);
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
         let name = kernel.name.clone();
         Self { name, module, constants, bindings: bindings.into_iter().collect() }
@@ -65,7 +65,8 @@ impl Recipe {
     /// The kernel's name, the constants and the bindings in a line, for tools that show pipelines:
     /// `conv2d/dw, product/tile; KH=3 KW=3; 0 1 2`.
     pub fn label(&self) -> String {
-        let constants = self.constants().into_iter().map(|(name, value)| format!("{name}={value}"));
+        let of_members = self.module.members.iter().flat_map(Member::constants);
+        let constants = self.constants().into_iter().chain(of_members).map(|(name, value)| format!("{name}={value}"));
         let bindings = self.bindings.iter().map(|binding| binding.index.to_string());
         let (constants, bindings) = (Vec::from_iter(constants), Vec::from_iter(bindings));
         format!("{}; {}; {}", self.name, constants.join(" "), bindings.join(" "))
@@ -78,8 +79,22 @@ impl Recipe {
 }
 
 impl ModuleRecipe {
+    /// The recipe of a kernel's module.
+    pub fn of(kernel: &Kernel) -> Self {
+        Self {
+            source: kernel.source.clone(),
+            numbers: kernel.numbers.iter().map(|(name, _)| *name).collect(),
+            members: kernel.members.clone(),
+            invocations: if kernel.members.is_empty() { 0 } else { kernel.invocations },
+            unchecked: kernel.may_run_unchecked(),
+        }
+    }
+
     /// The module.
     pub fn make(&self) -> Module {
+        if !self.members.is_empty() {
+            return Module::new(joined::text(&self.members, self.invocations), []);
+        }
         Module::new(self.source.iter().map(Wgsl::text).collect(), self.numbers.iter().copied())
     }
 

@@ -1,6 +1,6 @@
 //! Binary cross-entropy of sigmoid units from their logits, with the batch's loss and accuracy.
 
-use super::loss::{LabelledLogits, Loss};
+use super::loss::{LabelledLogits, Loss, LossPlaces};
 use crate::graph::{Graph, GraphError, Recorder, TensorId};
 use crate::kernel::{operations, wgsl};
 
@@ -39,20 +39,11 @@ impl Loss for BinaryCrossEntropy {
         LabelledLogits { logits: self.logits, smoothing: self.smoothing }
     }
 
-    fn record(
-        &self,
-        recorder: &mut Recorder,
-        logits: TensorId,
-        minibatch: TensorId,
-        metrics: TensorId,
-        dlogits: Option<TensorId>,
-    ) {
+    fn record(&self, recorder: &mut Recorder, logits: TensorId, places: &LossPlaces) {
         let [rows, units] = self.logits;
-        let dispatch = recorder.dispatch("loss").a(logits);
-        (self.rows().bind(dispatch, minibatch, metrics, dlogits))
-            .source(wgsl!("binary_cross_entropy/loss"))
-            .size("UNITS", units)
-            .cost(operations([rows, units, 16]), rows.div_ceil(64) * units.div_ceil(4) + 64)
-            .record();
+        let cost = [operations([rows, units, 16]), units.div_ceil(4) as u64];
+        self.rows().record(recorder, places, false, cost, |dispatch| {
+            dispatch.a(logits).source(wgsl!("binary_cross_entropy/loss")).size("UNITS", units)
+        });
     }
 }

@@ -1,10 +1,10 @@
 //! The last dense layer, the loss of its logits, and their gradients in one dispatch.
 
 use crate::graph::{GraphError, Inputs, Mode, Operation, Recorder, Sink, TensorId};
-use crate::kernel::{operations, wgsl};
+use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
-use crate::ops::loss::{Loss, METRIC_SLOTS};
+use crate::ops::loss::{Loss, LossPlaces, METRIC_SLOTS};
 use crate::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use crate::shape::Shape;
 
@@ -54,19 +54,22 @@ impl DenseSoftmaxCrossEntropy {
         let [rows, features] = self.dense.input;
         let products = rows * features * self.dense.units;
         let name = recorder.graph().tensor(metrics).name.clone();
-        let dispatch = recorder
-            .dispatch(name)
-            .a(inputs[0])
-            .b(inputs[1])
-            .f(f)
-            .source(wgsl!("softmax_cross_entropy/dense_logits"))
-            // Compilers would unroll a loop of constant length, and AMD's then runs out of registers for the weights.
-            .number("FEATURES", features.next_multiple_of(4))
-            .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
-            .constant("GATED", gated);
+        let shares_rows = recorder.target().storage == Storage::Buffers;
+        let file = match shares_rows {
+            true => wgsl!("softmax_cross_entropy/dense_logits_of_workgroup"),
+            false => wgsl!("softmax_cross_entropy/dense_logits"),
+        };
         let flops = operations([2, products, if dlogits.is_some() { 2 } else { 1 }]);
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
-        self.loss().complete(dispatch, inputs[2], metrics, dlogits, flops, trips);
+        let places = LossPlaces { name, minibatch: inputs[2], metrics, dlogits };
+        self.loss().record_rows(recorder, &places, shares_rows, [flops, trips as u64], |dispatch| {
+            (dispatch.a(inputs[0]).b(inputs[1]).f(f))
+                .source(file)
+                // Compilers would unroll a loop of constant length, and AMD's then runs out of registers for the weights.
+                .number("FEATURES", features.next_multiple_of(4))
+                .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
+                .constant("GATED", gated)
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::graph::{
     Access, DispatchBuilder, Graph, GraphError, Home, Inputs, Mode, Operation, Recorder, Sink, TensorId,
 };
-use crate::kernel::wgsl;
+use crate::kernel::{Storage, operations, wgsl};
 use crate::shape::Shape;
 
 /// Steps whose metrics the device keeps until the host reads them.
@@ -33,25 +33,60 @@ impl LabelledLogits {
         Ok(())
     }
 
-    /// Binds what a loss reads and writes besides the logits: the gradient of the logits, if `dlogits` is given, as `c`.
-    pub fn bind<'r, 'g>(
+    /// Records the loss that `complete` adds to a dispatch, with the gradient of the logits, if `dlogits` is given, as `c`; it
+    /// takes `flops` operations, and `trips` loop iterations for a row. On a CPU one workgroup computes all rows and their
+    /// sum. On a GPU many compute them, for each row an invocation, or a workgroup if `shares_rows`, and another dispatch adds
+    /// them up.
+    pub fn record(
         self,
-        dispatch: DispatchBuilder<'r, 'g>,
-        minibatch: TensorId,
-        metrics: TensorId,
-        dlogits: Option<TensorId>,
-    ) -> DispatchBuilder<'r, 'g> {
+        recorder: &mut Recorder,
+        places: &LossPlaces,
+        shares_rows: bool,
+        [flops, trips]: [u64; 2],
+        complete: impl for<'r, 'g> FnOnce(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
+    ) {
+        let [rows, units] = self.logits;
+        let LossPlaces { name, minibatch, metrics, dlogits } = places;
+        let by_rows = recorder.target().storage == Storage::Buffers;
+        let losses = by_rows.then(|| recorder.temporary(format!("{name} of images"), [rows, 4]));
+        let dispatch = complete(recorder.dispatch(name)).minibatch(*minibatch);
         let dispatch = match dlogits {
-            Some(dlogits) => dispatch.c(dlogits).shared(wgsl!("loss/gradient")),
+            Some(dlogits) => dispatch.c(*dlogits).shared(wgsl!("loss/gradient")),
             None => dispatch.shared(wgsl!("loss/no_gradient")),
         };
-        let [rows, units] = self.logits;
-        bind_metrics(dispatch.minibatch(minibatch), metrics)
-            .shared(wgsl!("loss/sums"))
+        let dispatch = (dispatch.shared(wgsl!("loss/row")).shared(wgsl!("loss/rows")))
             .size("ROWS", rows)
             .size("STRIDE", units.next_multiple_of(4))
-            .constant("SMOOTHING", self.smoothing)
+            .constant("SMOOTHING", self.smoothing);
+        let trips = trips as usize;
+        let Some(losses) = losses else {
+            let trips = rows.div_ceil(64) * trips + 64;
+            let dispatch = bind_metrics(dispatch, *metrics).shared(wgsl!("loss/sums"));
+            return dispatch.shared(wgsl!("loss/one_workgroup")).cost(flops, trips).record();
+        };
+        let (file, workgroups) = match shares_rows {
+            true => (wgsl!("loss/workgroup_of_row"), rows),
+            false => (wgsl!("loss/invocation_of_row"), rows.div_ceil(64)),
+        };
+        dispatch.g(Some(losses)).shared(file).workgroups(workgroups, 1).cost(flops, trips).record();
+        bind_metrics(recorder.dispatch(format!("{name}, sum")).a(losses).minibatch(*minibatch), *metrics)
+            .source(wgsl!("loss/total"))
+            .shared(wgsl!("loss/row"))
+            .shared(wgsl!("loss/sums"))
+            .size("ROWS", rows)
+            .cost(operations([4, rows]), rows.div_ceil(64) + 64)
+            .joinable_at_least(64)
+            .record();
     }
+}
+
+/// Where a loss finds the labels and what it writes.
+pub(super) struct LossPlaces {
+    pub name: String,
+    pub minibatch: TensorId,
+    pub metrics: TensorId,
+    /// The gradient of the logits, if it is computed.
+    pub dlogits: Option<TensorId>,
 }
 
 /// Binds the metrics, which are read and written through `shaders/metrics.wgsl`.
@@ -65,14 +100,7 @@ pub(super) trait Loss {
     fn rows(&self) -> LabelledLogits;
 
     /// Records the loss of `logits`, with their gradient if there is a place for it.
-    fn record(
-        &self,
-        recorder: &mut Recorder,
-        logits: TensorId,
-        minibatch: TensorId,
-        metrics: TensorId,
-        dlogits: Option<TensorId>,
-    );
+    fn record(&self, recorder: &mut Recorder, logits: TensorId, places: &LossPlaces);
 }
 
 impl Graph {
@@ -102,6 +130,10 @@ impl Graph {
     }
 }
 
+fn places(inputs: &[TensorId], outputs: &[TensorId], dlogits: Option<TensorId>) -> LossPlaces {
+    LossPlaces { name: "loss".into(), minibatch: inputs[1], metrics: outputs[0], dlogits }
+}
+
 impl<L: Loss + std::any::Any + std::fmt::Debug + Send + Sync> Operation for L {
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
         inputs.count(2)?;
@@ -120,7 +152,7 @@ impl<L: Loss + std::any::Any + std::fmt::Debug + Send + Sync> Operation for L {
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
         // In training the loss is computed with its gradient, in the backward pass.
         if recorder.mode() == Mode::Infer {
-            self.record(recorder, inputs[0], inputs[1], outputs[0], None);
+            self.record(recorder, inputs[0], &places(inputs, outputs, None));
         }
     }
 
@@ -132,8 +164,9 @@ impl<L: Loss + std::any::Any + std::fmt::Debug + Send + Sync> Operation for L {
         _dy: TensorId,
         sinks: &[Option<Sink>],
     ) {
-        let record =
-            |recorder: &mut Recorder, dlogits| self.record(recorder, inputs[0], inputs[1], outputs[0], dlogits);
+        let record = |recorder: &mut Recorder, dlogits| {
+            self.record(recorder, inputs[0], &places(inputs, outputs, dlogits));
+        };
         match &sinks[0] {
             Some(sink) => recorder.store(sink, |recorder, dx| record(recorder, Some(dx))),
             None => record(recorder, None),

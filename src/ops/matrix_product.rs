@@ -112,7 +112,14 @@ fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
                 17..=32 => MicroKernel::Tile64x32,
                 _ => MicroKernel::Tile,
             };
-            if 2 * tile.tiles([m, n]) < target.busy_workgroups { MicroKernel::Split16x16 } else { tile }
+            let large = [MicroKernel::Tile128x128, MicroKernel::Tile128x64];
+            let mut large = large.into_iter().filter(|kernel| *kernel != MicroKernel::Tile128x128 || target.many_registers);
+            let fits = |kernel: &MicroKernel| n >= kernel.tile()[1] && kernel.tiles([m, n]) >= target.busy_workgroups;
+            match large.find(fits) {
+                Some(large) => large,
+                None if 2 * tile.tiles([m, n]) < target.busy_workgroups => MicroKernel::Split16x16,
+                None => tile,
+            }
         }
         kernel => rows.suited(kernel, n),
     }
@@ -219,6 +226,7 @@ impl MatrixProduct {
         let part_k = self.part_k();
         let trips = match micro_kernel {
             MicroKernel::Split16x16 => part_k.div_ceil(64) + 20,
+            // Loops over what an invocation holds in arrays are unrolled.
             _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
             // This is an upper bound, since a trip takes at least one pixel.
             _ if micro_kernel.takes_windows() => part_k,
@@ -235,6 +243,7 @@ impl MatrixProduct {
             .fold(dispatch, |dispatch, (name, size)| dispatch.size_or_number(name, size, self.at_run_time))
             .workgroups(micro_kernel.tiles([m, n]), self.parts())
             .cost(flops, trips)
+            .joinable(micro_kernel.invocations().unwrap_or(0))
             .product(self.product.clone())
     }
 }

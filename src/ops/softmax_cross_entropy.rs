@@ -1,6 +1,6 @@
 //! Sparse categorical cross-entropy from logits, with the batch's loss and accuracy.
 
-use super::loss::{LabelledLogits, Loss};
+use super::loss::{LabelledLogits, Loss, LossPlaces};
 use crate::graph::{DispatchBuilder, Graph, GraphError, Recorder, TensorId};
 use crate::kernel::{operations, wgsl};
 
@@ -34,24 +34,22 @@ impl Graph {
 }
 
 impl SoftmaxCrossEntropy {
-    /// Completes a dispatch whose source says where the logits come from and what happens to their gradient. It computes
-    /// the loss, and the gradient of the logits if `dlogits` is given. Training records it in the backward pass, so that
-    /// both are one dispatch.
-    pub(super) fn complete(
+    /// Records a loss whose logits come from where `complete` says, which also says what happens to their gradient. That
+    /// takes `[flops, trips]` more: operations, and loop iterations for a row. Training records it in the backward pass, so
+    /// that loss and gradient are one dispatch.
+    pub(super) fn record_rows(
         &self,
-        dispatch: DispatchBuilder<'_, '_>,
-        minibatch: TensorId,
-        metrics: TensorId,
-        dlogits: Option<TensorId>,
-        flops: u64,
-        trips: usize,
+        recorder: &mut Recorder,
+        places: &LossPlaces,
+        shares_rows: bool,
+        [flops, trips]: [u64; 2],
+        complete: impl for<'r, 'g> FnOnce(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
     ) {
         let [rows, classes] = self.logits;
-        (self.rows().bind(dispatch, minibatch, metrics, dlogits))
-            .source(wgsl!("softmax_cross_entropy/loss"))
-            .size("CLASSES", classes)
-            .cost(operations([rows, classes, 8]) + flops, rows.div_ceil(64) * (4 * classes + trips) + 64)
-            .record();
+        let cost = [operations([rows, classes, 8]) + flops, 4 * classes as u64 + trips];
+        self.rows().record(recorder, places, shares_rows, cost, |dispatch| {
+            complete(dispatch).source(wgsl!("softmax_cross_entropy/loss")).size("CLASSES", classes)
+        });
     }
 }
 
@@ -60,15 +58,9 @@ impl Loss for SoftmaxCrossEntropy {
         LabelledLogits { logits: self.logits, smoothing: self.smoothing }
     }
 
-    fn record(
-        &self,
-        recorder: &mut Recorder,
-        logits: TensorId,
-        minibatch: TensorId,
-        metrics: TensorId,
-        dlogits: Option<TensorId>,
-    ) {
-        let dispatch = recorder.dispatch("loss").a(logits).source(wgsl!("softmax_cross_entropy/logits"));
-        self.complete(dispatch, minibatch, metrics, dlogits, 0, 0);
+    fn record(&self, recorder: &mut Recorder, logits: TensorId, places: &LossPlaces) {
+        self.record_rows(recorder, places, false, [0, 0], |dispatch| {
+            dispatch.a(logits).source(wgsl!("softmax_cross_entropy/logits"))
+        });
     }
 }

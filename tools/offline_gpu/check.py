@@ -1,4 +1,4 @@
-"""Compiles every pipeline of three networks with Mesa's compilers for GPUs, on a machine that needs none.
+"""Compiles every pipeline of four networks with Mesa's compilers for GPUs, on a machine that needs none.
 
 Mesa's no-op devices accept everything and compute nothing, so the drivers open and compile as on a GPU. A Vulkan layer
 (layer.rs) asks them what they made of each pipeline. This fails
@@ -6,6 +6,8 @@ Mesa's no-op devices accept everything and compute nothing, so the drivers open 
 - on a spill and on scratch memory,
 - where registers or instructions are more than a tenth above docs/gpu-compilers.md, if Mesa's version is the table's,
 - on a module that spirv-val refuses, but for a known fault of naga (modules.py).
+
+With --loops it shows instead what a multiply-add costs in the main loops of matrix products (loops.py).
 
 With another version of Mesa than the table's it reports all of this and succeeds. Where the packages can't be had, it says
 so and succeeds.
@@ -20,9 +22,10 @@ import subprocess
 import sys
 import tempfile
 
+import loops
 from modules import Validation
 from packages import Missing, Root, open_root
-from table import Cell, Table, worse
+from table import Cell, Table, worse, write_loops
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "gpu-compilers.md"
@@ -39,12 +42,15 @@ DEVICES = [
     ("Honeykrisp, M1", "asahi", "asahi", {}),
     ("Turnip, Adreno 740", "freedreno", "freedreno", {"FD_GPU_ID": "740"}),
 ]
+# Devices whose machine code is listed, and what has the driver print it.
+LISTED = {"NVK, Ada": {}, "Honeykrisp, M1": {"AGX_MESA_DEBUG": "shaders"}}
 # Of this device the modules are validated: naga writes the same for all, but for what a driver lacks.
 VALIDATED = "NVK, Ada"
 NETWORKS = {
     "tutorial": [],
     "ResNet-20": ["--model", "resnet20", "--batch-size", "128"],
     "MobileNetV2": ["--model", "mobilenet_v2", "--image-size", "96"],
+    "ResNet-18": ["--model", "resnet18", "--image-size", "128", "--batch-size", "128"],
 }
 # The drivers' names of what is counted; the numbers of several names are added.
 STATISTICS = {
@@ -71,8 +77,10 @@ def build_layer(folder: pathlib.Path) -> None:
     (folder / "layer.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
 
 
-def compile_on(root: Root, layer: pathlib.Path, wgrad: pathlib.Path, device: tuple, network: str, out: pathlib.Path) -> None:
-    """Has a driver compile the pipelines of a network."""
+def compile_on(
+    root: Root, layer: pathlib.Path, wgrad: pathlib.Path, device: tuple, network: str, out: pathlib.Path, listed: bool = False
+) -> str:
+    """Has a driver compile the pipelines of a network, one after the other if their code is `listed`. Returns what it prints."""
     name, driver, shim, chip = device
     out.mkdir()
     environment = {
@@ -86,17 +94,22 @@ def compile_on(root: Root, layer: pathlib.Path, wgrad: pathlib.Path, device: tup
         "WGPU_DEBUG": "1",  # hands names to the layer
         "PIPELINES": str(out / "pipelines.txt"),
     }
-    if name == VALIDATED:
+    one_core = None
+    if listed:
+        environment |= {"LISTINGS": str(out), **LISTED[name]}
+        one_core = lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    elif name == VALIDATED:
         environment["MODULES"] = str(out)
     arguments = ["summary", "--plan", "--compile", *NETWORKS[network]]
     command = root.command(wgrad, *arguments, preload=f"lib{shim}_noop_drm_shim.so")
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT, cwd=out)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT, cwd=out, preexec_fn=one_core)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"not done in {LIMIT} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise RuntimeError(lines[-1] if lines else f"exit code {done.returncode}")
+    return done.stdout
 
 
 def cells_of(file: pathlib.Path) -> dict[str, Cell]:
@@ -179,17 +192,39 @@ def check(root: Root, wgrad: pathlib.Path, update: bool) -> int:
     return 1 if wrong + growth else 0
 
 
+def show_loops(root: Root, wgrad: pathlib.Path, update: bool) -> int:
+    """What a multiply-add costs in the main loops, of each kernel where it costs most."""
+    rows: dict[tuple[str, str], dict[str, loops.Loop]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        build_layer(folder)
+        for device in DEVICES:
+            for network in NETWORKS if device[0] in LISTED else ():
+                out = folder / f"{device[0]} {network}"
+                listed = compile_on(root, folder, wgrad, device, network, out, listed=True)
+                for kernel, loop in loops.of_pipelines(out, listed).items():
+                    rows.setdefault((network, kernel), {})[device[0]] = loop
+    for (network, kernel), found in sorted(rows.items()):
+        print(f"{network}: {kernel}: {found}")
+    if update:
+        write_loops(DOCUMENT, rows)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="write the table of docs/gpu-compilers.md")
     parser.add_argument("--root", type=pathlib.Path, default=ROOT / "target" / "offline-gpu", help="where packages are kept")
     parser.add_argument("--wgrad", type=pathlib.Path, default=ROOT / "target" / "release" / "wgrad", help="the program")
+    parser.add_argument("--loops", action="store_true", help="show main loops instead; with --update, write their table")
     args = parser.parse_args()
     try:
         root = open_root(args.root.resolve())
     except Missing as why:
         print(f"not checked: {why}")
         return 1 if args.update else 0
+    if args.loops:
+        return show_loops(root, args.wgrad.resolve(), args.update)
     return check(root, args.wgrad.resolve(), args.update)
 
 

@@ -6,7 +6,8 @@
 //! name HANDLE<tab>the pipeline's label
 //! ```
 //!
-//! and writes the SPIR-V of each module to the directory `MODULES`, if there is one.
+//! and writes the SPIR-V of each module to the directory `MODULES`, if there is one. To the directory `LISTINGS`, if there is
+//! one, it writes the texts that the compiler gives of a pipeline, such as its machine code: `HANDLE.NAME.txt`.
 //!
 //! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
 
@@ -23,6 +24,7 @@ use vulkan::*;
 /// More than any driver has.
 const MOST_EXECUTABLES: usize = 8;
 const MOST_STATISTICS: usize = 64;
+const MOST_LISTINGS: usize = 16;
 
 static NEXT_INSTANCE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_DEVICE: AtomicUsize = AtomicUsize::new(0);
@@ -143,6 +145,9 @@ unsafe extern "system" fn create_pipelines(
         let mut captured = std::slice::from_raw_parts(infos, count as usize).to_vec();
         for info in &mut captured {
             info.flags |= CAPTURE_STATISTICS;
+            if env::var_os("LISTINGS").is_some() {
+                info.flags |= CAPTURE_LISTINGS;
+            }
         }
         let create: CreatePipelines = mem::transmute(of_device(device, c"vkCreateComputePipelines"));
         let result = create(device, cache, count, captured.as_ptr(), allocator, pipelines);
@@ -182,6 +187,31 @@ unsafe fn describe(device: Handle, pipeline: u64) {
                 line += &format!("\t{}={}", text(&value.name), value.value());
             }
             report(&line);
+            write_listings(device, &which);
+        }
+    }
+}
+
+/// Writes what the compiler shows of a program.
+unsafe fn write_listings(device: Handle, which: &WhichExecutable) {
+    let Some(folder) = env::var_os("LISTINGS") else { return };
+    // SAFETY: as for modules. The first call gives the lengths, and the second one fills as many bytes.
+    unsafe {
+        let Some(listings) = of_device(device, c"vkGetPipelineExecutableInternalRepresentationsKHR") else { return };
+        let listings: GetListings = mem::transmute(listings);
+        let empty = Listing { header: Header::of(LISTING), ..mem::zeroed() };
+        let (mut found, mut count) = ([empty; MOST_LISTINGS], MOST_LISTINGS as u32);
+        listings(device, which, &mut count, found.as_mut_ptr());
+        let mut texts: Vec<Vec<u8>> = found[..count as usize].iter().map(|listing| vec![0; listing.bytes]).collect();
+        for (listing, text) in found.iter_mut().zip(&mut texts) {
+            listing.data = text.as_mut_ptr();
+        }
+        listings(device, which, &mut count, found.as_mut_ptr());
+        for (listing, bytes) in found.iter().zip(&texts).filter(|(listing, _)| listing.is_text != 0) {
+            let name = text(&listing.name).replace(['/', ' '], "_");
+            let path = std::path::Path::new(&folder).join(format!("{:x}.{name}.txt", which.pipeline));
+            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+            fs::write(path, &bytes[..end]).unwrap();
         }
     }
 }

@@ -6,6 +6,7 @@ import re
 
 BEGIN = "<!-- The table is written by `make offline-gpu ARGS=--update`. -->"
 END = "<!-- End of the table. -->"
+BEGIN_LOOPS = "<!-- The table is written by `make offline-gpu ARGS='--loops --update'`. -->"
 CELL = re.compile(r"(\d+) / (\d+)(?:, (\d+) spills)?(?:, (\d+) bytes of scratch)?")
 
 
@@ -33,6 +34,31 @@ class Cell:
         return Cell(*(int(number or 0) for number in found.groups())) if found else None
 
 
+def markdown(lines: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def replace(path: pathlib.Path, begin: str, text: str) -> None:
+    """Puts `text` between the comment `begin` and the next end of a table."""
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}")
+
+
+def write_loops(path: pathlib.Path, rows: dict) -> None:
+    """The table of main loops: for each network and kernel, a loop by device."""
+    devices = list(dict.fromkeys(device for found in rows.values() for device in found))
+    heads = [f"{device}, {what}" for device in devices for what in ("instructions", "shared loads")]
+    lines = [["network", "kernel", *heads], ["---"] * (2 + len(heads))]
+    for (network, kernel), found in sorted(rows.items()):
+        cells = []
+        for device in devices:
+            loop = found.get(device)
+            cells += [f"{loop.instructions / loop.multiply_adds:.2f}", f"{256 * loop.shared_loads / loop.multiply_adds:g}"] if loop else ["", ""]
+        lines.append([network, kernel, *cells])
+    replace(path, BEGIN_LOOPS, markdown(lines))
+
+
 # A network and a kernel; for each device, a cell.
 Rows = dict[tuple[str, str], dict[str, Cell]]
 
@@ -49,11 +75,7 @@ class Table:
         lines = [heads, ["---"] * len(heads)]
         for (network, kernel), cells in sorted(self.rows.items()):
             lines.append([network, kernel, *(str(cells.get(device, "")) for device in devices)])
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        text = path.read_text()
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        path.write_text(f"{before}{BEGIN}\n\nMesa {self.mesa}.\n\n{table}\n\n{END}{after}")
+        replace(path, BEGIN, f"Mesa {self.mesa}.\n\n{markdown(lines)}")
 
     @staticmethod
     def read(path: pathlib.Path) -> "Table":

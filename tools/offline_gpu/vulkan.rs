@@ -18,6 +18,8 @@ pub type GetProperties = unsafe extern "system" fn(Handle, *const WhichPipeline,
 pub type GetStatistics =
     unsafe extern "system" fn(Handle, *const WhichExecutable, *mut u32, *mut Statistic) -> VkResult;
 
+pub type GetListings = unsafe extern "system" fn(Handle, *const WhichExecutable, *mut u32, *mut Listing) -> VkResult;
+
 pub const SUCCESS: VkResult = 0;
 pub const INITIALIZATION_FAILED: VkResult = -3;
 pub const INSTANCE_LINK: i32 = 47;
@@ -27,7 +29,9 @@ pub const WHICH_PIPELINE: i32 = 1_000_269_001;
 pub const PROPERTIES: i32 = 1_000_269_002;
 pub const WHICH_EXECUTABLE: i32 = 1_000_269_003;
 pub const STATISTIC: i32 = 1_000_269_004;
+pub const LISTING: i32 = 1_000_269_005;
 pub const CAPTURE_STATISTICS: u32 = 0x40;
+pub const CAPTURE_LISTINGS: u32 = 0x80;
 pub const OBJECT_IS_PIPELINE: i32 = 19;
 pub const EXTENSION: &CStr = c"VK_KHR_pipeline_executable_properties";
 
@@ -159,4 +163,16 @@ impl Statistic {
             _ => f64::from_bits(self.value).to_string(),
         }
     }
+}
+
+/// `VkPipelineExecutableInternalRepresentationKHR`
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Listing {
+    pub header: Header,
+    pub name: [c_char; 256],
+    pub description: [c_char; 256],
+    pub is_text: u32,
+    pub bytes: usize,
+    pub data: *mut u8,
 }

@@ -1,0 +1,13 @@
+// An invocation for each row. g = what it finds, four floats a row.
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let row = linear_workgroup(workgroup, count) * 64u + invocation;
+    if (row < ROWS) {
+        let of_row = loss_of(row);
+        write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong)));
+    }
+}

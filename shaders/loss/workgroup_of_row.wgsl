@@ -1,0 +1,14 @@
+// A workgroup for each row, all of whose invocations call loss_of and share its work. g = what they find, four floats a row.
+var<private> own_invocation: u32;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    own_invocation = invocation;
+    let row = linear_workgroup(workgroup, count);
+    let of_row = loss_of(row);
+    if (invocation == 0u) { write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong))); }
+}

@@ -1,0 +1,4 @@
+const ROWS = 16u;
+const COLUMNS = 64u;
+const HEIGHT = 4u;
+const WIDTH = 4u;
