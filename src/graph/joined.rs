@@ -4,7 +4,7 @@
 //! layer's weights and of its input, for example, are computed from the same tensors and do not need each other.
 
 use super::{Binding, Dispatch, Graph, Home, Place, Target, TensorId};
-use crate::kernel::{Kernel, MAX_WORKGROUPS, Storage, binding_of_member};
+use crate::kernel::{Kernel, MAX_WORKGROUPS, MINIBATCH_BINDING, Storage, binding_of_member};
 
 /// `dispatches`, in which those that may run at once and are neighbours are one.
 pub(super) fn join(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
@@ -32,7 +32,10 @@ fn fits(graph: &Graph, group: &[Dispatch], next: &Dispatch) -> bool {
         };
         kernel.invocations > 0 && kernel.numbers.is_empty() && dispatch.bindings().iter().all(binds)
     };
+    // A step says where the minibatch begins, for one binding of a dispatch: that of the first member.
+    let has_minibatch = next.bindings().iter().any(|binding| binding.index == MINIBATCH_BINDING);
     all().all(is_plain)
+        && !has_minibatch
         && all().all(|dispatch| dispatch.kernel().invocations == most || dispatch.kernel().takes_more)
         && all().map(|dispatch| dispatch.kernel().workgroups()).sum::<u64>() <= MAX_WORKGROUPS.into()
         && all().map(|dispatch| dispatch.kernel().flops).sum::<u64>() <= most_flops
