@@ -185,7 +185,8 @@ fn a_training_step_has_at_most_17_dispatches() {
 #[test]
 fn gradients_of_a_layer_are_joined() {
     let by_size = Target { by_size: true, busy_workgroups: 256, ..target(MicroKernel::Tile) };
-    for (target, most) in [(target(MicroKernel::Direct), 11), (by_size, 11), (target(MicroKernel::Broadcast64x16), 16)] {
+    for (target, most) in [(target(MicroKernel::Direct), 11), (by_size, 11), (target(MicroKernel::Broadcast64x16), 16)]
+    {
         let (graph, dispatches) = recorded(&models()[0], 32, target);
         let plan = Plan::joined(&graph, dispatches.clone(), &[]).unwrap();
         let names = |dispatches: &[Dispatch]| dispatches.iter().map(|d| d.name().to_owned()).collect::<Vec<_>>();
@@ -194,7 +195,10 @@ fn gradients_of_a_layer_are_joined() {
         assert!(plan.dispatches().len() <= most, "{:?}", names(plan.dispatches()));
         for joined in plan.dispatches().iter().filter(|dispatch| dispatch.members().len() > 1) {
             let of = |count: fn(&Dispatch) -> u64| joined.members().iter().map(count).sum::<u64>();
-            assert_eq!(u64::from(joined.kernel().grid[0]), of(|d| d.kernel().grid.iter().map(|n| u64::from(*n)).product()));
+            assert_eq!(
+                u64::from(joined.kernel().grid[0]),
+                of(|d| d.kernel().grid.iter().map(|n| u64::from(*n)).product())
+            );
             assert_eq!(joined.bindings().len() as u64, of(|d| d.bindings().len() as u64));
             let bindings: BTreeSet<u32> = joined.bindings().iter().map(|binding| binding.index).collect();
             assert_eq!(bindings.len(), joined.bindings().len(), "{}", joined.name());

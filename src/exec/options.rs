@@ -86,17 +86,23 @@ impl Options {
             Storage::Images => most_bytes(&limits, Storage::Images),
         };
         let most_bytes = lower(self.most_bytes, of_chunk);
-        let relatives = [
-            MicroKernel::Tile64x32,
-            MicroKernel::Tile64x16,
-            MicroKernel::Tile128x64,
-            MicroKernel::Split16x16,
-        ];
+        let relatives =
+            [MicroKernel::Tile64x32, MicroKernel::Tile64x16, MicroKernel::Tile128x64, MicroKernel::Split16x16];
         let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
-        let many_registers = MANY_REGISTERS.contains(&gpu.info().vendor) && gpu.supports(MicroKernel::Tile128x128).is_ok();
+        let many_registers =
+            MANY_REGISTERS.contains(&gpu.info().vendor) && gpu.supports(MicroKernel::Tile128x128).is_ok();
         let most_flops = self.most_flops;
         let target = Target::new(micro_kernel, busy_workgroups);
         let most_buffers = limits.max_storage_buffers_per_shader_stage;
-        Ok(Target { by_size, many_registers, most_bytes, binding_bytes, most_buffers, image_bytes, most_flops, ..target })
+        Ok(Target {
+            by_size,
+            many_registers,
+            most_bytes,
+            binding_bytes,
+            most_buffers,
+            image_bytes,
+            most_flops,
+            ..target
+        })
     }
 }

@@ -3,11 +3,11 @@
 //! On a GPU a small dispatch leaves most of the device idle, and the next one starts when it has ended. The gradients of a
 //! layer's weights and of its input, for example, are computed from the same tensors and do not need each other.
 
-use super::{Binding, Dispatch, Graph, Home, Place, Target, TensorId};
+use super::{Binding, Dispatch, DispatchBuilder, Graph, Home, Place, Plan, PlanError, Target, TensorId};
 use crate::kernel::{Kernel, MAX_WORKGROUPS, MINIBATCH_BINDING, Storage, binding_of_member};
 
 /// `dispatches`, in which those that may run at once and are neighbours are one.
-pub(super) fn join(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
+fn join(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
     let mut groups: Vec<Vec<Dispatch>> = Vec::new();
     for dispatch in dispatches {
         match groups.last_mut() {
@@ -56,6 +56,31 @@ fn is_apart(graph: &Graph, one: &Dispatch, other: &Dispatch) -> bool {
         writes && (a_root == b_root || may_meet)
     };
     !one.bindings().iter().any(|a| other.bindings().iter().any(|b| meet(a, b)))
+}
+
+impl Plan {
+    /// As [`Plan::new`], but neighbours among the dispatches that may run at once are one.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn joined(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
+        Self::new(graph, join(graph, dispatches), keep)
+    }
+}
+
+impl DispatchBuilder<'_, '_> {
+    /// Says that it may be joined to others: its workgroups have so many invocations, and its shader learns its place only
+    /// from `workgroup_id`, `num_workgroups` and `local_invocation_index`.
+    pub(crate) fn joinable(mut self, invocations: u32) -> Self {
+        self.dispatch.kernel.invocations = invocations;
+        self
+    }
+
+    /// Says so of a shader that leaves further invocations of a workgroup without work.
+    pub(crate) fn joinable_at_least(mut self, invocations: u32) -> Self {
+        self.dispatch.kernel.takes_more = true;
+        self.joinable(invocations)
+    }
 }
 
 impl Graph {

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use super::joined::join;
 use super::placement::{bind_in_parts, choose_storage};
 use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::{MAX_WORKGROUPS, Storage};
@@ -115,14 +114,6 @@ impl Plan {
         let by_tensor = |slots: Vec<((TensorId, Storage), usize)>| slots.into_iter().map(|((id, _), slot)| (id, slot));
         let (slots, images) = (by_tensor(slots).collect(), by_tensor(images).collect());
         Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage }
-    }
-
-    /// As [`Plan::new`], but neighbours among the dispatches that may run at once are one.
-    ///
-    /// # Errors
-    /// As [`Plan::new`].
-    pub fn joined(graph: &Graph, dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
-        Self::new(graph, join(graph, dispatches), keep)
     }
 
     /// The graph that it was made for.

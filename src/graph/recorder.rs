@@ -91,7 +91,7 @@ impl<'g> Recorder<'g> {
 /// the functions of `shaders/access`, so that one source serves buffers and images.
 pub struct DispatchBuilder<'r, 'g> {
     recorder: &'r mut Recorder<'g>,
-    dispatch: Dispatch,
+    pub(super) dispatch: Dispatch,
 }
 
 impl DispatchBuilder<'_, '_> {
@@ -276,19 +276,6 @@ impl DispatchBuilder<'_, '_> {
     pub fn product(mut self, product: Product) -> Self {
         self.dispatch.product = Some(product);
         self
-    }
-
-    /// Says that it may be joined to others: its workgroups have so many invocations, and its shader learns its place only
-    /// from `workgroup_id`, `num_workgroups` and `local_invocation_index`.
-    pub(crate) fn joinable(mut self, invocations: u32) -> Self {
-        self.dispatch.kernel.invocations = invocations;
-        self
-    }
-
-    /// Says so of a shader that leaves further invocations of a workgroup without work.
-    pub(crate) fn joinable_at_least(mut self, invocations: u32) -> Self {
-        self.dispatch.kernel.takes_more = true;
-        self.joinable(invocations)
     }
 
     /// Sets the number of operations, and the most loop iterations of one invocation.

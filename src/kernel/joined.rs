@@ -198,8 +198,10 @@ mod tests {
 
     #[test]
     fn kernels_become_one_with_names_bindings_and_constants_of_their_own() {
-        let member = |n: u64, grid| {
-            Member { source: vec![SUM], constants: vec![("N", (n as f64).to_bits()), ("BY", 1_f64.to_bits())], grid }
+        let member = |n: u64, grid| Member {
+            source: vec![SUM],
+            constants: vec![("N", (n as f64).to_bits()), ("BY", 1_f64.to_bits())],
+            grid,
         };
         let text = text(&[member(3, [4, 1, 1]), member(5, [2, 1, 3])], 64);
         for line in [

@@ -168,8 +168,18 @@ const TABLE: [Row; 19] = [
     Row::of_tile(MicroKernel::Tile, "tile", [64, 64], &[wgsl!("product/tile_64x64"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile64x32, "tile64x32", [64, 32], &[wgsl!("product/tile_64x32"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile64x16, "tile64x16", [64, 16], &[wgsl!("product/tile_64x16"), wgsl!("product/tile")]),
-    Row::of_tile(MicroKernel::Tile128x64, "tile128x64", [128, 64], &[wgsl!("product/tile_128x64"), wgsl!("product/tile")]),
-    Row::of_tile(MicroKernel::Tile128x128, "tile128x128", [128, 128], &[wgsl!("product/tile_128x128"), wgsl!("product/tile")]),
+    Row::of_tile(
+        MicroKernel::Tile128x64,
+        "tile128x64",
+        [128, 64],
+        &[wgsl!("product/tile_128x64"), wgsl!("product/tile")],
+    ),
+    Row::of_tile(
+        MicroKernel::Tile128x128,
+        "tile128x128",
+        [128, 128],
+        &[wgsl!("product/tile_128x128"), wgsl!("product/tile")],
+    ),
     Row::of_tile(MicroKernel::Tile32x32, "tile32x32", [32, 32], &[wgsl!("product/tile_32x32"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile16x64, "tile16x64", [16, 64], &[wgsl!("product/tile_16x64"), wgsl!("product/tile")]),
     Row {

@@ -113,7 +113,8 @@ fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
                 _ => MicroKernel::Tile,
             };
             let large = [MicroKernel::Tile128x128, MicroKernel::Tile128x64];
-            let mut large = large.into_iter().filter(|kernel| *kernel != MicroKernel::Tile128x128 || target.many_registers);
+            let mut large =
+                large.into_iter().filter(|kernel| *kernel != MicroKernel::Tile128x128 || target.many_registers);
             let fits = |kernel: &MicroKernel| n >= kernel.tile()[1] && kernel.tiles([m, n]) >= target.busy_workgroups;
             match large.find(fits) {
                 Some(large) => large,
