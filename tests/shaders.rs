@@ -347,6 +347,27 @@ fn naga_accepts_them_and_sees_the_same_bindings() {
     assert!(modules.len() > 20, "only {} modules", modules.len());
 }
 
+/// What a GPU runs at once is valid too.
+#[test]
+fn naga_accepts_joined_kernels() {
+    for micro_kernel in MicroKernel::ALL.into_iter().filter(|kernel| kernel.storage() == Storage::Buffers) {
+        let built = Sequential::tutorial([32, 32, 3], 10).build(4, Target::new(micro_kernel, 64)).unwrap();
+        let mut graph = built.graph;
+        let mut dispatches = graph.record_forward(Mode::Train);
+        dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);
+        let plan = Plan::joined(&graph, dispatches, &[]).unwrap();
+        let joined = plan.dispatches().iter().filter(|dispatch| dispatch.members().len() > 1);
+        let valid = joined.map(|dispatch| {
+            let source = dispatch.kernel().module().text;
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|error| panic!("{}: {}", dispatch.name(), error.emit_to_string(&source)));
+            let validated = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
+            validated.unwrap_or_else(|error| panic!("{}: {}", dispatch.name(), error.emit_to_string(&source)));
+        });
+        assert!(valid.count() >= 3, "{micro_kernel}");
+    }
+}
+
 /// naga can translate the shader for Metal and DX12. There, no kernel runs on images.
 fn translate(dispatch: &Dispatch, module: &naga::Module, info: &naga::valid::ModuleInfo) {
     let name = &dispatch.name();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::MicroKernel;
+use crate::kernel::{MicroKernel, Storage};
 
 /// The algorithm of a convolution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ impl Algorithm {
         *self == Self::Direct
     }
 }
+
+/// Most parts of a reduction that a rule chooses for a GPU.
+const MOST_PARTS_ON_A_GPU: usize = 32;
 
 /// How to compute a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +63,12 @@ pub struct Product {
 }
 
 impl Product {
-    /// Parts of the reduction with which `kernel` keeps an adapter busy that wants so many workgroups.
+    /// Parts of the reduction with which `kernel` keeps an adapter busy that wants so many workgroups. On a GPU they are not
+    /// more than the update adds up in four rounds of loads.
     pub fn parts_for(&self, kernel: MicroKernel, busy_workgroups: usize) -> usize {
         let [m, n, _] = self.sizes;
-        if self.splits { busy_workgroups.div_ceil(kernel.tiles([m, n])) } else { 1 }
+        let most = if kernel.storage() == Storage::Buffers { MOST_PARTS_ON_A_GPU } else { usize::MAX };
+        if self.splits { busy_workgroups.div_ceil(kernel.tiles([m, n])).min(most) } else { 1 }
     }
 }
 

@@ -139,7 +139,8 @@ fn filled(line: &str, renamed: &str, member: &Member) -> Option<String> {
 /// The line with the number of the member behind each word that `is_own`, but for members of structures.
 fn renamed(line: &str, number: usize, is_own: impl Fn(&str) -> bool) -> String {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let in_structure = line.starts_with("    ") && line.trim_end_matches(|c| c != ',').ends_with(',');
+    let code = line.split("//").next().unwrap_or_default();
+    let in_structure = line.starts_with("    ") && code.trim_end().ends_with(',');
     let mut text = String::new();
     let mut rest = line;
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
@@ -193,7 +194,7 @@ mod tests {
         "sum",
         "struct Pair {\n    n: u32,\n    sum: f32,\n}\n@group(0) @binding(6) var<storage> pair: Pair;\noverride N: u32; // rows\n\
          override BY: bool;\nvar<workgroup> fours: array<vec4<f32>, 2u * N>;\nfn sum(n: u32) -> u32 {\n    return n * pair.sum;\n}\n\
-         @compute @workgroup_size(N)\nfn main(@builtin(workgroup_id) at: vec3<u32>) {\n    fours[at.x] = sum(N);\n}\n",
+         @compute @workgroup_size(N)\nfn main(@builtin(workgroup_id) at: vec3<u32>) {\n    var pair: array<u32, N>;\n    fours[at.x] = sum(pair[0]);\n}\n",
     );
 
     #[test]
@@ -211,7 +212,7 @@ mod tests {
             "const BY_of_0 = true;",
             "var<workgroup> fours: array<vec4<f32>, max(2u * N_of_0, 2u * N_of_1)>;",
             "    return n * pair_of_0.sum;",
-            "fn main_of_0(at: vec3<u32>) {\n    fours[at.x] = sum_of_0(N_of_0);\n}",
+            "fn main_of_0(at: vec3<u32>) {\n    var pair_of_0: array<u32, N_of_0>;\n    fours[at.x] = sum_of_0(pair_of_0[0]);\n}",
             "    if (workgroup.x >= 4u && workgroup.x < 10u) {\n        let place = workgroup.x - 4u;\n        \
              main_of_1(vec3(place % 2u, place / 2u % 1u, place / 2u));",
         ] {
