@@ -8,7 +8,7 @@ use super::{Case, Comparison};
 use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Mode, Plan};
+use crate::graph::{Home, Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
 use crate::ops::{Augmentation, Ingest, PixelScale};
@@ -27,13 +27,17 @@ pub(super) fn cases() -> Vec<Case> {
         let name = format!("scaled bytes, {shape:?}");
         Case::new(name, move |gpu, micro_kernel| scaled_bytes(gpu, micro_kernel, shape, &scale))
     });
+    let held = shapes.into_iter().map(|shape| {
+        let name = format!("bytes that the device holds, {shape:?}");
+        Case::new(name, move |gpu, micro_kernel| held_bytes(gpu, micro_kernel, shape))
+    });
     let changes = [
         Case::new("flipped", images_are_flipped),
         Case::new("moved", images_are_moved),
         Case::new("covered", images_are_covered),
         Case::new("changed anew by each update, not in inference", each_update_changes_images_anew),
     ];
-    bytes.chain(scales).chain(changes).collect()
+    bytes.chain(scales).chain(held).chain(changes).collect()
 }
 
 fn over_255([.., channels]: [usize; 4]) -> PixelScale {
@@ -70,6 +74,44 @@ fn scaled_bytes(
     let scaled =
         |(i, byte): (usize, &u8)| f64::from(*byte) * number(&scale.scale, i, 1.0) + number(&scale.offset, i, 0.0);
     let expected: Vec<f64> = bytes.iter().enumerate().map(|byte| 2.0 * scaled(byte)).collect();
+    with_and_without_runtime_checks(gpu, run, |y| vec![Comparison::close("forward", "y", &y[0], &expected, 1e-6)])
+}
+
+/// The device holds an image more than the minibatch takes, which takes them backwards. The last one does not count.
+fn held_bytes(gpu: &Arc<Gpu>, micro_kernel: MicroKernel, shape: [usize; 4]) -> Result<Vec<Comparison>, ExecError> {
+    let [n, h, w, c] = shape;
+    let counted = n.div_ceil(2);
+    let image = h * w * c;
+    let bytes: Vec<u8> = (0..(n + 1) * image).map(|i| (i * 73 + 9) as u8).collect();
+    let places: Vec<u32> = (0..n as u32).map(|place| n as u32 - place).collect();
+    let run = |checks| -> Result<Vec<Vec<f32>>, ExecError> {
+        let mut graph = graph(micro_kernel, 1);
+        let layout = Minibatch::new(n, [h, w, c]).beside(n + 1);
+        let minibatch = graph.minibatch(layout);
+        let ingest = Ingest { output: shape, augmentation: Augmentation::default(), scale: over_255(shape) };
+        let x = graph.ingest(ingest, minibatch)?;
+        let y = graph.add("y", x, x)?;
+        let dispatches = graph.record_forward(Mode::Infer);
+        let plan = Plan::new(&graph, dispatches, &[y])?;
+        let program = Program::new(gpu.clone(), &graph, &[&plan], checks)?;
+        let step = Step::over(counted as u32);
+        let mut words = layout.pieces_held(&step, &vec![u32::MAX; n], &places, usize::MAX)?.concat();
+        words.resize(4 * layout.words(), u8::MAX);
+        let mut held = bytes.clone();
+        held.resize(4 * layout.held_words(), u8::MAX);
+        program.fill_slots(f32::NAN);
+        program.write(&graph, &plan, minibatch, &bytemuck::pod_collect_to_vec::<u8, f32>(&words))?;
+        for images in graph.tensors().filter(|(_, tensor)| tensor.home == Home::Images).map(|(id, _)| id) {
+            program.write(&graph, &plan, images, &bytemuck::pod_collect_to_vec::<u8, f32>(&held))?;
+        }
+        program.run(0)?;
+        Ok(vec![gpu.block_on(program.read(&graph, &plan, y))?])
+    };
+    let value = |(place, i): (usize, usize)| {
+        let byte = bytes[places[place] as usize * image + i];
+        if place < counted { 2.0 * f64::from(byte) / 255.0 } else { 0.0 }
+    };
+    let expected: Vec<f64> = (0..n).flat_map(|place| (0..image).map(move |i| (place, i))).map(value).collect();
     with_and_without_runtime_checks(gpu, run, |y| vec![Comparison::close("forward", "y", &y[0], &expected, 1e-6)])
 }
 
