@@ -172,7 +172,7 @@ fn in_tiles(micro_kernel: MicroKernel) -> Result<Vec<Dispatch>, GraphError> {
     let kernel = ([3, 3], [1, 1], Padding::Same);
     let geometry = |input, filters| {
         let (kernel, stride, padding) = kernel;
-        Conv2d { input, filters, kernel, stride, padding, bias: true, relu: true }
+        Conv2d { input, filters, kernel, stride, padding, bias: filters < 20, relu: true }
     };
     let [first, second, third] = [geometry([2, 9, 8, 6], 5), geometry([2, 9, 8, 5], 7), geometry([2, 4, 4, 7], 20)];
     let x = graph.input("x", first.input);

@@ -218,7 +218,8 @@ impl FusionOptions {
 
     /// How a network is built.
     pub fn build(&self) -> BuildOptions {
-        BuildOptions { fusion: !self.no_fusion, exact: self.exact, ..BuildOptions::default() }
+        let winograd = wgrad::graph::Winograd::unless_exact(self.exact);
+        BuildOptions { fusion: !self.no_fusion, winograd, ..BuildOptions::default() }
     }
 }
 
@@ -282,8 +283,7 @@ pub fn adapter_line(info: &wgpu::AdapterInfo) -> String {
 /// The line that names the data set.
 pub fn dataset_line(dataset: &Dataset) -> String {
     let images = |split: &Split| units::count(split.len() as u64);
-    let validation = dataset.validation.as_ref();
-    let validation = validation.map_or(String::new(), |split| format!(", {} validation", images(split)));
+    let validation = (dataset.validation.as_ref()).map_or(String::new(), |v| format!(", {} validation", images(v)));
     let [train, test] = [&dataset.train, &dataset.test].map(|split| images(split));
     let [h, w, channels] = dataset.image_shape;
     let channels = match channels {

@@ -15,6 +15,13 @@ pub enum Winograd {
     Always,
 }
 
+impl Winograd {
+    /// None if results are to be as exact as they can.
+    pub fn unless_exact(exact: bool) -> Self {
+        if exact { Self::Never } else { Self::default() }
+    }
+}
+
 /// The device that a schedule is recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {

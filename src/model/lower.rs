@@ -19,8 +19,8 @@ pub struct BuildOptions {
     pub fusion: bool,
     /// How many images the device holds, so that minibatches can name them: see [`Options::holding`](crate::exec::Options::holding).
     pub held_images: usize,
-    /// Whether every convolution is a plain sum of products, without Winograd's algorithm, which is faster but rounds more.
-    pub exact: bool,
+    /// Which convolutions run by Winograd's algorithm, which is faster but rounds more.
+    pub winograd: Winograd,
 }
 
 impl Default for BuildOptions {
@@ -31,7 +31,7 @@ impl Default for BuildOptions {
             label_smoothing: 0.0,
             fusion: true,
             held_images: 0,
-            exact: false,
+            winograd: Winograd::default(),
         }
     }
 }
@@ -93,8 +93,7 @@ impl Network {
         let (classes, exclusive) = (answer.classes(), matches!(answer, Answer::Softmax { .. }));
         // The loss takes the values before a softmax or sigmoid at the end.
         let network = self.to_logits();
-        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion, held_images, exact } = options;
-        let winograd = if exact { Winograd::Never } else { target.winograd };
+        let BuildOptions { tuning, augmentation, label_smoothing: smoothing, fusion, held_images, winograd } = options;
         let mut graph = Graph::new(Target { winograd, ..target });
         graph.set_tuning(tuning);
         let [h, w, c] = self.input();

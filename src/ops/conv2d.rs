@@ -2,6 +2,7 @@
 
 mod products;
 mod winograd;
+mod winograd_dw;
 
 use crate::graph::{
     Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec, places,

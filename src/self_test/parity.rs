@@ -10,22 +10,28 @@ use crate::data::Batch;
 use crate::exec::ExecError;
 use crate::exec::{Executor, Options};
 use crate::gpu::Gpu;
+use crate::graph::Winograd;
 use crate::kernel::MicroKernel;
-use crate::model::{NamedTensor, Sequential};
+use crate::model::{BuildOptions, NamedTensor, Sequential};
 use crate::ops::Padding;
 
 const TUTORIAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tutorial.json"));
 const ODD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/odd.json"));
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |(name, json)| {
+    let case = |(name, json, winograd)| {
         Case::new(name, move |gpu, micro_kernel| match serde_json::from_str::<Figures>(json) {
-            Ok(figures) => figures.compare(gpu, micro_kernel),
+            Ok(figures) => figures.compare(gpu, micro_kernel, winograd),
             Err(error) => Ok(vec![Comparison::exact([format!("the results of Keras can't be read: {error}")])]),
         })
         .large()
     };
-    [("the tutorial's network", TUTORIAL), ("a network of odd sizes", ODD)].map(case).into()
+    let cases = [
+        ("the tutorial's network", TUTORIAL, Winograd::Never),
+        ("the tutorial's network by Winograd's algorithm", TUTORIAL, Winograd::Always),
+        ("a network of odd sizes", ODD, Winograd::Never),
+    ];
+    cases.map(case).into()
 }
 
 /// The results of Keras for a network.
@@ -126,8 +132,14 @@ impl Figures {
         Batch { pixels, labels, len: self.batch }
     }
 
-    fn compare(&self, gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
-        let options = Options { batch_size: self.batch, micro_kernel: Some(micro_kernel), ..Options::default() };
+    fn compare(
+        &self,
+        gpu: &Arc<Gpu>,
+        micro_kernel: MicroKernel,
+        winograd: Winograd,
+    ) -> Result<Vec<Comparison>, ExecError> {
+        let build = BuildOptions { winograd, ..BuildOptions::default() };
+        let options = Options { batch_size: self.batch, micro_kernel: Some(micro_kernel), build, ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), &self.model(), options)?;
         let start = self.weights();
         executor.set_parameters(&start)?;
@@ -145,7 +157,10 @@ impl Figures {
             tensor.values.iter_mut().zip(&start.values).for_each(|(v, s)| *v -= s);
         }
 
-        let mut loss = Comparison::new("loss", 1e-4);
+        // Rounding decides which of two nearly equal elements max pooling takes, and so where their gradient goes. Winograd's
+        // algorithm rounds more, so that this happens in the first step already, and the losses of later steps differ.
+        let [loss_limit, gradient_limit] = if winograd == Winograd::Always { [2e-2, 2e-3] } else { [1e-4, 1e-5] };
+        let mut loss = Comparison::new("loss", loss_limit);
         let mut wrong = Vec::new();
         if steps.len() != self.losses.len() {
             wrong.push(format!("metrics of {} steps arrived, expected {}", steps.len(), self.losses.len()));
@@ -157,12 +172,12 @@ impl Figures {
                 wrong.push(format!("step {} has {} right, expected {correct}", t + 1, step.correct));
             }
         }
-        Ok(vec![
-            loss,
-            self.norms("gradient", 1e-5, &gradients, |tensor| &tensor.gradient),
-            self.norms("update", 5e-3, &updates, |tensor| &tensor.update),
-            Comparison::exact(wrong),
-        ])
+        let mut comparisons = vec![loss, self.norms("gradient", gradient_limit, &gradients, |tensor| &tensor.gradient)];
+        if winograd != Winograd::Always {
+            comparisons.push(self.norms("update", 5e-3, &updates, |tensor| &tensor.update));
+            comparisons.push(Comparison::exact(wrong));
+        }
+        Ok(comparisons)
     }
 
     /// The largest error of any tensor, as a share of its norm.

@@ -8,6 +8,7 @@ use super::{KeptWeights, LearningRateSchedule, Monitor, OptimizerKind, TuningSou
 use crate::data::DataSpec;
 use crate::exec::Options;
 use crate::file;
+use crate::graph::Winograd;
 use crate::kernel::MicroKernel;
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
@@ -177,7 +178,7 @@ impl RunSpec {
             augmentation: self.augment,
             label_smoothing: self.label_smoothing,
             fusion: !self.no_fusion,
-            exact: self.exact,
+            winograd: Winograd::unless_exact(self.exact),
             ..BuildOptions::default()
         }
     }

@@ -162,7 +162,12 @@ impl Conv2d {
         places: Option<TensorId>,
         sink: &Sink,
     ) {
-        recorder.store(sink, |recorder, dw| self.record_plain_dw(recorder, x, dy, pooled, places, dw));
+        let key = self.key("dw", pooled);
+        recorder.store(sink, |recorder, dw| {
+            if places.is_some() || !self.record_tiled_dw(recorder, &key, [x, dy, dw], pooled) {
+                self.record_plain_dw(recorder, x, dy, pooled, places, dw);
+            }
+        });
     }
 
     fn record_plain_dw(

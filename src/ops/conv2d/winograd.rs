@@ -11,7 +11,10 @@ use crate::ops::matrix_product::{MatrixProduct, Rows};
 const TILE: usize = 4;
 
 /// Elements of a transformed tile or kernel.
-const PLACES: usize = 36;
+pub(super) const PLACES: usize = 36;
+
+/// Operations of a transformation of a tile of a channel, about.
+const TRANSFORMATION_FLOPS: usize = 160;
 
 /// Tiles of a part are a multiple of this, which is one of the rows of every micro-kernel's tile.
 const TILES_UNIT: usize = 128;
@@ -34,19 +37,27 @@ const ELEMENT_TIME: f64 = 49.0;
 const WEIGHT_TIME: f64 = 40.0;
 
 /// Gain over the direct convolution by this estimate from which on the rule chooses it.
-const LEAST_GAIN: f64 = 1.2;
+const LEAST_GAIN: f64 = 1.4;
 
 /// A convolution by a kernel of 3 x 3 with a stride of 1, cut into tiles.
 #[derive(Clone, Copy, Debug)]
-struct Tiled {
+pub(super) struct Tiled {
     /// `[n, h, w, c]`, with the channels in memory.
-    input: [usize; 4],
+    pub input: [usize; 4],
     /// `[n, h, w, c]`, with the channels in memory.
-    output: [usize; 4],
+    pub output: [usize; 4],
     /// Zeros before the image in y and x.
     before: [usize; 2],
     /// Whether the kernel is turned by half a circle, with inputs and outputs exchanged.
     turned: bool,
+}
+
+/// A part of the batch, whose tiles lie together in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    first: usize,
+    images: usize,
+    tiles: usize,
 }
 
 impl Tiled {
@@ -56,12 +67,12 @@ impl Tiled {
         [h.div_ceil(TILE), w.div_ceil(TILE)]
     }
 
-    fn tiles_of_image(&self) -> usize {
+    pub(super) fn tiles_of_image(&self) -> usize {
         self.tiles().into_iter().product()
     }
 
     /// Images of a part of the batch. Each of the two tensors of a part should fit into a binding.
-    fn images_of_part(&self, target: Target) -> usize {
+    pub(super) fn images_of_part(&self, target: Target) -> usize {
         let ([n, _, _, c], [_, _, _, filters]) = (self.input, self.output);
         let bytes = |channels| operations([self.tiles_of_image(), PLACES, channels, size_of::<f32>()]).max(1);
         let images = (PART_BYTES / bytes(c + filters)).min(target.binding_bytes / bytes(c.max(filters))).max(1);
@@ -102,9 +113,9 @@ impl Tiled {
         store: &dyn for<'r, 'g> Fn(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
     ) {
         let [x, w, result] = names;
-        let ([n, h, width, k], [_, _, _, columns]) = (self.input, self.output);
+        let ([.., k], [.., columns]) = (self.input, self.output);
         let target = recorder.target();
-        let ([tiles_y, tiles_x], tiles) = (self.tiles(), self.tiles_of_part(target));
+        let tiles = self.tiles_of_part(target);
         let name = recorder.graph().tensor(result).name.clone();
         let transformed = |what: &str| format!("{name}, transformed {what}");
         let u = recorder.temporary(transformed("weights"), [PLACES * columns.next_multiple_of(16) * k]);
@@ -127,35 +138,60 @@ impl Tiled {
             .cost(operations([k, columns, 200]), 0)
             .product(product.described())
             .record();
-        let images_of_part = self.images_of_part(target);
-        for first in (0..n).step_by(images_of_part) {
-            let images = images_of_part.min(n - first);
-            let tiled = |dispatch: DispatchBuilder<'_, '_>, channels: usize, flops: usize| {
-                let sizes = [("CHANNELS", channels), ("TILES", tiles), ("TILES_Y", tiles_y), ("TILES_X", tiles_x)];
-                let sizes = sizes.into_iter().chain([("FIRST_IMAGE", first), ("IMAGES", images)]);
-                sizes
-                    .fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size))
-                    .workgroups(tiles / 16 * (channels / 4).div_ceil(4), 1)
-                    .cost(operations([tiles, channels, flops]), 0)
-                    .product(product.described())
-                    .record();
-            };
-            let dispatch = recorder.dispatch(transformed("tiles")).a(x).c(v).source(wgsl!("winograd/input"));
-            let sizes = [("H", h), ("W", width), ("BEFORE_Y", self.before[0]), ("BEFORE_X", self.before[1])];
-            let dispatch = sizes.into_iter().fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size));
-            tiled(dispatch, k, 156);
+        for part in self.parts(target, tiles) {
+            self.record_input(recorder, x, v, part, &product);
             let dispatch = recorder.dispatch(transformed("products")).a(v).b(u).c(m);
             let dispatch = dispatch.source(wgsl!("winograd/product")).number("TILES", tiles);
             product.complete(dispatch, operations([2, PLACES, tiles, columns, k])).record();
             let dispatch = recorder.dispatch(name.clone()).a(m).c(result).sweeping_over(1);
-            tiled(store(dispatch.source(wgsl!("winograd/output"))), columns, 160);
+            self.complete(store(dispatch.source(wgsl!("winograd/output"))), part, columns, &product).record();
         }
+    }
+
+    /// The parts of the batch, with as many tiles in memory.
+    pub(super) fn parts(&self, target: Target, tiles: usize) -> impl Iterator<Item = Part> + use<> {
+        let (n, images) = (self.input[0], self.images_of_part(target));
+        (0..n).step_by(images).map(move |first| Part { first, images: images.min(n - first), tiles })
+    }
+
+    /// Records the transformation of the input to `v`.
+    pub(super) fn record_input(
+        &self,
+        recorder: &mut Recorder,
+        x: TensorId,
+        v: TensorId,
+        part: Part,
+        product: &MatrixProduct,
+    ) {
+        let [_, h, width, c] = self.input;
+        let name = recorder.graph().tensor(v).name.clone();
+        let dispatch = recorder.dispatch(name).a(x).c(v).source(wgsl!("winograd/input"));
+        let sizes = [("H", h), ("W", width), ("BEFORE_Y", self.before[0]), ("BEFORE_X", self.before[1])];
+        let dispatch = sizes.into_iter().fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size));
+        self.complete(dispatch, part, c, product).record();
+    }
+
+    /// Completes a dispatch that transforms the tiles of a part, 16 channels of 16 tiles in a workgroup.
+    pub(super) fn complete<'r, 'g>(
+        &self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        Part { first, images, tiles }: Part,
+        channels: usize,
+        product: &MatrixProduct,
+    ) -> DispatchBuilder<'r, 'g> {
+        let [tiles_y, tiles_x] = self.tiles();
+        let sizes = [("CHANNELS", channels), ("TILES", tiles), ("TILES_Y", tiles_y), ("TILES_X", tiles_x)];
+        let sizes = sizes.into_iter().chain([("FIRST_IMAGE", first), ("IMAGES", images)]);
+        (sizes.fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size)))
+            .workgroups(tiles / 16 * (channels / 4).div_ceil(4), 1)
+            .cost(operations([tiles, channels, TRANSFORMATION_FLOPS]), 0)
+            .product(product.described())
     }
 }
 
 impl Conv2d {
     /// How to compute the convolution `tiled`, whose direct product has this key.
-    fn runs_tiled(&self, recorder: &Recorder, key: &str, tiled: &Tiled) -> bool {
+    pub(super) fn runs_tiled(&self, recorder: &Recorder, key: &str, tiled: &Tiled) -> bool {
         if self.kernel != [3, 3] || self.stride != [1, 1] || !tiled.fits(recorder.target()) {
             return false;
         }
@@ -168,7 +204,7 @@ impl Conv2d {
         }
     }
 
-    fn tiled_forward(&self, pooled: bool) -> Tiled {
+    pub(super) fn tiled_forward(&self, pooled: bool) -> Tiled {
         let [n, h, w, _] = self.input;
         let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
         let (input, output) = ([n, h, w, c], [n, oh, ow, filters]);

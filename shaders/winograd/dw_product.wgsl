@@ -1,0 +1,50 @@
+// The 36 products of a gradient of weights by Winograd's algorithm, one for each place of a tile: s[place, c, n] = sum over
+// the tiles t of v[place, t, c] e[place, t, n]. Rows are (place, channel), with PLACE_ROWS channels of a place, of which CIN are
+// stored; PLACE_ROWS is a multiple of the rows of the micro-kernel's tile, so that such a tile has one place.
+// a = v [36, CIN / 4, K, 4], b = e [36, N / 4, K, 4], c = s [parts, 36, CIN, N], written from float FIRST on.
+override PLACE_ROWS: u32;
+override CIN: u32;
+override FIRST: u32;
+override M: u32;
+override N: u32;
+override K: u32;
+
+const A_ALONG_K = false;
+const B_ALONG_K = false;
+
+var<private> first_b: u32;
+
+fn begin_tile(first: u32, last: u32) -> u32 {
+    first_b = min(first, M - 1u) / PLACE_ROWS * (N * K);
+    return K;
+}
+
+fn a_row(m: u32) -> vec4<i32> {
+    let row = min(m, M - 1u);
+    let channel = min(row % PLACE_ROWS, CIN - 4u);
+    return vec4(i32((row / PLACE_ROWS * CIN + channel) * K), 0, 0, 0);
+}
+
+fn a_columns(k: u32) -> array<vec4<i32>, 4> {
+    let i = i32(k * 4u);
+    return array(vec4(i, 0, 0, 0), vec4(i + 4, 0, 0, 0), vec4(i + 8, 0, 0, 0), vec4(i + 12, 0, 0, 0));
+}
+
+fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
+    return read_a(u32(row.x + column.x));
+}
+
+fn load_b(k: u32, n: u32) -> vec4<f32> {
+    return read_b(first_b + min(n, N - 4u) * K + k * 4u);
+}
+
+fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    let channel = m % PLACE_ROWS;
+    let i = FIRST + (m / PLACE_ROWS * CIN + channel) * N + n;
+    if (m < M && channel < CIN && n < N) {
+        write_c(i, s[0]);
+        write_c(i + N, s[1]);
+        write_c(i + 2u * N, s[2]);
+        write_c(i + 3u * N, s[3]);
+    }
+}

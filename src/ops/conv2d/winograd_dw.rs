@@ -1,0 +1,71 @@
+//! Winograd's algorithm F(4 x 4, 3 x 3), turned around, for the gradient of the weights: see `shaders/winograd/dw.wgsl`.
+
+use super::Conv2d;
+use super::winograd::PLACES;
+use crate::graph::{Algorithm, Recorder, TensorId};
+use crate::kernel::{operations, wgsl};
+use crate::ops::matrix_product::{MatrixProduct, Rows};
+
+/// Rows of a place of a tile are a multiple of this.
+const ROWS_UNIT: usize = 64;
+
+/// Most floats of the sums of all parts of the batch.
+const MOST_SUMS: u64 = 1 << 26;
+
+impl Conv2d {
+    /// Records the gradient of the weights by tiles, as [`Conv2d::record_dw`] does; false where that is not to be done. The
+    /// gradient of a bias is no part of it.
+    pub(super) fn record_tiled_dw(
+        &self,
+        recorder: &mut Recorder,
+        key: &str,
+        [x, dy, dw]: [TensorId; 3],
+        pooled: bool,
+    ) -> bool {
+        let (tiled, target) = (self.tiled_forward(pooled), recorder.target());
+        let [n, oh, ow, filters] = tiled.output;
+        let c = tiled.input[3];
+        let images = tiled.images_of_part(target);
+        // An odd multiple of 16, so that tiles of neighbouring channels are far from each other in a cache.
+        let tiles = (images * tiled.tiles_of_image()).div_ceil(16) * 16 | 16;
+        let (rows, parts) = (c.next_multiple_of(ROWS_UNIT), n.div_ceil(images));
+        let sums = operations([parts, PLACES, c, filters]);
+        if self.bias || sums > MOST_SUMS || !self.runs_tiled(recorder, key, &tiled) {
+            return false;
+        }
+        let sizes = [PLACES * rows, filters, tiles];
+        let product = MatrixProduct::whole(recorder, key.into(), sizes, Rows::default());
+        let product = product.by(Algorithm::Winograd).at_run_time(true);
+        if !rows.is_multiple_of(product.kernel().tile()[0]) {
+            return false;
+        }
+        let name = recorder.graph().tensor(dw).name.clone();
+        let transformed = |what: &str| format!("{name}, transformed {what}");
+        let v = recorder.temporary(transformed("tiles"), [PLACES * tiles * c]);
+        let e = recorder.temporary(transformed("gradient"), [PLACES * tiles * filters]);
+        let s = recorder.temporary(transformed("sums"), [parts * PLACES * c * filters]);
+        for (number, part) in tiled.parts(target, tiles).enumerate() {
+            tiled.record_input(recorder, x, v, part, &product);
+            let dispatch = recorder.dispatch(transformed("gradient")).a(dy).c(e).source(wgsl!("winograd/dy"));
+            tiled.complete(dispatch.number("H", oh).number("W", ow), part, filters, &product).record();
+            let dispatch = recorder.dispatch(transformed("sums")).a(v).b(e).c(s).source(wgsl!("winograd/dw_product"));
+            let first = number * PLACES * c * filters;
+            let dispatch = dispatch.number("PLACE_ROWS", rows).number("CIN", c).number("FIRST", first);
+            product.complete(dispatch, operations([2, PLACES, c, filters, tiles])).record();
+        }
+        recorder
+            .dispatch(name)
+            .a(s)
+            .c(dw)
+            .sweeping_over(1)
+            .source(wgsl!("winograd/dw"))
+            .number("CIN", c)
+            .number("COUT", filters)
+            .number("PARTS", parts)
+            .workgroups((c * filters / 4).div_ceil(64), 1)
+            .cost(operations([c, filters, PLACES * parts + 100]), PLACES * parts)
+            .product(product.described())
+            .record();
+        true
+    }
+}
