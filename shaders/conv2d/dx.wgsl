@@ -76,7 +76,8 @@ fn cell_of(m: u32) -> vec3<u32> {
 
 // Pixel of x of row m, counted over the batch.
 fn pixel_of(m: u32) -> u32 {
-    if (POINTWISE) { return min(m, M - 1u); }
+    // Then rows are in the order of pixels.
+    if (POINTWISE || BLOCK == 1u && STRIDE_X == 1u) { return min(m, M - 1u); }
     let cell = cell_of(m);
     return (cell.z * H + cell.x) * W + cell.y;
 }
@@ -120,12 +121,17 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    store_rows(m, M, n, s);
+}
+
+// Stores those of the four rows from m on that are before `end`.
+fn store_rows(m: u32, end: u32, n: u32, s: mat4x4<f32>) {
     for (var j = 0u; j < 4u; j++) {
         let i = pixel_of(m + j) * N + min(n, N - 4u);
         var dx = s[j];
         if (SUMMED) { dx = read_d(i) + dx; }
         if (GATED) { dx = select(vec4<f32>(), dx, read_e(i) > vec4<f32>()); }
-        if (m + j < M && n < N) {
+        if (m + j < end && n < N) {
             if (SCATTERED) { scatter(i, dx); } else { write_c(i, dx); }
         }
     }

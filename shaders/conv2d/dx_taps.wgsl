@@ -1,19 +1,27 @@
-// What product/taps asks of the gradient of x.
+// What product/taps asks of the gradient of x: see conv2d/forward_taps.
 
 fn tap_channels() -> u32 {
     return COUT;
 }
 
-// The pixel p places right of the first one that the cells of a row of A gather from, in row ky, from channel c on.
-fn tap_pixel(ky: u32, p: u32, c: u32) -> vec4<i32> {
-    return vec4(i32(ky), i32(KW) - 1 - i32(p), i32(c), 0);
+fn tap_width() -> i32 {
+    return i32(OW);
 }
 
-// Which of those pixels the first of four cells gathers from at kx.
+fn tap_is_centred() -> bool {
+    return W == OW && PAD_X == 1;
+}
+
+fn tap_reaches_outside() -> bool {
+    return true;
+}
+
+fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
+    let y = row.x - i32(ky);
+    let x = row.y + 1 - i32(KW);
+    return vec4(select(0, 1, y >= 0 && y < i32(OH)), x, row.z + (y * i32(OW) + x) * i32(COUT), 0);
+}
+
 fn first_pixel(kx: u32) -> u32 {
     return KW - 1u - kx;
-}
-
-fn load_tap(ky: u32, kx: u32, c: u32, n: u32) -> vec4<f32> {
-    return read_b(((ky * KW + kx) * CIN + min(n, N - 1u)) * COUT + c);
 }

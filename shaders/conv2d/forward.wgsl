@@ -35,25 +35,30 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
+    store_rows(m, M, n, s);
+}
+
+// Stores those of the four rows from m on that are before `end`.
+fn store_rows(m: u32, end: u32, n: u32, s: mat4x4<f32>) {
     var bias = vec4<f32>();
     if (BIAS) { bias = read_b(BIAS_FIRST + min(n, N - 4u)); }
     let y = mat4x4(s[0] + bias, s[1] + bias, s[2] + bias, s[3] + bias);
     if (POOLED) {
-        store_maximum(m, n, y);
+        store_maximum(m, end, n, y);
         return;
     }
     begin_ending(min(n, N - 4u));
     for (var j = 0u; j < 4u; j++) {
         let i = (m + j) * N + n;
-        if (m + j < M && n < N) {
-            let end = ended(y[j], n, i);
-            write_c(i, select(end, max(end, vec4<f32>()), RELU));
+        if (m + j < end && n < N) {
+            let z = ended(y[j], n, i);
+            write_c(i, select(z, max(z, vec4<f32>()), RELU));
         }
     }
 }
 
 // The four rows are the cells of one window. On a tie the first wins; where relu stops the gradient, the place is -1.
-fn store_maximum(m: u32, n: u32, y: mat4x4<f32>) {
+fn store_maximum(m: u32, end: u32, n: u32, y: mat4x4<f32>) {
     var largest = y[0];
     var place = vec4<f32>();
     for (var cell = 1u; cell < 4u; cell++) {
@@ -65,7 +70,7 @@ fn store_maximum(m: u32, n: u32, y: mat4x4<f32>) {
         place = select(vec4(-1.0), place, largest > vec4<f32>());
         largest = max(largest, vec4<f32>());
     }
-    if (m < M && n < N) {
+    if (m < end && n < N) {
         write_c(m / 4u * N + n, largest);
         write_f(m / 4u * N + n, place);
     }

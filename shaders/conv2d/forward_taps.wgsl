@@ -4,16 +4,28 @@ fn tap_channels() -> u32 {
     return CIN;
 }
 
-// The pixel p places right of the first one that the windows of a row of A see, in row ky of the windows, from channel c on.
-fn tap_pixel(ky: u32, p: u32, c: u32) -> vec4<i32> {
-    return vec4(i32(ky), i32(p), i32((ky * W + p) * CIN + c), 0);
+fn tap_width() -> i32 {
+    return i32(W);
 }
 
-// Which of those pixels the first of four windows has at kx.
+// Whether a row of A sees as many pixels on its left as on its right, and lines are as long before and behind.
+fn tap_is_centred() -> bool {
+    return W == OW && PAD_X == 1;
+}
+
+// Whether some row of A sees pixels outside.
+fn tap_reaches_outside() -> bool {
+    return PADDED;
+}
+
+// The line of pixels that a row of A sees in row ky of its window: (whether it is inside, x of the first pixel that it sees,
+// first float of that, 0).
+fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
+    let y = row.x + i32(ky);
+    return vec4(select(0, 1, y >= 0 && y < i32(H)), row.y, row.z + i32(ky * W * CIN), 0);
+}
+
+// Which of the pixels that it sees a row of A has at kx.
 fn first_pixel(kx: u32) -> u32 {
     return kx;
-}
-
-fn load_tap(ky: u32, kx: u32, c: u32, n: u32) -> vec4<f32> {
-    return read_b(((ky * KW + kx) * CIN + c) * N + min(n, N - 4u));
 }

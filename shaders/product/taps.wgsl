@@ -1,9 +1,13 @@
 // Convolution by a kernel of three columns with a stride of 1, for adapters whose subgroup is LANES lanes, 8 or 16. A lane
-// makes four pixels that are neighbours in a row, and 16 columns. For a row of the kernel it loads six pixels, where
-// product/broadcast loads twelve, and a trip of the loop takes 12 k, so that less of it goes into the execution mask.
+// makes PIXELS rows of the result, 4 or 8, and 16 columns. The rows are neighbours in a line of LINE rows; a line may end
+// within the last lane that makes some of it. A trip of the loop takes 12 k: three columns of a row of the kernel and four
+// channels. It loads the pixels that those rows see once for all three columns.
+// If POOLED, rows come in windows of 2 x 2 cells, so those of a lane see two lines of pixels at once.
+// b = the weights as conv2d/pack orders them, so that consecutive trips read consecutive texels.
 override TILES_N: u32;
+override LINE: u32;
 
-// Loads of a lane for four k of three columns of the kernel.
+// Loads of a lane for twelve k of all columns.
 const LOADS = 48u / LANES;
 
 @compute @workgroup_size(LANES)
@@ -13,62 +17,109 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let tile = linear_workgroup(workgroup, count);
-    let m = (tile / TILES_N * LANES + lane) * 4u;
+    let group = tile / TILES_N * LANES + lane;
+    let line = min(group / groups(), M / LINE - 1u);
+    let m = line * LINE + group % groups() * PIXELS;
+    // Rows from here on are not this lane's.
+    let end = select((line + 1u) * LINE, 0u, group / groups() != line);
     let n = tile % TILES_N * 16u;
-    // M is a multiple of four.
-    let row = a_row(min(m, M - 4u));
-    // s[q][r] is pixel r, columns 4q..4q+3.
-    var s = array<array<vec4<f32>, 4>, 4>();
+    let row = a_row(m);
+    // s[p][r] is row r, columns 2p and 2p + 1.
+    var s = array<array<vec2<f32>, PIXELS>, 8>();
+    var w = tile % TILES_N * KH * tap_channels() * 48u + lane * 4u;
     for (var ky = 0u; ky < KH; ky++) {
+        let upper = tap_line(row, ky);
+        let lower = tap_line(row, ky + 1u);
         for (var c = 0u; c < tap_channels(); c += 4u) {
-            var a = array<vec4<f32>, 6>();
-            for (var p = 0u; p < 6u; p++) { a[p] = load_a(row, tap_pixel(ky, p, c)); }
-            // Of each kx 16 vectors: four columns of each of four k, or four k of each of 16 columns.
+            // Of each kx and each of four k, four vectors of four columns.
             var b = array<vec4<f32>, LOADS>();
-            for (var l = 0u; l < LOADS; l++) {
-                let i = l * LANES + lane;
-                if (B_ALONG_K) {
-                    b[l] = load_tap(ky, i / 16u, c, n + i % 16u);
-                } else {
-                    b[l] = load_tap(ky, i / 16u, c + i / 4u % 4u, n + i % 4u * 4u);
+            for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + l * LANES * 4u); }
+            w += 192u;
+            var a = array<vec4<f32>, PIXELS + 4u>();
+            if (lends()) {
+                for (var p = 1u; p <= PIXELS; p++) { a[p] = load_pixel(upper, p, c); }
+                if (groups() > 1u) {
+                    let before = subgroupShuffle(a[PIXELS], (lane - 1u) % LANES);
+                    let behind = subgroupShuffle(a[1], (lane + 1u) % LANES);
+                    a[0] = select(vec4<f32>(), before, upper.y >= 0);
+                    a[PIXELS + 1u] = select(vec4<f32>(), behind, upper.y + i32(PIXELS) + 1 < tap_width());
+                }
+            } else {
+                for (var p = 0u; p < seen(); p++) {
+                    a[p] = load_pixel(upper, p, c);
+                    if (POOLED) { a[seen() + p] = load_pixel(lower, p, c); }
                 }
             }
-            // Written out, because Mesa 25's driver does not unroll a loop of this length.
-            add_quad(0u, 0u, &a, &b, &s);
-            add_quad(0u, 1u, &a, &b, &s);
-            add_quad(0u, 2u, &a, &b, &s);
-            add_quad(0u, 3u, &a, &b, &s);
-            add_quad(1u, 0u, &a, &b, &s);
-            add_quad(1u, 1u, &a, &b, &s);
-            add_quad(1u, 2u, &a, &b, &s);
-            add_quad(1u, 3u, &a, &b, &s);
-            add_quad(2u, 0u, &a, &b, &s);
-            add_quad(2u, 1u, &a, &b, &s);
-            add_quad(2u, 2u, &a, &b, &s);
-            add_quad(2u, 3u, &a, &b, &s);
+            // Two columns at a time, so that their sums stay in registers for twelve k. They are written out, because
+            // Mesa 25's driver does not unroll a loop of this length.
+            add_columns(0u, &a, &b, &s);
+            add_columns(1u, &a, &b, &s);
+            add_columns(2u, &a, &b, &s);
+            add_columns(3u, &a, &b, &s);
+            add_columns(4u, &a, &b, &s);
+            add_columns(5u, &a, &b, &s);
+            add_columns(6u, &a, &b, &s);
+            add_columns(7u, &a, &b, &s);
         }
     }
-    for (var q = 0u; q < 4u; q++) {
-        store_block(m, n + q * 4u, workgroup.z, mat4x4(s[q][0], s[q][1], s[q][2], s[q][3]));
+    for (var r = 0u; r < PIXELS; r += 4u) {
+        for (var p = 0u; p < 8u; p += 2u) {
+            let y = mat4x4(
+                vec4(s[p][r], s[p + 1u][r]),
+                vec4(s[p][r + 1u], s[p + 1u][r + 1u]),
+                vec4(s[p][r + 2u], s[p + 1u][r + 2u]),
+                vec4(s[p][r + 3u], s[p + 1u][r + 3u]),
+            );
+            store_rows(m + r, end, n + p * 2u, y);
+        }
     }
 }
 
-// Adds the products of four k at kx to columns 4q..4q+3.
-fn add_quad(
-    kx: u32,
-    q: u32,
-    a: ptr<function, array<vec4<f32>, 6>>,
+// Lanes that make a line.
+fn groups() -> u32 {
+    return (LINE + PIXELS - 1u) / PIXELS;
+}
+
+// Pixels of a line of pixels that a lane sees.
+fn seen() -> u32 {
+    return select(PIXELS, PIXELS / 2u, POOLED) + 2u;
+}
+
+// Whether the pixels of a line are as many as its rows, and the lanes that make a line are neighbours in one subgroup. Then
+// a lane gets what it sees of its neighbours' pixels from them. More than 8 lanes are slow at that.
+fn lends() -> bool {
+    return !POOLED && LANES == 8u && LINE % PIXELS == 0u && LANES % groups() == 0u && tap_is_centred();
+}
+
+// Pixel p of those that a lane sees of a line, from channel c on; zero outside. line = (whether it is inside, x of pixel 0,
+// its first float, 0).
+fn load_pixel(line: vec4<i32>, p: u32, c: u32) -> vec4<f32> {
+    let i = line.z + i32(p * tap_channels() + c);
+    if (!tap_reaches_outside() && LINE % PIXELS == 0u) { return read_a(u32(i)); }
+    let x = line.y + i32(p);
+    // All pixels but the outer ones are those of whole lanes.
+    let in_line = lends() || x >= 0 && x < tap_width();
+    let inside = line.x != 0 && in_line;
+    return select(vec4<f32>(), read_a(u32(select(0, i, inside))), inside);
+}
+
+// Adds the products of twelve k to columns 2p and 2p + 1.
+fn add_columns(
+    p: u32,
+    a: ptr<function, array<vec4<f32>, PIXELS + 4u>>,
     b: ptr<function, array<vec4<f32>, LOADS>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 4>>,
+    s: ptr<function, array<array<vec2<f32>, PIXELS>, 8>>,
 ) {
-    var t = mat4x4<f32>();
-    for (var j = 0u; j < 4u; j++) {
-        let i = kx * 16u + select(j * 4u + q, q * 4u + j, B_ALONG_K);
-        t[j] = subgroupShuffle((*b)[i / LANES], i % LANES);
-    }
-    if (B_ALONG_K) { t = transpose(t); }
-    for (var r = 0u; r < 4u; r++) {
-        let four = (*a)[first_pixel(kx) + r];
-        (*s)[q][r] = (*s)[q][r] + four.x * t[0] + four.y * t[1] + four.z * t[2] + four.w * t[3];
+    for (var kx = 0u; kx < 3u; kx++) {
+        for (var j = 0u; j < 4u; j++) {
+            let i = kx * 16u + j * 4u + p / 2u;
+            let four = (*b)[i / LANES];
+            let t = subgroupShuffle(select(four.xy, four.zw, p % 2u == 1u), i % LANES);
+            for (var r = 0u; r < PIXELS; r++) {
+                var pixel = r;
+                if (POOLED) { pixel = r / 4u * 2u + r % 2u + r / 2u % 2u * seen(); }
+                (*s)[p][r] += (*a)[pixel + first_pixel(kx)][j] * t;
+            }
+        }
     }
 }

@@ -1,2 +1,3 @@
-// The lanes in product/taps.
+// The lanes in product/taps, and rows of a lane.
 const LANES = 16u;
+const PIXELS = 4u;

@@ -20,6 +20,8 @@ pub enum MicroKernel {
     /// Tiles of 32 x 16 in the registers of one subgroup of 8 lanes, where each loaded pixel serves three columns of a
     /// convolution's kernel: for llvmpipe. Products that are no such convolution run in another loop.
     Broadcast32x16,
+    /// [`Self::Broadcast32x16`] with tiles of 64 x 16: a lane makes eight pixels of a line, and loads less for each of them.
+    Lines64x16,
     /// Tiles of 64 x 32 in the registers of one subgroup of 16 lanes: for llvmpipe where it computes 512 bits at once.
     Broadcast64x32,
     /// Tiles of 128 x 16 in the registers of one subgroup of 16 lanes: for products there with at most 16 columns.
@@ -76,7 +78,7 @@ impl Row {
 }
 
 /// All of them, in the order of [`MicroKernel`].
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 20] = [
     Row {
         kernel: MicroKernel::Direct,
         name: "direct",
@@ -108,6 +110,14 @@ const TABLE: [Row; 19] = [
         lanes: 8,
         workgroup_bytes: 0,
         source: &[wgsl!("product/taps"), wgsl!("product/taps_32x16")],
+    },
+    Row {
+        kernel: MicroKernel::Lines64x16,
+        name: "lines64x16",
+        tile: [64, 16],
+        lanes: 8,
+        workgroup_bytes: 0,
+        source: &[wgsl!("product/taps"), wgsl!("product/lines_64x16")],
     },
     Row {
         kernel: MicroKernel::Broadcast64x32,
@@ -252,10 +262,12 @@ impl MicroKernel {
         (self.row().lanes > 0).then_some(self.row().lanes)
     }
 
-    /// Whether it only computes convolutions with a kernel of three columns and a stride of 1: it loads a pixel once for
-    /// all three.
-    pub fn shares_pixels(self) -> bool {
-        matches!(self, Self::Broadcast32x16 | Self::Taps64x16)
+    /// Where it only computes convolutions with a kernel of three columns and a stride of 1, since it loads a pixel once for
+    /// all three: the rows of a line that one lane makes.
+    pub fn rows_of_a_line(self) -> Option<usize> {
+        let [rows, _] = self.tile();
+        let shares_pixels = matches!(self, Self::Broadcast32x16 | Self::Lines64x16 | Self::Taps64x16);
+        shares_pixels.then(|| rows / self.row().lanes as usize)
     }
 
     /// Whether it only computes gradients of weights of convolutions by a kernel of 3 x 3 with a stride of 1: it loads a

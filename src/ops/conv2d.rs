@@ -1,5 +1,6 @@
 //! Two-dimensional convolution with bias and relu. As in Keras, it is a cross-correlation: the kernel is not flipped.
 
+mod pack;
 mod products;
 mod winograd;
 mod winograd_dw;

@@ -1,6 +1,7 @@
 //! The matrix products of a convolution: forward, and the gradients of its input and of its weights.
 
 use super::Conv2d;
+use super::pack::Packed;
 use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
 use crate::kernel::{operations, wgsl};
 use crate::ops::ending::Ending;
@@ -9,10 +10,9 @@ use crate::ops::padding::Padding;
 use crate::ops::parted_sum::PartedSum;
 
 impl Conv2d {
-    /// `line`, if each pixel of a line of that length can serve three columns of the kernel: see [`Rows`].
-    fn shared_pixels(&self, line: usize) -> usize {
-        let shares = self.kernel[1] == 3 && self.stride == [1, 1] && line.is_multiple_of(4);
-        if shares { line } else { 0 }
+    /// `line`, if each pixel can serve three columns of the kernel: see [`Rows`].
+    fn shared_line(&self, line: usize) -> usize {
+        if self.kernel[1] == 3 && self.stride == [1, 1] { line } else { 0 }
     }
 
     /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
@@ -30,7 +30,12 @@ impl Conv2d {
         format!("{direction} of {n} x {h} x {w} x {c} by {kh} x {kw} to {filters}, stride {sy} x {sx}{padding}{pooled}")
     }
 
-    fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, pooled: bool) -> DispatchBuilder<'r, 'g> {
+    fn geometry<'r, 'g>(
+        &self,
+        dispatch: DispatchBuilder<'r, 'g>,
+        pooled: bool,
+        bias_first: usize,
+    ) -> DispatchBuilder<'r, 'g> {
         let [_, h, w, _] = self.input;
         let [c, filters] = self.channels();
         let [oh, ow] = self.computed_size(pooled);
@@ -38,9 +43,8 @@ impl Conv2d {
         let reaches_past = |size, out: usize, axis: usize| (out - 1) * self.stride[axis] + self.kernel[axis] > size;
         let padded = self.padding == Padding::Same && (reaches_past(h, oh, 0) || reaches_past(w, ow, 1));
         let sizes = [("H", h), ("W", w), ("CIN", c), ("OH", oh), ("OW", ow), ("COUT", filters)];
-        let sizes = sizes.into_iter().chain([("BIAS_FIRST", self.bias_first())]);
         let at_run_time = self.reads_sizes(pooled);
-        sizes
+        (sizes.into_iter().chain([("BIAS_FIRST", bias_first)]))
             .fold(dispatch, |dispatch, (name, size)| dispatch.size_or_number(name, size, at_run_time))
             .shared(wgsl!("conv2d/geometry"))
             .constant("POINTWISE", self.is_pointwise() && !pooled)
@@ -81,15 +85,17 @@ impl Conv2d {
             return;
         }
         let sizes = [pixels, self.channels()[1], self.window_cells()];
-        // Under pooling, the rows are not in the order of a line.
-        let pixels_of_a_line = if places.is_some() { 0 } else { self.shared_pixels(self.output_size()[1]) };
-        let rows = Rows { pixels_of_a_line, ..Rows::default() };
+        // Under pooling, a line of windows has two lines of pixels.
+        let [_, ow] = self.computed_size(places.is_some());
+        let line = self.shared_line(if places.is_some() { 2 * ow } else { ow });
+        let rows = Rows { line, ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
-        let dispatch = recorder.dispatch(name).a(inputs[0]).b(inputs[1]).c(output).f(places);
-        let shares_pixels = product.kernel().shares_pixels();
-        let dispatch = if shares_pixels { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
-        let dispatch = self.geometry(dispatch, places.is_some()).source(wgsl!("conv2d/forward"));
+        let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, inputs[1], false));
+        let Packed { tensor: w, bias_first } = packed.unwrap_or(Packed { tensor: inputs[1], bias_first: self.bias_first() });
+        let dispatch = recorder.dispatch(name).a(inputs[0]).b(w).c(output).f(places);
+        let dispatch = if packed.is_some() { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
+        let dispatch = self.geometry(dispatch, places.is_some(), bias_first).source(wgsl!("conv2d/forward"));
         let dispatch = ending.define(dispatch).constant("RELU", self.relu).constant("POOLED", places.is_some());
         product.complete(dispatch, self.flops(pixels)).record();
     }
@@ -118,7 +124,7 @@ impl Conv2d {
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
-        let rows = Rows { costly: true, pixels_of_a_line: self.shared_pixels(width), ..Rows::default() };
+        let rows = Rows { costly: true, line: self.shared_line(width), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
@@ -127,10 +133,12 @@ impl Conv2d {
             Epilogue::Gate(y) => (Some(y), None, [1; 4]),
             Epilogue::Scatter { pooled, places } => (None, Some(places), pooled),
         };
-        let dispatch = recorder.dispatch(name).a(dy).b(w).c(sink.gradient).d(places.or(sink.earlier)).e(gate);
-        // The store reads these two once.
-        let dispatch = dispatch.sweeping_over(1 << 3 | 1 << 4);
-        let (dispatch, block) = if product.kernel().shares_pixels() {
+        let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, w, true).tensor);
+        let dispatch = recorder.dispatch(name).a(dy).b(packed.unwrap_or(w)).c(sink.gradient);
+        let dispatch = dispatch.d(places.or(sink.earlier)).e(gate);
+        // The store reads it once. It does so of x too, which other kernels read as an image.
+        let dispatch = dispatch.sweeping_over(1 << 3);
+        let (dispatch, block) = if packed.is_some() {
             // The pixels of a line follow each other.
             (dispatch.shared(wgsl!("conv2d/dx_taps")), 1)
         } else {
@@ -138,7 +146,7 @@ impl Conv2d {
             (dispatch, 1 << n.trailing_zeros().min(4))
         };
         let dispatch = self
-            .geometry(dispatch, pooled)
+            .geometry(dispatch, pooled, self.bias_first())
             .source(wgsl!("conv2d/dx"))
             .constant("GATED", gate.is_some())
             .constant("SUMMED", sink.earlier.is_some())
@@ -197,7 +205,7 @@ impl Conv2d {
             dispatch
         };
         let dispatch = self
-            .geometry(dispatch, pooled)
+            .geometry(dispatch, pooled, self.bias_first())
             .source(wgsl!("conv2d/dw"))
             .constant("POOLED", places.is_some())
             .size_or_number("PART_LEN", self.weight_places().1, self.reads_sizes(pooled));

@@ -1,0 +1,3 @@
+// The lanes in product/taps, and rows of a lane.
+const LANES = 8u;
+const PIXELS = 8u;

@@ -1,0 +1,37 @@
+//! Weights in the order in which a micro-kernel reads them.
+
+use super::Conv2d;
+use crate::graph::{Recorder, TensorId};
+use crate::kernel::wgsl;
+use crate::shape::Shape;
+
+/// Columns of a tile of `product/taps`.
+const COLUMNS: usize = 16;
+
+/// Packed weights.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packed {
+    pub tensor: TensorId,
+    /// First float of the bias.
+    pub bias_first: usize,
+}
+
+impl Conv2d {
+    /// Records the packing of the weights `w` for `product/taps`: for the forward pass with the bias behind them, or
+    /// `turned`, for the gradient of the input. What is packed lives from here to the product that reads it.
+    pub(super) fn pack(&self, recorder: &mut Recorder, w: TensorId, turned: bool) -> Packed {
+        let [kh, kw] = self.kernel;
+        let [c, filters] = self.channels();
+        let [channels, columns] = if turned { [filters, c] } else { [c, filters] };
+        let packed = kh * kw * channels * columns.next_multiple_of(COLUMNS);
+        let bias = if self.bias && !turned { filters } else { 0 };
+        let shape = Shape::from([packed + bias]);
+        let name = format!("{}, packed", recorder.graph().tensor(w).name);
+        let tensor = recorder.temporary(name.clone(), shape.clone());
+        let dispatch = recorder.dispatch(name).a(w).c(tensor).source(wgsl!("conv2d/pack")).constant("TURNED", turned);
+        let numbers = [("KH", kh), ("CIN", c), ("COUT", filters), ("BIAS_FIRST", self.bias_first()), ("PACKED", packed)];
+        let dispatch = numbers.into_iter().fold(dispatch, |dispatch, (name, number)| dispatch.number(name, number));
+        dispatch.elementwise(&shape, 0).record();
+        Packed { tensor, bias_first: packed }
+    }
+}
