@@ -70,6 +70,11 @@ struct Row {
 }
 
 impl Row {
+    /// What rows without workgroup memory have in common.
+    const fn of_lanes(lanes: u32) -> Self {
+        Self { kernel: MicroKernel::Direct, name: "", tile: [0; 2], lanes, workgroup_bytes: 0, source: &[] }
+    }
+
     /// A tile in workgroup memory, where each of its rows and columns takes five fours of floats.
     const fn of_tile(kernel: MicroKernel, name: &'static str, tile: [usize; 2], source: &'static [Wgsl]) -> Self {
         let workgroup_bytes = (tile[0] + tile[1]) as u32 * 5 * 16;
@@ -83,97 +88,85 @@ const TABLE: [Row; 20] = [
         kernel: MicroKernel::Direct,
         name: "direct",
         tile: [32, 32],
-        lanes: 0,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/direct")],
+        ..Row::of_lanes(0)
     },
     Row {
         kernel: MicroKernel::Broadcast64x16,
         name: "broadcast64x16",
         tile: [64, 16],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Broadcast32x32,
         name: "broadcast32x32",
         tile: [32, 32],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Broadcast32x16,
         name: "broadcast32x16",
         tile: [32, 16],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/taps"), wgsl!("product/taps_32x16")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Lines64x16,
         name: "lines64x16",
         tile: [64, 16],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/taps"), wgsl!("product/lines_64x16")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Broadcast64x32,
         name: "broadcast64x32",
         tile: [64, 32],
-        lanes: 16,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x32")],
+        ..Row::of_lanes(16)
     },
     Row {
         kernel: MicroKernel::Broadcast128x16,
         name: "broadcast128x16",
         tile: [128, 16],
-        lanes: 16,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_128x16")],
+        ..Row::of_lanes(16)
     },
     Row {
         kernel: MicroKernel::Taps64x16,
         name: "taps64x16",
         tile: [64, 16],
-        lanes: 16,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/taps"), wgsl!("product/taps_64x16")],
+        ..Row::of_lanes(16)
     },
     Row {
         kernel: MicroKernel::Windows72x16,
         name: "windows72x16",
         tile: [72, 16],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/windows"), wgsl!("product/windows_72x16")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Windows36x32,
         name: "windows36x32",
         tile: [36, 32],
-        lanes: 8,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/windows"), wgsl!("product/windows_36x32")],
+        ..Row::of_lanes(8)
     },
     Row {
         kernel: MicroKernel::Windows144x16,
         name: "windows144x16",
         tile: [144, 16],
-        lanes: 16,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/windows"), wgsl!("product/windows_144x16")],
+        ..Row::of_lanes(16)
     },
     Row {
         kernel: MicroKernel::Windows72x32,
         name: "windows72x32",
         tile: [72, 32],
-        lanes: 16,
-        workgroup_bytes: 0,
         source: &[wgsl!("product/windows"), wgsl!("product/windows_72x32")],
+        ..Row::of_lanes(16)
     },
     Row::of_tile(MicroKernel::Tile, "tile", [64, 64], &[wgsl!("product/tile_64x64"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile64x32, "tile64x32", [64, 32], &[wgsl!("product/tile_64x32"), wgsl!("product/tile")]),

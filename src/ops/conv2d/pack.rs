@@ -29,7 +29,8 @@ impl Conv2d {
         let name = format!("{}, packed", recorder.graph().tensor(w).name);
         let tensor = recorder.temporary(name.clone(), shape.clone());
         let dispatch = recorder.dispatch(name).a(w).c(tensor).source(wgsl!("conv2d/pack")).constant("TURNED", turned);
-        let numbers = [("KH", kh), ("CIN", c), ("COUT", filters), ("BIAS_FIRST", self.bias_first()), ("PACKED", packed)];
+        let numbers =
+            [("KH", kh), ("CIN", c), ("COUT", filters), ("BIAS_FIRST", self.bias_first()), ("PACKED", packed)];
         let dispatch = numbers.into_iter().fold(dispatch, |dispatch, (name, number)| dispatch.number(name, number));
         dispatch.elementwise(&shape, 0).record();
         Packed { tensor, bias_first: packed }

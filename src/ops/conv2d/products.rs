@@ -92,7 +92,8 @@ impl Conv2d {
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, inputs[1], false));
-        let Packed { tensor: w, bias_first } = packed.unwrap_or(Packed { tensor: inputs[1], bias_first: self.bias_first() });
+        let Packed { tensor: w, bias_first } =
+            packed.unwrap_or(Packed { tensor: inputs[1], bias_first: self.bias_first() });
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(w).c(output).f(places);
         let dispatch = if packed.is_some() { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
         let dispatch = self.geometry(dispatch, places.is_some(), bias_first).source(wgsl!("conv2d/forward"));
