@@ -26,6 +26,19 @@ pub(super) fn staged_bytes(bytes: u64) -> u64 {
     (most_steps(bytes) as u64 - 1) * bytes.next_multiple_of(OFFSET_ALIGNMENT) + bytes
 }
 
+/// A step whose minibatch is staged.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// What it runs.
+    pub plan: usize,
+    /// The first byte of its minibatch.
+    pub minibatch: u32,
+    /// Whether the update comes after it, where several minibatches make one.
+    pub updates: bool,
+    /// Where its logits are copied to.
+    pub logits: Option<wgpu::Buffer>,
+}
+
 /// Mapped buffers that the host fills in turn, each with the minibatches of one submission, which one copy brings to the
 /// device. Before it fills a buffer again it waits for the submission that read it, and for no later one.
 #[derive(Debug)]

@@ -5,20 +5,9 @@ use super::error::ExecError;
 use super::executor::{TRAIN, UPDATE};
 use super::held_images::StepImages;
 use super::readback::StepMetrics;
+use super::staging::Waiting;
 use crate::graph::BufferKey;
 use crate::minibatch::Step;
-
-/// A step whose minibatch is staged.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub plan: usize,
-    /// Its first byte among the minibatches.
-    minibatch: u32,
-    /// Whether the update comes after it, where several minibatches make one.
-    updates: bool,
-    /// Where its logits are copied to.
-    pub logits: Option<wgpu::Buffer>,
-}
 
 impl Executor {
     /// Encodes a training step at the optimizer's learning rate, and submits it when there are enough of them; waits only
