@@ -17,6 +17,10 @@ fn begin_tile(first: u32, last: u32) -> u32 {
     return K;
 }
 
+fn ends_with_slice() -> bool {
+    return K % 16u == 0u;
+}
+
 fn a_row(m: u32) -> vec4<i32> {
     let row = min(m, M - 1u);
     return vec4(i32(row / TILES * (TILES * K) + row % TILES * 4u), 0, 0, 0);
