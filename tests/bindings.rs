@@ -106,7 +106,8 @@ fn training_does_not_depend_on_the_size_of_bindings() {
                 in_parts += u32::from(binding.parts > 1);
             }
         }
-        assert!(in_parts > 20, "{in_parts}");
+        // A device whose images share memory with buffers reads these from images where they fit.
+        assert!(in_parts > if image_bytes.is_some() { 20 } else { 5 }, "{in_parts}");
         let parts = bindings.iter().map(|binding| binding.parts).max();
         assert_eq!(parts, Some([2, 2, 4][i]));
         compare(&gpu, &train(&gpu, &mut executor), &whole);

@@ -93,6 +93,7 @@ impl Options {
             MANY_REGISTERS.contains(&gpu.info().vendor) && gpu.supports(MicroKernel::Tile128x128).is_ok();
         let most_flops = self.most_flops;
         let target = Target::new(micro_kernel, busy_workgroups);
+        let shared_memory = target.storage == Storage::Images && gpu.shares_memory();
         let most_buffers = limits.max_storage_buffers_per_shader_stage;
         Ok(Target {
             by_size,
@@ -101,6 +102,7 @@ impl Options {
             binding_bytes,
             most_buffers,
             image_bytes,
+            shared_memory,
             most_flops,
             ..target
         })

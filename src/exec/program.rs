@@ -69,7 +69,9 @@ impl Program {
         footprint.check(&gpu.limits(), gpu.memory_left())?;
         let mut memory = HashMap::new();
         for region in &footprint.regions {
-            memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage)?);
+            let shared = graph.target().shared_memory && matches!(region.key, BufferKey::Slot(..));
+            let image_bytes = shared.then_some(graph.target().image_bytes);
+            memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage, image_bytes)?);
         }
         // An image is read by whole rows, so it may need as much as the image takes.
         let arenas = memory.iter().filter(|(key, _)| matches!(key, BufferKey::Arena(..)));
@@ -162,32 +164,27 @@ impl Program {
             })
             .collect();
         let views: HashMap<u32, wgpu::TextureView> = (places.iter())
-            .filter_map(|(binding, memory, _)| match memory {
-                Memory::Image(image) => {
-                    Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default())))
-                }
-                Memory::Buffer(_) => None,
+            .filter_map(|(binding, memory, _)| {
+                let image = memory.image(binding.storage)?;
+                Some((binding.index, image.create_view(&wgpu::TextureViewDescriptor::default())))
             })
             .collect();
         let entries: Vec<_> = (places.iter())
             .flat_map(|place| place.0.uses().zip(place.0.ranges(graph)).map(move |part| (place, part)))
             .map(|((binding, memory, offset), (part, (first, bytes)))| wgpu::BindGroupEntry {
                 binding: part.index,
-                resource: match memory {
-                    Memory::Image(_) => wgpu::BindingResource::TextureView(&views[&binding.index]),
-                    Memory::Buffer(buffer) => {
+                resource: match (views.get(&binding.index), memory.buffer()) {
+                    (None, Some(buffer)) => {
                         let (offset, size) = (offset + first, std::num::NonZeroU64::new(bytes));
                         wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
                     }
+                    _ => wgpu::BindingResource::TextureView(&views[&binding.index]),
                 },
             })
             .chain(numbers.map(|resource| wgpu::BindGroupEntry { binding: NUMBERS_BINDING, resource }))
             .collect();
         let images = (places.iter())
-            .filter_map(|(binding, memory, _)| match memory {
-                Memory::Image(image) => Some((binding.index, FirstUse::least(image))),
-                Memory::Buffer(_) => None,
-            })
+            .filter_map(|(binding, memory, _)| Some((binding.index, FirstUse::least(memory.image(binding.storage)?))))
             .collect();
         let bind_group = self.gpu.create_bind_group(dispatch.name(), pipeline.layout(), &entries);
         let placed = dispatch.bindings().iter().find(|binding| binding.uses().any(|part| part.is_placed_by_dispatch()));

@@ -43,6 +43,8 @@ impl Gpu {
             .request_device(&descriptor)
             .await
             .map_err(|error| GpuError::Open { adapter: adapter.get_info().name, reason: error.to_string() })?;
-        Ok(Self::new(adapter.clone(), device, queue))
+        let mut gpu = Self::new(adapter.clone(), device, queue);
+        gpu.shares_memory = gpu.tries_to_share();
+        Ok(gpu)
     }
 }

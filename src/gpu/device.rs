@@ -28,6 +28,8 @@ pub struct Gpu {
     pub(super) awaited: Mutex<Option<wgpu::SubmissionIndex>>,
     probe: OnceLock<Probe>,
     submissions: AtomicU64,
+    /// Whether a buffer and an image can be one piece of memory.
+    pub(super) shares_memory: bool,
     /// Asks the host how many bytes of its memory tensors may take, where it can be asked.
     pub(super) memory_left: fn() -> Option<u64>,
 }
@@ -63,6 +65,7 @@ impl Gpu {
             awaited: Mutex::new(None),
             probe: OnceLock::new(),
             submissions: AtomicU64::new(0),
+            shares_memory: false,
             memory_left: || None,
         }
     }
@@ -80,6 +83,12 @@ impl Gpu {
     /// Whether it computes on the CPU.
     pub fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Whether a buffer and an image can be one piece of memory, so that what a dispatch stores to the buffer is read from the
+    /// image: on llvmpipe, if a test shows that.
+    pub fn shares_memory(&self) -> bool {
+        self.shares_memory
     }
 
     /// Bytes that its tensors may take, if known. WebGPU does not say how much memory a GPU has. A software adapter uses the

@@ -6,10 +6,10 @@ use super::{Gpu, GpuError};
 use crate::kernel::Storage;
 
 /// Texels in a row of an image. The shaders in `shaders/access` have the same constant.
-const IMAGE_WIDTH: u32 = 1024;
+pub(super) const IMAGE_WIDTH: u32 = 1024;
 
 /// Bytes in a row of an image.
-const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
+pub(super) const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
 
 /// The memory of tensors. A buffer and an image hold the same bytes in the same order.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Memory {
     Buffer(wgpu::Buffer),
     /// A storage image of four floats a texel.
     Image(wgpu::Texture),
+    /// A storage buffer, and a storage image whose memory is the first part of it: see [`Gpu::shares_memory`].
+    Shared(wgpu::Buffer, wgpu::Texture),
 }
 
 /// Most bytes of a buffer or image, and the name of the limit that they come from. The host reads an image through a buffer.
@@ -113,14 +115,24 @@ impl HostCopy {
 }
 
 impl Gpu {
-    /// Allocates memory for shaders and copies.
+    /// Allocates memory for shaders and copies. With `image_bytes`, on a device that can do that, it is a buffer of which at
+    /// most that many bytes are an image too.
     ///
     /// # Errors
-    /// More bytes than a buffer or an image may have.
-    pub fn allocate(&self, label: &str, bytes: u64, storage: Storage) -> Result<Memory, GpuError> {
+    /// More bytes than a buffer or an image may have, or what the device reports.
+    pub fn allocate(
+        &self,
+        label: &str,
+        bytes: u64,
+        storage: Storage,
+        image_bytes: Option<u64>,
+    ) -> Result<Memory, GpuError> {
         let (limit, name) = most_bytes(&self.limits(), storage);
         if bytes > limit {
             return Err(GpuError::TooLarge { what: label.into(), needed: bytes, unit: "bytes", limit, name });
+        }
+        if let Some(image_bytes) = image_bytes {
+            return self.allocate_shared(label, bytes, image_bytes);
         }
         Ok(match storage {
             Storage::Buffers => {
@@ -160,10 +172,27 @@ impl Gpu {
 }
 
 impl Memory {
+    /// The buffer, if it is one.
+    pub(crate) fn buffer(&self) -> Option<&wgpu::Buffer> {
+        match self {
+            Self::Buffer(buffer) | Self::Shared(buffer, _) => Some(buffer),
+            Self::Image(_) => None,
+        }
+    }
+
+    /// The image, if it is one and nothing else, or is one too and `storage` asks for that.
+    pub(crate) fn image(&self, storage: Storage) -> Option<&wgpu::Texture> {
+        match self {
+            Self::Image(image) => Some(image),
+            Self::Shared(_, image) if storage == Storage::Images => Some(image),
+            Self::Shared(..) | Self::Buffer(_) => None,
+        }
+    }
+
     /// Size in bytes.
     pub fn bytes(&self) -> u64 {
         match self {
-            Self::Buffer(buffer) => buffer.size(),
+            Self::Buffer(buffer) | Self::Shared(buffer, _) => buffer.size(),
             Self::Image(image) => u64::from(image.height()) * IMAGE_ROW,
         }
     }
@@ -171,7 +200,7 @@ impl Memory {
     /// Overwrites floats from byte `offset` on, which is a multiple of 16. Meant for set-up: steps stage their data.
     pub fn write(&self, gpu: &Gpu, offset: u64, values: &[f32]) {
         match self {
-            Self::Buffer(buffer) => gpu.write(buffer, offset, bytemuck::cast_slice(values)),
+            Self::Buffer(buffer) | Self::Shared(buffer, _) => gpu.write(buffer, offset, bytemuck::cast_slice(values)),
             Self::Image(image) => {
                 let mut texels = values.chunks(4).map(|v| [0, 1, 2, 3].map(|i| v.get(i).copied().unwrap_or(0.0)));
                 let mut next = (offset / 16) as u32;
@@ -192,7 +221,7 @@ impl Memory {
     /// Bytes of a buffer that [`Self::encode_copy`] needs.
     pub fn copied_bytes(&self, offset: u64, bytes: u64) -> u64 {
         match self {
-            Self::Buffer(_) => bytes,
+            Self::Buffer(_) | Self::Shared(..) => bytes,
             // An image is copied by whole rows.
             Self::Image(_) => ((offset + bytes).div_ceil(IMAGE_ROW) - offset / IMAGE_ROW) * IMAGE_ROW,
         }
@@ -201,7 +230,7 @@ impl Memory {
     /// Where the copy of byte `offset` begins in a buffer that [`Self::encode_copy`] fills.
     pub fn first_copied_byte(&self, offset: u64) -> u64 {
         match self {
-            Self::Buffer(_) => 0,
+            Self::Buffer(_) | Self::Shared(..) => 0,
             Self::Image(_) => offset % IMAGE_ROW,
         }
     }
@@ -215,7 +244,7 @@ impl Memory {
         buffer: &wgpu::Buffer,
     ) -> u64 {
         match self {
-            Self::Buffer(source) => {
+            Self::Buffer(source) | Self::Shared(source, _) => {
                 encoder.copy_buffer_to_buffer(source, offset, buffer, 0, bytes);
             }
             Self::Image(image) => {

@@ -1,6 +1,8 @@
 //! The device: adapter choice, buffers, images, pipelines, waiting, times. The only wrapper around wgpu.
 
 mod adapter;
+#[cfg(not(all(target_os = "linux", feature = "host")))]
+mod apart_memory;
 mod compilation;
 mod device;
 mod error;
@@ -10,6 +12,8 @@ mod mapping;
 mod memory;
 mod pipeline;
 mod probe;
+#[cfg(all(target_os = "linux", feature = "host"))]
+mod shared_memory;
 mod timestamps;
 
 pub(crate) use compilation::{Compilation, FirstUse};

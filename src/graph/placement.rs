@@ -80,9 +80,11 @@ const MOST_PARTS: u64 = 60;
 
 /// Where a target keeps floats in images, lets dispatches write to buffers instead, and lets sweeps read from there. Other
 /// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer about ten times as fast as to an
-/// image, and copies one to the other as fast as memory allows, but reads an image faster inside a loop.
+/// image, and copies one to the other as fast as memory allows, but reads an image faster inside a loop. Where a buffer and
+/// an image can share memory, every dispatch reads the image, and nothing is copied.
 pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     let bindings = |dispatch: &Dispatch| (0..dispatch.bindings().len()).collect::<Vec<usize>>();
+    let shared = graph.target().shared_memory;
     let mut stay = HashSet::new();
     for dispatch in &*dispatches {
         for place in bindings(dispatch) {
@@ -97,7 +99,7 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
             let binding = dispatch.bindings()[place];
             let root = graph.root(binding.tensor);
             let fits_image = graph.tensor(root).bytes() <= graph.target().image_bytes;
-            let moves = binding.access.writes() || dispatch.sweeps(place) || !fits_image;
+            let moves = binding.access.writes() || (dispatch.sweeps(place) && !shared) || !fits_image;
             if moves && graph.tensor(root).home == Home::Slot && !stay.contains(&root) {
                 dispatch.move_to_buffer(place);
             }

@@ -251,7 +251,9 @@ fn lives(graph: &Graph, dispatches: &[Dispatch], keep: &[TensorId]) -> Result<Ve
                     PlanError::ReadBeforeWrite { dispatch: dispatch.name().into(), tensor }
                 })?,
             };
-            lives.entry((root, binding.storage)).or_insert((first, i)).1 = i;
+            let shared = graph.target().shared_memory;
+            let storage = if shared { Storage::Buffers } else { binding.storage };
+            lives.entry((root, storage)).or_insert((first, i)).1 = i;
         }
     }
     let keep: HashSet<TensorId> = keep.iter().map(|tensor| graph.root(*tensor)).collect();

@@ -43,6 +43,8 @@ pub struct Target {
     pub most_buffers: u32,
     /// Most bytes of an image. A larger tensor is read from its buffer.
     pub image_bytes: u64,
+    /// Whether a buffer and an image can be one piece of memory, so that each dispatch reaches a tensor as it likes.
+    pub shared_memory: bool,
     /// Operations of a dispatch above which it is cut into pieces: some systems reset a GPU that one takes for too long.
     pub most_flops: u64,
     /// Which convolutions run by Winograd's algorithm.
@@ -66,6 +68,7 @@ impl Target {
             binding_bytes,
             most_buffers,
             image_bytes,
+            shared_memory: false,
             most_flops,
             winograd: Winograd::default(),
         }
