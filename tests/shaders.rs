@@ -307,7 +307,8 @@ fn normalized_convolutions(micro_kernel: MicroKernel) -> Result<Vec<Dispatch>, G
     }
     graph.fuse(Mode::Infer, &[]);
     let all = graph.record_forward(Mode::Infer);
-    assert_eq!(all.len(), 4);
+    // Weights that are brought into another order take a dispatch of their own.
+    assert_eq!(all.iter().filter(|dispatch| dispatch.kernel().name != "conv2d/pack").count(), 4);
     Ok(all)
 }
 
