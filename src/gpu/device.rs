@@ -28,7 +28,6 @@ pub struct Gpu {
     pub(super) awaited: Mutex<Option<wgpu::SubmissionIndex>>,
     probe: OnceLock<Probe>,
     submissions: AtomicU64,
-    /// Whether a buffer and an image can be one piece of memory.
     pub(super) shares_memory: bool,
     /// Asks the host how many bytes of its memory tensors may take, where it can be asked.
     pub(super) memory_left: fn() -> Option<u64>,

@@ -12,8 +12,6 @@ mod mapping;
 mod memory;
 mod pipeline;
 mod probe;
-#[cfg(all(target_os = "linux", feature = "host"))]
-mod shared_memory;
 mod timestamps;
 
 pub(crate) use compilation::{Compilation, FirstUse};

@@ -7,6 +7,8 @@ mod blocking;
 mod control_group;
 mod cores;
 mod host_memory;
+#[cfg(target_os = "linux")]
+mod shared_memory;
 
 use super::{Gpu, GpuError, GpuEvent};
 

@@ -13,8 +13,8 @@ use ash::vk;
 use wgpu::hal;
 use wgpu::hal::vulkan::TextureMemory;
 
-use super::memory::{IMAGE_ROW, IMAGE_WIDTH};
-use super::{Gpu, GpuError, HostCopy, Memory};
+use crate::gpu::memory::{IMAGE_ROW, IMAGE_WIDTH};
+use crate::gpu::{Gpu, GpuError, HostCopy, Memory};
 
 type Vulkan = hal::api::Vulkan;
 
@@ -91,7 +91,7 @@ impl Shared {
 
 impl Gpu {
     /// Whether a buffer and an image can share memory: on llvmpipe, if a test shows that they do.
-    pub(super) fn tries_to_share(&self) -> bool {
+    pub(in crate::gpu) fn tries_to_share(&self) -> bool {
         self.info().driver == "llvmpipe" && self.block_on(self.shows_sharing()).unwrap_or(false)
     }
 
@@ -109,7 +109,12 @@ impl Gpu {
     ///
     /// # Errors
     /// What the driver reports.
-    pub(super) fn allocate_shared(&self, label: &str, bytes: u64, image_bytes: u64) -> Result<Memory, GpuError> {
+    pub(in crate::gpu) fn allocate_shared(
+        &self,
+        label: &str,
+        bytes: u64,
+        image_bytes: u64,
+    ) -> Result<Memory, GpuError> {
         let (buffer, image) = self.share(label, bytes, image_bytes)?.ok_or_else(|| {
             GpuError::Device(format!("its driver does not let a buffer and an image share memory for `{label}`"))
         })?;
