@@ -84,8 +84,7 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Whether a buffer and an image can be one piece of memory, so that what a dispatch stores to the buffer is read from the
-    /// image: on llvmpipe, if a test shows that.
+    /// Whether a buffer and an image can be one piece of memory: on llvmpipe, if a test shows that they do.
     pub fn shares_memory(&self) -> bool {
         self.shares_memory
     }
