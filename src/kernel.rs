@@ -3,26 +3,22 @@
 mod joined;
 mod micro_kernel;
 mod module;
+mod module_recipe;
 mod recipe;
-
-use std::borrow::Cow;
+mod source;
 
 pub(crate) use joined::{Member, binding_of_member};
 pub use micro_kernel::MicroKernel;
 pub use module::{Module, NUMBERS_BINDING};
-pub(crate) use recipe::ModuleRecipe;
+pub(crate) use module_recipe::ModuleRecipe;
 pub use recipe::{BindingUse, Recipe};
+pub use source::{Wgsl, binding_of_part};
 
 /// Binding of the minibatch. Its place in the buffer is said with each dispatch, so that a buffer can hold several.
 pub const MINIBATCH_BINDING: u32 = 6;
 
 /// Most workgroups in one dimension of a dispatch (WebGPU's default limit).
 pub const MAX_WORKGROUPS: u32 = 65_535;
-
-/// Binding of a part of a tensor that is larger than a binding; its first part, 0, is at `binding`.
-pub fn binding_of_part(binding: u32, part: u32) -> u32 {
-    binding + part * (NUMBERS_BINDING + 1)
-}
 
 /// How a dispatch uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,113 +35,6 @@ impl Access {
     /// Whether the dispatch changes the elements.
     pub fn writes(self) -> bool {
         matches!(self, Self::Write | Self::ReadWrite)
-    }
-}
-
-/// A file of WGSL.
-///
-/// Kernels may run without the checks of indices and loops that WebGPU asks for, which makes them faster. That is sound
-/// only for sources and sizes that were proven together, so it is done for two kinds of kernels: those that wgrad's own
-/// operations record after the graph has checked their geometry, and those whose author has vouched for them.
-///
-/// ```
-/// use wgrad::kernel::Wgsl;
-///
-/// let mine = Wgsl::new("mine/double", "fn element(i: u32) -> vec4<f32> { return 2.0 * read_a(i); }");
-/// assert_eq!(mine.path(), "mine/double");
-/// ```
-///
-/// Nobody else can make a source that counts as wgrad's own:
-///
-/// ```compile_fail
-/// let mine = wgrad::kernel::Wgsl::own("mine", "fn main() {}");
-/// ```
-///
-/// and to vouch for a source is unsafe:
-///
-/// ```compile_fail
-/// let mine = wgrad::kernel::Wgsl::vouched("mine", "fn main() {}");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wgsl {
-    path: &'static str,
-    text: &'static str,
-    origin: Origin,
-    operand: Option<Operand>,
-}
-
-/// The tensor that a file is for, or a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Operand {
-    name: &'static str,
-    binding: u32,
-    part: u32,
-}
-
-impl Operand {
-    /// The name of a part in a module.
-    fn name_of(self, part: u32) -> String {
-        if part == 0 { self.name.into() } else { format!("{}_{part}", self.name) }
-    }
-}
-
-/// Who is responsible for a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Origin {
-    Own,
-    Foreign,
-    Vouched,
-}
-
-impl Wgsl {
-    /// A source of another crate. Kernels with it always run with runtime checks.
-    pub const fn new(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Foreign, operand: None }
-    }
-
-    /// A source of another crate that runs without runtime checks where [`RuntimeChecks::Off`] is set.
-    ///
-    /// [`RuntimeChecks::Off`]: crate::gpu::RuntimeChecks::Off
-    ///
-    /// # Safety
-    /// In every kernel that the source becomes part of, with the constants, the grid and the tensors that the kernel is
-    /// recorded with, each index lies inside what it indexes, whatever the tensors hold, and every loop ends.
-    #[allow(unsafe_code)]
-    pub const unsafe fn vouched(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Vouched, operand: None }
-    }
-
-    /// A file below `shaders/`.
-    pub(crate) const fn own(path: &'static str, text: &'static str) -> Self {
-        Self { path, text, origin: Origin::Own, operand: None }
-    }
-
-    /// The file for the tensor `name` at `binding`: these take the places of `operand` and of its binding 0.
-    pub(crate) const fn of(self, name: &'static str, binding: u32) -> Self {
-        self.of_part(name, binding, 0)
-    }
-
-    /// The file for a part of the tensor `name`, whose first part is at `binding`: see [`binding_of_part`].
-    pub(crate) const fn of_part(self, name: &'static str, binding: u32, part: u32) -> Self {
-        Self { operand: Some(Operand { name, binding, part }), ..self }
-    }
-
-    /// What it is called; of wgrad's own the path below `shaders/`, without its ending.
-    pub fn path(&self) -> &'static str {
-        self.path
-    }
-
-    /// Its text.
-    pub fn text(&self) -> Cow<'static, str> {
-        match self.operand {
-            None => self.text.into(),
-            Some(operand) => {
-                let [name, following] = [0, 1].map(|next| operand.name_of(operand.part + next));
-                let binding = format!("@binding({})", binding_of_part(operand.binding, operand.part));
-                let text = self.text.replace("following", &following).replace("OPERAND", &name.to_uppercase());
-                text.replace("operand", &name).replace("@binding(0)", &binding).into()
-            }
-        }
     }
 }
 
@@ -211,13 +100,30 @@ impl Kernel {
     /// Decides that, now that all its files are known. Own files are not enough by themselves where a `foreign`
     /// operation chose the geometry.
     pub(crate) fn settle_checks(&mut self, foreign: bool) {
-        let has = |origin: Origin| self.source.iter().any(|file| file.origin == origin);
-        self.unchecked = !has(Origin::Foreign) && (!foreign || has(Origin::Vouched));
+        let of_others = self.source.iter().any(Wgsl::is_foreign);
+        self.unchecked = !of_others && (!foreign || self.source.iter().any(Wgsl::is_vouched));
     }
 
     /// The module.
     pub fn module(&self) -> Module {
-        ModuleRecipe::of(self).make()
+        self.module_recipe().make()
+    }
+
+    /// What its module is made from.
+    pub(crate) fn module_recipe(&self) -> ModuleRecipe {
+        ModuleRecipe {
+            source: self.source.clone(),
+            numbers: self.numbers.iter().map(|(name, _)| *name).collect(),
+            members: self.members.clone(),
+            invocations: if self.members.is_empty() { 0 } else { self.invocations },
+            unchecked: self.may_run_unchecked(),
+        }
+    }
+
+    /// What is taken over of it where it is joined to others.
+    fn member(&self) -> Member {
+        let constants = self.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
+        Member { source: self.source.clone(), constants, grid: self.grid }
     }
 
     /// A kernel that does the work of several, which may be joined. Workgroups come in the order of the kernels.
@@ -229,7 +135,7 @@ impl Kernel {
             flops: kernels.iter().map(|kernel| kernel.flops).sum(),
             loop_trips: kernels.iter().map(|kernel| kernel.loop_trips).max().unwrap_or(0),
             invocations: kernels.iter().map(|kernel| kernel.invocations).max().unwrap_or(0),
-            members: kernels.iter().map(|kernel| Member::of(kernel)).collect(),
+            members: kernels.iter().map(|kernel| kernel.member()).collect(),
             unchecked: kernels.iter().all(|kernel| kernel.unchecked),
             ..Self::default()
         }

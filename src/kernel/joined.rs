@@ -5,24 +5,18 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::{Kernel, Wgsl, binding_of_part};
+use super::source::{Wgsl, binding_of_part};
 
 /// What is taken over of a kernel that was joined to others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Member {
-    source: Vec<Wgsl>,
+    pub(super) source: Vec<Wgsl>,
     /// Values as their bits.
-    constants: Vec<(&'static str, u64)>,
-    grid: [u32; 3],
+    pub(super) constants: Vec<(&'static str, u64)>,
+    pub(super) grid: [u32; 3],
 }
 
 impl Member {
-    /// What is taken over of `kernel`, which reads no numbers at run time.
-    pub fn of(kernel: &Kernel) -> Self {
-        let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        Self { source: kernel.source.clone(), constants, grid: kernel.grid }
-    }
-
     fn workgroups(&self) -> u32 {
         self.grid.iter().product()
     }

@@ -1,7 +1,8 @@
 //! What a pipeline is made from.
 
-use super::joined::{self, Member};
-use super::{Access, Kernel, MINIBATCH_BINDING, Module, Storage, Wgsl};
+use super::joined::Member;
+use super::module_recipe::ModuleRecipe;
+use super::{Access, Kernel, MINIBATCH_BINDING, Storage};
 
 /// How a kernel uses a binding of group 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,22 +32,10 @@ pub struct Recipe {
     bindings: Vec<BindingUse>,
 }
 
-/// Everything that a module is made from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ModuleRecipe {
-    source: Vec<Wgsl>,
-    /// Names of what it reads at run time.
-    numbers: Vec<&'static str>,
-    /// The kernels that it joins, in the place of a source, and the invocations of their workgroups.
-    members: Vec<Member>,
-    invocations: u32,
-    unchecked: bool,
-}
-
 impl Recipe {
     /// The recipe of a kernel whose bindings are used as given.
     pub fn new(kernel: &Kernel, bindings: impl IntoIterator<Item = BindingUse>) -> Self {
-        let module = ModuleRecipe::of(kernel);
+        let module = kernel.module_recipe();
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
         let name = kernel.name.clone();
         Self { name, module, constants, bindings: bindings.into_iter().collect() }
@@ -75,32 +64,6 @@ impl Recipe {
     /// How the tensors are bound.
     pub(crate) fn bindings(&self) -> &[BindingUse] {
         &self.bindings
-    }
-}
-
-impl ModuleRecipe {
-    /// The recipe of a kernel's module.
-    pub fn of(kernel: &Kernel) -> Self {
-        Self {
-            source: kernel.source.clone(),
-            numbers: kernel.numbers.iter().map(|(name, _)| *name).collect(),
-            members: kernel.members.clone(),
-            invocations: if kernel.members.is_empty() { 0 } else { kernel.invocations },
-            unchecked: kernel.may_run_unchecked(),
-        }
-    }
-
-    /// The module.
-    pub fn make(&self) -> Module {
-        if !self.members.is_empty() {
-            return Module::new(joined::text(&self.members, self.invocations), []);
-        }
-        Module::new(self.source.iter().map(Wgsl::text).collect(), self.numbers.iter().copied())
-    }
-
-    /// Whether it may run without runtime checks: see [`Wgsl`].
-    pub fn may_run_unchecked(&self) -> bool {
-        self.unchecked
     }
 }
 
