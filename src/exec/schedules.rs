@@ -112,7 +112,8 @@ mod tests {
     use crate::model::Sequential;
 
     fn target(storage: Storage) -> Target {
-        Target { storage, ..Target::new(MicroKernel::Direct, 8) }
+        let most_buffers = wgpu::Limits::default().max_storage_buffers_per_shader_stage;
+        Target { storage, most_buffers, ..Target::new(MicroKernel::Direct, 8) }
     }
 
     /// Limits of WebGPU, but for one.

@@ -107,6 +107,11 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     }
 }
 
+/// What the memory is made as that a binding reaches: a buffer, where an image shares it.
+pub(super) fn storage_of(graph: &Graph, binding: &Binding) -> Storage {
+    if graph.target().shared_memory { Storage::Buffers } else { binding.storage }
+}
+
 /// Lets dispatches reach buffers that are larger than a binding through several. Where these are too many, a dispatch that
 /// can write its result part by part becomes one for each part.
 pub(super) fn bind_in_parts(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use super::placement::{bind_in_parts, choose_storage};
+use super::placement::{bind_in_parts, choose_storage, storage_of};
 use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
 use crate::kernel::{MAX_WORKGROUPS, Storage};
 
@@ -96,7 +96,7 @@ impl Plan {
         let dispatches: Vec<Dispatch> = places.iter().map(|place| self.dispatches[*place].clone()).collect();
         let mut lives: Vec<Life> = Vec::new();
         for binding in dispatches.iter().flat_map(Dispatch::bindings) {
-            let life = ((graph.root(binding.tensor), binding.storage), 0, dispatches.len());
+            let life = ((graph.root(binding.tensor), storage_of(graph, binding)), 0, dispatches.len());
             if graph.tensor(life.0.0).home == Home::Slot && !lives.contains(&life) {
                 lives.push(life);
             }
@@ -251,9 +251,7 @@ fn lives(graph: &Graph, dispatches: &[Dispatch], keep: &[TensorId]) -> Result<Ve
                     PlanError::ReadBeforeWrite { dispatch: dispatch.name().into(), tensor }
                 })?,
             };
-            let shared = graph.target().shared_memory;
-            let storage = if shared { Storage::Buffers } else { binding.storage };
-            lives.entry((root, storage)).or_insert((first, i)).1 = i;
+            lives.entry((root, storage_of(graph, binding))).or_insert((first, i)).1 = i;
         }
     }
     let keep: HashSet<TensorId> = keep.iter().map(|tensor| graph.root(*tensor)).collect();
