@@ -27,7 +27,7 @@ impl Conv2d {
         let c = tiled.input[3];
         let images = tiled.images_of_part(target);
         // An odd multiple of 16, so that tiles of neighbouring channels are far from each other in a cache.
-        let tiles = (images * tiled.tiles_of_image()).div_ceil(16) * 16 | 16;
+        let tiles = ((images * tiled.tiles_of_image()).div_ceil(16) * 16) | 16;
         let (rows, parts) = (c.next_multiple_of(ROWS_UNIT), n.div_ceil(images));
         let sums = operations([parts, PLACES, c, filters]);
         if self.bias || sums > MOST_SUMS || !self.runs_tiled(recorder, key, &tiled) {
