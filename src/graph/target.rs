@@ -77,6 +77,7 @@ impl Target {
 
 impl Graph {
     /// Records what follows for another target of the same storage.
+    #[cfg(feature = "host")]
     pub(crate) fn retarget(&mut self, target: Target) {
         self.target = target;
     }
