@@ -67,7 +67,7 @@ pub struct Kernel {
     pub(crate) invocations: u32,
     /// Whether a workgroup may have more of them, which then have nothing to do.
     pub(crate) takes_more: bool,
-    /// The kernels that it was joined of, which stand in the place of a source.
+    /// The kernels that were joined into it, which stand in the place of a source.
     pub(crate) members: Vec<Member>,
     unchecked: bool,
 }

@@ -140,7 +140,8 @@ impl Minibatch {
         (size_of::<Step>() / 4).saturating_add(self.images).saturating_add(rest)
     }
 
-    /// The bytes of a minibatch, in pieces: step, `labels` `[images]`, and `pixels` `[images, h, w, c]`.
+    /// The bytes of a minibatch, in pieces: step, `labels` `[images]`, the word behind them if there is one, and `pixels`
+    /// `[images, h, w, c]`.
     ///
     /// # Errors
     /// [`MinibatchError`], where they do not fit, or where the label of an image that counts is not below `classes`.

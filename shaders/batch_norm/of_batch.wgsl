@@ -1,6 +1,5 @@
-// The statistics of the batch, from the moments of its PARTS parts, of which APART_BEFORE
-// share the PART rows of a slice by turns. d = moments; a = x, whose first row is the
-// origin; g = mean and variance, towards which the moving ones move.
+// The statistics of the batch, from the moments of its PARTS parts, of which APART_BEFORE share the PART rows of a slice by
+// turns. d = moments; a = x, whose first row is the origin; g = mean and variance, towards which the moving ones move.
 override PART: u32;
 override PARTS: u32;
 override APART_BEFORE: u32;

@@ -8,7 +8,7 @@ fn tap_width() -> i32 {
     return i32(W);
 }
 
-// Whether a row of A sees as many pixels on its left as on its right, and lines are as long before and behind.
+// Whether a row of A sees as many pixels on its left as on its right, and lines of the result are as long as those of x.
 fn tap_is_centred() -> bool {
     return W == OW && PAD_X == 1;
 }

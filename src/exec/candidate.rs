@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// A candidate that computes something else is found out: here the product of another layer's weights.
+    /// A candidate whose results are 1 % off is found out, and so is one with nothing to compare its results with.
     #[test]
     fn wrong_candidates_are_found() {
         let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());

@@ -54,8 +54,8 @@ impl Program {
         Ok(program)
     }
 
-    /// Allocates `plans`, and compiles nothing yet: a plan is prepared before its first step, or makes each
-    /// pipeline in it. Programs that share `pipelines` must be of one device.
+    /// Allocates `plans`, and compiles nothing yet: a plan is prepared before its first step, or makes each pipeline when that
+    /// is first encoded. Programs that share `pipelines` must be of one device.
     pub(super) fn allocate(
         gpu: Arc<Gpu>,
         graph: &Graph,

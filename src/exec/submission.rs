@@ -10,8 +10,8 @@ use crate::graph::BufferKey;
 use crate::minibatch::Step;
 
 impl Executor {
-    /// Encodes a training step at the optimizer's learning rate, and submits it when there are enough of them; waits only
-    /// while the device has more to do than that.
+    /// Stages a training step at the optimizer's learning rate, and submits the steps that wait when there are enough of them.
+    /// It waits only while the device still reads both staging buffers.
     ///
     /// # Errors
     /// [`ExecError::Minibatch`] where the images do not fit the network: then the step is not taken, and training may go

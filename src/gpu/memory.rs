@@ -180,7 +180,7 @@ impl Memory {
         }
     }
 
-    /// The image, if it is one and nothing else, or is one too and `storage` asks for that.
+    /// The image, if it is nothing else, or if it is a buffer too and `storage` asks for the image.
     pub(crate) fn image(&self, storage: Storage) -> Option<&wgpu::Texture> {
         match self {
             Self::Image(image) => Some(image),

@@ -65,7 +65,7 @@ pub struct Dispatch {
     pub(super) swept: u32,
     /// A bit for each binding at which it reaches an element only where it writes that of its result `c`, and for `c`.
     pub(super) aligned: u32,
-    /// The dispatches that it was joined of.
+    /// The dispatches that were joined into it, if any.
     pub(super) members: Vec<Dispatch>,
 }
 
@@ -188,7 +188,7 @@ impl Dispatch {
         }
     }
 
-    /// The dispatches that it was joined of, or itself.
+    /// The dispatches that were joined into it, or itself.
     pub fn members(&self) -> &[Self] {
         if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
     }
@@ -209,7 +209,7 @@ impl Dispatch {
     }
 }
 
-/// Whether the bit of a binding is set. Those of members of a joined dispatch have none.
+/// Whether the bit of a binding is set. The bindings of a joined dispatch's members have none.
 fn has_bit(bits: u32, binding: u32) -> bool {
     bits.checked_shr(binding).is_some_and(|bits| bits & 1 == 1)
 }

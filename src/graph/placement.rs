@@ -79,7 +79,7 @@ const PORTS: [Port; 8] = [
 const MOST_PARTS: u64 = 60;
 
 /// Where a target keeps floats in images, lets dispatches write to buffers instead, and lets sweeps read from there. Other
-/// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer about ten times as fast as to an
+/// dispatches read an image, which is a copy of the buffer: llvmpipe stores to a buffer several times as fast as to an
 /// image, and copies one to the other as fast as memory allows, but reads an image faster inside a loop. Where a buffer and
 /// an image can share memory, every dispatch reads the image, and nothing is copied.
 pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
@@ -107,7 +107,7 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     }
 }
 
-/// What the memory is made as that a binding reaches: a buffer, where an image shares it.
+/// How the memory that a binding reaches is made: as a buffer where an image shares it.
 pub(super) fn storage_of(graph: &Graph, binding: &Binding) -> Storage {
     if graph.target().shared_memory { Storage::Buffers } else { binding.storage }
 }

@@ -240,7 +240,7 @@ impl MicroKernel {
         self.row().workgroup_bytes
     }
 
-    /// Invocations of a workgroup, of the kernels that read buffers.
+    /// Invocations of a workgroup, if it reads buffers.
     pub fn invocations(self) -> Option<u32> {
         match self {
             _ if self.storage() == Storage::Images => None,

@@ -68,7 +68,7 @@ impl Feed {
         }
     }
 
-    /// The same; [`Poll::Pending`] if it takes longer than `wait`.
+    /// As [`Feed::next`], but [`Poll::Pending`] if it takes longer than `wait`.
     pub fn next_within(&mut self, wait: Duration) -> Poll<Option<Fed>> {
         match self {
             Self::Sent(loader) => loader.next_within(wait).map(|batch| batch.map(Fed::Sent)),

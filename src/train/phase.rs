@@ -14,7 +14,7 @@ pub enum Phase {
     LoadWait,
     /// The host fills, encodes and submits a training step.
     TrainStep,
-    /// During a training step, the host waits because every staging slot is in flight. The device is busy meanwhile, so
+    /// During a training step, the host waits because both staging buffers are in flight. The device is busy meanwhile, so
     /// this costs nothing.
     StagingWait,
     /// The host records commands.

@@ -142,9 +142,9 @@ impl<'a> Trainer<'a> {
         if self.position.finished {
             return Ok(Ending::Enough);
         }
-        // A run that can't be compiled leaves nothing.
         let gpu = self.executor.gpu().clone();
         gpu.block_on(self.executor.hold(&[&self.dataset.train, self.dataset.validation_images()]))?;
+        // A run that can't be compiled leaves nothing.
         self.executor.compile_training()?;
         self.write_checkpoint()?;
         let mut pace = None;

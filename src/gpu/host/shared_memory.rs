@@ -121,7 +121,7 @@ impl Gpu {
         Ok(Memory::Shared(buffer, image))
     }
 
-    /// The same, or nothing where Vulkan can't do it.
+    /// The buffer and the image of [`Gpu::allocate_shared`], or nothing where Vulkan can't do it.
     fn share(
         &self,
         label: &str,

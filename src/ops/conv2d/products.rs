@@ -137,7 +137,7 @@ impl Conv2d {
         let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, w, true).tensor);
         let dispatch = recorder.dispatch(name).a(dy).b(packed.unwrap_or(w)).c(sink.gradient);
         let dispatch = dispatch.d(places.or(sink.earlier)).e(gate);
-        // The store reads it once. It does so of x too, which other kernels read as an image.
+        // The store reads `d` once. It reads `e` once too, but that has an image anyway, since the forward pass reads one.
         let dispatch = dispatch.sweeping_over(1 << 3);
         let (dispatch, block) = if packed.is_some() {
             // The pixels of a line follow each other.

@@ -190,7 +190,7 @@ impl Tiled {
 }
 
 impl Conv2d {
-    /// How to compute the convolution `tiled`, whose direct product has this key.
+    /// Whether the convolution `tiled`, whose direct product has this key, runs by the algorithm.
     pub(super) fn runs_tiled(&self, recorder: &Recorder, key: &str, tiled: &Tiled) -> bool {
         if self.kernel != [3, 3] || self.stride != [1, 1] || !tiled.fits(recorder.target()) {
             return false;
@@ -211,7 +211,7 @@ impl Conv2d {
         Tiled { input, output, before: self.padding_before(), turned: false }
     }
 
-    /// Records the forward pass by tiles, as [`Conv2d::record_forward`] does; false where that is not to be done.
+    /// Records the forward pass by the algorithm, as [`Conv2d::record_forward`] does directly. False where it does not run so.
     pub(super) fn record_tiled_forward(
         &self,
         recorder: &mut Recorder,
@@ -240,7 +240,8 @@ impl Conv2d {
         true
     }
 
-    /// Records the gradient of the input by tiles, as [`Conv2d::record_dx`] does; false where that is not to be done.
+    /// Records the gradient of the input by the algorithm, as [`Conv2d::record_dx`] does directly. False where it does not run
+    /// so.
     pub(super) fn record_tiled_dx(
         &self,
         recorder: &mut Recorder,

@@ -13,8 +13,8 @@ const ROWS_UNIT: usize = 64;
 const MOST_SUMS: u64 = 1 << 26;
 
 impl Conv2d {
-    /// Records the gradient of the weights by tiles, as [`Conv2d::record_dw`] does; false where that is not to be done. The
-    /// gradient of a bias is no part of it.
+    /// Records the gradient of the weights by the algorithm, as [`Conv2d::record_dw`] does directly. False where it does not run
+    /// so, as with a bias, whose gradient it does not compute.
     pub(super) fn record_tiled_dw(
         &self,
         recorder: &mut Recorder,
