@@ -40,6 +40,8 @@ fn choices_are_measured_kept_and_repeated() {
     }
     assert!(products(1).as_object().unwrap().values().all(|choice| choice["kernel"] == "direct"));
     assert!(products(1).as_object().unwrap().values().any(|choice| choice["parts"] == 3));
+    let weights = |i: usize| fs::read(outs[i].path().join("weights.safetensors")).unwrap();
+    assert!(weights(1) == weights(2), "one choice gave two results");
     // They hold for another batch size, and the rule says in how many parts.
     succeeds(at_home(train(outs[2].path(), "--epochs 1 --batch-size 8 --limit 40")).arg("--tuning").arg(&file));
     assert!(
@@ -49,8 +51,6 @@ fn choices_are_measured_kept_and_repeated() {
             .iter()
             .all(|(key, choice)| { key.contains(" of 8 x ") && choice["kernel"] == "direct" })
     );
-    let weights = |i: usize| fs::read(outs[i].path().join("weights.safetensors")).unwrap();
-    assert!(weights(1) == weights(2), "one choice gave two results");
 
     let folder = if cfg!(target_os = "macos") { "Library/Caches/wgrad" } else { "wgrad" };
     let cache = home.path().join(folder).join("tuning.json");

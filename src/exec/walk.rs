@@ -7,7 +7,7 @@ use super::error::ExecError;
 use super::program::Program;
 use super::variant::{Group, Variant};
 use crate::gpu::{Gpu, Pipelines};
-use crate::graph::{Access, Arena, Graph, Plan, TensorId};
+use crate::graph::{Arena, Graph, Plan, TensorId};
 
 /// The values of tensors by name. A result in parts is added up.
 pub(super) type Values = HashMap<String, Vec<f32>>;
@@ -53,21 +53,22 @@ impl<'v> Walk<'v> {
         let Variant { graph, plan, .. } = variant;
         let dispatches = &plan.dispatches()[group.range.clone()];
         let (mut inputs, mut results) = (Values::new(), Values::new());
+        // The operands of the product, wherever in the group they are read first.
+        let mut operands: Vec<&str> = Vec::new();
         for binding in variant.inputs(dispatches) {
+            let name = variant.name(binding.tensor);
+            if binding.index < 2 && !operands.contains(&name) {
+                operands.push(name);
+            }
             let values = self.program.read_bound(graph, plan, &binding).await?;
-            inputs.insert(variant.name(binding.tensor).to_owned(), values);
+            inputs.insert(name.to_owned(), values);
         }
         self.advance(group.range.end)?;
         for (tensor, parts) in variant.results(dispatches) {
             let values = read_sum(&self.program, graph, plan, tensor, parts).await?;
             results.insert(variant.name(tensor).to_owned(), values);
         }
-        let product = dispatches.iter().find(|dispatch| dispatch.product().is_some());
-        let operand = |index| {
-            let mut bindings = product.into_iter().flat_map(|dispatch| dispatch.bindings());
-            let binding = bindings.find(|b| b.index == index && b.access == Access::Read);
-            binding.and_then(|binding| inputs.get(variant.name(binding.tensor)))
-        };
+        let operand = |place: usize| operands.get(place).and_then(|name| inputs.get(*name));
         let scale = scale([operand(0), operand(1)], group.product.sizes[2]);
         Ok(Reference { inputs, results, scale })
     }

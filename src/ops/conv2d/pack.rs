@@ -1,7 +1,7 @@
 //! Weights in the order in which a micro-kernel reads them.
 
 use super::Conv2d;
-use crate::graph::{Recorder, TensorId};
+use crate::graph::{Product, Recorder, TensorId};
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
@@ -17,9 +17,10 @@ pub(super) struct Packed {
 }
 
 impl Conv2d {
-    /// Records the packing of the weights `w` for `product/taps`: for the forward pass with the bias behind them, or
-    /// `turned`, for the gradient of the input. What is packed lives from here to the product that reads it.
-    pub(super) fn pack(&self, recorder: &mut Recorder, w: TensorId, turned: bool) -> Packed {
+    /// Records the packing of the weights `w` for `product`, which runs in `product/taps`: for the forward pass with the
+    /// bias behind them, or `turned`, for the gradient of the input. What is packed lives from here to the product that reads
+    /// it, so the two are measured together.
+    pub(super) fn pack(&self, recorder: &mut Recorder, product: Product, w: TensorId, turned: bool) -> Packed {
         let [kh, kw] = self.kernel;
         let [c, filters] = self.channels();
         let [channels, columns] = if turned { [filters, c] } else { [c, filters] };
@@ -32,7 +33,7 @@ impl Conv2d {
         let numbers =
             [("KH", kh), ("CIN", c), ("COUT", filters), ("BIAS_FIRST", self.bias_first()), ("PACKED", packed)];
         let dispatch = numbers.into_iter().fold(dispatch, |dispatch, (name, number)| dispatch.number(name, number));
-        dispatch.elementwise(&shape, 0).record();
+        dispatch.elementwise(&shape, 0).product(product).record();
         Packed { tensor, bias_first: packed }
     }
 }

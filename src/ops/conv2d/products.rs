@@ -91,7 +91,8 @@ impl Conv2d {
         let rows = Rows { line, ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
-        let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, inputs[1], false));
+        let packed =
+            product.kernel().rows_of_a_line().map(|_| self.pack(recorder, product.described(), inputs[1], false));
         let Packed { tensor: w, bias_first } =
             packed.unwrap_or(Packed { tensor: inputs[1], bias_first: self.bias_first() });
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(w).c(output).f(places);
@@ -134,7 +135,8 @@ impl Conv2d {
             Epilogue::Gate(y) => (Some(y), None, [1; 4]),
             Epilogue::Scatter { pooled, places } => (None, Some(places), pooled),
         };
-        let packed = product.kernel().rows_of_a_line().map(|_| self.pack(recorder, w, true).tensor);
+        let packed =
+            product.kernel().rows_of_a_line().map(|_| self.pack(recorder, product.described(), w, true).tensor);
         let dispatch = recorder.dispatch(name).a(dy).b(packed.unwrap_or(w)).c(sink.gradient);
         let dispatch = dispatch.d(places.or(sink.earlier)).e(gate);
         // The store reads `d` once. It reads `e` once too, but that has an image anyway, since the forward pass reads one.
