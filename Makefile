@@ -19,7 +19,7 @@ help:
 	@echo 'make lint    check format, lints and documentation'
 	@echo 'make bench   run the benchmarks            ARGS=... as above'
 	@echo 'make gpu-report  measure this GPU for 8 minutes'
-	@echo 'make offline-gpu compile three networks with the compilers of six GPUs, without a GPU'
+	@echo 'make offline-gpu compile four networks with the compilers of six GPUs, without a GPU'
 	@echo 'make fuzz    fuzz every parser of files    SECONDS=600 for each'
 	@echo 'make soak    kill runs, resume, compare    MINUTES=30'
 	@echo 'make driver  install a software Vulkan driver where none is present'

@@ -175,8 +175,10 @@ fn a_training_step_has_at_most_17_dispatches() {
             let target = Target { busy_workgroups, ..target(micro_kernel) };
             let (_, plan) = training_for(&models()[0], 32, target);
             let names = plan.dispatches().iter().map(|dispatch| dispatch.name());
-            // llvmpipe's loops over lines read packed weights.
-            let names: Vec<&str> = names.filter(|name| !name.ends_with(", packed")).collect();
+            // llvmpipe's loops over lines read packed weights: of three layers forward, and of two for the gradients of
+            // their inputs.
+            let (packed, names): (Vec<&str>, Vec<&str>) = names.partition(|name| name.ends_with(", packed"));
+            assert!(packed.len() <= 5, "{packed:?}");
             assert!(names.len() <= 17, "{micro_kernel}, {busy_workgroups}: {names:?}");
             assert!(names.iter().all(|name| !name.contains("sum of parts")), "{names:?}");
         }

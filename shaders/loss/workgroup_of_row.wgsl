@@ -9,6 +9,9 @@ fn main(
 ) {
     own_invocation = invocation;
     let row = linear_workgroup(workgroup, count);
-    let of_row = loss_of(row);
-    if (invocation == 0u) { write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong))); }
+    // A grid of two dimensions may have more workgroups than rows.
+    if (row < ROWS) {
+        let of_row = loss_of(row);
+        if (invocation == 0u) { write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong))); }
+    }
 }

@@ -80,7 +80,8 @@ impl Executor {
             ..
         } = plan_within_limits(options.batch_size, plan)?;
         // Measured choices may come from another adapter.
-        for product in train.dispatches().iter().chain(infer.dispatches()).filter_map(Dispatch::product) {
+        let dispatches = train.dispatches().iter().chain(infer.dispatches()).flat_map(Dispatch::members);
+        for product in dispatches.filter_map(Dispatch::product) {
             gpu.supports(product.choice.kernel)?;
         }
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();

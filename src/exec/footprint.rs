@@ -26,6 +26,8 @@ pub(super) struct Footprint {
     widest: (String, u64),
     /// The tensor of which one binding reaches the most bytes, and their number.
     largest_binding: (String, u64),
+    /// The largest tensor that is bound as an image, and its bytes.
+    largest_image: (String, u64),
     /// The dispatch that binds the most buffers, and their number.
     most_bindings: (String, u64),
 }
@@ -62,11 +64,14 @@ impl Footprint {
             for dispatch in plan.dispatches() {
                 let workgroups = dispatch.kernel().grid.into_iter().max().unwrap_or(0);
                 raise(&mut footprint.widest, dispatch.name(), workgroups.into());
-                let buffers = || dispatch.bindings().iter().filter(|binding| binding.storage == Storage::Buffers);
                 raise(&mut footprint.most_bindings, dispatch.name(), dispatch.buffers().into());
-                for binding in buffers() {
+                for binding in dispatch.bindings() {
+                    let largest = match binding.storage {
+                        Storage::Buffers => &mut footprint.largest_binding,
+                        Storage::Images => &mut footprint.largest_image,
+                    };
                     let bytes = binding.ranges(graph).map(|(_, bytes)| bytes).max().unwrap_or(0);
-                    raise(&mut footprint.largest_binding, &graph.tensor(binding.tensor).name, bytes);
+                    raise(largest, &graph.tensor(binding.tensor).name, bytes);
                 }
             }
         }
@@ -102,6 +107,8 @@ impl Footprint {
         }
         let (tensor, bytes) = &self.largest_binding;
         refuse(tensor, *bytes, "bytes", most_binding_bytes(limits))?;
+        let (tensor, bytes) = &self.largest_image;
+        refuse(tensor, *bytes, "bytes", most_bytes(limits, Storage::Images))?;
         let (dispatch, buffers) = &self.most_bindings;
         let most = limits.max_storage_buffers_per_shader_stage.into();
         refuse(dispatch, *buffers, "storage buffers", (most, "max_storage_buffers_per_shader_stage"))?;

@@ -6,6 +6,9 @@
 use super::{Binding, Dispatch, DispatchBuilder, Graph, Home, Place, Plan, PlanError, Target, TensorId};
 use crate::kernel::{Kernel, MAX_WORKGROUPS, MINIBATCH_BINDING, Storage, binding_of_member};
 
+/// Most members of a dispatch: each has its own numbers of bindings, of which WebGPU allows 1000 by default.
+const MOST_MEMBERS: usize = 16;
+
 /// `dispatches`, in which those that may run at once and are neighbours are one.
 fn join(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
     let mut groups: Vec<Vec<Dispatch>> = Vec::new();
@@ -34,7 +37,8 @@ fn fits(graph: &Graph, group: &[Dispatch], next: &Dispatch) -> bool {
     };
     // A step says where the minibatch begins, for one binding of a dispatch: that of the first member.
     let has_minibatch = next.bindings().iter().any(|binding| binding.index == MINIBATCH_BINDING);
-    all().all(is_plain)
+    group.len() < MOST_MEMBERS
+        && all().all(is_plain)
         && !has_minibatch
         && all().all(|dispatch| dispatch.kernel().invocations == most || dispatch.kernel().takes_more)
         && all().map(|dispatch| dispatch.kernel().workgroups()).sum::<u64>() <= MAX_WORKGROUPS.into()

@@ -198,3 +198,16 @@ impl Gpu {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::AdapterChoice;
+
+    /// Copies would give the same results, so nothing else would show that they are made.
+    #[test]
+    fn llvmpipe_shares() {
+        let gpu = Gpu::open_blocking(&AdapterChoice::default()).unwrap();
+        assert_eq!(gpu.shares_memory(), gpu.info().driver == "llvmpipe");
+    }
+}

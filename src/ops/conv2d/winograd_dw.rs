@@ -12,6 +12,9 @@ const ROWS_UNIT: usize = 64;
 /// Most floats of the sums of all parts of the batch.
 const MOST_SUMS: u64 = 1 << 26;
 
+/// Most tiles of a part, over which an invocation adds up in one loop: llvmpipe ends longer ones.
+const MOST_TILES: usize = 1 << 16;
+
 impl Conv2d {
     /// Records the gradient of the weights by the algorithm, as [`Conv2d::record_dw`] does directly. False where it does not run
     /// so, as with a bias, whose gradient it does not compute.
@@ -30,7 +33,7 @@ impl Conv2d {
         let tiles = ((images * tiled.tiles_of_image()).div_ceil(16) * 16) | 16;
         let (rows, parts) = (c.next_multiple_of(ROWS_UNIT), n.div_ceil(images));
         let sums = operations([parts, PLACES, c, filters]);
-        if self.bias || sums > MOST_SUMS || !self.runs_tiled(recorder, key, &tiled) {
+        if self.bias || sums > MOST_SUMS || tiles > MOST_TILES || !self.runs_tiled(recorder, key, &tiled) {
             return false;
         }
         let sizes = [PLACES * rows, filters, tiles];
