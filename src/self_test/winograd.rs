@@ -63,11 +63,11 @@ pub(super) fn cases() -> Vec<Case> {
         ("odd output is cropped", geometry([1, 9, 7, 4], 6, Padding::Valid, true)),
         ("same padding", geometry([2, 6, 5, 5], 4, Padding::Same, false)),
     ];
-    let in_parts = Conv2d { bias: false, ..geometry([3, 14, 13, 4], 4, Padding::Same, true) };
+    let in_parts = Conv2d { bias: false, ..geometry([9, 1, 61, 4], 4, Padding::Same, true) };
     let in_parts = OperationCase {
         build: Box::new(move |graph, tensors| {
-            // Two images of 16 tiles.
-            let binding_bytes = 2 * 16 * 36 * 4 * 4;
+            // Eight images of 16 tiles.
+            let binding_bytes = 8 * 16 * 36 * 4 * 4;
             graph.retarget(Target { winograd: Winograd::Always, binding_bytes, ..graph.target() });
             graph.conv2d("y", in_parts, tensors[0], tensors[1])
         }),
