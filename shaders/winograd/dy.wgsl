@@ -4,8 +4,6 @@
 // from FIRST_IMAGE on are made. Those behind them, with which TILES becomes a multiple of 16, are zero.
 override H: u32;
 override W: u32;
-override CHANNELS: u32;
-override TILES: u32;
 override TILES_Y: u32;
 override TILES_X: u32;
 override FIRST_IMAGE: u32;
@@ -15,7 +13,6 @@ override IMAGES: u32;
 var<private> corner: vec3<u32>;
 var<private> exists: bool;
 
-// A workgroup takes 16 neighbouring tiles of 16 channels: it reads whole lines of the cache.
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -23,10 +20,9 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let quads = CHANNELS / 4u;
-    let groups = (quads + 3u) / 4u;
-    let group = linear_workgroup(workgroup, count);
-    let tile = group / groups * 16u + invocation % 16u;
-    let quad = group % groups * 4u + invocation / 16u;
+    let at = tile_and_quad(linear_workgroup(workgroup, count), quads, invocation);
+    let tile = at.x;
+    let quad = at.y;
     exists = tile < IMAGES * TILES_Y * TILES_X;
     let known = select(0u, tile, exists);
     let image = FIRST_IMAGE + known / (TILES_Y * TILES_X);
@@ -64,17 +60,4 @@ fn transformed(d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>) -> ar
     let even_b = d0 + 2.25 * d2;
     let odd_b = 1.5 * d1 + 3.375 * d3;
     return array(d0, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, d3);
-}
-
-fn store_row(row: u32, quad: u32, tile: u32, e: array<vec4<f32>, 6>) {
-    store(row * 6u, quad, tile, e[0]);
-    store(row * 6u + 1u, quad, tile, e[1]);
-    store(row * 6u + 2u, quad, tile, e[2]);
-    store(row * 6u + 3u, quad, tile, e[3]);
-    store(row * 6u + 4u, quad, tile, e[4]);
-    store(row * 6u + 5u, quad, tile, e[5]);
-}
-
-fn store(place: u32, quad: u32, tile: u32, e: vec4<f32>) {
-    write_c(((place * (CHANNELS / 4u) + quad) * TILES + tile) * 4u, e);
 }

@@ -5,8 +5,6 @@
 // them, with which TILES becomes a multiple of 16, repeat the last one.
 override H: u32;
 override W: u32;
-override CHANNELS: u32;
-override TILES: u32;
 override TILES_Y: u32;
 override TILES_X: u32;
 override FIRST_IMAGE: u32;
@@ -17,7 +15,6 @@ override BEFORE_X: u32;
 // Four channels of the first pixel of a tile: (y, x, offset in x).
 var<private> corner: vec3<i32>;
 
-// A workgroup takes 16 neighbouring tiles of 16 channels: it reads whole lines of the cache.
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -25,10 +22,9 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let quads = CHANNELS / 4u;
-    let groups = (quads + 3u) / 4u;
-    let group = linear_workgroup(workgroup, count);
-    let tile = group / groups * 16u + invocation % 16u;
-    let quad = group % groups * 4u + invocation / 16u;
+    let at = tile_and_quad(linear_workgroup(workgroup, count), quads, invocation);
+    let tile = at.x;
+    let quad = at.y;
     let known = min(tile, IMAGES * TILES_Y * TILES_X - 1u);
     let image = i32(FIRST_IMAGE + known / (TILES_Y * TILES_X));
     let y = i32(known / TILES_X % TILES_Y * 4u) - i32(BEFORE_Y);
@@ -84,17 +80,4 @@ fn transformed(
         even_b - odd_b,
         1.265625 * d1 - 2.8125 * d3 + d5,
     );
-}
-
-fn store_row(row: u32, quad: u32, tile: u32, v: array<vec4<f32>, 6>) {
-    store(row * 6u, quad, tile, v[0]);
-    store(row * 6u + 1u, quad, tile, v[1]);
-    store(row * 6u + 2u, quad, tile, v[2]);
-    store(row * 6u + 3u, quad, tile, v[3]);
-    store(row * 6u + 4u, quad, tile, v[4]);
-    store(row * 6u + 5u, quad, tile, v[5]);
-}
-
-fn store(place: u32, quad: u32, tile: u32, v: vec4<f32>) {
-    write_c(((place * (CHANNELS / 4u) + quad) * TILES + tile) * 4u, v);
 }

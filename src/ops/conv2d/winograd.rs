@@ -165,7 +165,8 @@ impl Tiled {
     ) {
         let [_, h, width, c] = self.input;
         let name = recorder.graph().tensor(v).name.clone();
-        let dispatch = recorder.dispatch(name).a(x).c(v).source(wgsl!("winograd/input"));
+        let dispatch =
+            recorder.dispatch(name).a(x).c(v).shared(wgsl!("winograd/tiles")).source(wgsl!("winograd/input"));
         let sizes = [("H", h), ("W", width), ("BEFORE_Y", self.before[0]), ("BEFORE_X", self.before[1])];
         let dispatch = sizes.into_iter().fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size));
         self.complete(dispatch, part, c, product).record();

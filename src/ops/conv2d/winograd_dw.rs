@@ -49,7 +49,12 @@ impl Conv2d {
         let s = recorder.temporary(transformed("sums"), [parts * PLACES * c * filters]);
         for (number, part) in tiled.parts(target, tiles).enumerate() {
             tiled.record_input(recorder, x, v, part, &product);
-            let dispatch = recorder.dispatch(transformed("gradient")).a(dy).c(e).source(wgsl!("winograd/dy"));
+            let dispatch = recorder
+                .dispatch(transformed("gradient"))
+                .a(dy)
+                .c(e)
+                .shared(wgsl!("winograd/tiles"))
+                .source(wgsl!("winograd/dy"));
             tiled.complete(dispatch.number("H", oh).number("W", ow), part, filters, &product).record();
             let dispatch = recorder.dispatch(transformed("sums")).a(v).b(e).c(s).source(wgsl!("winograd/dw_product"));
             let first = number * PLACES * c * filters;
