@@ -7,7 +7,6 @@ fn main(
 ) {
     let row = linear_workgroup(workgroup, count) * 64u + invocation;
     if (row < ROWS) {
-        let of_row = loss_of(row);
-        write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong)));
+        write_g(row * 4u, as_floats(loss_of(row)));
     }
 }

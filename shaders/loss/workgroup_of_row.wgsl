@@ -12,6 +12,6 @@ fn main(
     // A grid of two dimensions may have more workgroups than rows.
     if (row < ROWS) {
         let of_row = loss_of(row);
-        if (invocation == 0u) { write_g(row * 4u, vec4(of_row.loss, vec2<f32>(of_row.correct), f32(of_row.wrong))); }
+        if (invocation == 0u) { write_g(row * 4u, as_floats(of_row)); }
     }
 }
