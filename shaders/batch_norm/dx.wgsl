@@ -10,20 +10,26 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    begin_column(place.channel);
-    let sums = summed_parts(place, invocation);
     let counted = counted_rows();
-    let mean = Sums(sums.dy / f32(counted), sums.product / f32(counted));
+    var mean = array<Sums, DEPTH>();
+    for (var d = 0u; d < DEPTH; d++) {
+        begin_column(d, column_of(place, d).channel);
+        let sums = summed_parts(place, d, invocation);
+        mean[d] = Sums(sums.dy / f32(counted), sums.product / f32(counted));
+    }
     let end = min((place.slice + 1u) * SLICE, ROWS);
     for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
         for (var k = 0u; k < 4u; k++) {
             let r = row + k * LANE_ROWS;
-            let i = min(r, ROWS - 1u) * C + place.channel;
-            let x = read_a(i);
-            let product = normalized(x, r, place.channel) * mean.product;
-            let dx = standard.scale * (before_activation(read_b(i), x) - mean.dy - product);
-            let passes = vec4(r < counted) & place.inside & (vec4(!GATED) | (x > vec4<f32>()));
-            if (r < end && place.stores) { write_c(i, select(vec4<f32>(), dx, passes)); }
+            for (var d = 0u; d < DEPTH; d++) {
+                let column = column_of(place, d);
+                let i = min(r, ROWS - 1u) * C + column.channel;
+                let x = read_a(i);
+                let product = normalized(x, r, column.channel, d) * mean[d].product;
+                let dx = standard[d].scale * (before_activation(read_b(i), x, d) - mean[d].dy - product);
+                let passes = vec4(r < counted) & column.inside & (vec4(!GATED) | (x > vec4<f32>()));
+                if (r < end && column.stores) { write_c(i, select(vec4<f32>(), dx, passes)); }
+            }
         }
     }
 }

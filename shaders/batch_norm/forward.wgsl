@@ -13,26 +13,34 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    var gamma = vec4(1.0);
-    var beta = vec4<f32>();
-    if (GAMMA) { gamma = read_b(place.channel); }
-    if (BETA) { beta = select(beta, read_b(BETA_FIRST + place.channel), place.inside); }
-    let standard = standard_of(place, invocation, gamma);
-    if (place.slice == 0u && place.row == 0u && place.stores) {
-        write_f(place.channel, standard.origin);
-        write_f(C + place.channel, standard.mean);
-        write_f(2u * C + place.channel, standard.inverse);
-        write_f(3u * C + place.channel, standard.scale);
-        write_f(4u * C + place.channel, beta);
+    var standard = array<Standard, DEPTH>();
+    var beta = array<vec4<f32>, DEPTH>();
+    for (var d = 0u; d < DEPTH; d++) {
+        let column = column_of(place, d);
+        let channel = column.channel;
+        var gamma = vec4(1.0);
+        if (GAMMA) { gamma = read_b(channel); }
+        if (BETA) { beta[d] = select(vec4<f32>(), read_b(BETA_FIRST + channel), column.inside); }
+        standard[d] = standard_of(place, d, invocation, gamma);
+        if (place.slice == 0u && place.row == 0u && column.stores) {
+            write_f(channel, standard[d].origin);
+            write_f(C + channel, standard[d].mean);
+            write_f(2u * C + channel, standard[d].inverse);
+            write_f(3u * C + channel, standard[d].scale);
+            write_f(4u * C + channel, beta[d]);
+        }
     }
     let end = min((place.slice + 1u) * SLICE, ROWS);
     for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
         for (var k = 0u; k < 4u; k++) {
             let r = row + k * LANE_ROWS;
-            let i = min(r, ROWS - 1u) * C + place.channel;
-            var y = ((read_a(i) - standard.origin) - standard.mean) * standard.scale + beta;
-            if (ADDED) { y += read_e(i); }
-            if (r < end && place.stores) { write_c(i, select(vec4<f32>(), activate(y), place.inside)); }
+            for (var d = 0u; d < DEPTH; d++) {
+                let column = column_of(place, d);
+                let i = min(r, ROWS - 1u) * C + column.channel;
+                var y = ((read_a(i) - standard[d].origin) - standard[d].mean) * standard[d].scale + beta[d];
+                if (ADDED) { y += read_e(i); }
+                if (r < end && column.stores) { write_c(i, select(vec4<f32>(), activate(y), column.inside)); }
+            }
         }
     }
 }

@@ -3,6 +3,6 @@
 override C: u32;
 
 fn element(i: u32) -> vec4<f32> {
-    begin_column(i % C);
-    return before_activation(read_a(i), read_b(i)) * standard.scale;
+    begin_column(0u, i % C);
+    return before_activation(read_a(i), read_b(i), 0u) * standard[0].scale;
 }

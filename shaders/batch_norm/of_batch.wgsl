@@ -6,15 +6,16 @@ override APART_BEFORE: u32;
 override UNBIASED: bool;
 override EPSILON: f32;
 
-fn standard_of(place: Place, invocation: u32, gamma: vec4<f32>) -> Standard {
+fn standard_of(place: Place, d: u32, invocation: u32, gamma: vec4<f32>) -> Standard {
+    let column = column_of(place, d);
     let rows = counted_rows();
-    let origin = select(vec4<f32>(), read_a(place.channel), place.inside);
+    let origin = select(vec4<f32>(), read_a(column.channel), column.inside);
     var moments = Moments();
     for (var part = first_part(place, PARTS); part < PARTS; part += 4u * part_step()) {
         var mean = array<vec4<f32>, 4>();
         var squares = array<vec4<f32>, 4>();
         for (var k = 0u; k < 4u; k++) {
-            let i = min(part + k * part_step(), PARTS - 1u) * 2u * C + place.channel;
+            let i = min(part + k * part_step(), PARTS - 1u) * 2u * C + column.channel;
             mean[k] = read_d(i);
             squares[k] = read_d(i + C);
         }
@@ -28,20 +29,20 @@ fn standard_of(place: Place, invocation: u32, gamma: vec4<f32>) -> Standard {
         }
     }
     moments = merged_invocations(moments, invocation, place.column, QUADS, LANE_ROWS);
-    let mean = select(vec4<f32>(), moments.mean, place.inside);
-    let squares = select(vec4<f32>(), moments.squares, place.inside);
+    let mean = select(vec4<f32>(), moments.mean, column.inside);
+    let squares = select(vec4<f32>(), moments.squares, column.inside);
     let variance = squares / f32(rows);
     if (place.slice == 0u) {
-        if (place.row == 0u && place.stores) {
-            write_g(place.channel, origin + mean);
-            write_g(STRIDE + place.channel, select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
+        if (place.row == 0u && column.stores) {
+            write_g(column.channel, origin + mean);
+            write_g(STRIDE + column.channel, select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
         }
-        if (place.first_column) {
+        if (place.first_column && d == 0u) {
             for (var i = invocation * 4u; i < LEN; i += 4u * LANES) {
                 if (is_gap(i)) { write_g(i, vec4<f32>()); }
             }
         }
     }
-    let inverse = select(vec4<f32>(), 1.0 / sqrt(variance + EPSILON), place.inside);
+    let inverse = select(vec4<f32>(), 1.0 / sqrt(variance + EPSILON), column.inside);
     return Standard(origin, mean, inverse, gamma * inverse);
 }

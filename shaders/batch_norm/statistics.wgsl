@@ -7,23 +7,36 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    let origin = read_a(place.channel);
+    var origin = array<vec4<f32>, DEPTH>();
+    for (var d = 0u; d < DEPTH; d++) { origin[d] = read_a(column_of(place, d).channel); }
     let end = min((place.slice + 1u) * SLICE, counted_rows());
-    var moments = Moments();
+    var moments = array<Moments, DEPTH>();
     for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 8u * LANE_ROWS) {
-        var x = array<vec4<f32>, 8>();
+        // In the order of memory.
+        var x = array<array<vec4<f32>, DEPTH>, 8>();
         var weights = array<vec4<f32>, 8>();
         for (var k = 0u; k < 8u; k++) {
             let r = row + k * LANE_ROWS;
-            x[k] = select(vec4<f32>(), read_a(min(r, ROWS - 1u) * C + place.channel) - origin, r < end);
+            let first_of_row = min(r, ROWS - 1u) * C;
             weights[k] = vec4(f32(r < end));
+            for (var d = 0u; d < DEPTH; d++) {
+                let of_row = read_a(first_of_row + column_of(place, d).channel) - origin[d];
+                x[k][d] = select(vec4<f32>(), of_row, r < end);
+            }
         }
-        moments = with_eight(moments, &x, &weights);
+        for (var d = 0u; d < DEPTH; d++) {
+            var elements = array<vec4<f32>, 8>();
+            for (var k = 0u; k < 8u; k++) { elements[k] = x[k][d]; }
+            moments[d] = with_eight(moments[d], &elements, &weights);
+        }
     }
-    moments = merged_invocations(moments, invocation, place.column, QUADS, LANE_ROWS);
-    if (has_part(place)) {
-        let i = part_of(place) * 2u * C + place.channel;
-        write_c(i, moments.mean);
-        write_c(i + C, moments.squares);
+    for (var d = 0u; d < DEPTH; d++) {
+        let column = column_of(place, d);
+        let of_part = merged_invocations(moments[d], invocation, place.column, QUADS, LANE_ROWS);
+        if (place.row < APART && column.stores) {
+            let i = part_of(place) * 2u * C + column.channel;
+            write_c(i, of_part.mean);
+            write_c(i + C, of_part.squares);
+        }
     }
 }

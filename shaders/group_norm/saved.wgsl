@@ -7,14 +7,14 @@ fn counted_rows() -> u32 {
     return ROWS;
 }
 
-fn begin_column(channel: u32) {}
+fn begin_column(d: u32, channel: u32) {}
 
 // There is no activation.
-fn before_activation(dy: vec4<f32>, x: vec4<f32>) -> vec4<f32> {
+fn before_activation(dy: vec4<f32>, x: vec4<f32>, d: u32) -> vec4<f32> {
     return dy;
 }
 
-fn normalized(x: vec4<f32>, row: u32, channel: u32) -> vec4<f32> {
+fn normalized(x: vec4<f32>, row: u32, channel: u32, d: u32) -> vec4<f32> {
     let first_of_image = row / PIXELS * GROUPS;
     let groups = min((vec4(channel) + vec4(0u, 1u, 2u, 3u)) / GROUP, vec4(GROUPS - 1u));
     let first = read_d((first_of_image + groups.x) * 4u);

@@ -9,33 +9,50 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    begin_column(place.channel);
+    for (var d = 0u; d < DEPTH; d++) { begin_column(d, column_of(place, d).channel); }
     let counted = counted_rows();
     let end = min((place.slice + 1u) * SLICE, ROWS);
-    var sums = Sums();
+    var sums = array<Sums, DEPTH>();
     // Sums of four rows, of 16 of these, and of those: a long sum of single rows would lose digits.
     for (var first = begin_at(place, place.slice * SLICE, end); first < end; first += 64u * LANE_ROWS) {
-        var of_block = Sums();
+        var of_block = array<Sums, DEPTH>();
         for (var row = first; row < min(first + 64u * LANE_ROWS, end); row += 4u * LANE_ROWS) {
-            var of_four = Sums();
+            // In the order of memory.
+            var x = array<array<vec4<f32>, DEPTH>, 4>();
+            var dy = array<array<vec4<f32>, DEPTH>, 4>();
             for (var k = 0u; k < 4u; k++) {
-                let r = row + k * LANE_ROWS;
-                let i = min(r, ROWS - 1u) * C + place.channel;
-                let x = read_a(i);
-                let dy = select(vec4<f32>(), before_activation(read_b(i), x), r < min(end, counted));
-                of_four.dy += dy;
-                of_four.product += dy * normalized(x, min(r, ROWS - 1u), place.channel);
+                let first_of_row = min(row + k * LANE_ROWS, ROWS - 1u) * C;
+                for (var d = 0u; d < DEPTH; d++) {
+                    let i = first_of_row + column_of(place, d).channel;
+                    x[k][d] = read_a(i);
+                    dy[k][d] = read_b(i);
+                }
             }
-            of_block.dy += of_four.dy;
-            of_block.product += of_four.product;
+            for (var d = 0u; d < DEPTH; d++) {
+                var of_four = Sums();
+                for (var k = 0u; k < 4u; k++) {
+                    let r = row + k * LANE_ROWS;
+                    let before = before_activation(dy[k][d], x[k][d], d);
+                    let dz = select(vec4<f32>(), before, r < min(end, counted));
+                    of_four.dy += dz;
+                    of_four.product += dz * normalized(x[k][d], min(r, ROWS - 1u), column_of(place, d).channel, d);
+                }
+                of_block[d].dy += of_four.dy;
+                of_block[d].product += of_four.product;
+            }
         }
-        sums.dy += of_block.dy;
-        sums.product += of_block.product;
+        for (var d = 0u; d < DEPTH; d++) {
+            sums[d].dy += of_block[d].dy;
+            sums[d].product += of_block[d].product;
+        }
     }
-    sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);
-    if (has_part(place)) {
-        let i = part_of(place) * 2u * C + place.channel;
-        write_c(i, sums.dy);
-        write_c(i + C, sums.product);
+    for (var d = 0u; d < DEPTH; d++) {
+        let column = column_of(place, d);
+        let of_part = added_invocations(sums[d], invocation, place.column, QUADS, LANE_ROWS);
+        if (place.row < APART && column.stores) {
+            let i = part_of(place) * 2u * C + column.channel;
+            write_c(i, of_part.dy);
+            write_c(i + C, of_part.product);
+        }
     }
 }

@@ -12,6 +12,9 @@ pub(super) const LANES: usize = 64;
 /// Fours of channels that such a workgroup takes side by side. The fewer they are, the more rows it takes at once.
 const MOST_QUADS: usize = 4;
 
+/// How many fours of channels an invocation of a software adapter can take: there is a file `norm/depth_..` for each.
+const DEPTHS: [usize; 4] = [1, 2, 3, 6];
+
 /// Rows that an invocation loads before it uses them.
 const ROWS_OF_A_TRIP: usize = 8;
 
@@ -138,19 +141,29 @@ impl Columns {
 
     /// Workgroups side by side.
     fn width(self) -> usize {
-        (self.padded() / 4).div_ceil(self.quads())
+        let [quads, depth] = self.layout();
+        (self.padded() / 4).div_ceil(quads * depth)
     }
 
-    /// Fours of channels of a workgroup.
-    fn quads(self) -> usize {
+    /// Fours of channels that a workgroup's invocations take at once, side by side, and how many times.
+    fn layout(self) -> [usize; 2] {
         let all = self.padded() / 4;
-        match self.lanes {
-            None => all.div_ceil(all.div_ceil(MOST_QUADS)),
-            // As many as leave the fewest lanes without work.
-            Some(lanes) => (1..=lanes.min(all))
-                .min_by_key(|quads| (all.div_ceil(*quads) * 1000 / (lanes / quads), lanes - quads))
-                .unwrap_or(1),
-        }
+        let Some(lanes) = self.lanes else { return [all.div_ceil(all.div_ceil(MOST_QUADS)), 1] };
+        let layouts = (1..=lanes.min(all)).flat_map(|quads| DEPTHS.map(|depth| [quads, depth]));
+        // As many as leave the fewest lanes without work, and as much of a row at once as they can: a workgroup that takes a
+        // line of 64 bytes from each row waits for each of them, since the processor fetches ahead what follows in memory.
+        let cost = |[quads, depth]: [usize; 2]| {
+            let width = all.div_ceil(quads * depth);
+            let steps = 1000 * width * depth / (lanes / quads);
+            let waits = if width == 1 { 0 } else { 16 * steps / (quads * depth) };
+            (steps + waits, depth, lanes - quads)
+        };
+        layouts.min_by_key(|layout| cost(*layout)).unwrap_or([1, 1])
+    }
+
+    /// Fours of channels that a workgroup's invocations take at once.
+    fn quads(self) -> usize {
+        self.layout()[0]
     }
 
     /// Rows that a workgroup takes at once.
@@ -229,13 +242,21 @@ impl Columns {
             .workgroups(self.width() * slices, 1)
             .cost(
                 operations([self.rows, self.channels, flops]),
-                trips(slice.min(self.rows), self.lane_rows()) + trips(parts, parts_at_once) + self.invocations(),
+                trips(slice.min(self.rows), self.lane_rows())
+                    + self.layout()[1] * trips(parts, parts_at_once)
+                    + self.invocations(),
             )
     }
 
     /// Begins a dispatch whose workgroups take a slice each.
     pub fn dispatch<'r, 'g>(self, recorder: &'r mut Recorder<'g>, name: String) -> DispatchBuilder<'r, 'g> {
-        recorder.dispatch(name).shared(wgsl!("norm/columns"))
+        let depth = match self.layout()[1] {
+            1 => wgsl!("norm/depth_1"),
+            2 => wgsl!("norm/depth_2"),
+            3 => wgsl!("norm/depth_3"),
+            _ => wgsl!("norm/depth_6"),
+        };
+        recorder.dispatch(name).shared(depth).shared(wgsl!("norm/columns"))
     }
 
     /// Records the gradient of gamma and beta alone, from sums of `parts`.

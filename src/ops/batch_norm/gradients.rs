@@ -113,6 +113,7 @@ impl BatchNorm {
             None => dispatch.shared(wgsl!("access/read_none").of("b", 1)),
         };
         self.define_saved(dispatch)
+            .shared(wgsl!("norm/depth_1"))
             .source(wgsl!("batch_norm/frozen_dx"))
             .size("C", shape.padded_columns())
             .elementwise(shape, 1)

@@ -1,0 +1,2 @@
+// Fours of channels of an invocation in norm/columns.
+const DEPTH = 6u;
