@@ -1,26 +1,19 @@
 //! Depthwise convolution: each channel has kernels of its own. As in Keras, it is a cross-correlation.
 
+mod dw;
+mod windows;
+
 use crate::graph::{
-    DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
-    places,
+    DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, Target, TensorId,
+    VariableSpec, places,
 };
-use crate::kernel::{operations, wgsl};
+use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::ending::{Ending, Ends};
 use crate::ops::padding::{Padding, check_windows};
-use crate::ops::parted_sum::PartedSum;
 use crate::shape::Shape;
-
-/// Pixels of a row that an invocation computes: `shaders/depthwise_conv2d/windows.wgsl` has the same constant.
-const STRIP: usize = 4;
-
-/// Columns of a window whose gradients an invocation adds up: `shaders/depthwise_conv2d/dw.wgsl` has the same constant.
-const COLUMNS: usize = 4;
 
 /// Invocations of a workgroup.
 const LANES: usize = 64;
-
-/// Most pixels that an invocation adds up for the gradient of the weights: half of the loop iterations that a plan allows.
-const LONGEST_PART: usize = 32_768;
 
 /// Geometry of a convolution of each channel of `[n, h, w, c]` by `multiplier` kernels of its own, `[kh, kw, c, multiplier]`
 /// in all. Channel `c * multiplier + m` of the output comes from channel `c` of the input by its kernel `m`.
@@ -124,6 +117,14 @@ impl DepthwiseConv2d {
         operations(self.output()) * operations([2, self.kernel[0], self.kernel[1]])
     }
 
+    /// The stride, if invocations compute tiles of pixels: see `shaders/depthwise_conv2d/tiles.wgsl`. Compilers for GPUs unroll
+    /// the loops of the other shaders themselves.
+    fn tile_stride(&self, target: Target) -> Option<usize> {
+        let [sy, sx] = self.stride;
+        let fits = self.kernel == [3, 3] && self.multiplier == 1 && sy == sx && sy <= 2;
+        (fits && target.storage == Storage::Images).then_some(sy)
+    }
+
     fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, bias: bool) -> DispatchBuilder<'r, 'g> {
         dispatch
             .size("KH", self.kernel[0])
@@ -131,110 +132,6 @@ impl DepthwiseConv2d {
             .size("MULTIPLIER", self.multiplier)
             .constant("BIAS", bias)
             .number("BIAS_FIRST", self.bias_first())
-    }
-
-    /// Adds to a dispatch whose operands are bound what makes it compute `to` `[n, h, w, c]` from `from`. The window of the
-    /// pixel `(y, x)` begins `before` cells before `(step * y, step * x)`; its cells fall on every `spacing`-th pixel of
-    /// `from`.
-    fn windows<'r, 'g>(
-        &self,
-        dispatch: DispatchBuilder<'r, 'g>,
-        [from, to]: [[usize; 4]; 2],
-        [step, spacing, before]: [[usize; 2]; 3],
-    ) -> DispatchBuilder<'r, 'g> {
-        let [n, h, w, c] = to;
-        let strips = w.div_ceil(STRIP);
-        let channels = c.next_multiple_of(4);
-        let count = n * h * strips * channels / 4;
-        dispatch
-            .shared(wgsl!("quotient"))
-            .shared(wgsl!("depthwise_conv2d/windows"))
-            .number("FROM_H", from[1])
-            .number("FROM_W", from[2])
-            .number("FROM_C", from[3].next_multiple_of(4))
-            .number("TO_H", h)
-            .number("TO_W", w)
-            .number("TO_C", channels)
-            .number("CHANNELS", c)
-            .size("STEP_Y", step[0])
-            .size("STEP_X", step[1])
-            .size("SPACING_Y", spacing[0])
-            .size("SPACING_X", spacing[1])
-            .number("BEFORE_Y", before[0])
-            .number("BEFORE_X", before[1])
-            .number("STRIPS", strips)
-            .number("COUNT", count)
-            .workgroups(count.div_ceil(LANES), 1)
-            .cost(self.flops(), self.multiplier * self.kernel[0] * (self.kernel[1] + 1))
-    }
-
-    fn record_dx(&self, recorder: &mut Recorder, dy: TensorId, w: TensorId, dx: TensorId) {
-        // A cell of x gathers from the windows that hold it, by the kernel turned around.
-        let before = self.padding_before();
-        let before = [0, 1].map(|axis| self.kernel[axis] - 1 - before[axis]);
-        let name = recorder.graph().tensor(dx).name.clone();
-        let dispatch = recorder
-            .dispatch(name)
-            .a(dy)
-            .b(w)
-            .c(dx)
-            .source(wgsl!("depthwise_conv2d/dx"))
-            .size("PARTS", self.multiplier);
-        let dispatch = Ending::None.define(self.geometry(dispatch, false));
-        self.windows(dispatch, [self.output(), self.input], [[1; 2], self.stride, before]).record();
-    }
-
-    /// Lines of pixels of the output in a part of the sum that the gradient of the weights is, and the number of parts. Both
-    /// depend only on the sizes and the target, so that sums have the same order in every run.
-    fn parts(&self, busy_workgroups: usize, items: usize) -> [usize; 2] {
-        let [n, oh, ow, _] = self.output();
-        let lines = n * oh;
-        let parts = (busy_workgroups * LANES).div_ceil(items).max((lines * ow).div_ceil(LONGEST_PART));
-        let lines_of_part = lines.div_ceil(parts.min(lines));
-        [lines_of_part, lines.div_ceil(lines_of_part)]
-    }
-
-    fn record_dw(&self, recorder: &mut Recorder, x: TensorId, dy: TensorId, dw: TensorId) {
-        let [_, h, w, _] = self.input;
-        let [n, oh, ow, _] = self.output();
-        let [c, filters] = self.channels();
-        let [before_y, before_x] = self.padding_before();
-        let blocks = self.kernel[1].div_ceil(COLUMNS);
-        // An item is up to four columns of a row of the kernel, or the bias, for four channels.
-        let items = (self.kernel[0] * blocks + usize::from(self.bias)) * filters / 4;
-        let [lines, parts] = self.parts(recorder.target().busy_workgroups, items);
-        let name = recorder.graph().tensor(dw).name.clone();
-        let shape = recorder.graph().tensor(dw).shape.clone();
-        let sum = PartedSum::new(recorder, dw, parts);
-        let dispatch = recorder
-            .dispatch(name)
-            .a(x)
-            .b(dy)
-            .c(sum.parts)
-            .source(wgsl!("depthwise_conv2d/dw"))
-            .shared(wgsl!("quotient"));
-        self.geometry(dispatch, self.bias)
-            .shared(wgsl!("depthwise_conv2d/x"))
-            .number("H", h)
-            .number("W", w)
-            .number("CIN", c)
-            .number("OH", oh)
-            .number("OW", ow)
-            .number("COUT", filters)
-            .size("STRIDE_Y", self.stride[0])
-            .size("STRIDE_X", self.stride[1])
-            .number("BEFORE_Y", before_y)
-            .number("BEFORE_X", before_x)
-            .size("BLOCKS", blocks)
-            .number("ITEMS", items)
-            .number("LINES", n * oh)
-            .number("LINES_OF_PART", lines)
-            .number("PARTS", parts)
-            .number("PART_LEN", shape.padded_elements())
-            .workgroups((items * parts).div_ceil(LANES), 1)
-            .cost(self.flops(), lines * (ow + 1))
-            .record();
-        sum.finish(recorder);
     }
 }
 
@@ -249,6 +146,7 @@ impl Ends for DepthwiseConv2d {
     }
 
     fn record_with(&self, recorder: &mut Recorder, inputs: &[TensorId], output: TensorId, ending: Ending<'_>) {
+        let target = recorder.target();
         let name = recorder.graph().tensor(output).name.clone();
         let dispatch = recorder
             .dispatch(name)
@@ -257,10 +155,10 @@ impl Ends for DepthwiseConv2d {
             .c(output)
             .source(wgsl!("depthwise_conv2d/forward"))
             .shared(wgsl!("depthwise_conv2d/x"))
-            .size("PARTS", 1)
             .number("COUT", self.channels()[1]);
         let dispatch = ending.define(self.geometry(dispatch, self.bias));
-        self.windows(dispatch, [self.input, self.output()], [self.stride, [1; 2], self.padding_before()]).record();
+        let places = [self.stride, [1; 2], self.padding_before()];
+        self.windows(target, dispatch, 1, [self.input, self.output()], places).record();
     }
 }
 

@@ -1,0 +1,79 @@
+//! The gradient of the weights of a depthwise convolution.
+
+use super::windows::TILE_LINES;
+use super::{DepthwiseConv2d, LANES};
+use crate::graph::{Recorder, TensorId};
+use crate::kernel::wgsl;
+use crate::ops::parted_sum::PartedSum;
+
+/// Columns of a window whose gradients an invocation adds up: `shaders/depthwise_conv2d/dw.wgsl` has the same constant.
+const COLUMNS: usize = 4;
+
+/// Most pixels that an invocation adds up: half of the loop iterations that a plan allows.
+const LONGEST_PART: usize = 32_768;
+
+impl DepthwiseConv2d {
+    /// Of `lines` of pixels of the output, those in a part of the sum, and the number of parts. Both depend only on the sizes
+    /// and the target, so that sums have the same order in every run.
+    fn parts(&self, lines: usize, busy_workgroups: usize, items: usize) -> [usize; 2] {
+        let [_, _, ow, _] = self.output();
+        let parts = (busy_workgroups * LANES).div_ceil(items).max((lines * ow).div_ceil(LONGEST_PART));
+        let lines_of_part = lines.div_ceil(parts.min(lines));
+        [lines_of_part, lines.div_ceil(lines_of_part)]
+    }
+
+    pub(super) fn record_dw(&self, recorder: &mut Recorder, x: TensorId, dy: TensorId, dw: TensorId) {
+        let [_, h, w, _] = self.input;
+        let [n, oh, ow, _] = self.output();
+        let [c, filters] = self.channels();
+        let [before_y, before_x] = self.padding_before();
+        let stride = self.tile_stride(recorder.target());
+        let blocks = self.kernel[1].div_ceil(COLUMNS);
+        // An item is up to four columns of a row of the kernel, or the bias, for four channels; with tiles it is the whole
+        // kernel and the bias.
+        let of_channels = if stride.is_some() { 1 } else { self.kernel[0] * blocks + usize::from(self.bias) };
+        let items = of_channels * filters / 4;
+        let tile_lines = oh.div_ceil(if stride.is_some() { TILE_LINES } else { 1 });
+        let [lines, parts] = self.parts(n * tile_lines, recorder.target().busy_workgroups, items);
+        let name = recorder.graph().tensor(dw).name.clone();
+        let shape = recorder.graph().tensor(dw).shape.clone();
+        let sum = PartedSum::new(recorder, dw, parts);
+        let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).shared(wgsl!("quotient"));
+        let dispatch = match stride {
+            Some(stride) => dispatch
+                .source(wgsl!("depthwise_conv2d/dw_tiles"))
+                .shared(if stride == 1 {
+                    wgsl!("depthwise_conv2d/stride_1")
+                } else {
+                    wgsl!("depthwise_conv2d/stride_2")
+                })
+                .number("TILE_LINES", tile_lines)
+                .number("PAIRS", n * tile_lines)
+                .number("PAIRS_OF_PART", lines),
+            None => dispatch
+                .source(wgsl!("depthwise_conv2d/dw"))
+                .shared(wgsl!("depthwise_conv2d/x"))
+                .size("STRIDE_Y", self.stride[0])
+                .size("STRIDE_X", self.stride[1])
+                .size("BLOCKS", blocks)
+                .number("LINES", n * oh)
+                .number("LINES_OF_PART", lines),
+        };
+        self.geometry(dispatch, self.bias)
+            .number("H", h)
+            .number("W", w)
+            .number("CIN", c)
+            .number("OH", oh)
+            .number("OW", ow)
+            .number("COUT", filters)
+            .number("BEFORE_Y", before_y)
+            .number("BEFORE_X", before_x)
+            .number("ITEMS", items)
+            .number("PARTS", parts)
+            .number("PART_LEN", shape.padded_elements())
+            .workgroups((items * parts).div_ceil(LANES), 1)
+            .cost(self.flops(), lines * (ow + 1))
+            .record();
+        sum.finish(recorder);
+    }
+}
