@@ -136,6 +136,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
+    all.extend([64, 96, 192].into_iter().flat_map(|channels| normalization_of(micro_kernel, channels)));
     all.extend(normalized_convolutions(micro_kernel).unwrap());
     all
 }
@@ -276,6 +277,20 @@ fn normalizations(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let mut all = graph.record_forward(Mode::Train);
     all.extend(graph.record_backward(&upstream, &[input]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
+    all
+}
+
+/// A normalization of so many channels.
+fn normalization_of(micro_kernel: MicroKernel, channels: usize) -> Vec<Dispatch> {
+    let mut graph = Graph::new(Target::new(micro_kernel, 64));
+    let geometry = BatchNorm { scale: false, center: false, ..BatchNorm::new([4, 9, 9, channels]) };
+    let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
+    let moving = graph.add_weights("moving", geometry.moving_variables("moving", 0.9)).unwrap();
+    let [x, dy] = ["x", "dy"].map(|name| graph.input(name, geometry.input.clone()));
+    let inputs = BatchNormInputs { x, minibatch, moving, weights: None, added: None };
+    let y = graph.batch_norm("batch", geometry, inputs).unwrap();
+    let mut all = graph.record_forward(Mode::Train);
+    all.extend(graph.record_backward(&[(y, dy)], &[x]).unwrap().0);
     all
 }
 

@@ -82,6 +82,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(whole("one image", vec![1, 5, 3, 4]));
     cases.push(whole("odd channels", vec![3, 5, 4, 7]));
     cases.push(whole("several workgroups side by side", vec![2, 3, 3, 70]));
+    cases.push(whole("several fours of channels an invocation", vec![2, 3, 2, 154]));
     cases.push(whole("one channel in parts", vec![2, 40, 40, 1]));
     cases.push(whole("channels in parts", vec![2, 20, 21, 6]));
     cases.push(case("parts that do not count", BatchNorm::new([4, 20, 21, 3]), Mode::Train, 1, [0.0, 1.0]));
