@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
+import networks
 import numpy as np
 from keras import layers
 
@@ -37,9 +38,9 @@ def classes(x):
 
 
 def resnet20(x):
-    numbers = 0.9, 1e-5
+    numbers = networks.NETWORKS["resnet20"].numbers
     x = layers.ReLU()(convolution(16, 3, 1, *numbers)(x))
-    for stage, filters in enumerate([16, 32, 64]):
+    for stage, filters in enumerate(networks.RESNET20):
         for place in range(3):
             stride = 2 if stage > 0 and place == 0 else 1
             end = layers.ReLU()(convolution(filters, 3, stride, *numbers)(x))
@@ -50,18 +51,8 @@ def resnet20(x):
     return classes(x)
 
 
-# Kernel, stride of the first block, expansion, filters and blocks.
-MOBILENET_V2 = [
-    *((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (3, 2, 6, 32, 3), (3, 2, 6, 64, 4)),
-    *((3, 1, 6, 96, 3), (3, 2, 6, 160, 3), (3, 1, 6, 320, 1)),
-]
-EFFICIENTNET_LITE0 = [
-    *((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3)),
-    *((5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)),
-]
-
-
-def inverted_residuals(x, stages: list[tuple], numbers: tuple[float, float]):
+def inverted_residuals(x, name: str, stages: list[tuple]):
+    numbers = networks.NETWORKS[name].numbers
     x = layers.ReLU(6.0)(convolution(32, 3, 2, *numbers)(x))
     for kernel, stride, expansion, filters, blocks in stages:
         for place in range(blocks):
@@ -76,23 +67,24 @@ def inverted_residuals(x, stages: list[tuple], numbers: tuple[float, float]):
 
 
 def airbench(x):
+    momentum, epsilon = networks.NETWORKS["airbench"].numbers
     x = layers.Conv2D(24, 2, activation="gelu", trainable=False)(x)
-    for filters in [64, 256, 256]:
+    for filters in networks.AIRBENCH:
         for pools in [True, False]:
             x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
             x = layers.MaxPooling2D(2)(x) if pools else x
-            x = layers.BatchNormalization(momentum=0.6, epsilon=1e-12, scale=False)(x)
+            x = layers.BatchNormalization(momentum=momentum, epsilon=epsilon, scale=False)(x)
             x = layers.Activation("gelu")(x)
     x = layers.Flatten()(layers.MaxPooling2D(3)(x))
     return layers.Rescaling(1 / 9)(layers.Dense(10, use_bias=False)(x))
 
 
-# How a network is made of images, their size, the batch size of docs/speed.md, and the number of trained parameters.
-NETWORKS = {
-    "resnet20": (resnet20, 32, 128, 272_474),
-    "mobilenet_v2": (lambda x: inverted_residuals(x, MOBILENET_V2, (0.999, 1e-3)), 96, 64, 2_236_682),
-    "efficientnet_lite0": (lambda x: inverted_residuals(x, EFFICIENTNET_LITE0, (0.99, 1e-3)), 224, 32, 3_383_818),
-    "airbench": (airbench, 32, 500, 1_971_328),
+# How a network is made of images.
+BUILDERS = {
+    "resnet20": resnet20,
+    "mobilenet_v2": lambda x: inverted_residuals(x, "mobilenet_v2", networks.MOBILENET_V2),
+    "efficientnet_lite0": lambda x: inverted_residuals(x, "efficientnet_lite0", networks.EFFICIENTNET_LITE0),
+    "airbench": airbench,
 }
 
 
@@ -111,11 +103,12 @@ def seconds_of(step: Callable[[], object], seconds: float) -> float:
 
 
 def measure(name: str, batch: int, parts: list[str], seconds: float) -> dict:
-    build, size, _, parameters = NETWORKS[name]
+    network = networks.NETWORKS[name]
+    size = network.size
     inputs = keras.Input((size, size, 3))
-    model = keras.Model(inputs, build(inputs))
+    model = keras.Model(inputs, BUILDERS[name](inputs))
     trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    assert trained == parameters, f"{name} has {trained} parameters"
+    assert trained == network.parameters, f"{name} has {trained} parameters"
     optimizer = keras.optimizers.SGD(1e-3, momentum=0.9, nesterov=True) if size == 32 else "adam"
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x, y = np.random.rand(batch, size, size, 3).astype("float32"), np.random.randint(0, 10, batch)
@@ -130,15 +123,15 @@ def measure(name: str, batch: int, parts: list[str], seconds: float) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--batch-size", type=int, help="that of docs/speed.md if left out")
+    parser.add_argument("--networks", nargs="+", choices=BUILDERS, default=list(BUILDERS))
+    parser.add_argument("--batch-size", type=int, help="that of networks.py if left out")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seconds", type=float, default=0.4, help="time of a round (%(default)s)")
     args = parser.parse_args()
     print(f"Keras {keras.__version__} on {keras.backend.backend()}", flush=True)
     for name in args.networks:
-        batch = args.batch_size or NETWORKS[name][2]
-        print(json.dumps(measure(name, batch, args.parts, args.seconds)), flush=True)
+        for batch in [args.batch_size] if args.batch_size else networks.NETWORKS[name].batch_sizes:
+            print(json.dumps(measure(name, batch, args.parts, args.seconds)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 PyTorch pads a convolution of stride 2 on all sides and Keras on two, which changes neither sizes nor arithmetic.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import pytorch_cnn
 import torch
+from networks import AIRBENCH, EFFICIENTNET_LITE0, MOBILENET_V2, NETWORKS, RESNET20
 from torch import nn
 
 
@@ -25,7 +23,7 @@ def convolution(c: int, filters: int, kernel: int, stride: int, groups: int, num
 class Residual(nn.Module):
     """Two convolutions of 3 x 3 with a shortcut (He et al. 2015)."""
 
-    NUMBERS = 0.9, 1e-5
+    NUMBERS = NETWORKS["resnet20"].numbers
 
     def __init__(self, c: int, filters: int, stride: int):
         super().__init__()
@@ -41,7 +39,7 @@ class Residual(nn.Module):
 def resnet20() -> nn.Module:
     layers: list[nn.Module] = [convolution(3, 16, 3, 1, 1, Residual.NUMBERS), nn.ReLU()]
     c = 16
-    for stage, filters in enumerate([16, 32, 64]):
+    for stage, filters in enumerate(RESNET20):
         for place in range(3):
             layers.append(Residual(c, filters, 2 if stage > 0 and place == 0 else 1))
             c = filters
@@ -63,18 +61,8 @@ class InvertedResidual(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-# Kernel, stride of the first block, expansion, filters and blocks.
-MOBILENET_V2 = [
-    *((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (3, 2, 6, 32, 3), (3, 2, 6, 64, 4)),
-    *((3, 1, 6, 96, 3), (3, 2, 6, 160, 3), (3, 1, 6, 320, 1)),
-]
-EFFICIENTNET_LITE0 = [
-    *((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3)),
-    *((5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)),
-]
-
-
-def inverted_residuals(stages: list[tuple], numbers: tuple[float, float], dropout: float) -> nn.Module:
+def inverted_residuals(name: str, stages: list[tuple], dropout: float) -> nn.Module:
+    numbers = NETWORKS[name].numbers
     layers: list[nn.Module] = [convolution(3, 32, 3, 2, 1, numbers), nn.ReLU6()]
     c = 32
     for kernel, stride, expansion, filters, blocks in stages:
@@ -95,35 +83,28 @@ def airbench() -> nn.Module:
     whitening = nn.Conv2d(3, 24, 2)
     layers: list[nn.Module] = [whitening.requires_grad_(False), nn.GELU()]
     c = 24
-    for filters in [64, 256, 256]:
+    for filters in AIRBENCH:
         for pools in [True, False]:
             layers.append(nn.Conv2d(c, filters, 3, padding=1, bias=False))
             layers += [nn.MaxPool2d(2)] if pools else []
-            norm = normalization(filters, 0.6, 1e-12)
+            norm = normalization(filters, *NETWORKS["airbench"].numbers)
             norm.weight.requires_grad_(False)
             layers += [norm, nn.GELU()]
             c = filters
     return nn.Sequential(*layers, nn.MaxPool2d(3), nn.Flatten(), nn.Linear(c, 10, bias=False), Scaled())
 
 
-class Network(NamedTuple):
-    build: Callable[[], nn.Module]
-    size: int  # of its images
-    batch_sizes: list[int]  # of docs/speed.md
-    parameters: int  # that are trained
-
-
-NETWORKS = {
-    "tutorial": Network(pytorch_cnn.build, 32, [32, 512], 122_570),
-    "resnet20": Network(resnet20, 32, [128], 272_474),
-    "mobilenet_v2": Network(lambda: inverted_residuals(MOBILENET_V2, (0.999, 1e-3), 0.0), 96, [64], 2_236_682),
-    "efficientnet_lite0": Network(lambda: inverted_residuals(EFFICIENTNET_LITE0, (0.99, 1e-3), 0.2), 224, [32], 3_383_818),
-    "airbench": Network(airbench, 32, [500], 1_971_328),
+BUILDERS = {
+    "tutorial": pytorch_cnn.build,
+    "resnet20": resnet20,
+    "mobilenet_v2": lambda: inverted_residuals("mobilenet_v2", MOBILENET_V2, 0.0),
+    "efficientnet_lite0": lambda: inverted_residuals("efficientnet_lite0", EFFICIENTNET_LITE0, 0.2),
+    "airbench": airbench,
 }
 
 
 def build(name: str) -> nn.Module:
-    model = NETWORKS[name].build()
+    model = BUILDERS[name]()
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     assert trained == NETWORKS[name].parameters, f"{name} has {trained} parameters"
     return model

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from pytorch_networks import NETWORKS, build
+from networks import NETWORKS
+from pytorch_networks import build
 from torch import nn
 
 MODES = ["eager", "channels_last", "compile", "cuda_graph"]
@@ -136,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", nargs="+", choices=MODES, default=["eager", "channels_last", "cuda_graph"])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["tutorial", "resnet20", "mobilenet_v2"])
-    parser.add_argument("--batch-sizes", nargs="+", type=int, help="those of docs/speed.md if left out")
+    parser.add_argument("--batch-sizes", nargs="+", type=int, help="those of networks.py if left out")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seconds", type=float, default=0.4, help="time of a round (%(default)s)")
     parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the GPU that PyTorch finds if left out")
