@@ -8,17 +8,18 @@
 //!
 //! and writes the SPIR-V of each module to the directory `MODULES`, if there is one. To the directory `LISTINGS`, if there is
 //! one, it writes the texts that the compiler gives of a pipeline, such as its machine code: `HANDLE.NAME.txt`.
-//!
-//! What a layer must export and how it finds the next one: the Vulkan loader's LoaderLayerInterface.md.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, mem, ptr};
+use std::{env, mem};
 
+#[path = "../../tests/faulty_driver/chain.rs"]
+mod chain;
 mod vulkan;
 
+use chain::*;
 use vulkan::*;
 
 /// More than any driver has.
@@ -26,8 +27,6 @@ const MOST_EXECUTABLES: usize = 8;
 const MOST_STATISTICS: usize = 64;
 const MOST_LISTINGS: usize = 16;
 
-static NEXT_INSTANCE: AtomicUsize = AtomicUsize::new(0);
-static NEXT_DEVICE: AtomicUsize = AtomicUsize::new(0);
 static MODULES: AtomicUsize = AtomicUsize::new(0);
 
 /// Appends a line; a short one arrives whole, even if several threads write.
@@ -42,38 +41,6 @@ fn text(characters: &[c_char]) -> String {
     String::from_utf8_lossy(&Vec::from_iter(bytes)).into_owned()
 }
 
-/// The chain of layers in what something is created from; the next layer is taken off it.
-unsafe fn next_link(mut at: *mut Header, kind: i32) -> Option<*mut Link> {
-    // SAFETY: the loader hands a list of valid structures.
-    unsafe {
-        while !at.is_null() {
-            let layer = at.cast::<LayerInfo>();
-            if (*at).kind == kind && (*layer).function == 0 {
-                let link = (*layer).link;
-                (*layer).link = (*link).next;
-                return Some(link);
-            }
-            at = (*at).next;
-        }
-    }
-    None
-}
-
-unsafe extern "system" fn create_instance(
-    info: *const Header,
-    allocator: *const c_void,
-    instance: *mut Handle,
-) -> VkResult {
-    // SAFETY: the loader's arguments; the transmuted function has the type that Vulkan gives it.
-    unsafe {
-        let Some(link) = next_link((*info).next, INSTANCE_LINK) else { return INITIALIZATION_FAILED };
-        let next = (*link).instance_proc_addr;
-        NEXT_INSTANCE.store(next as usize, Ordering::Relaxed);
-        let create: CreateInstance = mem::transmute(next(ptr::null_mut(), c"vkCreateInstance".as_ptr()));
-        create(info, allocator, instance)
-    }
-}
-
 /// Opens the device with the extension for statistics. A driver without it is used as it is.
 unsafe extern "system" fn create_device(
     physical: Handle,
@@ -81,12 +48,11 @@ unsafe extern "system" fn create_device(
     allocator: *const c_void,
     device: *mut Handle,
 ) -> VkResult {
-    // SAFETY: as for an instance; the arrays live until the call returns.
+    // SAFETY: the loader's arguments; the transmuted function has the type that Vulkan gives it; the arrays live until the
+    // call returns.
     unsafe {
-        let Some(link) = next_link((*info).header.next, DEVICE_LINK) else { return INITIALIZATION_FAILED };
-        NEXT_DEVICE.store((*link).device_proc_addr as usize, Ordering::Relaxed);
-        let next = (*link).instance_proc_addr;
-        let create: CreateDevice = mem::transmute(next(ptr::null_mut(), c"vkCreateDevice".as_ptr()));
+        let Some(create) = next_create_device(info.cast()) else { return INITIALIZATION_FAILED };
+        let create: CreateDevice = mem::transmute(create);
         let mut extensions: Vec<*const c_char> = match (*info).extension_count {
             0 => Vec::new(),
             count => std::slice::from_raw_parts((*info).extensions, count as usize).to_vec(),
@@ -107,11 +73,8 @@ unsafe extern "system" fn create_device(
 
 /// The driver's function of a device.
 unsafe fn of_device(device: Handle, name: &CStr) -> Function {
-    // SAFETY: `NEXT_DEVICE` was set with the device.
-    unsafe {
-        let next: GetProcAddr = mem::transmute(NEXT_DEVICE.load(Ordering::Relaxed));
-        next(device, name.as_ptr())
-    }
+    // SAFETY: there is a device.
+    unsafe { next_of_device(device, name.as_ptr()) }
 }
 
 unsafe extern "system" fn create_module(
@@ -247,7 +210,7 @@ fn own(name: &CStr) -> Function {
 /// As Vulkan has it.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn vkGetInstanceProcAddr(instance: Handle, name: *const c_char) -> Function {
-    // SAFETY: a name of the loader; `NEXT_INSTANCE` is set with the instance; functions as in `own`.
+    // SAFETY: a name of the loader; functions as in `own`.
     unsafe {
         match CStr::from_ptr(name).to_str().unwrap() {
             "vkGetInstanceProcAddr" => mem::transmute(vkGetInstanceProcAddr as GetProcAddr),
@@ -255,11 +218,7 @@ pub unsafe extern "system" fn vkGetInstanceProcAddr(instance: Handle, name: *con
             "vkCreateInstance" => mem::transmute(create_instance as CreateInstance),
             "vkCreateDevice" => mem::transmute(create_device as CreateDevice),
             "vkSetDebugUtilsObjectNameEXT" => mem::transmute(set_name as SetName),
-            _ if NEXT_INSTANCE.load(Ordering::Relaxed) == 0 => None,
-            _ => {
-                let next: GetProcAddr = mem::transmute(NEXT_INSTANCE.load(Ordering::Relaxed));
-                next(instance, name)
-            }
+            _ => next_of_instance(instance, name),
         }
     }
 }

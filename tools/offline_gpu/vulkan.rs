@@ -3,12 +3,8 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
-pub type VkResult = i32;
-/// A dispatchable handle.
-pub type Handle = *mut c_void;
-pub type Function = Option<unsafe extern "system" fn()>;
-pub type GetProcAddr = unsafe extern "system" fn(Handle, *const c_char) -> Function;
-pub type CreateInstance = unsafe extern "system" fn(*const Header, *const c_void, *mut Handle) -> VkResult;
+use super::chain::*;
+
 pub type CreateDevice = unsafe extern "system" fn(Handle, *const DeviceInfo, *const c_void, *mut Handle) -> VkResult;
 pub type CreateModule = unsafe extern "system" fn(Handle, *const ModuleInfo, *const c_void, *mut u64) -> VkResult;
 pub type CreatePipelines =
@@ -21,9 +17,6 @@ pub type GetStatistics =
 pub type GetListings = unsafe extern "system" fn(Handle, *const WhichExecutable, *mut u32, *mut Listing) -> VkResult;
 
 pub const SUCCESS: VkResult = 0;
-pub const INITIALIZATION_FAILED: VkResult = -3;
-pub const INSTANCE_LINK: i32 = 47;
-pub const DEVICE_LINK: i32 = 48;
 pub const EXECUTABLE_FEATURES: i32 = 1_000_269_000;
 pub const WHICH_PIPELINE: i32 = 1_000_269_001;
 pub const PROPERTIES: i32 = 1_000_269_002;
@@ -35,34 +28,10 @@ pub const CAPTURE_LISTINGS: u32 = 0x80;
 pub const OBJECT_IS_PIPELINE: i32 = 19;
 pub const EXTENSION: &CStr = c"VK_KHR_pipeline_executable_properties";
 
-/// What all of Vulkan's structures begin with.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Header {
-    pub kind: i32,
-    pub next: *mut Header,
-}
-
 impl Header {
     pub fn of(kind: i32) -> Self {
         Self { kind, next: ptr::null_mut() }
     }
-}
-
-/// `VkLayerInstanceCreateInfo` and `VkLayerDeviceCreateInfo`, where they hold the chain of layers.
-#[repr(C)]
-pub struct LayerInfo {
-    pub header: Header,
-    pub function: i32,
-    pub link: *mut Link,
-}
-
-/// `VkLayerInstanceLink` and `VkLayerDeviceLink`; the latter has what follows `instance_proc_addr`.
-#[repr(C)]
-pub struct Link {
-    pub next: *mut Link,
-    pub instance_proc_addr: GetProcAddr,
-    pub device_proc_addr: GetProcAddr,
 }
 
 /// `VkDeviceCreateInfo`
