@@ -1,6 +1,7 @@
 //! Drivers that fail, in the middle of a command: one line, an exit code, and nothing lost.
 #![cfg(target_os = "linux")]
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +16,12 @@ const OUT_OF_DEVICE_MEMORY: i32 = -2;
 const INITIALIZATION_FAILED: i32 = -3;
 const DEVICE_LOST: i32 = -4;
 const MEMORY_MAP_FAILED: i32 = -5;
+
+/// The type of a device.
+const DISCRETE_GPU: &str = "2";
+
+/// When the tensors of a network are allocated, so many buffers have been made, one less.
+const BUFFER_OF_A_TENSOR: u32 = 16;
 
 /// Exit code of a device that failed.
 const DEVICE: i32 = 4;
@@ -39,8 +46,8 @@ impl FaultyDriver {
         Self(dir)
     }
 
-    /// Has `function` return `result` from its `nth` call on.
-    fn fails<'a>(&self, command: &'a mut Command, function: &str, nth: u32, result: i32) -> &'a mut Command {
+    /// Has `function` return `result` from its `nth` call on; a number behind the result is that of these calls.
+    fn fails<'a>(&self, command: &'a mut Command, function: &str, nth: u32, result: impl Display) -> &'a mut Command {
         command
             .env("VK_LAYER_PATH", self.0.path())
             .env("VK_INSTANCE_LAYERS", "VK_LAYER_WGRAD_faulty_driver")
@@ -95,6 +102,29 @@ fn tensors_that_the_driver_has_no_memory_for_are_an_error() {
     let code = fails(faulty, &["the device is out of memory", "--batch-size"]);
     assert_eq!(i32::from(code), DEVICE);
     assert_eq!(entries(&out.path().join("out")), 0);
+}
+
+/// A driver that calls itself a GPU holds the images, and trains to the same bytes where it has no memory for them.
+#[test]
+fn images_that_the_driver_has_no_memory_for_are_sent() {
+    let driver = FaultyDriver::build();
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model.toml");
+    let layers =
+        "{ type = 'max_pooling2d', pool_size = 4 }, { type = 'flatten' }, { type = 'dense', units = 'classes' }";
+    fs::write(&model, format!("layers = [{layers}]")).unwrap();
+    let weights = |nth: u32, warns: bool| {
+        let out = dir.path().join(nth.to_string());
+        let mut command = wgrad("train --dataset shapes --adapter 0 --limit 64 --epochs 1 --no-report");
+        command.arg("--model").arg(&model).arg("--out").arg(&out).env("FAULTY_DRIVER_TYPE", DISCRETE_GPU);
+        let output = succeeds(driver.fails(&mut command, "vkCreateBuffer", nth, format!("{OUT_OF_DEVICE_MEMORY} 1")));
+        let warning =
+            "warning: the GPU has no memory for the images of the data set, so each minibatch is sent to it\n";
+        assert_eq!(stderr(&output), if warns { warning } else { "" });
+        fs::read(out.join("weights.safetensors")).unwrap()
+    };
+    // What the device itself needs comes first.
+    assert!(weights(BUFFER_OF_A_TENSOR, true) == weights(u32::MAX, false));
 }
 
 #[test]

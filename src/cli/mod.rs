@@ -11,6 +11,7 @@ mod eval;
 mod exit_code;
 mod experiments;
 mod export;
+mod held_images;
 mod import;
 mod layer_table;
 mod model_options;

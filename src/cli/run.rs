@@ -20,6 +20,7 @@ use wgrad::train::{
 use super::callbacks::Callbacks;
 use super::class_names::ClassNames;
 use super::exit_code::INTERRUPTED;
+use super::held_images;
 use super::layer_table::layer_table;
 use super::model_options::{Start, check_data};
 use super::options::{adapter_line, dataset_line, note_software, open_data, paced, with_remedy};
@@ -127,8 +128,8 @@ impl Run {
         let stop = stop_on_signals()?;
         let timeline = execution.profile.then(|| Timeline::watch(&gpu));
         let splits = [&dataset.train, dataset.validation_images()];
-        let options = paced(options, &gpu, &model)?.holding(&gpu, &splits)?;
-        let mut executor = Executor::new(gpu, &model, options)?;
+        let options = paced(options, &gpu, &model)?;
+        let mut executor = held_images::executor(gpu, &model, options, &splits)?;
         executor.begin_training();
         start.load(&mut executor)?;
         let config = RunConfig::new(&spec, &model, &executor, &dataset)?;

@@ -11,7 +11,7 @@ use super::readback::ReadbackRing;
 use super::schedules::Schedules;
 use super::staging::{StagingRing, Waiting};
 use crate::data::Split;
-use crate::gpu::{Gpu, Pipelines};
+use crate::gpu::{Gpu, GpuError, Pipelines};
 use crate::graph::{Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::Minibatch;
 use crate::model::{Answer, NamedTensor, Network};
@@ -58,12 +58,27 @@ pub(super) const UPDATE: usize = 3;
 
 impl Executor {
     /// Builds `model` for minibatches of `options.batch_size` and gives it initial weights. Shaders are compiled when they are
-    /// needed; [`Self::begin_training`] begins earlier.
+    /// needed; [`Self::begin_training`] begins earlier. If the device has no memory for the images that
+    /// [`Options::holding`] made room for, there is no room for them in [`Self::options`], and they are sent.
     ///
     /// # Errors
     /// A network that can't be built or planned; [`ExecError::BatchSize`] where it exceeds the device's limits, which is found
     /// before anything is allocated; what the device reports.
-    pub fn new(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, ExecError> {
+    pub fn new(gpu: Arc<Gpu>, model: &Network, mut options: Options) -> Result<Self, ExecError> {
+        if options.build.held_images > 0 {
+            let made = gpu.attempt(|| Self::with_room(gpu.clone(), model, options.clone()));
+            if !matches!(made, Err(ExecError::Gpu(GpuError::OutOfMemory(_)))) {
+                return made;
+            }
+            // What was allocated is given back when the device is asked.
+            gpu.poll();
+            options.build.held_images = 0;
+        }
+        Self::with_room(gpu, model, options)
+    }
+
+    /// [`Self::new`] with room for as many images as `options` say.
+    fn with_room(gpu: Arc<Gpu>, model: &Network, options: Options) -> Result<Self, ExecError> {
         let plan = |batch_size| Schedules::that_fit(&gpu, model, batch_size, &options);
         let Schedules {
             graph,

@@ -57,13 +57,19 @@ impl Options {
     /// # Errors
     /// A micro-kernel that the adapter can't run.
     pub fn holding(mut self, gpu: &Gpu, splits: &[&Arc<Split>]) -> Result<Self, ExecError> {
-        let images: usize = splits.iter().map(|split| split.len().next_multiple_of(ALIGNMENT)).sum();
-        let bytes = images as u64 * splits.iter().map(|split| split.image_len() as u64).max().unwrap_or(0);
         let (of_buffer, _) = most_bytes(&gpu.limits(), Storage::Buffers);
-        let most = self.target(gpu)?.binding_bytes.min(of_buffer).min(MOST_BYTES);
-        self.build.held_images = if gpu.is_software() || bytes > most { 0 } else { images };
+        let most = self.target(gpu)?.binding_bytes.min(of_buffer);
+        self.build.held_images = if gpu.is_software() { 0 } else { room(splits, most) };
         Ok(self)
     }
+}
+
+/// The number of images of `splits`, each of which begins at a whole word; 0 if they have more than `most` bytes, or more than
+/// a device holds.
+fn room(splits: &[&Arc<Split>], most: u64) -> usize {
+    let images: usize = splits.iter().map(|split| split.len().next_multiple_of(ALIGNMENT)).sum();
+    let bytes = images as u64 * splits.iter().map(|split| split.image_len() as u64).max().unwrap_or(0);
+    if bytes > most.min(MOST_BYTES) { 0 } else { images }
 }
 
 impl Executor {
@@ -112,5 +118,39 @@ impl Executor {
             self.gpu.finished().await;
         }
         Ok(self.gpu.check()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(shape: [usize; 3], images: usize) -> Arc<Split> {
+        let pixels = vec![0; images * shape.iter().product::<usize>()];
+        Arc::new(Split::new(shape, pixels, vec![0; images]))
+    }
+
+    #[test]
+    fn images_are_held_up_to_the_limit() {
+        let (train, test) = (split([5, 7, 3], 39), split([5, 7, 3], 6));
+        // Filled up to whole words, they are 40 and 8.
+        let bytes = 48 * 5 * 7 * 3;
+        assert_eq!(room(&[&train, &test], bytes), 48);
+        assert_eq!(room(&[&train, &test], bytes - 1), 0);
+        assert_eq!(room(&[&train], bytes), 40);
+        assert_eq!(room(&[], bytes), 0);
+        // Half a gibibyte of large images, and four more of them.
+        let (large, larger) = (split([1 << 12, 1 << 12, 1], 32), split([1 << 12, 1 << 12, 1], 33));
+        assert_eq!(room(&[&large], u64::MAX), 32);
+        assert_eq!(room(&[&larger], u64::MAX), 0);
+    }
+
+    /// A software adapter's memory is that of the host.
+    #[test]
+    fn a_software_adapter_holds_none() {
+        let gpu = Gpu::open_blocking(&crate::gpu::AdapterChoice::default()).unwrap();
+        let split = split([5, 7, 3], 39);
+        let options = Options::default().holding(&gpu, &[&split]).unwrap();
+        assert_eq!(options.build.held_images, if gpu.is_software() { 0 } else { 40 });
     }
 }

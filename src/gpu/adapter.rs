@@ -44,7 +44,7 @@ impl Gpu {
             .await
             .map_err(|error| GpuError::Open { adapter: adapter.get_info().name, reason: error.to_string() })?;
         let mut gpu = Self::new(adapter.clone(), device, queue);
-        gpu.shares_memory = gpu.tries_to_share();
+        gpu.shares_memory = gpu.can_share_memory();
         Ok(gpu)
     }
 }

@@ -3,7 +3,7 @@
 use super::{Gpu, GpuError, Memory};
 
 impl Gpu {
-    pub(super) fn tries_to_share(&self) -> bool {
+    pub(super) fn can_share_memory(&self) -> bool {
         false
     }
 

@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
+use super::failure::Failure;
 use super::probe::Probe;
 use super::{GpuError, GpuEvent, Mapping};
 use crate::foreign_panic;
 use crate::kernel::{MicroKernel, Storage};
 use crate::text::one_line;
-
-/// First error that the device reported outside any call.
-type Failure = Arc<Mutex<Option<GpuError>>>;
 
 /// An opened adapter.
 #[derive(Debug)]
@@ -36,30 +34,12 @@ pub struct Gpu {
 impl Gpu {
     /// Wraps a device. Errors that it reports later are kept for [`Gpu::check`], instead of a panic.
     pub(super) fn new(adapter: wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        let failure = Failure::default();
-        let report = |failure: &Failure, error| {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        };
-        let sink = failure.clone();
-        device.on_uncaptured_error(Arc::new(move |error| {
-            report(
-                &sink,
-                match error {
-                    wgpu::Error::OutOfMemory { source } => GpuError::OutOfMemory(one_line(&source.to_string())),
-                    other => GpuError::Device(one_line(&other.to_string())),
-                },
-            );
-        }));
-        let sink = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            report(&sink, lost(reason, &message));
-        });
         Self {
             info: adapter.get_info(),
             adapter,
+            failure: Failure::of(&device),
             device,
             queue,
-            failure,
             created: AtomicU64::new(0),
             awaited: Mutex::new(None),
             probe: OnceLock::new(),
@@ -114,7 +94,21 @@ impl Gpu {
     /// # Errors
     /// The device was lost, is out of memory, or rejected a command.
     pub fn check(&self) -> Result<(), GpuError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+        self.failure.first().map_or(Ok(()), Err)
+    }
+
+    /// Does what may fail without harm: an error that the device reports meanwhile is returned, and later checks do not find
+    /// it, unless the device was lost.
+    ///
+    /// # Errors
+    /// That error, else the one of `work`.
+    pub(crate) fn attempt<T, E: From<GpuError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.check()?;
+        let result = work();
+        match self.failure.take() {
+            Some(error) => Err(error.into()),
+            None => result,
+        }
     }
 
     /// The cause of a call that failed with `error`: the first error that the device reported, else `error` itself.
@@ -125,7 +119,7 @@ impl Gpu {
 
     /// Keeps the first error and returns it, so that every later check fails.
     pub(super) fn note(&self, error: GpuError) -> GpuError {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone()
+        self.failure.note(error)
     }
 
     /// Checks whether the adapter can run a micro-kernel.
@@ -286,14 +280,4 @@ impl Gpu {
 /// The least and the most lanes of a subgroup.
 fn lanes_in_words([least, most]: [u32; 2]) -> String {
     if least == most { least.to_string() } else { format!("{least} to {most}") }
-}
-
-/// The reason why a device was lost.
-fn lost(reason: wgpu::DeviceLostReason, message: &str) -> GpuError {
-    match (reason, message) {
-        (wgpu::DeviceLostReason::Destroyed, _) => GpuError::Lost("it was destroyed".into()),
-        // wgpu gives up a device whose driver runs out of memory during a command.
-        (_, "Out of memory") => GpuError::OutOfMemory("its driver says so".into()),
-        _ => GpuError::Lost(format!("wgpu says `{}`", one_line(message))),
-    }
 }

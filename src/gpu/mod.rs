@@ -6,6 +6,7 @@ mod apart_memory;
 mod compilation;
 mod device;
 mod error;
+mod failure;
 #[cfg(feature = "host")]
 mod host;
 mod mapping;

@@ -91,8 +91,9 @@ impl Shared {
 
 impl Gpu {
     /// Whether a buffer and an image can share memory: on llvmpipe, if a test shows that they do.
-    pub(in crate::gpu) fn tries_to_share(&self) -> bool {
-        self.info().driver == "llvmpipe" && self.block_on(self.shows_sharing()).unwrap_or(false)
+    pub(in crate::gpu) fn can_share_memory(&self) -> bool {
+        let test = || self.block_on(self.shows_sharing());
+        self.info().driver == "llvmpipe" && self.attempt(test).unwrap_or(false)
     }
 
     /// Whether an image has what is written to the buffer that shares its memory.
@@ -209,5 +210,26 @@ mod tests {
     fn llvmpipe_shares() {
         let gpu = Gpu::open_blocking(&AdapterChoice::default()).unwrap();
         assert_eq!(gpu.shares_memory(), gpu.info().driver == "llvmpipe");
+    }
+
+    /// Where the test fails, the device is used as if there were no sharing.
+    #[test]
+    fn a_failed_attempt_leaves_a_device_that_works() {
+        let gpu = Gpu::open_blocking(&AdapterChoice::default()).unwrap();
+        let wrong = || -> Result<(), GpuError> {
+            // No buffer may be mapped for both.
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
+            gpu.create_buffer("impossible", 16, usage, false);
+            gpu.check()
+        };
+        assert!(matches!(gpu.attempt(wrong), Err(GpuError::Device(_))));
+        gpu.check().unwrap();
+        let loses = || -> Result<(), GpuError> {
+            gpu.device().destroy();
+            gpu.poll();
+            Ok(())
+        };
+        assert!(matches!(gpu.attempt(loses), Err(GpuError::Lost(_))));
+        assert!(matches!(gpu.check(), Err(GpuError::Lost(_))));
     }
 }
