@@ -21,7 +21,7 @@ pub fn predict(gpu: &Arc<Gpu>, weights: &Path, pictures: &[PathBuf]) -> Result<V
     let class_names = weights.class_names_of(network)?;
     // One picture at a time, in a minibatch for one.
     let mut executor = Executor::new(gpu.clone(), network, Options { batch_size: 1, ..Options::default() })?;
-    executor.set_parameters(&weights.tensors)?;
+    gpu.block_on(executor.set_parameters(&weights.tensors))?;
     let mut answers = Vec::new();
     for path in pictures {
         let pixels = picture::read(path, network.input())?;

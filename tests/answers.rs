@@ -339,7 +339,7 @@ fn training_is_that_of_keras() {
                 *value = (f64::from(hash(t, i)) / 4_294_967_296.0 - 0.5) as f32;
             }
         }
-        executor.set_parameters(&parameters).unwrap();
+        gpu.block_on(executor.set_parameters(&parameters)).unwrap();
         let batch = |step: u32| {
             let pixels = (0..7 * 48).map(|i| (hash(1000 + step, i) >> 24) as u8).collect();
             let labels = (0..7).map(|j| hash(2000 + step, j) % units.max(2) as u32).collect();

@@ -132,7 +132,7 @@ fn training_goes_on_with_other_chunks() {
     let expected = train(&gpu, &mut executor(&gpu, &optimizer, ALL), 0..STEPS);
     let half = train(&gpu, &mut executor(&gpu, &optimizer, EACH), 0..STEPS / 2);
     let mut other = executor(&gpu, &optimizer, SOME);
-    other.restore(&half).unwrap();
+    gpu.block_on(other.restore(&half)).unwrap();
     let found = train(&gpu, &mut other, STEPS / 2..STEPS);
     compare(&gpu, &floats(&found), &floats(&expected));
 }

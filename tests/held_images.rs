@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use wgrad::data::{Dataset, Selection, Split};
+use wgrad::data::{Batch, Dataset, Selection, Split};
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::model::{BuildOptions, NamedTensor, Sequential};
@@ -86,4 +86,27 @@ fn an_image_that_is_not_held_is_an_error() {
         assert!(error.contains(&format!("holds {held_images} images")), "{error}");
         assert_eq!(gpu.block_on(executor.train_step(&selection(7))).is_ok(), held_images > 0);
     }
+}
+
+/// Steps that wait to be submitted together were taken before, so they don't change what is set after them.
+#[test]
+fn steps_that_wait_do_not_change_what_is_set() {
+    let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
+    let model = Sequential::new([5, 7, 1]).flatten().dense(CLASSES.into());
+    let options = Options { batch_size: 2, ..Options::default() };
+    let mut executor = Executor::new(gpu.clone(), &model, options).unwrap();
+    executor.set_steps_per_submit(8);
+    let first = gpu.block_on(executor.training_state()).unwrap();
+    let batch = Batch { pixels: (0..70).collect(), labels: vec![0, 1], len: 2 };
+    for restores in [false, true] {
+        gpu.block_on(executor.train_step(&batch)).unwrap();
+        if restores {
+            gpu.block_on(executor.restore(&first)).unwrap();
+        } else {
+            gpu.block_on(executor.set_parameters(&first.parameters)).unwrap();
+        }
+        assert!(gpu.block_on(executor.parameters()).unwrap() == first.parameters, "{restores}");
+        assert_eq!(gpu.block_on(executor.metrics()).unwrap().len(), 1);
+    }
+    assert!(gpu.block_on(executor.training_state()).unwrap() == first);
 }

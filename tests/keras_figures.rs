@@ -66,7 +66,7 @@ fn executor(network: &Network, options: Options) -> (Arc<Gpu>, Executor) {
             NamedTensor { values: (0..tensor.values.len()).map(value).collect(), ..tensor }
         })
         .collect();
-    executor.set_parameters(&weights).unwrap();
+    gpu.block_on(executor.set_parameters(&weights)).unwrap();
     (gpu, executor)
 }
 
@@ -194,9 +194,9 @@ fn evaluation_takes_the_average_where_asked() {
     assert!(now < mean - 1e-3, "{now} {mean}");
     let average = gpu.block_on(plain.averaged_parameters()).unwrap().unwrap();
     assert_eq!(averaged.gpu().clone().block_on(averaged.evaluated_parameters()).unwrap(), average);
-    plain.set_parameters(&average).unwrap();
+    gpu.block_on(plain.set_parameters(&average)).unwrap();
     assert_eq!(evaluate(&mut plain), mean);
     let last = of(&mut averaged);
-    averaged.set_parameters(&last).unwrap();
+    averaged.gpu().clone().block_on(averaged.set_parameters(&last)).unwrap();
     assert_eq!(evaluate(&mut averaged), now);
 }

@@ -91,12 +91,12 @@ fn all_who_want_the_weights_share_one_copy() {
     gpu.block_on(executor.train_step(&batch)).unwrap();
     let stepped = gpu.block_on(executor.parameters()).unwrap();
     assert!(stepped != weights);
-    executor.set_parameters(&weights).unwrap();
+    gpu.block_on(executor.set_parameters(&weights)).unwrap();
     assert!(gpu.block_on(executor.parameters()).unwrap() == weights);
     let state = gpu.block_on(executor.training_state()).unwrap();
     assert!(state.parameters == weights);
     gpu.block_on(executor.train_step(&batch)).unwrap();
-    executor.restore(&state).unwrap();
+    gpu.block_on(executor.restore(&state)).unwrap();
     assert!(gpu.block_on(executor.parameters()).unwrap() == weights);
 }
 
@@ -152,7 +152,7 @@ fn the_last_epoch_s_pass_is_the_final_one_while_the_weights_stay() {
     assert_eq!((again.evaluation.loss, again.predictions), (result.evaluation.loss, result.predictions.clone()));
     let gpu = executor.gpu().clone();
     let weights = gpu.block_on(executor.parameters()).unwrap();
-    executor.set_parameters(&weights).unwrap();
+    gpu.block_on(executor.set_parameters(&weights)).unwrap();
     assert!(!result.is_of(&executor));
     assert!(fit(&mut executor, &dataset, false).unwrap().predictions.is_none());
     // Where epochs are evaluated on other images, nothing is known of the test images yet.

@@ -49,7 +49,7 @@ fn logits(split: &Split) -> Vec<Vec<f32>> {
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
     let options = Options { batch_size: PICTURES, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), weights.model.as_ref().unwrap(), options).unwrap();
-    executor.set_parameters(&weights.tensors).unwrap();
+    gpu.block_on(executor.set_parameters(&weights.tensors)).unwrap();
     let pixels = split.pixels()[..PICTURES * split.image_len()].to_vec();
     let batch = Batch { pixels, labels: vec![0; PICTURES], len: PICTURES };
     let logits = gpu.block_on(executor.logits(&batch)).unwrap();

@@ -36,8 +36,8 @@ fn loss(weights: &Path, dataset: &Dataset) -> f64 {
     let weights = Weights::read(weights).unwrap();
     let choice = AdapterChoice { adapter: Some("software".into()), ..AdapterChoice::default() };
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());
-    let mut executor = Executor::new(gpu, weights.model.as_ref().unwrap(), Options::default()).unwrap();
-    executor.set_parameters(&weights.tensors).unwrap();
+    let mut executor = Executor::new(gpu.clone(), weights.model.as_ref().unwrap(), Options::default()).unwrap();
+    gpu.block_on(executor.set_parameters(&weights.tensors)).unwrap();
     evaluate(&mut executor, dataset.validation_images(), &AtomicBool::new(false)).unwrap().unwrap().loss
 }
 

@@ -81,8 +81,9 @@ impl Eval {
         let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
         let options = Options { batch_size, micro_kernel, build, ..Options::default() };
         let options = paced(options, &gpu, &model)?;
-        let mut executor = Executor::new(gpu, &model, options)?;
-        executor.set_parameters(&weights.tensors).map_err(|error| weights_file::about(&self.weights, error))?;
+        let mut executor = Executor::new(gpu.clone(), &model, options)?;
+        let loaded = gpu.block_on(executor.set_parameters(&weights.tensors));
+        loaded.map_err(|error| weights_file::about(&self.weights, error))?;
         if let Some(line) = line {
             note(&line);
         }

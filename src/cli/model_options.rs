@@ -197,7 +197,7 @@ impl Start {
         let layer = |tensor: &NamedTensor| tensor.name.split('/').next().map(String::from);
         tensors
             .extend(new.into_iter().filter(|tensor| layer(tensor).is_some_and(|name| self.appended.contains(&name))));
-        executor.set_parameters(&tensors).map_err(|error| weights_file::about(path, error))
+        gpu.block_on(executor.set_parameters(&tensors)).map_err(|error| weights_file::about(path, error))
     }
 }
 

@@ -85,12 +85,14 @@ impl Executor {
         Ok(GradientTable::norm(&values))
     }
 
-    /// Replaces all parameters; the optimizer's state stays, but for the average if evaluation takes that.
+    /// Replaces all parameters; the optimizer's state stays, but for the average if evaluation takes that. Steps that wait
+    /// are submitted before, so that they can't change what is set.
     ///
     /// # Errors
-    /// A parameter that is missing, unknown or of another shape; then nothing changes.
-    pub fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), ExecError> {
+    /// A parameter that is missing, unknown or of another shape: then nothing changes. What the device reports.
+    pub async fn set_parameters(&mut self, tensors: &[NamedTensor]) -> Result<(), ExecError> {
         let values = self.values("", tensors)?;
+        self.submit().await?;
         self.forget_parameters();
         self.write_parameters(&values)
     }

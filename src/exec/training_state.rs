@@ -35,11 +35,11 @@ impl Executor {
         Ok(TrainingState { updates, parameters, optimizer })
     }
 
-    /// Continues from `state`.
+    /// Continues from `state`. Steps that wait are submitted before, so that they can't change it.
     ///
     /// # Errors
-    /// A tensor that is missing, unknown or of another shape; then nothing changes.
-    pub fn restore(&mut self, state: &TrainingState) -> Result<(), ExecError> {
+    /// A tensor that is missing, unknown or of another shape: then nothing changes. What the device reports.
+    pub async fn restore(&mut self, state: &TrainingState) -> Result<(), ExecError> {
         let mut arenas = vec![(Arena::Weights, self.values("", &state.parameters)?)];
         let mut rest: Vec<&NamedTensor> = state.optimizer.iter().collect();
         for (slot, arena) in self.options().optimizer.slots() {
@@ -52,6 +52,7 @@ impl Executor {
         if let Some(tensor) = rest.first() {
             return Err(ExecError::Weights(format!("`{}` belongs to no slot of the optimizer", tensor.name)));
         }
+        self.submit().await?;
         self.forget_parameters();
         for (arena, values) in &arenas {
             self.program().write_arena(self.graph(), *arena, values)?;

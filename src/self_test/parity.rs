@@ -142,7 +142,7 @@ impl Figures {
         let options = Options { batch_size: self.batch, micro_kernel: Some(micro_kernel), build, ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), &self.model(), options)?;
         let start = self.weights();
-        executor.set_parameters(&start)?;
+        gpu.block_on(executor.set_parameters(&start))?;
         let mut steps = Vec::new();
         let mut gradients = Vec::new();
         for b in 0..self.losses.len() {

@@ -84,7 +84,8 @@ impl Observer for EarlyStopping {
     fn on_train_end(&mut self, executor: &mut Executor) -> Result<(), TrainError> {
         // After the best epoch, the network has its weights.
         if self.waited > 0 && !self.weights.is_empty() {
-            executor.set_parameters(&self.weights)?;
+            let gpu = executor.gpu().clone();
+            gpu.block_on(executor.set_parameters(&self.weights))?;
         }
         Ok(())
     }

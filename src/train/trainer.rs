@@ -99,7 +99,8 @@ impl<'a> Trainer<'a> {
         if step > steps {
             return Err(TrainError::TooFar { step, steps });
         }
-        self.executor.restore(&checkpoint.state)?;
+        let gpu = self.executor.gpu().clone();
+        gpu.block_on(self.executor.restore(&checkpoint.state))?;
         self.position = checkpoint.position;
         self.position.finished = false;
         for observer in &mut self.observers {

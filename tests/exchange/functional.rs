@@ -39,7 +39,7 @@ fn a_functional_model_answers_as_in_keras_and_goes_back() {
 
     let options = Options { batch_size: 2, ..Options::default() };
     let mut executor = Executor::new(gpu.clone(), model, options).unwrap();
-    executor.set_parameters(&weights.tensors).unwrap();
+    gpu.block_on(executor.set_parameters(&weights.tensors)).unwrap();
     let pixels = (0..2 * 7 * 6 * 3).map(|i| (i * 31 % 256) as u8).collect();
     let logits = gpu.block_on(executor.logits(&Batch { pixels, labels: vec![0; 2], len: 2 })).unwrap();
     for (logits, wanted) in logits.chunks(4).zip(&answers) {

@@ -146,7 +146,7 @@ fn models_of_keras_2_answer_as_in_keras() {
         assert_eq!(model.to_toml().unwrap(), wanted, "{file}");
         let options = Options { batch_size: 2, ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), model, options).unwrap();
-        executor.set_parameters(&weights.tensors).unwrap();
+        gpu.block_on(executor.set_parameters(&weights.tensors)).unwrap();
         let pixels = (0..2 * 8 * 7 * 3).map(|i| (i * 31 % 256) as u8).collect();
         let logits = gpu.block_on(executor.logits(&Batch { pixels, labels: vec![0; 2], len: 2 })).unwrap();
         for (row, wanted) in logits.chunks(3).zip(answers) {

@@ -72,7 +72,7 @@ fn executor(gpu: &Arc<Gpu>, model: &Network) -> (Executor, Weights) {
     for tensor in tensors.iter_mut().filter(|tensor| tensor.name.ends_with("kernel")) {
         tensor.values.iter_mut().for_each(|value| *value *= 2.0);
     }
-    executor.set_parameters(&tensors).unwrap();
+    gpu.block_on(executor.set_parameters(&tensors)).unwrap();
     let class_names = (0..model.classes().unwrap()).map(|class| format!("class \"{class}\"")).collect();
     (executor, Weights { tensors, model: Some(model.clone()), class_names })
 }

@@ -100,7 +100,7 @@ impl Parity {
         let options = Options { batch_size: len, optimizer, ..Options::default() };
         let mut executor = Executor::new(gpu.clone(), &self.network, options).unwrap();
         let first = first_weights(gpu, &mut executor, &self.figures);
-        executor.set_parameters(&first).unwrap();
+        gpu.block_on(executor.set_parameters(&first)).unwrap();
         let image = self.network.input();
         let mut gradients = None;
         for (b, rate) in run.rates.iter().enumerate() {
