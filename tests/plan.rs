@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wgrad::Shape;
 use wgrad::graph::{
-    Access, Arena, BufferKey, Dispatch, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError, Recorder,
-    Sink, Target, TensorId, Variable,
+    Access, Algorithm, Arena, BufferKey, Dispatch, Graph, GraphError, Home, Inputs, Mode, Operation, Plan, PlanError,
+    ProductChoice, Recorder, Sink, Target, TensorId, Tuning, Variable, Winograd,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::model::zoo::ZooModel;
-use wgrad::model::{Activation, Network, Sequential};
+use wgrad::model::{Activation, BuildOptions, Network, Sequential};
 use wgrad::ops::{BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, Dense, GroupNorm, Padding};
 use wgrad::optim::Optimizer;
 
@@ -423,5 +423,27 @@ fn deep_networks_share_pipelines() {
             let dispatches = plan.dispatches().len();
             assert!(dispatches > 2 * pipelines && pipelines <= most, "{name}: {pipelines} of {dispatches}");
         }
+    }
+}
+
+/// A loop that was measured to be best for one algorithm says nothing about another.
+#[test]
+fn a_choice_counts_for_its_algorithm_only() {
+    let network: Network = Sequential::new([8, 8, 4]).conv2d(4, 3).flatten().dense(2).into();
+    let product = |tuning: Tuning, winograd| {
+        let options = BuildOptions { tuning, winograd, ..BuildOptions::default() };
+        let mut graph = network.build_with(8, target(MicroKernel::Tile), options).unwrap().graph;
+        let dispatches = graph.record_forward(Mode::Infer);
+        let mut products = dispatches.iter().filter_map(Dispatch::product);
+        products.find(|product| product.key.starts_with("forward of 8 x 8 x 8 x 4 by 3 x 3")).unwrap().clone()
+    };
+    let rule = product(Tuning::default(), Winograd::Never);
+    let measured = ProductChoice { kernel: MicroKernel::Direct, parts: 1, algorithm: Algorithm::Winograd };
+    // For this batch size, and for another, from which it carries over.
+    for images in [8, 16] {
+        let mut tuning = Tuning::default();
+        tuning.insert(rule.key.replacen("of 8", &format!("of {images}"), 1), measured);
+        assert_eq!(product(tuning.clone(), Winograd::WhereFaster).choice, measured);
+        assert_eq!(product(tuning, Winograd::Never).choice, rule.choice);
     }
 }

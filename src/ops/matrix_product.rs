@@ -157,7 +157,16 @@ impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
     /// else in that of the recorder's target.
     pub fn whole(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
-        let choice = ProductChoice::of(rule(recorder.target(), sizes, rows), 1);
+        Self::by(Algorithm::Direct, recorder, key, sizes, rows)
+    }
+
+    /// [`Self::whole`] for the products of all elements of transformed tiles. Its kernel reads the sizes at run time.
+    pub fn of_tiles(recorder: &Recorder, key: String, sizes: [usize; 3]) -> Self {
+        Self::by(Algorithm::Winograd, recorder, key, sizes, Rows::default()).at_run_time(true)
+    }
+
+    fn by(algorithm: Algorithm, recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
+        let choice = ProductChoice { kernel: rule(recorder.target(), sizes, rows), parts: 1, algorithm };
         let product = Product { key, choice, splits: false, sizes };
         Self { product, rows, at_run_time: false }.tuned(recorder)
     }
@@ -177,15 +186,20 @@ impl MatrixProduct {
         let tuning = recorder.graph().tuning();
         let images = recorder.target().storage == Storage::Images;
         let runs = |kernel: MicroKernel| images || kernel.storage() == Storage::Buffers;
+        let algorithm = self.product.choice.algorithm;
+        let own = |choice: &ProductChoice| choice.algorithm == algorithm;
         let n = self.product.sizes[1];
-        if let Some(measured) = tuning.get(&self.product.key) {
+        if let Some(measured) = tuning.get(&self.product.key).filter(own) {
             if runs(measured.kernel) {
                 self.product.choice.kernel = rows.suited(measured.kernel, n);
             }
             self.product.choice.parts = measured.parts;
-        } else if let Some(other) = tuning.carried_over(&self.product.key).filter(|other| runs(other.kernel)) {
+        } else if let Some(other) =
+            tuning.carried_over(&self.product.key).filter(own).filter(|other| runs(other.kernel))
+        {
             let kernel = rows.suited(other.kernel, n);
-            self.product.choice = ProductChoice::of(kernel, parts(&self.product, kernel, recorder.target()));
+            let parts = parts(&self.product, kernel, recorder.target());
+            self.product.choice = ProductChoice { kernel, parts, algorithm };
         }
         let Product { choice, splits, sizes: [_, _, k], .. } = &mut self.product;
         if *splits {
@@ -195,12 +209,6 @@ impl MatrixProduct {
             choice.parts = 1;
         }
         self.product.choice.parts = self.k().div_ceil(self.part_k());
-        self
-    }
-
-    /// Says by which algorithm it computes a convolution.
-    pub fn by(mut self, algorithm: Algorithm) -> Self {
-        self.product.choice.algorithm = algorithm;
         self
     }
 

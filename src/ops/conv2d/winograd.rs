@@ -5,7 +5,7 @@ use super::Conv2d;
 use crate::graph::{Algorithm, DispatchBuilder, Epilogue, Recorder, Sink, Target, TensorId, Winograd};
 use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::ending::Ending;
-use crate::ops::matrix_product::{MatrixProduct, Rows};
+use crate::ops::matrix_product::MatrixProduct;
 
 /// Pixels of the result of a tile, in each direction.
 const TILE: usize = 4;
@@ -109,10 +109,9 @@ impl Tiled {
         &self,
         recorder: &mut Recorder,
         key: String,
-        names: [TensorId; 3],
+        [x, w, result]: [TensorId; 3],
         store: &dyn for<'r, 'g> Fn(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
     ) {
-        let [x, w, result] = names;
         let ([.., k], [.., columns]) = (self.input, self.output);
         let target = recorder.target();
         let tiles = self.tiles_of_part(target);
@@ -122,9 +121,7 @@ impl Tiled {
         let v = recorder.temporary(transformed("tiles"), [PLACES * tiles * k]);
         let m = recorder.temporary(transformed("products"), [PLACES * tiles * columns]);
         let sizes = [PLACES * tiles, columns, k];
-        let product =
-            MatrixProduct::whole(recorder, key, sizes, Rows::default()).by(Algorithm::Winograd).at_run_time(true);
-
+        let product = MatrixProduct::of_tiles(recorder, key, sizes);
         let [cin, cout] = if self.turned { [columns, k] } else { [k, columns] };
         recorder
             .dispatch(transformed("weights"))

@@ -2,9 +2,9 @@
 
 use super::Conv2d;
 use super::winograd::PLACES;
-use crate::graph::{Algorithm, Recorder, TensorId};
+use crate::graph::{Recorder, TensorId};
 use crate::kernel::{operations, wgsl};
-use crate::ops::matrix_product::{MatrixProduct, Rows};
+use crate::ops::matrix_product::MatrixProduct;
 
 /// Rows of a place of a tile are a multiple of this.
 const ROWS_UNIT: usize = 64;
@@ -37,8 +37,7 @@ impl Conv2d {
             return false;
         }
         let sizes = [PLACES * rows, filters, tiles];
-        let product = MatrixProduct::whole(recorder, key.into(), sizes, Rows::default());
-        let product = product.by(Algorithm::Winograd).at_run_time(true);
+        let product = MatrixProduct::of_tiles(recorder, key.into(), sizes);
         if !rows.is_multiple_of(product.kernel().tile()[0]) {
             return false;
         }
