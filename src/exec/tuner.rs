@@ -68,8 +68,8 @@ pub async fn tune(
 ) -> Result<Tuned, ExecError> {
     let profiler = Profiler::new(gpu.clone(), clock).await?;
     let rule = Variant::new(gpu, model, options, Tuning::default())?;
-    let others = rule.others(gpu).into_iter().map(|tuning| Variant::new(gpu, model, options, tuning));
-    let others = others.collect::<Result<Vec<Variant>, ExecError>>()?;
+    let ways = Variant::ways(gpu, model, options)?.into_iter().map(|tuning| Variant::new(gpu, model, options, tuning));
+    let others = ways.collect::<Result<Vec<Variant>, ExecError>>()?;
     let mut pipelines = Pipelines::new(options.checks);
     let mut walk = Walk::new(gpu, &rule, &mut pipelines)?;
     let groups = rule.groups();

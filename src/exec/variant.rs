@@ -8,7 +8,7 @@ use super::options::Options;
 use crate::gpu::Gpu;
 use crate::graph::{
     Access, Algorithm, Binding, Dispatch, Graph, Mode, Plan, Product, ProductChoice, SECOND_RESULT_BINDING, Target,
-    TensorId, Tuning,
+    TensorId, Tuning, Winograd,
 };
 use crate::kernel::{MicroKernel, Storage};
 use crate::minibatch::{Minibatch, MinibatchError, Step};
@@ -45,17 +45,23 @@ impl Variant {
         Ok(Self { graph, plan, minibatch: built.minibatch, words })
     }
 
-    /// Other ways to compute the products: by every algorithm, in every micro-kernel that runs on the same storage, with the
-    /// number of parts that the rule would choose for it, half of it, and twice as many. A product that can't be computed so
-    /// is computed in another of these ways.
-    pub fn others(&self, gpu: &Gpu) -> Vec<Tuning> {
-        let Target { storage, busy_workgroups, .. } = self.graph.target();
+    /// Ways to compute the products of a network: by every algorithm, in every micro-kernel that runs on the same storage, with
+    /// the number of parts that the rule would choose for it, half of it, and twice as many. A product that can't be computed
+    /// so is computed in another of these ways.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn ways(gpu: &Gpu, model: &Network, options: &Options) -> Result<Vec<Tuning>, ExecError> {
+        // The rule may have chosen another algorithm for a product, and then it does not know the parts of the direct one.
+        let build = BuildOptions { winograd: Winograd::Never, ..options.build.clone() };
+        let direct = Self::new(gpu, model, &Options { build, ..options.clone() }, Tuning::default())?;
+        let Target { storage, busy_workgroups, .. } = direct.graph.target();
         let runs = |kernel: &MicroKernel| {
             gpu.supports(*kernel).is_ok() && (storage == Storage::Images || kernel.storage() == Storage::Buffers)
         };
         // Workgroup memory costs a software adapter more than all else.
         let skip = |kernel: &MicroKernel| gpu.is_software() && kernel.is_for_gpus();
-        let groups = self.groups();
+        let groups = direct.groups();
         let mut tunings: Vec<Tuning> = Vec::new();
         for kernel in MicroKernel::ALL.into_iter().filter(|kernel| runs(kernel) && !skip(kernel)) {
             let ways = [2, 1, 4].map(|scale| (Algorithm::Direct, scale)).into_iter();
@@ -70,7 +76,7 @@ impl Variant {
                 tunings.push(tuning);
             }
         }
-        tunings
+        Ok(tunings)
     }
 
     /// The products, in order.
@@ -137,4 +143,34 @@ fn full_minibatch(model: &Network, batch_size: usize, classes: usize) -> Result<
     let labels: Vec<u32> = (0..batch_size).map(|image| (image % classes.max(1)) as u32).collect();
     let pixels: Vec<u8> = (0..minibatch.pixels() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     minibatch.encode(&Step::over(batch_size as u32), &labels, &pixels, classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::AdapterChoice;
+
+    const MODEL: &str = "
+        layers = [
+            { type = 'conv2d', filters = 8, kernel_size = 3, padding = 'same', use_bias = false },
+            { type = 'flatten' },
+            { type = 'dense', units = 2 },
+        ]";
+
+    /// Winograd's algorithm takes all tiles of a batch in one part. The direct gradient of the weights is tried in several.
+    #[test]
+    fn direct_products_have_their_own_parts() {
+        let gpu = Gpu::open_blocking(&AdapterChoice::default()).unwrap();
+        let model = Network::from_toml(MODEL, Some(([16, 16, 3], 2))).unwrap();
+        let build = BuildOptions { winograd: Winograd::Always, ..BuildOptions::default() };
+        let options = Options { batch_size: 4, build, ..Options::default() };
+        let rule = Variant::new(&gpu, &model, &options, Tuning::default()).unwrap();
+        let is_dw = |group: &Group| group.product.key.starts_with("dw of 4 x 16 x 16 x 3");
+        let dw = rule.groups().into_iter().find(is_dw).unwrap().product;
+        assert_eq!((dw.choice.algorithm, dw.splits), (Algorithm::Winograd, false));
+        let ways = Variant::ways(&gpu, &model, &options).unwrap();
+        let choices = || ways.iter().filter_map(|tuning| tuning.get(&dw.key));
+        assert!(choices().any(|choice| choice.algorithm == Algorithm::Direct && choice.parts > 2));
+        assert!(choices().any(|choice| choice.algorithm == Algorithm::Winograd));
+    }
 }
