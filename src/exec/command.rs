@@ -4,14 +4,24 @@ use std::sync::Arc;
 
 use crate::gpu::{FirstUse, ImageCopy, Pipeline};
 
+/// What a bind group is told when it is set: the first byte of the buffer that its layout places so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DynamicOffset {
+    /// The layout places none so.
+    Unwanted,
+    /// Another buffer takes the place of the minibatches.
+    Zero,
+    /// The first byte of the step's minibatch.
+    OfMinibatch,
+}
+
 /// A resolved dispatch.
 #[derive(Debug)]
 pub(super) struct Command {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
     pub grid: [u32; 3],
-    /// Whether its bind group wants the place of the minibatch, and whether it is a minibatch that is bound there.
-    pub place: Option<bool>,
+    pub offset: DynamicOffset,
     /// Images that hold copies of what it writes. They are made after it, outside of a pass.
     pub copies: Vec<ImageCopy>,
     /// The images that it binds, as in [`FirstUse`].
@@ -27,9 +37,10 @@ impl Command {
     /// Dispatches it over the minibatch that begins at a byte of the minibatches' buffer.
     fn dispatch(&self, minibatch: u32, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(self.pipeline.get());
-        match self.place {
-            Some(is_minibatch) => pass.set_bind_group(0, &self.bind_group, &[if is_minibatch { minibatch } else { 0 }]),
-            None => pass.set_bind_group(0, &self.bind_group, &[]),
+        match self.offset {
+            DynamicOffset::Unwanted => pass.set_bind_group(0, &self.bind_group, &[]),
+            DynamicOffset::Zero => pass.set_bind_group(0, &self.bind_group, &[0]),
+            DynamicOffset::OfMinibatch => pass.set_bind_group(0, &self.bind_group, &[minibatch]),
         }
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
     }

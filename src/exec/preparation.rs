@@ -14,7 +14,7 @@ impl Executor {
     /// Makes the pipelines of a plan before its first step. When a training step can be submitted, threads begin those of
     /// evaluation.
     pub(super) fn prepare(&mut self, plan: usize) -> Result<(), ExecError> {
-        if self.program.stage(plan) >= Stage::Encoded {
+        if self.program.stage(plan) >= Stage::Waiting {
             return Ok(());
         }
         if plan == TRAIN {
@@ -32,8 +32,8 @@ impl Executor {
     }
 
     /// Must be called after a step of a plan was staged.
-    pub(super) fn encoded(&mut self, plan: usize) {
-        self.program.advance(&[plan], Stage::Encoded);
+    pub(super) fn staged(&mut self, plan: usize) {
+        self.program.advance(&[plan], Stage::Waiting);
     }
 
     /// Waits until all that a training step needs is compiled. The first step does that too.
@@ -48,7 +48,7 @@ impl Executor {
     /// so that no more than that is lost if they can't be made.
     pub(super) fn submitted(&mut self) -> Result<(), ExecError> {
         for plan in [TRAIN, INFER] {
-            if self.program.stage(plan) == Stage::Encoded {
+            if self.program.stage(plan) == Stage::Waiting {
                 self.program.begin_ahead(plan)?;
                 self.program.advance(&[plan], Stage::Submitted);
             }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ProgramError;
-use super::command::Command;
+use super::command::{Command, DynamicOffset};
 use super::error::ExecError;
 use super::footprint::Footprint;
 use super::numbers::Numbers;
@@ -23,7 +23,7 @@ pub(super) enum Stage {
     /// Its pipelines are made.
     Prepared,
     /// A step of it waits to be submitted.
-    Encoded,
+    Waiting,
     /// A step of it was submitted.
     Submitted,
 }
@@ -188,8 +188,12 @@ impl Program {
             .collect();
         let bind_group = self.gpu.create_bind_group(dispatch.name(), pipeline.layout(), &entries);
         let placed = dispatch.bindings().iter().find(|binding| binding.uses().any(|part| part.is_placed_by_dispatch()));
-        let place = placed.map(|binding| matches!(graph.home(binding.tensor), Home::Minibatch(_)));
-        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, place, copies, images })
+        let offset = match placed.map(|binding| graph.home(binding.tensor)) {
+            None => DynamicOffset::Unwanted,
+            Some(Home::Minibatch(_)) => DynamicOffset::OfMinibatch,
+            Some(_) => DynamicOffset::Zero,
+        };
+        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, offset, copies, images })
     }
 
     pub(super) fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {

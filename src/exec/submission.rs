@@ -66,7 +66,7 @@ impl Executor {
         };
         let minibatch = self.staging.fill(&pieces).await? as u32;
         self.readback.count_step();
-        self.encoded(plan);
+        self.staged(plan);
         self.waiting.push(Waiting { plan, minibatch, updates: false, logits: None });
         Ok(())
     }
