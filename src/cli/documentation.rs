@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command, CommandFactory};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
+use wgrad::train::OptimizerKind;
+
 use super::Cli;
 
 /// README.md, CONTRIBUTING.md and docs/*.md.
@@ -84,5 +86,15 @@ fn the_table_of_options_has_every_option_and_its_default() {
     };
     for name in text.split("`--").skip(1).map(|rest| rest.split([' ', '`', '[']).next().unwrap()) {
         assert!(known(name), "docs/options.md has --{name}, which is no option");
+    }
+}
+
+#[test]
+fn the_help_names_every_optimizer() {
+    let cli = Cli::command();
+    let option = cli.find_subcommand("train").unwrap().get_arguments().find(|option| option.get_id() == "optimizer");
+    let help = option.unwrap().get_help().unwrap().to_string();
+    for optimizer in OptimizerKind::ALL {
+        assert!(help.contains(&format!("`{optimizer}`")), "{help}");
     }
 }

@@ -10,7 +10,7 @@ use super::options::{update, update_some};
 /// How the weights change, what is done to images and labels, and what is done between the epochs.
 #[derive(Debug, Args)]
 pub struct TrainingOptions {
-    /// The optimizer: `adam`, `adamw`, `sgd` or `rmsprop` [default: adam]
+    /// The optimizer: `adam`, `adamw`, `sgd`, `rmsprop` or `muon` [default: adam]
     #[arg(long, value_name = "NAME")]
     optimizer: Option<OptimizerKind>,
     /// Whose form the optimizer has where the two differ: that of `keras` or of `pytorch` [default: keras]
