@@ -127,7 +127,7 @@ mod tests {
         let options = Options { batch_size: 6, ..Options::default() };
         let variant = |tuning: Tuning| Variant::new(&gpu, &model, &options, tuning).unwrap();
         let rule = variant(Tuning::default());
-        let others = rule.others(&gpu);
+        let others = Variant::ways(&gpu, &model, &options).unwrap();
         assert!(!others.is_empty());
         let mut seen = Vec::new();
         let mut is_new = |variant: &Variant| {
