@@ -27,39 +27,47 @@ fn main(
     // s[p][r] is row r, columns 2p and 2p + 1.
     var s = array<array<vec2<f32>, PIXELS>, 8>();
     var w = tile % TILES_N * KH * tap_channels() * 48u + lane * 4u;
-    for (var ky = 0u; ky < KH; ky++) {
+    var ky = 0u;
+    var c = 0u;
+    loop {
         let upper = tap_line(row, ky);
         let lower = tap_line(row, ky + 1u);
-        for (var c = 0u; c < tap_channels(); c += 4u) {
-            // Of each kx and each of four k, four vectors of four columns.
-            var b = array<vec4<f32>, LOADS>();
-            for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + l * LANES * 4u); }
-            w += 192u;
-            var a = array<vec4<f32>, PIXELS + 4u>();
-            if (lends()) {
-                for (var p = 1u; p <= PIXELS; p++) { a[p] = load_pixel(upper, p, c); }
-                if (groups() > 1u) {
-                    let before = subgroupShuffle(a[PIXELS], (lane - 1u) % LANES);
-                    let behind = subgroupShuffle(a[1], (lane + 1u) % LANES);
-                    a[0] = select(vec4<f32>(), before, upper.y >= 0);
-                    a[PIXELS + 1u] = select(vec4<f32>(), behind, upper.y + i32(PIXELS) + 1 < tap_width());
-                }
-            } else {
-                for (var p = 0u; p < seen(); p++) {
-                    a[p] = load_pixel(upper, p, c);
-                    if (POOLED) { a[seen() + p] = load_pixel(lower, p, c); }
-                }
+        // Of each kx and each of four k, four vectors of four columns.
+        var b = array<vec4<f32>, LOADS>();
+        for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + l * LANES * 4u); }
+        w += 192u;
+        var a = array<vec4<f32>, PIXELS + 4u>();
+        if (lends()) {
+            for (var p = 1u; p <= PIXELS; p++) { a[p] = load_pixel(upper, p, c); }
+            if (groups() > 1u) {
+                let before = subgroupShuffle(a[PIXELS], (lane - 1u) % LANES);
+                let behind = subgroupShuffle(a[1], (lane + 1u) % LANES);
+                a[0] = select(vec4<f32>(), before, upper.y >= 0);
+                a[PIXELS + 1u] = select(vec4<f32>(), behind, upper.y + i32(PIXELS) + 1 < tap_width());
             }
-            // Two columns at a time, so that their sums stay in registers for twelve k. They are written out, because
-            // Mesa 25's driver does not unroll a loop of this length.
-            add_columns(0u, &a, &b, &s);
-            add_columns(1u, &a, &b, &s);
-            add_columns(2u, &a, &b, &s);
-            add_columns(3u, &a, &b, &s);
-            add_columns(4u, &a, &b, &s);
-            add_columns(5u, &a, &b, &s);
-            add_columns(6u, &a, &b, &s);
-            add_columns(7u, &a, &b, &s);
+        } else {
+            for (var p = 0u; p < seen(); p++) {
+                a[p] = load_pixel(upper, p, c);
+                if (POOLED) { a[seen() + p] = load_pixel(lower, p, c); }
+            }
+        }
+        // Two columns at a time, so that their sums stay in registers for twelve k. They are written out, because
+        // Mesa 25's driver does not unroll a loop of this length.
+        add_columns(0u, &a, &b, &s);
+        add_columns(1u, &a, &b, &s);
+        add_columns(2u, &a, &b, &s);
+        add_columns(3u, &a, &b, &s);
+        add_columns(4u, &a, &b, &s);
+        add_columns(5u, &a, &b, &s);
+        add_columns(6u, &a, &b, &s);
+        add_columns(7u, &a, &b, &s);
+        continuing {
+            c += 4u;
+            if (c == tap_channels()) {
+                c = 0u;
+                ky++;
+            }
+            break if ky == KH;
         }
     }
     // Written out too: a loop that is not unrolled reads the sums from memory, which takes a hundred times as long.
