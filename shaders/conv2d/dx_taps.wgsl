@@ -21,7 +21,3 @@ fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
     let x = row.y + 1 - i32(KW);
     return vec4(select(0, 1, y >= 0 && y < i32(OH)), x, row.z + (y * i32(OW) + x) * i32(COUT), 0);
 }
-
-fn first_pixel(kx: u32) -> u32 {
-    return KW - 1u - kx;
-}

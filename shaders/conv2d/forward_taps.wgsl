@@ -24,8 +24,3 @@ fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
     let y = row.x + i32(ky);
     return vec4(select(0, 1, y >= 0 && y < i32(H)), row.y, row.z + i32(ky * W * CIN), 0);
 }
-
-// Which of the pixels that it sees a row of A has at kx.
-fn first_pixel(kx: u32) -> u32 {
-    return kx;
-}

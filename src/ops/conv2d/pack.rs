@@ -3,10 +3,12 @@
 use super::Conv2d;
 use crate::graph::{Product, Recorder, TensorId};
 use crate::kernel::wgsl;
-use crate::shape::Shape;
 
 /// Columns of a tile of `product/taps`.
 const COLUMNS: usize = 16;
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
 
 /// Packed weights.
 #[derive(Clone, Copy, Debug)]
@@ -17,23 +19,29 @@ pub(super) struct Packed {
 }
 
 impl Conv2d {
-    /// Records the packing of the weights `w` for `product`, which runs in `product/taps`: for the forward pass with the
-    /// bias behind them, or `turned`, for the gradient of the input. What is packed lives from here to the product that reads
-    /// it, so the two are measured together.
+    /// Records the packing of the weights `w` for `product`, which runs in `product/taps`: four points for three columns of
+    /// the kernel, for the forward pass with the bias behind them, or `turned`, for the gradient of the input. What is packed
+    /// lives from here to the product that reads it, so the two are measured together.
     pub(super) fn pack(&self, recorder: &mut Recorder, product: Product, w: TensorId, turned: bool) -> Packed {
         let [kh, kw] = self.kernel;
         let [c, filters] = self.channels();
         let [channels, columns] = if turned { [filters, c] } else { [c, filters] };
-        let packed = kh * kw * channels * columns.next_multiple_of(COLUMNS);
+        let packed = kh * (kw + 1) * channels * columns.next_multiple_of(COLUMNS);
         let bias = if self.bias && !turned { filters } else { 0 };
-        let shape = Shape::from([packed + bias]);
         let name = format!("{}, packed", recorder.graph().tensor(w).name);
-        let tensor = recorder.temporary(name.clone(), shape.clone());
+        let tensor = recorder.temporary(name.clone(), [packed + bias]);
         let dispatch = recorder.dispatch(name).a(w).c(tensor).source(wgsl!("conv2d/pack")).constant("TURNED", turned);
-        let numbers =
-            [("KH", kh), ("CIN", c), ("COUT", filters), ("BIAS_FIRST", self.bias_first()), ("PACKED", packed)];
+        let numbers = [
+            ("KH", kh),
+            ("CIN", c),
+            ("COUT", filters),
+            ("BIAS_FIRST", self.bias_first()),
+            ("PACKED", packed),
+            ("BIAS", bias),
+        ];
         let dispatch = numbers.into_iter().fold(dispatch, |dispatch, (name, number)| dispatch.number(name, number));
-        dispatch.elementwise(&shape, 0).product(product).record();
+        let invocations = packed / 64 + bias / 4;
+        dispatch.workgroups(invocations.div_ceil(LANES), 1).cost(0, 0).product(product).record();
         Packed { tensor, bias_first: packed }
     }
 }
