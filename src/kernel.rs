@@ -6,6 +6,7 @@ mod module;
 mod module_recipe;
 mod recipe;
 mod source;
+mod storage;
 
 pub(crate) use joined::{Member, binding_of_member};
 pub use micro_kernel::MicroKernel;
@@ -13,6 +14,7 @@ pub use module::{Module, NUMBERS_BINDING};
 pub(crate) use module_recipe::ModuleRecipe;
 pub use recipe::{BindingUse, Recipe};
 pub use source::{Wgsl, binding_of_part};
+pub use storage::{Precision, Storage};
 
 /// Binding of the minibatch. Its place in the buffer is said with each dispatch, so that a buffer can hold several.
 pub const MINIBATCH_BINDING: u32 = 6;
@@ -160,16 +162,6 @@ pub fn fold_grid(workgroups: usize, layers: usize) -> [u32; 3] {
     let workgroups = workgroups.max(1);
     let rows = workgroups.div_ceil(MAX_WORKGROUPS as usize);
     [workgroups.div_ceil(rows), rows, layers].map(saturated)
-}
-
-/// What tensors live in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Storage {
-    /// Storage buffers.
-    Buffers,
-    /// Storage images with four floats in a texel. They are faster on llvmpipe, which loads a buffer lane by lane with a
-    /// branch for each, but gathers eight texels without a branch.
-    Images,
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use wgrad::data::Batch;
 use wgrad::exec::{ExecError, Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::graph::Home;
-use wgrad::kernel::Storage;
 use wgrad::model::layers::{
     Activation, Add, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Flatten, MaxPooling2d,
     Rescaling,
@@ -98,7 +97,7 @@ fn training_does_not_depend_on_the_size_of_bindings() {
                 continue;
             }
             let bytes = tensor.bytes();
-            if binding.storage == Storage::Images {
+            if binding.storage.is_image() {
                 assert!(bytes <= image_bytes.unwrap_or(u64::MAX), "{}", tensor.name);
             } else {
                 let most = binding_bytes.unwrap() / 256 * 256;

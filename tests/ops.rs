@@ -64,8 +64,11 @@ operations! {
     ending
     gradient_norm
     group_norm
+    half
+    half_without_products
     ingest
     layer_norm
+    loss_scale
     max_pool2d
     multiply
     muon

@@ -58,6 +58,7 @@ impl Run {
                 gradient_norm: 1.0 + 0.3 * (i as f64 * 2.0).sin(),
                 seconds,
                 images_per_second,
+                ..HistoryRow::default()
             });
         }
         let settings = json!({

@@ -33,7 +33,7 @@ const RUNS: [&str; 3] = [
      --epochs 8 --batch-size 4 --optimizer-form pytorch --momentum 0.9 --nesterov \
      --lr-schedule cosine --tune --adapter software --checkpoint-every 1 --no-report",
     "--dataset shapes --data-dir {dir} --limit 64 --from {dir}/weights.safetensors --append {dir}/append.toml --ignore-class-names \
-     --epochs 6 --batch-size 8 --optimizer rmsprop --centered --momentum 0.5 --no-fusion --exact --adapter software \
+     --epochs 6 --batch-size 8 --optimizer rmsprop --centered --momentum 0.5 --no-fusion --precision f16 --exact --adapter software \
      --checkpoint-every 1 --no-report",
 ];
 

@@ -10,9 +10,9 @@ use wgrad::graph::{
     Access, Binding, Dispatch, Graph, GraphError, Initializer, Mode, Plan, Regularizer, Role, Target, TensorId,
     VariableSpec, Winograd,
 };
-use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Storage};
+use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Precision, Storage};
 use wgrad::minibatch::{Minibatch, Step};
-use wgrad::model::{Activation, BuildOptions, Sequential};
+use wgrad::model::{Activation, BuildOptions, Built, Sequential};
 use wgrad::ops::{
     ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, DepthwiseConv2d, GroupNorm,
     LayerNorm, Padding, Pool2d,
@@ -131,7 +131,10 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all.extend(graph.record_backward(&[], &[logits]).unwrap().0);
     all.extend(graph.record_forward(Mode::Infer));
     all.extend(operations(Target::new(micro_kernel, 64)).unwrap());
-    all.extend(in_parts(micro_kernel));
+    for precision in [Precision::F32, Precision::F16] {
+        all.extend(in_parts(micro_kernel, precision));
+    }
+    all.extend(half(micro_kernel));
     all.extend(in_tiles(micro_kernel).unwrap());
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
@@ -141,16 +144,31 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     all
 }
 
+/// A training step in 16 bits.
+fn half(micro_kernel: MicroKernel) -> Vec<Dispatch> {
+    let target = Target { precision: Precision::F16, ..Target::new(micro_kernel, 64) };
+    let tutorial = Sequential::tutorial([32, 32, 3], 10).kernel_regularizer(Regularizer::l2(0.1));
+    let Built { mut graph, minibatch, loss, .. } = tutorial.build(5, target).unwrap();
+    let mut all = graph.record_forward(Mode::Train);
+    all.extend(graph.record_backward(&[], &[]).unwrap().0);
+    let penalties = Penalties::new(&mut graph).unwrap();
+    all.extend(penalties.record(&mut graph, Mode::Train, minibatch, loss).unwrap());
+    all.extend(Optimizer::default().record(&mut graph, minibatch).unwrap().0);
+    all
+}
+
 /// A network whose activations are larger than a binding and some than an image.
-fn in_parts(micro_kernel: MicroKernel) -> Vec<Dispatch> {
-    let target = Target { binding_bytes: 40 << 8, image_bytes: 20_000, ..Target::new(micro_kernel, 64) };
+fn in_parts(micro_kernel: MicroKernel, precision: Precision) -> Vec<Dispatch> {
+    let target = Target { precision, binding_bytes: 40 << 8, image_bytes: 20_000, ..Target::new(micro_kernel, 64) };
     let mut graph = Sequential::tutorial([32, 32, 3], 10).build(1, target).unwrap().graph;
     let mut dispatches = graph.record_forward(Mode::Train);
     dispatches.extend(graph.record_backward(&[], &[]).unwrap().0);
     let plan = Plan::new(&graph, dispatches, &[]).unwrap();
     let parts: BTreeSet<u32> =
         plan.dispatches().iter().flat_map(|dispatch| dispatch.bindings().iter().map(|binding| binding.parts)).collect();
-    assert!([1, 2, 3].iter().all(|count| parts.contains(count)), "{micro_kernel}: {parts:?}");
+    // A tensor of 16 bits that fits a binding has one part, and otherwise as many as one of 32 bits.
+    let counts = if precision == Precision::F32 { [1, 2, 3] } else { [1, 3, 4] };
+    assert!(counts.iter().all(|count| parts.contains(count)), "{micro_kernel}: {parts:?}");
     let mut all = plan.dispatches().to_vec();
     let mut graph = Graph::new(Target { most_buffers: 8, ..target });
     let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
@@ -446,9 +464,9 @@ fn named(dispatch: &Dispatch) -> BTreeSet<(u32, String)> {
             let kind = match (binding.storage, binding.access) {
                 (Storage::Buffers, Access::Read) => "buffer read",
                 (Storage::Buffers, _) => "buffer written",
-                (Storage::Images, Access::Read) => "image read",
-                (Storage::Images, Access::Write) => "image written",
-                (Storage::Images, Access::ReadWrite) => "image updated",
+                (Storage::Images | Storage::HalfImages, Access::Read) => "image read",
+                (Storage::Images | Storage::HalfImages, Access::Write) => "image written",
+                (Storage::Images | Storage::HalfImages, Access::ReadWrite) => "image updated",
             };
             (binding.index, kind.to_owned())
         })

@@ -22,7 +22,7 @@ fn loss_of(row: u32) -> RowLoss {
     // The first of two classes has no unit; its logit is 0.
     let unit = max(label, first) - first;
     let of_label = select(read_a(row * STRIDE + unit / 4u * 4u)[unit % 4u], 0.0, label < first);
-    let scale = select(0.0, minibatch.step.loss_scale / f32(UNITS), row < length);
+    let scale = select(0.0, loss_scale() / f32(UNITS), row < length);
     // Classes before the label: of a larger logit, or of an equal one and an earlier place.
     var before = vec4<u32>();
     var sum = vec4<f32>();

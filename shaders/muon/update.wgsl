@@ -8,11 +8,11 @@ fn main(
 ) {
     let group = linear_workgroup(workgroup, count);
     let t = tile_of(group, invocation);
-    if (in_x(t, group)) {
+    if (in_x(t, group) && is_taken()) {
         for (var u = 0u; u < 4u; u++) {
             let place = x_place(t, t.i + u, t.j);
             let w = read_weights(place / 4u);
-            write_weights(place / 4u, w - minibatch.step.rate * t.rate * read_a(place));
+            write_weights(place / 4u, w - step_rate() * t.rate * read_a(place));
         }
     }
 }

@@ -21,5 +21,5 @@ fn step(i: u32, w: vec4<f32>, dw: vec4<f32>, rate: f32) -> vec4<f32> {
     v += (dw * dw - v) * NEW2;
     write_slot0(i, m);
     write_slot1(i, v);
-    return w - rate * minibatch.step.epsilon * m / (sqrt(v) + EPSILON);
+    return w - rate * step_epsilon() * m / (sqrt(v) + EPSILON);
 }

@@ -12,7 +12,7 @@ fn main(
 ) {
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
     let block = block_of(i * 4u);
-    if (i * 4u < COUNT && block.role != 0u) {
+    if (i * 4u < COUNT && block.role != 0u && is_taken()) {
         var dw = gradient_at(i * 4u, block);
         var w = read_weights(i);
         if (block.role == AVERAGED) {
@@ -21,7 +21,7 @@ fn main(
             dw *= clip_factor();
             dw += minibatch.step.l2 * block.decay * w;
             w -= minibatch.step.decay * block.decay * block.rate * w;
-            w = step(i, w, dw, minibatch.step.rate * block.rate);
+            w = step(i, w, dw, step_rate() * block.rate);
         }
         write_weights(i, w);
     }

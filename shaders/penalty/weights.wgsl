@@ -29,8 +29,9 @@ fn main(
             let factors = read_d(row * 8u + 4u);
             let w = read_a(min(block.x * BLOCK + place, WEIGHTS - 4u));
             penalty += dot(factors.x * abs(w) + factors.y * w * w, vec4(1.0));
+            let scaled = gradient_scale() * factors;
             let of_gradient = min(block.y * BLOCK + place, GRADIENTS - 4u) / 4u;
-            write_dw(of_gradient, read_dw(of_gradient) + factors.x * sign(w) + 2.0 * factors.y * w);
+            write_dw(of_gradient, read_dw(of_gradient) + scaled.x * sign(w) + 2.0 * scaled.y * w);
         }
     }
     penalties[invocation] = penalty;

@@ -45,7 +45,7 @@ fn loss_of(row: u32) -> RowLoss {
         found.correct = places_of(before);
     }
     if (GRADIENT) {
-        let scale = select(0.0, minibatch.step.loss_scale, row < length);
+        let scale = select(0.0, loss_scale(), row < length);
         for (var j = 0u; j < CLASSES; j += 4u) {
             let softmax = exp(logits_of(row, j) - largest) / sum;
             let onehot = vec4<f32>(vec4(j) + vec4(0u, 1u, 2u, 3u) == vec4(label));

@@ -16,7 +16,8 @@ use wgrad::train::{AdapterConfig, Evaluation, Predictions, TestResult, evaluatio
 
 use super::class_names::ClassNames;
 use super::model_options::ModelOptions;
-use super::options::{BatchSize, DataOptions, DeviceOptions, FusionOptions, adapter_line, dataset_line, paced};
+use super::operation_options::OperationOptions;
+use super::options::{BatchSize, DataOptions, DeviceOptions, adapter_line, dataset_line, paced};
 use super::output_file::write_file;
 use super::terminal::note;
 use super::weights_file;
@@ -46,7 +47,7 @@ pub struct Eval {
     #[arg(long, value_name = "FILE")]
     logits: Option<PathBuf>,
     #[command(flatten)]
-    fusion: FusionOptions,
+    operations: OperationOptions,
     #[command(flatten)]
     device: DeviceOptions,
     /// Print the result as JSON
@@ -78,8 +79,9 @@ impl Eval {
         if !self.json {
             writeln!(out, "{}\n{data_line}\nProbabilities: {answer}", adapter_line(gpu.info()))?;
         }
-        let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
-        let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+        let (build, precision) = (self.operations.build(), self.operations.precision());
+        let micro_kernel = self.device.micro_kernel();
+        let options = Options { batch_size, micro_kernel, precision, build, ..Options::default() };
         let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu.clone(), &model, options)?;
         let loaded = gpu.block_on(executor.set_parameters(&weights.tensors));

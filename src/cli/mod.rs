@@ -16,6 +16,7 @@ mod import;
 mod layer_table;
 mod model_options;
 mod models;
+mod operation_options;
 mod options;
 mod output_file;
 mod plan_table;

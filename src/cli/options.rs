@@ -10,7 +10,7 @@ use wgrad::data::{self, Channels, Choice, DataError, DataSpec, Dataset, ImageSiz
 use wgrad::exec::Options;
 use wgrad::gpu::{AdapterChoice, Gpu};
 use wgrad::kernel::MicroKernel;
-use wgrad::model::{BuildOptions, Network};
+use wgrad::model::Network;
 use wgrad::report::units;
 use wgrad::train::{Execution, RunSpec};
 
@@ -195,31 +195,6 @@ impl DeviceOptions {
     /// The micro-kernel asked for.
     pub fn micro_kernel(&self) -> Option<MicroKernel> {
         self.kernel
-    }
-}
-
-/// How operations run.
-#[derive(Debug, Args)]
-pub struct FusionOptions {
-    /// Run each operation by itself, for comparison: the results are the same within rounding
-    #[arg(long)]
-    no_fusion: bool,
-    /// Leave out Winograd's algorithm, which makes convolutions faster but rounds more
-    #[arg(long)]
-    exact: bool,
-}
-
-impl FusionOptions {
-    /// Changes in `spec` what the option says.
-    pub fn update(&self, spec: &mut RunSpec) {
-        spec.no_fusion |= self.no_fusion;
-        spec.exact |= self.exact;
-    }
-
-    /// How a network is built.
-    pub fn build(&self) -> BuildOptions {
-        let winograd = wgrad::graph::Winograd::unless_exact(self.exact);
-        BuildOptions { fusion: !self.no_fusion, winograd, ..BuildOptions::default() }
     }
 }
 

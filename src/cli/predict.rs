@@ -19,7 +19,8 @@ use wgrad::train::Predictions;
 
 use super::class_names::ClassNames;
 use super::model_options::WeightsModel;
-use super::options::{BatchSize, DeviceOptions, FusionOptions, note_left_out, paced, with_remedy};
+use super::operation_options::OperationOptions;
+use super::options::{BatchSize, DeviceOptions, note_left_out, paced, with_remedy};
 use super::terminal::{note, printable};
 use super::weights_file;
 
@@ -57,7 +58,7 @@ pub struct Predict {
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
-    fusion: FusionOptions,
+    operations: OperationOptions,
     #[command(flatten)]
     device: DeviceOptions,
     /// Stop before the first picture if anything in a directory would be left out
@@ -105,8 +106,9 @@ impl Predict {
             bail!("the network is for images of {h} x {w}, which is too much for this batch; give --batch-size {most}");
         }
         let gpu = Arc::new(self.device.open()?);
-        let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
-        let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+        let (build, precision) = (self.operations.build(), self.operations.precision());
+        let micro_kernel = self.device.micro_kernel();
+        let options = Options { batch_size, micro_kernel, precision, build, ..Options::default() };
         let options = paced(options, &gpu, &model)?;
         let mut executor = Executor::new(gpu.clone(), &model, options)?;
         let loaded = gpu.block_on(executor.set_parameters(&weights.tensors));

@@ -10,7 +10,8 @@ use wgrad::report::units;
 
 use super::layer_table::layer_table;
 use super::model_options::StartOptions;
-use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
+use super::operation_options::OperationOptions;
+use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
 use super::plan_table::{pipelines, plan_table};
 
 /// Options of `wgrad summary`.
@@ -30,7 +31,7 @@ pub struct Summary {
     #[command(flatten)]
     batch_size: BatchSize,
     #[command(flatten)]
-    fusion: FusionOptions,
+    operations: OperationOptions,
     #[command(flatten)]
     device: DeviceOptions,
 }
@@ -45,8 +46,9 @@ impl Summary {
         if self.plan {
             let gpu = Arc::new(self.device.open()?);
             writeln!(out, "\n{}", adapter_line(gpu.info()))?;
-            let (build, micro_kernel) = (self.fusion.build(), self.device.micro_kernel());
-            let options = Options { batch_size, micro_kernel, build, ..Options::default() };
+            let (build, precision) = (self.operations.build(), self.operations.precision());
+            let micro_kernel = self.device.micro_kernel();
+            let options = Options { batch_size, micro_kernel, precision, build, ..Options::default() };
             let largest = Executor::largest_batch(&gpu, &model, &options)?;
             let by = if gpu.memory_left().is_some() { "limits and memory" } else { "limits" };
             let executor = Executor::new(gpu, &model, options)?;

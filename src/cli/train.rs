@@ -9,7 +9,8 @@ use wgrad::train::{CheckpointInterval, Ending, Execution, RunRecord, RunSpec, Tu
 use super::class_names::ClassNames;
 use super::exit_code::INTERRUPTED;
 use super::model_options::StartOptions;
-use super::options::{DataOptions, DeviceOptions, FusionOptions, update, update_some};
+use super::operation_options::OperationOptions;
+use super::options::{DataOptions, DeviceOptions, update, update_some};
 use super::resume::Resumed;
 use super::run::Run;
 use super::terminal::note;
@@ -49,7 +50,7 @@ pub struct Train {
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
-    fusion: FusionOptions,
+    operations: OperationOptions,
     /// Measure how to compute each matrix product before training, as `wgrad tune` does
     #[arg(long, conflicts_with = "tuning")]
     tune: bool,
@@ -140,7 +141,7 @@ impl Train {
         self.training.update(spec);
         self.data.update(&mut spec.data);
         self.device.update(spec, execution);
-        self.fusion.update(spec);
+        self.operations.update(spec);
         update(&mut spec.epochs, self.epochs.map(|epochs| epochs as usize));
         update(&mut spec.batch_size, self.batch_size.map(|images| images as usize));
         update(&mut spec.seed, self.seed);

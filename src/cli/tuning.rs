@@ -18,7 +18,8 @@ use wgrad::model::{BuildOptions, Network};
 use wgrad::train::{TuningCache, TuningSource};
 
 use super::model_options::ModelOptions;
-use super::options::{BatchSize, DeviceOptions, FusionOptions, InputOptions, adapter_line};
+use super::operation_options::OperationOptions;
+use super::options::{BatchSize, DeviceOptions, InputOptions, adapter_line};
 use super::remedy;
 use super::terminal::{note, say};
 
@@ -44,7 +45,7 @@ pub struct Tune {
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
-    fusion: FusionOptions,
+    operations: OperationOptions,
 }
 
 impl Tune {
@@ -57,7 +58,8 @@ impl Tune {
         let options = Options {
             batch_size,
             micro_kernel: self.device.micro_kernel(),
-            build: self.fusion.build(),
+            precision: self.operations.precision(),
+            build: self.operations.build(),
             ..Options::default()
         };
         measure(&gpu, &model, &options)?;

@@ -9,9 +9,13 @@ use super::variant::{Group, Variant};
 use super::walk::{Reference, read_sum};
 use crate::gpu::{Gpu, Pipelines};
 use crate::graph::{Binding, Plan};
+use crate::kernel::Precision;
 
 /// Largest difference from the rule's result, as part of its scale, with which a candidate may win.
 const LARGEST_ERROR: f64 = 1e-4;
+
+/// A place of the largest float of 16 bits: what lies between two of them may be rounded to either.
+const ROUNDING: f64 = 1.0 / 1024.0;
 
 /// One way to compute one product.
 pub(super) struct Candidate<'v> {
@@ -52,7 +56,8 @@ impl<'v> Candidate<'v> {
         Ok(Self { variant, plan: part, program })
     }
 
-    /// Runs it once, and returns the largest difference from the rule's results as a part of their scale.
+    /// Runs it once, and returns the largest difference from the rule's results as a part of their scale, apart from that by
+    /// which 16 bits may round them.
     pub async fn error(&self, reference: &Reference) -> Result<f64, ExecError> {
         self.program.run(0)?;
         let mut compared = false;
@@ -60,7 +65,11 @@ impl<'v> Candidate<'v> {
         for (tensor, parts) in self.variant.results(self.plan.dispatches()) {
             let Some(expected) = reference.result(self.variant.name(tensor)) else { continue };
             let found = read_sum(&self.program, &self.variant.graph, &self.plan, tensor, parts).await?;
-            error = error.max(largest_error(&found, expected, reference.scale_of(expected)));
+            let rounding = match self.variant.graph.tensor(tensor).precision {
+                Precision::F32 => 0.0,
+                Precision::F16 => ROUNDING,
+            };
+            error = error.max(largest_error(&found, expected, reference.scale_of(expected)) - rounding);
             compared = true;
         }
         Ok(if compared { error } else { f64::INFINITY })

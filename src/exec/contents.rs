@@ -1,17 +1,22 @@
 //! What the tensors of a program hold: read and overwritten by the host.
 
+use half::f16;
+
 use super::error::ExecError;
 use super::{Program, ProgramError};
 use crate::gpu::Memory;
 use crate::graph::{Arena, Binding, BufferKey, Graph, Home, Place, Plan, TensorId, Variable};
+use crate::kernel::Precision;
 use crate::shape::Shape;
 
 impl Program {
     /// Sets every float of every slot, so that an element that no kernel writes shows.
     pub fn fill_slots(&self, value: f32) {
+        // A slot may hold floats of 16 bits too: both halves of this word are NaN.
+        let word = if value.is_nan() { f32::from_bits(0x7fff_7fff) } else { value };
         for (key, memory) in &self.memory {
             if matches!(key, BufferKey::Slot(..)) {
-                memory.write(&self.gpu, 0, &vec![value; memory.bytes() as usize / 4]);
+                memory.write(&self.gpu, 0, &vec![word; memory.bytes() as usize / 4]);
             }
         }
     }
@@ -27,7 +32,7 @@ impl Program {
         if values_len > elements {
             return Err(ProgramError::Length { tensor: tensor.name.clone(), elements, values: values_len });
         }
-        let values = with_padding(values, &tensor.shape);
+        let values = in_memory(with_padding(values, &tensor.shape), tensor.precision);
         memory.write(&self.gpu, offset, &values);
         if let Some(image) = plan.image_copy(graph, id).and_then(|key| self.memory.get(&key)) {
             image.write(&self.gpu, offset, &values);
@@ -104,8 +109,9 @@ impl Program {
     /// A tensor or a plan that the program does not know, or what the device reports.
     pub async fn read(&self, graph: &Graph, plan: &Plan, tensor: TensorId) -> Result<Vec<f32>, ExecError> {
         let (memory, offset, bytes) = self.kept(graph, plan, tensor)?;
-        let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
-        Ok(without_padding(&padded, &graph.tensor(tensor).shape))
+        let words = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
+        let tensor = graph.tensor(tensor);
+        Ok(without_padding(&from_memory(words, tensor.precision), &tensor.shape))
     }
 
     /// Reads what a dispatch is about to read: a tensor's buffer may be in use again while an image still holds a copy.
@@ -117,8 +123,8 @@ impl Program {
     ) -> Result<Vec<f32>, ExecError> {
         let (kept, offset, bytes) = self.kept(graph, plan, binding.tensor)?;
         let memory = self.memory.get(&plan.memory(graph, binding)).unwrap_or(kept);
-        let padded = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
-        Ok(without_padding(&padded, &graph.tensor(binding.tensor).shape))
+        let words = memory.read(&self.gpu, &self.copy, offset, bytes).await?;
+        Ok(without_padding(&from_memory(words, binding.precision), &graph.tensor(binding.tensor).shape))
     }
 
     /// Where a tensor that the plan kept is, its first byte there, and its bytes.
@@ -129,7 +135,7 @@ impl Program {
         tensor: TensorId,
     ) -> Result<(&Memory, u64, u64), ProgramError> {
         let (memory, offset) = self.place(graph, plan, tensor)?;
-        Ok((memory, offset, graph.tensor(tensor).shape.padded_elements() as u64 * 4))
+        Ok((memory, offset, graph.tensor(tensor).bytes()))
     }
 
     /// Reads the elements of a variable's gradient, each the sum of its parts.
@@ -157,6 +163,25 @@ impl Program {
             gradients.push((variable, sum_of_parts(variable, parts, count)));
         }
         Ok(gradients)
+    }
+}
+
+/// Floats as the words that memory has: two floats of 16 bits share one, the first in its lower half.
+fn in_memory(values: Vec<f32>, precision: Precision) -> Vec<f32> {
+    let bits = |value: &f32| u32::from(f16::from_f32(*value).to_bits());
+    let halves = |pair: &[f32]| pair.iter().rev().fold(0, |word, value| word << 16 | bits(value));
+    match precision {
+        Precision::F32 => values,
+        Precision::F16 => values.chunks(2).map(|pair| f32::from_bits(halves(pair))).collect(),
+    }
+}
+
+/// The floats of the words that memory has.
+fn from_memory(words: Vec<f32>, precision: Precision) -> Vec<f32> {
+    let halves = |word: f32| [0, 16].map(|shift| f16::from_bits((word.to_bits() >> shift) as u16).to_f32());
+    match precision {
+        Precision::F32 => words,
+        Precision::F16 => words.into_iter().flat_map(halves).collect(),
     }
 }
 

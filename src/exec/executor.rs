@@ -15,7 +15,7 @@ use crate::gpu::{Gpu, GpuError, Pipelines};
 use crate::graph::{Dispatch, Graph, Plan, TensorId, Tuning};
 use crate::minibatch::Minibatch;
 use crate::model::{Answer, NamedTensor, Network};
-use crate::optim::{GradientTable, Penalties};
+use crate::optim::{GradientTable, LossScale, Penalties};
 
 /// A network on a device: its parameters, its optimizer's state, and the schedules of a training and an evaluation
 /// step.
@@ -23,7 +23,7 @@ use crate::optim::{GradientTable, Penalties};
 pub struct Executor {
     pub(super) gpu: Arc<Gpu>,
     pub(super) graph: Graph,
-    train: Plan,
+    pub(super) train: Plan,
     pub(super) infer: Plan,
     pub(super) norm: Plan,
     pub(super) norm_of_gradient: TensorId,
@@ -131,6 +131,7 @@ impl Executor {
             waiting: Vec::new(),
             steps_per_submit: 1,
         };
+        executor.write_loss_scale(LossScale::default())?;
         executor.write_parameters(&executor.graph.initial_values(executor.options.seed))?;
         executor.gpu.check()?;
         Ok(executor)

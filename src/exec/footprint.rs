@@ -26,8 +26,8 @@ pub(super) struct Footprint {
     widest: (String, u64),
     /// The tensor of which one binding reaches the most bytes, and their number.
     largest_binding: (String, u64),
-    /// The largest tensor that is bound as an image, and its bytes.
-    largest_image: (String, u64),
+    /// The largest tensor that is bound as an image of floats of 32 bits and as one of 16 bits, and its bytes.
+    largest_images: [(String, u64); 2],
     /// The dispatch that binds the most buffers, and their number.
     most_bindings: (String, u64),
 }
@@ -68,7 +68,8 @@ impl Footprint {
                 for binding in dispatch.bindings() {
                     let largest = match binding.storage {
                         Storage::Buffers => &mut footprint.largest_binding,
-                        Storage::Images => &mut footprint.largest_image,
+                        Storage::Images => &mut footprint.largest_images[0],
+                        Storage::HalfImages => &mut footprint.largest_images[1],
                     };
                     let bytes = binding.ranges(graph).map(|(_, bytes)| bytes).max().unwrap_or(0);
                     raise(largest, &graph.tensor(binding.tensor).name, bytes);
@@ -107,8 +108,9 @@ impl Footprint {
         }
         let (tensor, bytes) = &self.largest_binding;
         refuse(tensor, *bytes, "bytes", most_binding_bytes(limits))?;
-        let (tensor, bytes) = &self.largest_image;
-        refuse(tensor, *bytes, "bytes", most_bytes(limits, Storage::Images))?;
+        for ((tensor, bytes), storage) in self.largest_images.iter().zip([Storage::Images, Storage::HalfImages]) {
+            refuse(tensor, *bytes, "bytes", most_bytes(limits, storage))?;
+        }
         let (dispatch, buffers) = &self.most_bindings;
         let most = limits.max_storage_buffers_per_shader_stage.into();
         refuse(dispatch, *buffers, "storage buffers", (most, "max_storage_buffers_per_shader_stage"))?;

@@ -12,6 +12,7 @@ mod executor;
 mod footprint;
 mod held_images;
 mod logits_ring;
+mod loss_scale;
 mod numbers;
 mod options;
 mod pace;

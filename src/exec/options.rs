@@ -3,7 +3,7 @@
 use super::error::ExecError;
 use crate::gpu::{Gpu, RuntimeChecks, most_binding_bytes, most_bytes};
 use crate::graph::{Arena, Target};
-use crate::kernel::{MicroKernel, Storage};
+use crate::kernel::{MicroKernel, Precision, Storage};
 use crate::model::BuildOptions;
 use crate::optim::Optimizer;
 
@@ -30,6 +30,9 @@ pub struct Options {
     pub evaluate_average: bool,
     /// The loop of the matrix products; without it, the one that suits the adapter best.
     pub micro_kernel: Option<MicroKernel>,
+    /// What activations and their gradients are in memory. Weights, their gradients, sums and the optimizer's state stay in
+    /// 32 bits, and so does all arithmetic.
+    pub precision: Precision,
     /// Whether shaders check indices and loops.
     pub checks: RuntimeChecks,
     /// How the network is built.
@@ -52,6 +55,7 @@ impl Default for Options {
             optimizer: Optimizer::default(),
             evaluate_average: false,
             micro_kernel: None,
+            precision: Precision::default(),
             checks: RuntimeChecks::default(),
             build: BuildOptions::default(),
             most_bytes: None,
@@ -79,11 +83,13 @@ impl Options {
         let limits = gpu.limits();
         let lower = |own: Option<u64>, (limit, _)| own.map_or(limit, |bytes: u64| bytes.min(limit));
         let binding_bytes = lower(self.binding_bytes, most_binding_bytes(&limits));
-        let binding_bytes = (binding_bytes / OFFSET_ALIGNMENT * OFFSET_ALIGNMENT).max(OFFSET_ALIGNMENT);
+        // A part has as many elements in 16 bits as in 32.
+        let alignment = OFFSET_ALIGNMENT * Precision::F32.bytes() / self.precision.bytes();
+        let binding_bytes = (binding_bytes / alignment * alignment).max(alignment);
         let image_bytes = lower(self.image_bytes, most_bytes(&limits, Storage::Images));
         let of_chunk = match micro_kernel.storage() {
             Storage::Buffers => most_binding_bytes(&limits),
-            Storage::Images => most_bytes(&limits, Storage::Images),
+            Storage::Images | Storage::HalfImages => most_bytes(&limits, Storage::Images),
         };
         let most_bytes = lower(self.most_bytes, of_chunk);
         let relatives =
@@ -91,11 +97,12 @@ impl Options {
         let by_size = self.micro_kernel.is_none() && relatives.into_iter().all(|kernel| gpu.supports(kernel).is_ok());
         let many_registers =
             MANY_REGISTERS.contains(&gpu.info().vendor) && gpu.supports(MicroKernel::Tile128x128).is_ok();
-        let most_flops = self.most_flops;
+        let (most_flops, precision) = (self.most_flops, self.precision);
         let target = Target::new(micro_kernel, busy_workgroups);
         let shared_memory = target.storage == Storage::Images && gpu.shares_memory();
         let most_buffers = limits.max_storage_buffers_per_shader_stage;
         Ok(Target {
+            precision,
             by_size,
             many_registers,
             most_bytes,

@@ -69,7 +69,11 @@ impl Executor {
     /// What the device reports.
     pub async fn gradients(&mut self) -> Result<Vec<NamedTensor>, ExecError> {
         self.submit().await?;
-        Ok(named(self.program.read_gradients(&self.graph).await?))
+        let mut gradients = named(self.program.read_gradients(&self.graph).await?);
+        if let Some(scale) = self.scale_of_gradients().await? {
+            gradients.iter_mut().flat_map(|tensor| &mut tensor.values).for_each(|value| *value /= scale);
+        }
+        Ok(gradients)
     }
 
     /// L2 norm of the gradient of the last training step, over all trainable parameters together: NaN if an element is not
@@ -82,7 +86,7 @@ impl Executor {
         self.program.prepare(&[NORM])?;
         self.program.run(NORM)?;
         let values = self.program.read(&self.graph, &self.norm, self.norm_of_gradient).await?;
-        Ok(GradientTable::norm(&values))
+        Ok(GradientTable::norm(&values) / self.scale_of_gradients().await?.map_or(1.0, f64::from))
     }
 
     /// Replaces all parameters; the optimizer's state stays, but for the average if evaluation takes that. Steps that wait

@@ -67,11 +67,14 @@ impl Program {
         }
         let footprint = Footprint::new(graph, plans);
         footprint.check(&gpu.limits(), gpu.memory_left())?;
-        let mut memory = HashMap::new();
+        let (target, mut memory) = (graph.target(), HashMap::new());
         for region in &footprint.regions {
-            let shared = graph.target().shared_memory && matches!(region.key, BufferKey::Slot(..));
-            let image_bytes = shared.then_some(graph.target().image_bytes);
-            memory.insert(region.key, gpu.allocate(&region.name, region.bytes, region.storage, image_bytes)?);
+            let shared = target.shared_memory && matches!(region.key, BufferKey::Slot(..));
+            let own = match shared {
+                true => gpu.allocate_shared(&region.name, region.bytes, target.image_kinds(), target.image_bytes)?,
+                false => gpu.allocate(&region.name, region.bytes, region.storage)?,
+            };
+            memory.insert(region.key, own);
         }
         // An image is read by whole rows, so it may need as much as the image takes.
         let arenas = memory.iter().filter(|(key, _)| matches!(key, BufferKey::Arena(..)));

@@ -32,7 +32,11 @@ impl Executor {
         let images = images.into();
         self.forget_parameters();
         let optimizer = &self.options().optimizer;
-        let step = optimizer.at(self.updates, learning_rate, self.step_of(images, self.updates + 1));
+        let step = self.step_of(images, self.updates + 1);
+        let step = match self.graph.loss_scale() {
+            Some(_) => optimizer.at_scaled(self.updates, learning_rate, step),
+            None => optimizer.at(self.updates, learning_rate, step),
+        };
         let parts = optimizer.accumulate.max(1);
         self.stage(images, TRAIN, step).await?;
         if let Some(waiting) = self.waiting.last_mut() {

@@ -15,6 +15,7 @@ pub struct TrainingState {
     /// All variables, whatever their role.
     pub parameters: Vec<NamedTensor>,
     /// What the optimizer keeps of each, shaped alike; the names begin with the slot: `first_moment/conv2d/kernel`.
+    /// The state of the loss scale is `loss_scale`.
     pub optimizer: Vec<NamedTensor>,
 }
 
@@ -32,6 +33,7 @@ impl Executor {
                 tensors.into_iter().map(|tensor| NamedTensor { name: format!("{slot}/{}", tensor.name), ..tensor }),
             );
         }
+        optimizer.extend(self.named_loss_scale().await?);
         Ok(TrainingState { updates, parameters, optimizer })
     }
 
@@ -42,6 +44,7 @@ impl Executor {
     pub async fn restore(&mut self, state: &TrainingState) -> Result<(), ExecError> {
         let mut arenas = vec![(Arena::Weights, self.values("", &state.parameters)?)];
         let mut rest: Vec<&NamedTensor> = state.optimizer.iter().collect();
+        let loss_scale = self.take_loss_scale(&mut rest)?;
         for (slot, arena) in self.options().optimizer.slots() {
             let prefix = format!("{slot}/");
             let (of_slot, others): (Vec<_>, Vec<_>) =
@@ -54,6 +57,7 @@ impl Executor {
         }
         self.submit().await?;
         self.forget_parameters();
+        self.write_loss_scale(loss_scale)?;
         for (arena, values) in &arenas {
             self.program().write_arena(self.graph(), *arena, values)?;
         }

@@ -2,32 +2,29 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::image::{IMAGE_WIDTH, image_format, row_bytes, texel_bytes};
 use super::{Gpu, GpuError};
 use crate::kernel::Storage;
-
-/// Texels in a row of an image. The shaders in `shaders/access` have the same constant.
-pub(super) const IMAGE_WIDTH: u32 = 1024;
-
-/// Bytes in a row of an image.
-pub(super) const IMAGE_ROW: u64 = IMAGE_WIDTH as u64 * 16;
 
 /// The memory of tensors. A buffer and an image hold the same bytes in the same order.
 #[derive(Clone, Debug)]
 pub enum Memory {
     /// A storage buffer.
     Buffer(wgpu::Buffer),
-    /// A storage image of four floats a texel.
+    /// A storage image of four floats a texel, of 32 or 16 bits.
     Image(wgpu::Texture),
-    /// A storage buffer, and a storage image whose memory is the first part of it: see [`Gpu::shares_memory`].
-    Shared(wgpu::Buffer, wgpu::Texture),
+    /// A storage buffer, and storage images whose memory is the first part of it: see [`Gpu::shares_memory`].
+    Shared(wgpu::Buffer, Vec<wgpu::Texture>),
 }
 
 /// Most bytes of a buffer or image, and the name of the limit that they come from. The host reads an image through a buffer.
 pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str) {
     let buffer = (limits.max_buffer_size, "max_buffer_size");
-    let image = (u64::from(limits.max_texture_dimension_2d) * IMAGE_ROW, "max_texture_dimension_2d");
     match storage {
-        Storage::Images => image.min(buffer),
+        Storage::Images | Storage::HalfImages => {
+            let rows = u64::from(limits.max_texture_dimension_2d);
+            (rows * row_bytes(image_format(storage)), "max_texture_dimension_2d").min(buffer)
+        }
         Storage::Buffers => buffer,
     }
 }
@@ -36,48 +33,6 @@ pub fn most_bytes(limits: &wgpu::Limits, storage: Storage) -> (u64, &'static str
 pub fn most_binding_bytes(limits: &wgpu::Limits) -> (u64, &'static str) {
     let binding = (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size");
     binding.min((limits.max_buffer_size, "max_buffer_size"))
-}
-
-/// A copy of the first bytes of a buffer to an image.
-#[derive(Clone, Debug)]
-pub struct ImageCopy {
-    buffer: wgpu::Buffer,
-    image: wgpu::Texture,
-    texels: u32,
-}
-
-impl ImageCopy {
-    /// A copy of `bytes`, a multiple of 16, if the memory is of these kinds.
-    pub fn new(buffer: &Memory, image: &Memory, bytes: u64) -> Option<Self> {
-        match (buffer, image) {
-            (Memory::Buffer(buffer), Memory::Image(image)) => {
-                Some(Self { buffer: buffer.clone(), image: image.clone(), texels: u32::try_from(bytes / 16).ok()? })
-            }
-            _ => None,
-        }
-    }
-
-    /// Encodes it: whole rows, and then the texels of the last one.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
-        let (rows, rest) = (self.texels / IMAGE_WIDTH, self.texels % IMAGE_WIDTH);
-        for (y, width, height) in [(0, IMAGE_WIDTH, rows), (rows, rest, 1)] {
-            if width == 0 || height == 0 {
-                continue;
-            }
-            encoder.copy_buffer_to_texture(
-                wgpu::TexelCopyBufferInfo {
-                    buffer: &self.buffer,
-                    layout: wgpu::TexelCopyBufferLayout {
-                        offset: u64::from(y) * IMAGE_ROW,
-                        bytes_per_row: Some(IMAGE_ROW as u32),
-                        rows_per_image: None,
-                    },
-                },
-                wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x: 0, y, z: 0 }, ..self.image.as_image_copy() },
-                wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            );
-        }
-    }
 }
 
 /// A buffer through which the host reads tensors. It is made once, and replaced by a larger one if a read needs that.
@@ -115,59 +70,25 @@ impl HostCopy {
 }
 
 impl Gpu {
-    /// Allocates memory for shaders and copies. With `image_bytes`, on a device that can do that, it is a buffer of which at
-    /// most that many bytes are an image too.
+    /// Allocates memory for shaders and copies.
     ///
     /// # Errors
     /// More bytes than a buffer or an image may have, or what the device reports.
-    pub fn allocate(
-        &self,
-        label: &str,
-        bytes: u64,
-        storage: Storage,
-        image_bytes: Option<u64>,
-    ) -> Result<Memory, GpuError> {
+    pub fn allocate(&self, label: &str, bytes: u64, storage: Storage) -> Result<Memory, GpuError> {
         let (limit, name) = most_bytes(&self.limits(), storage);
         if bytes > limit {
             return Err(GpuError::TooLarge { what: label.into(), needed: bytes, unit: "bytes", limit, name });
-        }
-        if let Some(image_bytes) = image_bytes {
-            return self.allocate_shared(label, bytes, image_bytes);
         }
         Ok(match storage {
             Storage::Buffers => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 Memory::Buffer(self.create_buffer(label, bytes.max(16), usage, false))
             }
-            Storage::Images => {
-                Memory::Image(self.create_image(label, [IMAGE_WIDTH, bytes.div_ceil(IMAGE_ROW).max(1) as u32]))
+            Storage::Images | Storage::HalfImages => {
+                let rows = bytes.div_ceil(row_bytes(image_format(storage))).max(1);
+                Memory::Image(self.create_image(label, storage, [IMAGE_WIDTH, rows as u32]))
             }
         })
-    }
-
-    /// Creates an image of `[width, height]` texels.
-    pub(super) fn create_image(&self, label: &str, [width, height]: [u32; 2]) -> wgpu::Texture {
-        self.count();
-        self.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        })
-    }
-
-    /// Overwrites texels of one row of an image from `[x, y]` on; for set-up, not for steps.
-    fn write_texels(&self, image: &wgpu::Texture, [x, y]: [u32; 2], texels: &[[f32; 4]]) {
-        self.queue.write_texture(
-            wgpu::TexelCopyTextureInfo { origin: wgpu::Origin3d { x, y, z: 0 }, ..image.as_image_copy() },
-            bytemuck::cast_slice(texels),
-            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: None, rows_per_image: None },
-            wgpu::Extent3d { width: texels.len() as u32, height: 1, depth_or_array_layers: 1 },
-        );
     }
 }
 
@@ -180,11 +101,13 @@ impl Memory {
         }
     }
 
-    /// The image, if it is nothing else, or if it is a buffer too and `storage` asks for the image.
+    /// The image, if it is nothing else, or if it is a buffer too and `storage` asks for an image.
     pub(crate) fn image(&self, storage: Storage) -> Option<&wgpu::Texture> {
         match self {
             Self::Image(image) => Some(image),
-            Self::Shared(_, image) if storage == Storage::Images => Some(image),
+            Self::Shared(_, images) if storage.is_image() => {
+                images.iter().find(|image| image.format() == image_format(storage))
+            }
             Self::Shared(..) | Self::Buffer(_) => None,
         }
     }
@@ -193,26 +116,27 @@ impl Memory {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Buffer(buffer) | Self::Shared(buffer, _) => buffer.size(),
-            Self::Image(image) => u64::from(image.height()) * IMAGE_ROW,
+            Self::Image(image) => u64::from(image.height()) * row_bytes(image.format()),
         }
     }
 
-    /// Overwrites floats from byte `offset` on, which is a multiple of 16. Meant for set-up: steps stage their data.
+    /// Overwrites words from byte `offset` on, which begins a texel; an image gets whole texels. Meant for set-up: steps stage
+    /// their data.
     pub fn write(&self, gpu: &Gpu, offset: u64, values: &[f32]) {
         match self {
             Self::Buffer(buffer) | Self::Shared(buffer, _) => gpu.write(buffer, offset, bytemuck::cast_slice(values)),
             Self::Image(image) => {
-                let mut texels = values.chunks(4).map(|v| [0, 1, 2, 3].map(|i| v.get(i).copied().unwrap_or(0.0)));
-                let mut next = (offset / 16) as u32;
+                let words = texel_bytes(image.format()) as usize / 4;
+                let mut texels = values.to_vec();
+                texels.resize(values.len().next_multiple_of(words), 0.0);
+                let (mut rest, mut next) = (&texels[..], (offset / texel_bytes(image.format())) as u32);
                 // Row by row, because the first and the last may be parts.
-                loop {
-                    let row: Vec<[f32; 4]> =
-                        texels.by_ref().take((IMAGE_WIDTH - next % IMAGE_WIDTH) as usize).collect();
-                    if row.is_empty() {
-                        break;
-                    }
-                    gpu.write_texels(image, [next % IMAGE_WIDTH, next / IMAGE_WIDTH], &row);
-                    next += row.len() as u32;
+                while !rest.is_empty() {
+                    let room = (IMAGE_WIDTH - next % IMAGE_WIDTH) as usize * words;
+                    let (row, others) = rest.split_at(room.min(rest.len()));
+                    gpu.write_texels(image, [next % IMAGE_WIDTH, next / IMAGE_WIDTH], row);
+                    next += (row.len() / words) as u32;
+                    rest = others;
                 }
             }
         }
@@ -223,7 +147,10 @@ impl Memory {
         match self {
             Self::Buffer(_) | Self::Shared(..) => bytes,
             // An image is copied by whole rows.
-            Self::Image(_) => ((offset + bytes).div_ceil(IMAGE_ROW) - offset / IMAGE_ROW) * IMAGE_ROW,
+            Self::Image(image) => {
+                let row = row_bytes(image.format());
+                ((offset + bytes).div_ceil(row) - offset / row) * row
+            }
         }
     }
 
@@ -231,7 +158,7 @@ impl Memory {
     pub fn first_copied_byte(&self, offset: u64) -> u64 {
         match self {
             Self::Buffer(_) | Self::Shared(..) => 0,
-            Self::Image(_) => offset % IMAGE_ROW,
+            Self::Image(image) => offset % row_bytes(image.format()),
         }
     }
 
@@ -248,8 +175,9 @@ impl Memory {
                 encoder.copy_buffer_to_buffer(source, offset, buffer, 0, bytes);
             }
             Self::Image(image) => {
-                let first = offset / IMAGE_ROW;
-                let height = (self.copied_bytes(offset, bytes) / IMAGE_ROW) as u32;
+                let row = row_bytes(image.format());
+                let first = offset / row;
+                let height = (self.copied_bytes(offset, bytes) / row) as u32;
                 let origin = wgpu::Origin3d { x: 0, y: first as u32, z: 0 };
                 encoder.copy_texture_to_buffer(
                     wgpu::TexelCopyTextureInfo { origin, ..image.as_image_copy() },
@@ -257,7 +185,7 @@ impl Memory {
                         buffer,
                         layout: wgpu::TexelCopyBufferLayout {
                             offset: 0,
-                            bytes_per_row: Some(IMAGE_ROW as u32),
+                            bytes_per_row: Some(row as u32),
                             rows_per_image: None,
                         },
                     },

@@ -9,6 +9,7 @@ mod error;
 mod failure;
 #[cfg(feature = "host")]
 mod host;
+mod image;
 mod mapping;
 mod memory;
 mod pipeline;
@@ -22,8 +23,9 @@ pub use error::GpuError;
 pub(crate) use host::dispatch_nothing;
 #[cfg(feature = "host")]
 pub use host::{AdapterChoice, AdapterReport, list_adapters};
+pub use image::ImageCopy;
 pub use mapping::Mapping;
-pub use memory::{HostCopy, ImageCopy, Memory, most_binding_bytes, most_bytes};
+pub use memory::{HostCopy, Memory, most_binding_bytes, most_bytes};
 pub use pipeline::RuntimeChecks;
 pub(crate) use pipeline::{Pipeline, Pipelines, compile};
 pub use probe::GpuEvent;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::Gpu;
 #[cfg(feature = "host")]
 use super::host::for_each_on_all_cores;
+use super::image::image_format;
 use crate::kernel::{Access, BindingUse, Module, ModuleRecipe, NUMBERS_BINDING, Recipe, Storage};
 
 /// Whether kernels check indices and bound loops. Only those that [may run unchecked](crate::kernel::Wgsl) obey; all
@@ -199,13 +200,13 @@ fn uniform() -> wgpu::BindingType {
 
 fn binding_type(binding: BindingUse) -> wgpu::BindingType {
     match binding.storage {
-        Storage::Images => wgpu::BindingType::StorageTexture {
+        Storage::Images | Storage::HalfImages => wgpu::BindingType::StorageTexture {
             access: match binding.access {
                 Access::Read => wgpu::StorageTextureAccess::ReadOnly,
                 Access::Write => wgpu::StorageTextureAccess::WriteOnly,
                 Access::ReadWrite => wgpu::StorageTextureAccess::ReadWrite,
             },
-            format: wgpu::TextureFormat::Rgba32Float,
+            format: image_format(binding.storage),
             view_dimension: wgpu::TextureViewDimension::D2,
         },
         Storage::Buffers => wgpu::BindingType::Buffer {

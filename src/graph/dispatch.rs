@@ -2,7 +2,7 @@
 
 use super::placement::Port;
 use super::{Graph, GraphId, Product, TensorId};
-use crate::kernel::{Access, BindingUse, Kernel, Recipe, Storage, Wgsl, binding_of_part, wgsl};
+use crate::kernel::{Access, BindingUse, Kernel, Precision, Recipe, Storage, Wgsl, binding_of_part, wgsl};
 
 /// Where the result of a dispatch is bound.
 pub(super) const RESULT_BINDING: u32 = 2;
@@ -21,6 +21,8 @@ pub struct Binding {
     pub access: Access,
     /// What it lives in.
     pub storage: Storage,
+    /// What its elements are in memory.
+    pub precision: Precision,
     /// Through how many bindings it is reached: more than one where a buffer is larger than a binding.
     pub parts: u32,
     /// The part that the dispatch sees, where it sees only one.
@@ -38,7 +40,8 @@ impl Binding {
     pub(crate) fn ranges(&self, graph: &Graph) -> impl Iterator<Item = (u64, u64)> + use<> {
         let bytes = graph.tensor(self.tensor).bytes();
         let is_whole = self.parts == 1 && self.part.is_none();
-        let most = if is_whole { bytes } else { graph.target().binding_bytes };
+        let of_f32 = Precision::F32.bytes() / self.precision.bytes();
+        let most = if is_whole { bytes } else { graph.target().binding_bytes / of_f32 };
         let first = u64::from(self.part.unwrap_or(0));
         (first..first + u64::from(self.parts))
             .map(move |part| (part * most, bytes.saturating_sub(part * most).min(most)))
@@ -116,7 +119,7 @@ impl Dispatch {
     fn port_of(&self, place: usize) -> Option<(&'static Port, usize)> {
         let binding = self.bindings[place];
         let port = Port::of(binding.index)?;
-        let file = self.kernel.source.iter().position(|own| *own == port.file(binding.storage))?;
+        let file = self.kernel.source.iter().position(|own| *own == port.file(binding.storage, binding.precision))?;
         Some((port, file))
     }
 
@@ -125,11 +128,23 @@ impl Dispatch {
         self.bindings[place].storage == Storage::Buffers || self.port_of(place).is_some()
     }
 
+    /// A tensor that is kept in 16 bits and that the shader declares itself.
+    pub(super) fn declared_half(&self) -> Option<TensorId> {
+        if !self.members.is_empty() {
+            return self.members.iter().find_map(Self::declared_half);
+        }
+        let halves = (0..self.bindings.len()).filter(|place| self.bindings[*place].precision == Precision::F16);
+        halves
+            .map(|place| (self.bindings[place].tensor, self.port_of(place)))
+            .find(|pair| pair.1.is_none())
+            .map(|pair| pair.0)
+    }
+
     /// Reaches what is bound at `place` in a buffer, if it can.
     pub(super) fn move_to_buffer(&mut self, place: usize) {
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].storage = Storage::Buffers;
-        self.kernel.source[file] = port.file(Storage::Buffers);
+        self.kernel.source[file] = port.file(Storage::Buffers, self.bindings[place].precision);
     }
 
     /// Reaches the buffer that is bound at `place` through as many bindings as it has `parts`, each of `bytes` but the last,
@@ -137,7 +152,7 @@ impl Dispatch {
     pub(super) fn bind_in_parts(&mut self, place: usize, parts: u32, bytes: u64) {
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].parts = parts;
-        self.kernel.source.splice(file..=file, port.files_of_parts(parts));
+        self.kernel.source.splice(file..=file, port.files_of_parts(parts, self.bindings[place].precision));
         self.add_length_of_parts(bytes);
     }
 
@@ -146,7 +161,7 @@ impl Dispatch {
         const FIRST: Wgsl = wgsl!("access/range");
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].part = Some(part);
-        self.kernel.source[file] = port.file_of_range();
+        self.kernel.source[file] = port.file_of_range(self.bindings[place].precision);
         self.add_length_of_parts(bytes);
         if !self.kernel.source.contains(&FIRST) {
             self.kernel.source.push(FIRST);

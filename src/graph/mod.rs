@@ -19,6 +19,7 @@ mod operation;
 mod pieces;
 mod placement;
 mod plan;
+mod precision;
 mod recorder;
 mod regularizer;
 mod sink;
@@ -32,14 +33,15 @@ pub use arena::{Arena, Chunk, Place};
 pub use backward::Gradients;
 pub(crate) use dispatch::SECOND_RESULT_BINDING;
 pub use dispatch::{Binding, Dispatch};
-pub use error::GraphError;
+pub use error::{GraphError, PlanError};
 pub(crate) use fuse::{Fused, Pair, Rule};
 pub(crate) use gradient_block::GradientBlock;
 pub use initializer::Initializer;
 pub use layout::Layout;
 pub(crate) use layout::places;
 pub use operation::{Inputs, Operation};
-pub use plan::{BufferKey, Plan, PlanError};
+pub use plan::{BufferKey, Plan};
+pub(crate) use precision::LOSS_SCALE_LEN;
 pub use recorder::{DispatchBuilder, Mode, Recorder};
 pub use regularizer::Regularizer;
 pub use sink::{Epilogue, Sink};
@@ -49,7 +51,7 @@ pub use tuning::{Algorithm, Product, ProductChoice, Tuning};
 pub use variable::{Role, Variable, VariableSpec};
 
 pub use crate::kernel::Access;
-use crate::kernel::Storage;
+use crate::kernel::Precision;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
@@ -92,13 +94,15 @@ pub struct Graph {
     parts: HashMap<TensorId, (TensorId, usize)>,
     target: Target,
     tuning: Tuning,
+    /// The state of the loss scale, if there is one.
+    loss_scale: Option<TensorId>,
 }
 
 impl Graph {
     /// An empty graph whose dispatches are recorded for `target`.
     pub fn new(target: Target) -> Self {
         static GRAPHS: AtomicU64 = AtomicU64::new(0);
-        Self {
+        let mut graph = Self {
             id: GraphId(GRAPHS.fetch_add(1, Ordering::Relaxed)),
             tensors: Vec::new(),
             nodes: Vec::new(),
@@ -109,7 +113,12 @@ impl Graph {
             parts: HashMap::new(),
             target,
             tuning: Tuning::default(),
+            loss_scale: None,
+        };
+        if target.precision == Precision::F16 {
+            graph.loss_scale = Some(graph.input("loss scale", [LOSS_SCALE_LEN]));
         }
+        graph
     }
 
     /// Sets the measured choices of how to compute matrix products; a rule chooses for the others.
@@ -155,20 +164,6 @@ impl Graph {
     /// Where the elements of a tensor live, whether it is a view or not.
     pub(crate) fn home(&self, id: TensorId) -> Home {
         self.tensor(self.root(id)).home
-    }
-
-    /// The storage that holds a tensor.
-    pub fn storage(&self, id: TensorId) -> Storage {
-        match self.home(id) {
-            Home::Minibatch(_) | Home::Images | Home::Metrics => Storage::Buffers,
-            _ => self.target.storage,
-        }
-    }
-
-    /// Adds a tensor.
-    pub(crate) fn add_tensor(&mut self, name: impl Into<String>, shape: impl Into<Shape>, home: Home) -> TensorId {
-        self.tensors.push(Tensor { name: name.into(), shape: shape.into(), home });
-        TensorId(self.tensors.len() - 1)
     }
 
     /// Adds a tensor that the host writes before a run, in a buffer of its own.
@@ -250,6 +245,12 @@ impl Graph {
             })
             .collect();
         let first = outputs[0];
+        if operation.is_loss() {
+            // What the host reads, and what the loss computes its exponentials of, stays exact.
+            inputs.iter().for_each(|input| self.keep_f32(*input));
+        } else if !foreign && home == Home::Slot {
+            self.tensors[first.0].precision = self.target.precision;
+        }
         let (name, operation) = (name.into(), Arc::new(operation));
         self.nodes.push(Node { name, foreign, operation, inputs: inputs.to_vec(), outputs });
         self.rewritten.clear();

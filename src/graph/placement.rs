@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Binding, Dispatch, Graph, Home, Target, TensorId};
-use crate::kernel::{Access, Storage, Wgsl, wgsl};
+use crate::kernel::{Access, Precision, Storage, Wgsl, wgsl};
 
 /// How shaders reach an operand or a result.
 pub(super) struct Port {
@@ -28,13 +28,17 @@ impl Port {
         PORTS.iter().find(|port| port.index == index)
     }
 
-    /// The file for this kind of storage.
-    pub fn file(&self, storage: Storage) -> Wgsl {
-        let file = match (storage, self.is_result) {
-            (Storage::Buffers, false) => wgsl!("access/read_buffer"),
-            (Storage::Buffers, true) => wgsl!("access/write_buffer"),
-            (Storage::Images, false) => wgsl!("access/read_image"),
-            (Storage::Images, true) => wgsl!("access/write_image"),
+    /// The file for this kind of storage, and floats of this precision.
+    pub fn file(&self, storage: Storage, precision: Precision) -> Wgsl {
+        let file = match (storage, precision, self.is_result) {
+            (Storage::Buffers, Precision::F32, false) => wgsl!("access/read_buffer"),
+            (Storage::Buffers, Precision::F32, true) => wgsl!("access/write_buffer"),
+            (Storage::Buffers, Precision::F16, false) => wgsl!("access/read_half_buffer"),
+            (Storage::Buffers, Precision::F16, true) => wgsl!("access/write_half_buffer"),
+            (Storage::Images, _, false) => wgsl!("access/read_image"),
+            (Storage::Images, _, true) => wgsl!("access/write_image"),
+            (Storage::HalfImages, _, false) => wgsl!("access/read_half_image"),
+            (Storage::HalfImages, _, true) => wgsl!("access/write_half_image"),
         };
         file.of(self.name, self.index)
     }
@@ -46,16 +50,23 @@ impl Port {
     }
 
     /// The file for one part of a buffer.
-    pub fn file_of_range(&self) -> Wgsl {
-        let file = if self.is_result { wgsl!("access/write_range") } else { wgsl!("access/read_range") };
+    pub fn file_of_range(&self, precision: Precision) -> Wgsl {
+        let file = match (precision, self.is_result) {
+            (Precision::F32, false) => wgsl!("access/read_range"),
+            (Precision::F32, true) => wgsl!("access/write_range"),
+            (Precision::F16, false) => wgsl!("access/read_half_range"),
+            (Precision::F16, true) => wgsl!("access/write_half_range"),
+        };
         file.of(self.name, self.index)
     }
 
     /// The files for a buffer that is bound in parts, one file for each.
-    pub fn files_of_parts(&self, parts: u32) -> impl Iterator<Item = Wgsl> {
-        let [part, last] = match self.is_result {
-            false => [wgsl!("access/read_part"), wgsl!("access/read_buffer")],
-            true => [wgsl!("access/write_part"), wgsl!("access/write_buffer")],
+    pub fn files_of_parts(&self, parts: u32, precision: Precision) -> impl Iterator<Item = Wgsl> {
+        let [part, last] = match (precision, self.is_result) {
+            (Precision::F32, false) => [wgsl!("access/read_part"), wgsl!("access/read_buffer")],
+            (Precision::F32, true) => [wgsl!("access/write_part"), wgsl!("access/write_buffer")],
+            (Precision::F16, false) => [wgsl!("access/read_half_part"), wgsl!("access/read_half_buffer")],
+            (Precision::F16, true) => [wgsl!("access/write_half_part"), wgsl!("access/write_half_buffer")],
         };
         (0..parts)
             .map(move |number| (if number + 1 < parts { part } else { last }).of_part(self.name, self.index, number))
@@ -98,7 +109,8 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
         for place in bindings(dispatch) {
             let binding = dispatch.bindings()[place];
             let root = graph.root(binding.tensor);
-            let fits_image = graph.tensor(root).bytes() <= graph.target().image_bytes;
+            // The limit is one of texels.
+            let fits_image = graph.tensor(root).bytes_in_f32() <= graph.target().image_bytes;
             let moves = binding.access.writes() || (dispatch.sweeps(place) && !shared) || !fits_image;
             if moves && graph.tensor(root).home == Home::Slot && !stay.contains(&root) {
                 dispatch.move_to_buffer(place);
@@ -116,15 +128,18 @@ pub(super) fn storage_of(graph: &Graph, binding: &Binding) -> Storage {
 /// can write its result part by part becomes one for each part.
 pub(super) fn bind_in_parts(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
     let Target { binding_bytes, most_buffers, .. } = graph.target();
-    let parts = |tensor: TensorId| match graph.tensor(tensor).bytes().div_ceil(binding_bytes) {
-        parts @ ..=MOST_PARTS => parts as u32,
-        _ => 1,
+    let parts = |tensor: TensorId| match graph.tensor(tensor) {
+        tensor if tensor.bytes() <= binding_bytes => 1,
+        tensor => match tensor.bytes_in_f32().div_ceil(binding_bytes) {
+            parts @ ..=MOST_PARTS => parts as u32,
+            _ => 1,
+        },
     };
     let bind = |mut dispatch: Dispatch, part: Option<u32>| {
         for place in 0..dispatch.bindings().len() {
             let Binding { tensor, storage, .. } = dispatch.bindings()[place];
             match part {
-                _ if storage == Storage::Images || parts(tensor) < 2 => {}
+                _ if storage.is_image() || parts(tensor) < 2 => {}
                 Some(part) if dispatch.is_aligned(place) => dispatch.bind_range(place, part, binding_bytes),
                 _ => dispatch.bind_in_parts(place, parts(tensor), binding_bytes),
             }

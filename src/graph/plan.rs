@@ -2,63 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use thiserror::Error;
-
+use super::error::MAX_LOOP_TRIPS;
 use super::placement::{bind_in_parts, choose_storage, storage_of};
-use super::{Access, Binding, Dispatch, Graph, GraphId, Home, TensorId};
+use super::{Access, Binding, Dispatch, Graph, GraphId, Home, PlanError, TensorId};
 use crate::kernel::{MAX_WORKGROUPS, Storage};
-
-/// llvmpipe lets one invocation run this many loop iterations, and then ends its loops silently (Mesa's
-/// `LP_MAX_TGSI_LOOP_ITERATIONS`).
-const MAX_LOOP_TRIPS: u64 = 65_535;
-
-/// A schedule that can't be run.
-#[derive(Debug, Error, PartialEq)]
-pub enum PlanError {
-    /// A dispatch was recorded for another graph.
-    #[error("dispatch `{dispatch}` was recorded for another graph than the plan is made for")]
-    OtherGraph {
-        /// The dispatch.
-        dispatch: String,
-    },
-    /// A tensor is read before anything wrote it.
-    #[error("dispatch `{dispatch}` reads `{tensor}` before anything writes it")]
-    ReadBeforeWrite {
-        /// The reader.
-        dispatch: String,
-        /// What it reads.
-        tensor: String,
-    },
-    /// One dispatch reads and writes one buffer through two bindings.
-    #[error("dispatch `{dispatch}` binds the buffer of `{tensor}` twice and writes it")]
-    Alias {
-        /// The dispatch.
-        dispatch: String,
-        /// A tensor in the buffer.
-        tensor: String,
-    },
-    /// A loop has more iterations than llvmpipe runs.
-    #[error(
-        "dispatch `{dispatch}` loops {trips} times in one invocation, more than {MAX_LOOP_TRIPS}; use a smaller batch"
-    )]
-    Loop {
-        /// The dispatch.
-        dispatch: String,
-        /// Iterations of one invocation.
-        trips: u64,
-    },
-    /// A grid wider than WebGPU allows.
-    #[error(
-        "dispatch `{dispatch}` needs {workgroups} workgroups in a dimension, more than {MAX_WORKGROUPS}; use a smaller \
-         batch"
-    )]
-    Grid {
-        /// The dispatch.
-        dispatch: String,
-        /// Workgroups in the widest dimension.
-        workgroups: u32,
-    },
-}
 
 /// Dispatches in order, and the slot of every tensor that has one.
 #[derive(Clone, Debug)]
@@ -80,6 +27,10 @@ impl Plan {
     pub fn new(graph: &Graph, mut dispatches: Vec<Dispatch>, keep: &[TensorId]) -> Result<Self, PlanError> {
         if let Some(foreign) = dispatches.iter().find(|dispatch| dispatch.graph() != graph.id()) {
             return Err(PlanError::OtherGraph { dispatch: foreign.name().into() });
+        }
+        let declared = |dispatch: &Dispatch| Some((dispatch.name().to_owned(), dispatch.declared_half()?));
+        if let Some((dispatch, tensor)) = dispatches.iter().find_map(declared) {
+            return Err(PlanError::Precision { dispatch, tensor: graph.tensor(tensor).name.clone() });
         }
         drop_unread_results(graph, &mut dispatches, keep);
         choose_storage(graph, &mut dispatches);
@@ -109,8 +60,8 @@ impl Plan {
         // Where a tensor has two, the buffer is the one that is written.
         let in_buffers: HashSet<TensorId> =
             of.keys().filter(|(_, storage)| *storage == Storage::Buffers).map(|(tensor, _)| *tensor).collect();
-        let (images, slots): (Vec<_>, Vec<_>) = (of.into_iter())
-            .partition(|((tensor, storage), _)| *storage == Storage::Images && in_buffers.contains(tensor));
+        let (images, slots): (Vec<_>, Vec<_>) =
+            (of.into_iter()).partition(|((tensor, storage), _)| storage.is_image() && in_buffers.contains(tensor));
         let by_tensor = |slots: Vec<((TensorId, Storage), usize)>| slots.into_iter().map(|((id, _), slot)| (id, slot));
         let (slots, images) = (by_tensor(slots).collect(), by_tensor(images).collect());
         Self { graph: graph.id(), dispatches, slots, images, slot_bytes, slot_storage }
@@ -171,7 +122,7 @@ impl Plan {
     /// [`Plan::buffer`] gives.
     pub fn memory(&self, graph: &Graph, binding: &Binding) -> BufferKey {
         let image = match binding.storage {
-            Storage::Images => self.image_copy(graph, binding.tensor),
+            Storage::Images | Storage::HalfImages => self.image_copy(graph, binding.tensor),
             Storage::Buffers => None,
         };
         image.unwrap_or_else(|| self.buffer(graph, binding.tensor))
@@ -258,7 +209,7 @@ fn lives(graph: &Graph, dispatches: &[Dispatch], keep: &[TensorId]) -> Result<Ve
     let end = |root, last| if keep.contains(&root) { dispatches.len() } else { last };
     let mut lives: Vec<Life> =
         lives.into_iter().map(|(life, (start, last))| (life, start, end(life.0, last))).collect();
-    lives.sort_by_key(|((tensor, storage), start, _)| (*start, *tensor, *storage == Storage::Images));
+    lives.sort_by_key(|((tensor, storage), start, _)| (*start, *tensor, storage.is_image()));
     Ok(lives)
 }
 

@@ -17,7 +17,7 @@ pub enum Mode {
 
 /// Collects the dispatches of a schedule.
 pub struct Recorder<'g> {
-    graph: &'g mut Graph,
+    pub(super) graph: &'g mut Graph,
     mode: Mode,
     /// Whether an operation of another crate records at present.
     foreign: bool,
@@ -90,7 +90,7 @@ impl<'g> Recorder<'g> {
 /// A dispatch that is being put together. Shaders read operands `a`, `b`, `d`, `e`, `h` and write results `c`, `f`, `g` through
 /// the functions of `shaders/access`, so that one source serves buffers and images.
 pub struct DispatchBuilder<'r, 'g> {
-    recorder: &'r mut Recorder<'g>,
+    pub(super) recorder: &'r mut Recorder<'g>,
     pub(super) dispatch: Dispatch,
 }
 
@@ -141,7 +141,7 @@ impl DispatchBuilder<'_, '_> {
         let Some(tensor) = tensor else { return self.shared(wgsl!("access/updated_none").of(name, binding)) };
         let source = match self.storage(tensor) {
             Storage::Buffers => wgsl!("access/updated_buffer"),
-            Storage::Images => wgsl!("access/updated_image"),
+            Storage::Images | Storage::HalfImages => wgsl!("access/updated_image"),
         };
         self.shared(source.of(name, binding)).bind(binding, tensor, Access::ReadWrite)
     }
@@ -150,7 +150,8 @@ impl DispatchBuilder<'_, '_> {
         let storage = self.storage(tensor);
         let home = self.recorder.graph.home(tensor);
         let Some(port) = Port::of(index) else { return self };
-        let dispatch = self.shared(port.file(storage));
+        let precision = self.recorder.graph.tensor(tensor).precision;
+        let dispatch = self.converting(precision).shared(port.file(storage, precision));
         match (storage, home) {
             // A buffer is bound from a float on, an image only as a whole.
             (Storage::Images, Home::Arena(_, place)) => dispatch.number(port.first, place.first),
@@ -172,10 +173,10 @@ impl DispatchBuilder<'_, '_> {
         self.recorder.graph.storage(tensor)
     }
 
-    /// Binds a tensor that the shader declares itself.
+    /// Binds a tensor that the shader declares itself. A plan refuses one that is kept in 16 bits.
     pub fn bind(mut self, index: u32, tensor: TensorId, access: Access) -> Self {
-        let storage = self.storage(tensor);
-        self.dispatch.bindings.push(Binding { index, tensor, access, storage, parts: 1, part: None });
+        let (storage, precision) = (self.storage(tensor), self.recorder.graph.tensor(tensor).precision);
+        self.dispatch.bindings.push(Binding { index, tensor, access, storage, precision, parts: 1, part: None });
         self
     }
 

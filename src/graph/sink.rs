@@ -132,7 +132,10 @@ impl Recorder<'_> {
     pub(super) fn gradient_behind(&mut self, epilogue: Epilogue, of: TensorId) -> TensorId {
         let tensor = self.graph().tensor(of);
         let (name, shape) = (format!("d {}", tensor.name), tensor.shape.clone());
-        self.temporary(name, epilogue.shape(shape))
+        let precision = tensor.precision;
+        let gradient = self.temporary(name, epilogue.shape(shape));
+        self.set_precision(gradient, precision);
+        gradient
     }
 
     /// Records `c = a + b`.

@@ -1,7 +1,7 @@
 //! What schedules are recorded for.
 
 use super::{Graph, MOST_ELEMENTS};
-use crate::kernel::{MicroKernel, Storage};
+use crate::kernel::{MicroKernel, Precision, Storage};
 
 /// Which convolutions run by Winograd's algorithm, where they can: see [`Algorithm::Winograd`](super::Algorithm).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Target {
     pub micro_kernel: MicroKernel,
     /// What tensors of floats live in.
     pub storage: Storage,
+    /// What activations and their gradients are in memory.
+    pub precision: Precision,
     /// Whether products for which `micro_kernel` has tiles of an unfit size run in a relative of it.
     pub by_size: bool,
     /// Whether an invocation has registers for 64 results of a product beside their operands.
@@ -61,6 +63,7 @@ impl Target {
         Self {
             micro_kernel,
             storage,
+            precision: Precision::F32,
             by_size: false,
             many_registers: false,
             busy_workgroups,
@@ -71,6 +74,14 @@ impl Target {
             shared_memory: false,
             most_flops,
             winograd: Winograd::default(),
+        }
+    }
+
+    /// The kinds of images that tensors in this precision may be read from.
+    pub(crate) fn image_kinds(&self) -> &'static [Storage] {
+        match self.precision {
+            Precision::F32 => &[Storage::Images],
+            Precision::F16 => &[Storage::Images, Storage::HalfImages],
         }
     }
 }

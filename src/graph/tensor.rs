@@ -1,6 +1,7 @@
 //! Tensors and where they live.
 
-use super::{Arena, Place};
+use super::{Arena, Graph, Place};
+use crate::kernel::Precision;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
 
@@ -27,7 +28,7 @@ pub enum Home {
     Metrics,
 }
 
-/// A tensor: elements are 4 bytes, f32 unless the shader says otherwise.
+/// A tensor.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     /// Name for printing.
@@ -36,11 +37,30 @@ pub struct Tensor {
     pub shape: Shape,
     /// Where its elements live.
     pub home: Home,
+    /// What its elements are in memory; those of a minibatch are words of 32 bits.
+    pub precision: Precision,
 }
 
 impl Tensor {
     /// Bytes in memory: see [`Shape::padded_elements`].
     pub fn bytes(&self) -> u64 {
-        (self.shape.padded_elements() as u64).saturating_mul(4)
+        (self.shape.padded_elements() as u64).saturating_mul(self.precision.bytes())
+    }
+
+    /// Bytes that it would have in 32 bits: parts of tensors have equal numbers of elements, whatever the precision is.
+    pub(super) fn bytes_in_f32(&self) -> u64 {
+        (self.shape.padded_elements() as u64).saturating_mul(Precision::F32.bytes())
+    }
+}
+
+impl Graph {
+    /// Adds a tensor.
+    pub(crate) fn add_tensor(&mut self, name: impl Into<String>, shape: impl Into<Shape>, home: Home) -> TensorId {
+        let precision = match home {
+            Home::View(of) => self.tensor(of).precision,
+            _ => Precision::F32,
+        };
+        self.tensors.push(Tensor { name: name.into(), shape: shape.into(), home, precision });
+        TensorId(self.tensors.len() - 1)
     }
 }

@@ -54,6 +54,10 @@ impl LabelledLogits {
             Some(dlogits) => dispatch.c(*dlogits).shared(wgsl!("loss/gradient")),
             None => dispatch.shared(wgsl!("loss/no_gradient")),
         };
+        let dispatch = match dispatch.loss_scale().filter(|_| dlogits.is_some()) {
+            Some(scale) => dispatch.h(Some(scale)).shared(wgsl!("loss/scaled")),
+            None => dispatch.shared(wgsl!("loss/unscaled")),
+        };
         let dispatch = (dispatch.shared(wgsl!("loss/row")).shared(wgsl!("loss/rows")))
             .size("ROWS", rows)
             .size("STRIDE", units.next_multiple_of(4))

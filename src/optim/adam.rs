@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::update_rule::{Form, RuleScalars, UpdateRule};
+use super::update_rule::{Correction, Factor, Form, RuleScalars, UpdateRule};
 use crate::kernel::{Wgsl, wgsl};
 
 /// Settings of Adam (Kingma & Ba 2015); the defaults are Keras's. With a decoupled decay it is AdamW.
@@ -58,6 +58,15 @@ impl UpdateRule for Adam {
                 RuleScalars { rate: rate as f32, epsilon: (self.epsilon * c) as f32 }
             }
         }
+    }
+
+    fn uncorrected(&self, learning_rate: f64) -> (RuleScalars, Correction) {
+        let scalars = RuleScalars { rate: learning_rate as f32, epsilon: self.epsilon as f32 };
+        let epsilon = match self.form {
+            Form::Keras => Factor::One,
+            Form::PyTorch => Factor::Root,
+        };
+        (scalars, Correction { betas: [self.beta1, self.beta2], rate: Factor::Whole, epsilon })
     }
 
     fn source(&self) -> Wgsl {

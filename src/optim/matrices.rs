@@ -106,7 +106,14 @@ impl Matrices {
     }
 
     /// Records what makes `directions` nearly orthogonal, and moves the weights there.
-    pub fn record(&self, recorder: &mut Recorder, directions: TensorId, minibatch: TensorId) {
+    /// An update under a loss scale has the `factors` that were decided on.
+    pub fn record(
+        &self,
+        recorder: &mut Recorder,
+        directions: TensorId,
+        minibatch: TensorId,
+        factors: Option<TensorId>,
+    ) {
         let count = self.matrices.1.len() / 4;
         let sums = recorder.temporary("squares of directions", [self.tiles.count(), 4]);
         let norms = recorder.temporary("norms of directions", [count, 4]);
@@ -139,6 +146,10 @@ impl Matrices {
         }
         let weights = recorder.add_chunk(Arena::Weights, self.chunk);
         let dispatch = recorder.dispatch("update of kernels").a(x).minibatch(minibatch);
+        let dispatch = match factors {
+            Some(factors) => dispatch.b(factors).shared(wgsl!("optimizer/scaled")),
+            None => dispatch.shared(wgsl!("optimizer/unscaled")),
+        };
         let dispatch = bind_weights(dispatch, weights).source(wgsl!("muon/update"));
         self.parts(dispatch, &self.tiles, 0, 2 * self.len as u64);
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::update_rule::{Form, RuleScalars, UpdateRule};
+use super::update_rule::{Correction, Factor, Form, RuleScalars, UpdateRule};
 use super::{Adam, matrices};
 use crate::graph::Graph;
 use crate::kernel::{Wgsl, wgsl};
@@ -62,6 +62,12 @@ impl UpdateRule for Muon {
     fn scalars(&self, t: u64, learning_rate: f64) -> RuleScalars {
         let adam = UpdateRule::scalars(&Adam { form: Form::Keras, ..self.adam }, t, 1.0);
         RuleScalars { rate: learning_rate as f32, epsilon: adam.rate }
+    }
+
+    fn uncorrected(&self, learning_rate: f64) -> (RuleScalars, Correction) {
+        let betas = [self.adam.beta1, self.adam.beta2];
+        let scalars = RuleScalars { rate: learning_rate as f32, epsilon: 1.0 };
+        (scalars, Correction { betas, rate: Factor::One, epsilon: Factor::Whole })
     }
 
     fn source(&self) -> Wgsl {

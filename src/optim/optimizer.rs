@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::lookahead::{Lookahead, SLOW};
+use super::loss_scale;
 use super::matrices::Matrices;
 use super::update_rule::{RuleScalars, UpdateRule};
 use super::{Adam, GradientTable, Group, Muon, RmsProp, Sgd, TableChunk};
@@ -111,10 +112,20 @@ impl Optimizer {
 
     /// `step` with the optimizer's numbers for the training step that follows `steps` others, at this learning rate.
     pub fn at(&self, steps: u64, learning_rate: f64, step: Step) -> Step {
+        let t = steps / self.accumulate.max(1) as u64 + 1;
+        self.with(self.rule().scalars(t, learning_rate), steps, learning_rate, step)
+    }
+
+    /// [`Optimizer::at`] for an update under a loss scale: the device knows how many updates were taken, and corrects the
+    /// numbers by it.
+    pub fn at_scaled(&self, steps: u64, learning_rate: f64, step: Step) -> Step {
+        self.with(self.rule().uncorrected(learning_rate).0, steps, learning_rate, step)
+    }
+
+    fn with(&self, scalars: RuleScalars, steps: u64, learning_rate: f64, step: Step) -> Step {
         let parts = self.accumulate.max(1) as u64;
         let (updates, part) = (steps / parts, steps % parts);
-        let t = updates + 1;
-        let RuleScalars { rate, epsilon } = self.rule().scalars(t, learning_rate);
+        let RuleScalars { rate, epsilon } = scalars;
         let (decay, l2) = match self.decay {
             Decay::Decoupled => ((learning_rate * self.weight_decay) as f32, 0.0),
             Decay::L2 => (0.0, self.weight_decay as f32),
@@ -170,13 +181,20 @@ impl Optimizer {
         table: &mut GradientTable,
         minibatch: TensorId,
     ) -> Vec<Dispatch> {
-        let (mut dispatches, norm) = match self.clip_norm {
-            Some(_) => {
+        // The norm of the gradient, or what was decided by it.
+        let (mut dispatches, decision) = match (graph.loss_scale(), self.clip_norm) {
+            (Some(state), clip_norm) => {
+                let (_, correction) = self.rule().uncorrected(self.learning_rate);
+                let (dispatches, factors) = loss_scale::record(graph, table, clip_norm, correction, state);
+                (dispatches, Some(factors))
+            }
+            (None, Some(_)) => {
                 let (dispatches, norm) = table.record_norm(graph);
                 (dispatches, Some(norm))
             }
-            None => (Vec::new(), None),
+            (None, None) => (Vec::new(), None),
         };
+        let scaled = graph.loss_scale().is_some();
         let matrices: Vec<Option<Matrices>> = match &self.rule {
             Rule::Muon(muon) => {
                 (0..table.chunks().len()).map(|chunk| muon.matrices(graph, chunk, &self.groups)).collect()
@@ -187,9 +205,9 @@ impl Optimizer {
         for (place, chunk) in table.chunks().iter().enumerate() {
             let matrices = matrices.get(place).and_then(Option::as_ref);
             let directions = matrices.map(|matrices| matrices.directions(&mut recorder));
-            self.record_update(&mut recorder, chunk, minibatch, norm, directions);
+            self.record_update(&mut recorder, chunk, minibatch, decision, directions);
             if let (Some(matrices), Some(directions)) = (matrices, directions) {
-                matrices.record(&mut recorder, directions, minibatch);
+                matrices.record(&mut recorder, directions, minibatch, decision.filter(|_| scaled));
             }
         }
         dispatches.extend(recorder.finish());
@@ -216,7 +234,7 @@ impl Optimizer {
         recorder: &mut Recorder,
         table: &TableChunk,
         minibatch: TensorId,
-        norm: Option<TensorId>,
+        decision: Option<TensorId>,
         directions: Option<TensorId>,
     ) {
         let rule = self.rule();
@@ -225,13 +243,15 @@ impl Optimizer {
         let slots: Vec<Option<TensorId>> = (rule.slots().into_iter().enumerate())
             .map(|(slot, name)| name.map(|_| arena(Arena::State(slot))))
             .collect();
+        let scaled = recorder.graph().loss_scale().is_some();
         let dispatch = recorder.dispatch(table.name("update")).minibatch(minibatch);
         let mut dispatch = table.bind(dispatch).source(wgsl!("optimizer/update")).source(rule.source());
-        dispatch = match norm {
-            Some(norm) => dispatch.b(norm).shared(wgsl!("optimizer/clip")),
-            None => dispatch.shared(wgsl!("optimizer/clip_none")),
+        dispatch = match decision {
+            Some(factors) if scaled => dispatch.b(factors).shared(wgsl!("optimizer/scaled")),
+            Some(norm) => dispatch.b(norm).shared(wgsl!("optimizer/clip")).shared(wgsl!("optimizer/unscaled")),
+            None => dispatch.shared(wgsl!("optimizer/clip_none")).shared(wgsl!("optimizer/unscaled")),
         };
-        if let Some(most) = self.clip_norm {
+        if let Some(most) = self.clip_norm.filter(|_| !scaled) {
             dispatch = dispatch.constant("CLIP_NORM", most);
         }
         dispatch = bind_weights(dispatch, weights);

@@ -89,22 +89,25 @@ impl Penalties {
                 [Arena::Weights, Arena::Gradients].map(|arena| recorder.graph().chunks()[table.chunk].len_in(arena));
             let weights = recorder.add_chunk(Arena::Weights, table.chunk);
             let gradients = (mode == Mode::Train).then(|| recorder.add_chunk(Arena::Gradients, table.chunk));
-            recorder
-                .dispatch("penalties of the weights")
-                .a(weights)
-                .d(Some(table.tensor))
-                .c(penalties)
-                .updated("dw", 4, gradients)
-                .source(wgsl!("penalty/weights"))
-                .size("WEIGHTS", lens[0])
-                .size("GRADIENTS", lens[1])
-                .size("BLOCK", ARENA_ALIGNMENT)
-                .size("BLOCKS", table.blocks())
-                .size("TRIPS", TRIPS)
-                .size("FIRST_GROUP", first)
-                .workgroups(table.groups(), 1)
-                .cost(operations([6, table.blocks(), ARENA_ALIGNMENT]), TRIPS + LANES)
-                .record();
+            let dispatch = recorder.dispatch("penalties of the weights");
+            match dispatch.loss_scale() {
+                Some(scale) => dispatch.h(Some(scale)).shared(wgsl!("penalty/scaled")),
+                None => dispatch.shared(wgsl!("penalty/unscaled")),
+            }
+            .a(weights)
+            .d(Some(table.tensor))
+            .c(penalties)
+            .updated("dw", 4, gradients)
+            .source(wgsl!("penalty/weights"))
+            .size("WEIGHTS", lens[0])
+            .size("GRADIENTS", lens[1])
+            .size("BLOCK", ARENA_ALIGNMENT)
+            .size("BLOCKS", table.blocks())
+            .size("TRIPS", TRIPS)
+            .size("FIRST_GROUP", first)
+            .workgroups(table.groups(), 1)
+            .cost(operations([6, table.blocks(), ARENA_ALIGNMENT]), TRIPS + LANES)
+            .record();
             first += table.groups();
         }
         let dispatch = recorder.dispatch("penalties in the loss").a(penalties).minibatch(minibatch);

@@ -19,8 +19,9 @@ pub fn gap_line(last: &HistoryRow) -> String {
 
 /// The figures of each epoch.
 pub fn epoch_table(rows: &[HistoryRow]) -> Table {
+    let scaled = rows.iter().any(|row| row.loss_scale.is_some());
     let row = |row: &HistoryRow| {
-        vec![
+        let mut cells = vec![
             row.epoch.to_string(),
             format!("{:.4}", row.loss),
             format!("{:.4}", row.accuracy),
@@ -30,13 +31,19 @@ pub fn epoch_table(rows: &[HistoryRow]) -> Table {
             format!("{:.3}", row.gradient_norm),
             format!("{:.1} s", row.seconds),
             units::count(row.images_per_second.round() as u64),
-        ]
+        ];
+        if scaled {
+            cells.push(units::count(row.skipped_updates.unwrap_or(0)));
+            cells.push(units::count(row.loss_scale.unwrap_or(1.0).round() as u64));
+        }
+        cells
     };
+    let scale = ["skipped updates", "loss scale"].into_iter().filter(|_| scaled);
     let figures =
         ["loss", "accuracy", "val. loss", "val. accuracy", "learning rate", "gradient norm", "time", "images/s"];
     Table {
         title: "Epochs".into(),
-        columns: ["epoch"].into_iter().chain(figures).map(|name| (name, true)).collect(),
+        columns: ["epoch"].into_iter().chain(figures).chain(scale).map(|name| (name, true)).collect(),
         rows: rows.iter().map(row).collect(),
     }
 }

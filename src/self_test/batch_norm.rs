@@ -70,6 +70,29 @@ fn case(name: &str, geometry: BatchNorm, mode: Mode, counted: usize, range: [f32
     normalization(name, geometry, mode, counted, range).into()
 }
 
+/// Some that show how activations in 16 bits are read and written.
+pub(super) fn some() -> Vec<Normalization> {
+    let activation = Some(ActivationFunction::Silu);
+    let geometries = [
+        ("odd channels", BatchNorm::new([3, 5, 4, 7])),
+        ("channels in parts", BatchNorm::new([2, 20, 21, 6])),
+        ("activation", BatchNorm { activation, ..BatchNorm::new([3, 4, 3, 6]) }),
+        (
+            "added",
+            BatchNorm { added: true, activation: Some(ActivationFunction::RELU), ..BatchNorm::new([3, 4, 3, 6]) },
+        ),
+    ];
+    let modes = [Mode::Train, Mode::Infer];
+    let each = |mode: Mode| {
+        let geometries = geometries.clone().into_iter();
+        geometries.map(move |(name, geometry)| {
+            let counted = geometry.input.dims()[0] - 1;
+            normalization(&format!("batch_norm, {name}, {mode:?}"), geometry, mode, counted, [0.25, 1.0])
+        })
+    };
+    modes.into_iter().flat_map(each).collect()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let whole = |name: &str, shape: Vec<usize>| {

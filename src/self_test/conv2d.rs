@@ -56,6 +56,10 @@ pub(super) fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    operations().into_iter().map(Case::from).collect()
+}
+
+pub(super) fn operations() -> Vec<OperationCase> {
     let geometries = [
         ("three channels valid relu", geometry([2, 7, 6, 3], 8, [3, 3], [1, 1], Padding::Valid, true)),
         ("four channels valid", geometry([1, 6, 5, 4], 5, [3, 2], [1, 1], Padding::Valid, false)),
@@ -92,5 +96,5 @@ pub(super) fn cases() -> Vec<Case> {
         build: Box::new(move |graph, tensors| graph.conv2d("y", geometry, tensors[0], tensors[1])),
         reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
-    geometries.into_iter().chain(without_bias).map(case).map(Case::from).collect()
+    geometries.into_iter().chain(without_bias).map(case).collect()
 }

@@ -45,6 +45,12 @@ pub(super) fn reference(geometry: Conv2d, x: &[f64], w: &[f64]) -> Vec<f64> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    let two_layers = [behind_another(), before_a_dense_layer()];
+    let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
+    operations().into_iter().map(Case::from).chain(two_layers).chain([ties]).collect()
+}
+
+pub(super) fn operations() -> Vec<OperationCase> {
     let geometries = [
         ("three channels and relu", geometry([2, 8, 6, 3], 8, [3, 3], Padding::Valid, true)),
         ("odd output is cropped", geometry([1, 9, 7, 4], 6, [3, 3], Padding::Valid, true)),
@@ -61,9 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
     };
-    let two_layers = [behind_another(), before_a_dense_layer()];
-    let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
-    geometries.into_iter().map(case).map(Case::from).chain(two_layers).chain([ties]).collect()
+    geometries.into_iter().map(case).collect()
 }
 
 /// Two pooled layers: the second writes the gradient of the first one's cells.

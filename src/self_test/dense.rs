@@ -15,6 +15,10 @@ pub(super) fn reference(Dense { input: [n, features], units, bias, relu }: Dense
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    operations().into_iter().map(Case::from).collect()
+}
+
+pub(super) fn operations() -> Vec<OperationCase> {
     let geometries = [
         ("one row", Dense { input: [1, 5], units: 3, bias: true, relu: false }),
         ("tutorial head", Dense { input: [7, 64], units: 10, bias: true, relu: false }),
@@ -42,5 +46,5 @@ pub(super) fn cases() -> Vec<Case> {
         }
     };
     let more_axes = [vec![2, 3, 4], vec![3, 2], vec![1, 1, 1]].map(over_the_last_axis);
-    geometries.into_iter().map(case).chain(more_axes).map(Case::from).collect()
+    geometries.into_iter().map(case).chain(more_axes).collect()
 }

@@ -38,6 +38,10 @@ pub(super) fn reference(geometry: DepthwiseConv2d, x: &[f64], w: &[f64]) -> Vec<
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    operations().into_iter().map(Case::from).collect()
+}
+
+pub(super) fn operations() -> Vec<OperationCase> {
     let (valid, same) = (Padding::Valid, Padding::Same);
     let geometries = [
         ("three by three same", [2, 5, 6, 8], 1, [3, 3], [1, 1], same, true),
@@ -68,5 +72,5 @@ pub(super) fn cases() -> Vec<Case> {
             reference: Box::new(move |inputs| reference(geometry, &inputs[0], &inputs[1..].concat())),
         }
     };
-    geometries.into_iter().map(case).map(Case::from).collect()
+    geometries.into_iter().map(case).collect()
 }

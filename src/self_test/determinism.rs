@@ -45,7 +45,7 @@ fn options(micro_kernel: MicroKernel) -> Options {
     Options { batch_size: BATCH, micro_kernel: Some(micro_kernel), build, ..Options::default() }
 }
 
-fn minibatches(count: usize) -> Vec<Batch> {
+pub(super) fn minibatches(count: usize) -> Vec<Batch> {
     let split = shapes::generate(count * BATCH, 0).train;
     let pixels = split.pixels().chunks(BATCH * split.image_len());
     let labels = split.labels().chunks(BATCH);

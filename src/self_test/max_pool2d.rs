@@ -59,6 +59,11 @@ pub(super) const WINDOWS: [Windows; 13] = [
 ];
 
 pub(super) fn cases() -> Vec<Case> {
+    let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
+    operations().into_iter().map(Case::from).chain([ties]).collect()
+}
+
+pub(super) fn operations() -> Vec<OperationCase> {
     let case = |(input, window, stride, padding): Windows| {
         let pool = Pool2d { input, window, stride, padding };
         OperationCase {
@@ -80,9 +85,8 @@ pub(super) fn cases() -> Vec<Case> {
         reference: Box::new(|inputs| reference(Pool2d::global([2, 5, 3, 6]), &inputs[0])),
     };
     let alone = WINDOWS.into_iter().map(case).chain([true, false].map(global));
-    let ties = Case::new("ties go to the first cell", ties_go_to_the_first_cell);
     let relus = [Padding::Valid, Padding::Same].map(with_relu);
-    alone.chain(relus).map(Case::from).chain([ties]).collect()
+    alone.chain(relus).collect()
 }
 
 /// A relu before the pool, which the pool computes itself.

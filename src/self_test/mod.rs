@@ -25,9 +25,11 @@ mod dropout;
 mod ending;
 mod gradient_norm;
 mod group_norm;
+mod half;
 mod ingest;
 mod layer_norm;
 mod loss;
+mod loss_scale;
 mod max_pool2d;
 mod multiply;
 mod muon;
@@ -107,8 +109,11 @@ pub fn checks() -> Vec<Check> {
         Check::of_products("ending", ending::cases()),
         Check::new("gradient_norm", gradient_norm::cases()),
         Check::new("group_norm", group_norm::cases()),
+        Check::of_products("half", half::products()),
+        Check::new("half_without_products", half::others()),
         Check::new("ingest", ingest::cases()),
         Check::new("layer_norm", layer_norm::cases()),
+        Check::new("loss_scale", loss_scale::cases()),
         Check::new("max_pool2d", max_pool2d::cases()),
         Check::new("multiply", multiply::cases()),
         Check::new("muon", muon::cases()),

@@ -5,14 +5,14 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::case::{central_differences, distinct, graph, widened, with_and_without_runtime_checks};
-use super::operation_case::{FORWARD, GRADIENT};
+use super::case::{central_differences, distinct, widened, with_and_without_runtime_checks};
+use super::operation_case::{FORWARD, limits, rounded};
 use super::{Case, Comparison};
 use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Graph, GraphError, Initializer, Mode, Plan, Role, TensorId, VariableSpec};
-use crate::kernel::MicroKernel;
+use crate::graph::{Graph, GraphError, Initializer, Mode, Plan, Role, Target, TensorId, VariableSpec};
+use crate::kernel::Precision;
 use crate::minibatch::{Minibatch, Step};
 
 /// The tensors that a normalization is built from.
@@ -56,15 +56,7 @@ pub(super) struct Normalization {
 
 impl From<Normalization> for Case {
     fn from(case: Normalization) -> Self {
-        let expected = OnceCell::new();
-        Self::new(case.name.clone(), move |gpu, micro_kernel| {
-            let expected = expected.get_or_init(|| case.expected());
-            with_and_without_runtime_checks(
-                gpu,
-                |checks| case.results(gpu, micro_kernel, checks),
-                |results| case.compare(results, expected),
-            )
-        })
+        case.in_precision(Precision::F32)
     }
 }
 
@@ -92,6 +84,19 @@ impl Normalization {
         }
     }
 
+    /// The case with its activations and their gradients in memory as floats of this precision.
+    pub fn in_precision(self, precision: Precision) -> Case {
+        let expected = OnceCell::new();
+        Case::new(self.name.clone(), move |gpu, micro_kernel| {
+            let expected = expected.get_or_init(|| self.expected(precision));
+            with_and_without_runtime_checks(
+                gpu,
+                |checks| self.results(gpu, Target { precision, ..Target::new(micro_kernel, 5) }, checks),
+                |results| self.compare(results, expected, precision),
+            )
+        })
+    }
+
     fn channels(&self) -> usize {
         self.shape[self.shape.len() - 1]
     }
@@ -100,10 +105,11 @@ impl Normalization {
         self.shape.iter().product::<usize>() / self.shape[0] * self.counted
     }
 
-    /// All of x, gamma and beta, what is added.
-    fn inputs(&self) -> Vec<Vec<f32>> {
+    /// All of x, which the precision has exactly, gamma and beta, what is added.
+    fn inputs(&self, precision: Precision) -> Vec<Vec<f32>> {
         let elements = self.shape.iter().product();
-        let x = distinct(elements, 3).iter().map(|x| x * self.scale + self.mean).collect();
+        let mut x: Vec<f32> = distinct(elements, 3).iter().map(|x| x * self.scale + self.mean).collect();
+        rounded(&mut x, precision);
         let vectors = (0..self.vectors).map(|i| distinct(self.channels(), 11 * i + 5));
         let added = self.added.then(|| distinct(elements, 7));
         std::iter::once(x).chain(vectors).chain(added).collect()
@@ -119,9 +125,9 @@ impl Normalization {
     }
 
     /// Of images that count: y, the statistics; in training the gradients of all inputs.
-    fn expected(&self) -> Vec<Vec<f64>> {
+    fn expected(&self, precision: Precision) -> Vec<Vec<f64>> {
         let counted = self.counted_elements();
-        let mut inputs: Vec<Vec<f64>> = self.inputs().iter().map(|values| widened(values)).collect();
+        let mut inputs: Vec<Vec<f64>> = self.inputs(precision).iter().map(|values| widened(values)).collect();
         inputs[0].truncate(counted);
         if self.added {
             inputs[1 + self.vectors].truncate(counted);
@@ -148,15 +154,10 @@ impl Normalization {
     }
 
     /// All of y, the statistics; in training the gradients of x and of what is added, and those of gamma and beta.
-    fn results(
-        &self,
-        gpu: &Arc<Gpu>,
-        micro_kernel: MicroKernel,
-        checks: RuntimeChecks,
-    ) -> Result<Vec<Vec<f32>>, ExecError> {
+    fn results(&self, gpu: &Arc<Gpu>, target: Target, checks: RuntimeChecks) -> Result<Vec<Vec<f32>>, ExecError> {
         let (n, channels) = (self.shape[0], self.channels());
-        let mut graph = graph(micro_kernel, 5);
-        let values = self.inputs();
+        let mut graph = Graph::new(target);
+        let values = self.inputs(target.precision);
         let (vectors, added_values) = values[1..].split_at(self.vectors);
         let [a, b, more, dz] = ["half", "half", "more", "dz"].map(|name| graph.input(name, self.shape.clone()));
         let minibatch = graph.minibatch(Minibatch::new(n, [0; 3]));
@@ -233,13 +234,14 @@ impl Normalization {
         [0, channels.next_multiple_of(64)].map(|first| floats.get(first..first + channels).unwrap_or_default())
     }
 
-    fn compare(&self, results: &[Vec<f32>], expected: &[Vec<f64>]) -> Vec<Comparison> {
+    fn compare(&self, results: &[Vec<f32>], expected: &[Vec<f64>], precision: Precision) -> Vec<Comparison> {
+        let [forward, gradient] = limits(precision);
         let counted = self.counted_elements();
         let (y, others) = results[0].split_at(counted);
         let finite =
             others.iter().filter(|y| !y.is_finite()).map(|y| format!("y of an image that does not count is {y}"));
         let mut comparisons =
-            vec![Comparison::close("forward", "y", y, &expected[0], FORWARD), Comparison::exact(finite)];
+            vec![Comparison::close("forward", "y", y, &expected[0], forward), Comparison::exact(finite)];
         let (means, variances) = expected[1].split_at(expected[1].len() / 2);
         let [found_means, found_variances] = self.vectors_in(&results[1]);
         comparisons.push(Comparison::close("forward", "variance of the batch", found_variances, variances, FORWARD));
@@ -255,7 +257,7 @@ impl Normalization {
         }
         for (part, found, expected) in images {
             let (found, others) = found.split_at(counted);
-            comparisons.push(Comparison::close("gradient", part, found, expected, GRADIENT));
+            comparisons.push(Comparison::close("gradient", part, found, expected, gradient));
             // What is added gets the gradient of the result, of each image.
             if part == "gradient of x" {
                 comparisons.push(Comparison::same_values(part, others, &vec![0.0; others.len()]));
@@ -266,7 +268,7 @@ impl Normalization {
         let found = self.vectors_in(&results[results.len() - 1]);
         for (vector, found) in found.into_iter().enumerate().take(self.vectors) {
             let part = format!("gradient of vector {vector}");
-            comparisons.push(close_beside("gradient", &part, found, &expected[3 + vector], typical, GRADIENT));
+            comparisons.push(close_beside("gradient", &part, found, &expected[3 + vector], typical, gradient));
         }
         let (channels, stride) = (self.channels(), self.channels().next_multiple_of(64));
         for floats in [&results[1], &results[results.len() - 1]] {

@@ -3,19 +3,43 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::case::{central_differences, distinct, graph, widened, with_and_without_runtime_checks};
+use half::f16;
+
+use super::case::{central_differences, distinct, widened, with_and_without_runtime_checks};
 use super::{Case, Comparison};
 use crate::exec::ExecError;
 use crate::exec::Program;
 use crate::gpu::{Gpu, RuntimeChecks};
-use crate::graph::{Arena, Graph, GraphError, Home, Mode, Plan, Role, TensorId, VariableSpec};
-use crate::kernel::MicroKernel;
+use crate::graph::{Arena, Graph, GraphError, Home, Mode, Plan, Role, Target, TensorId, VariableSpec};
+use crate::kernel::{MicroKernel, Precision};
 
 /// Limit of a forward pass.
 pub(super) const FORWARD: f64 = 1e-5;
 
 /// Limit of a gradient.
 pub(super) const GRADIENT: f64 = 1e-4;
+
+/// Limit of a forward pass whose result is rounded to 11 significant bits: half of the last place, 2^-11.
+const HALF_FORWARD: f64 = FORWARD + 1.0 / 2048.0;
+
+/// Limit of a gradient in 16 bits: several roundings follow each other, of the gradient from above, of what an operation
+/// keeps and of the result. Elements that cancel out are off by the same share of the larger ones.
+const HALF_GRADIENT: f64 = GRADIENT + 6.0 / 2048.0;
+
+/// Limits of a forward pass and of gradients.
+pub(super) fn limits(precision: Precision) -> [f64; 2] {
+    match precision {
+        Precision::F32 => [FORWARD, GRADIENT],
+        Precision::F16 => [HALF_FORWARD, HALF_GRADIENT],
+    }
+}
+
+/// Values as memory of this precision has them.
+pub(super) fn rounded(values: &mut [f32], precision: Precision) {
+    if precision == Precision::F16 {
+        values.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+    }
+}
 
 /// Adds an operation to a graph.
 type Build = Box<dyn Fn(&mut Graph, &[TensorId]) -> Result<TensorId, GraphError>>;
@@ -40,25 +64,30 @@ pub struct OperationCase {
 
 impl From<OperationCase> for Case {
     fn from(case: OperationCase) -> Self {
-        let expected = OnceCell::new();
-        Self::new(case.name.clone(), move |gpu, micro_kernel| {
-            let expected = expected.get_or_init(|| case.expected());
-            with_and_without_runtime_checks(
-                gpu,
-                |checks| case.results(gpu, micro_kernel, checks),
-                |results| compare(results, expected),
-            )
-        })
+        case.in_precision(Precision::F32)
     }
 }
 
 impl OperationCase {
+    /// The case with its activations and their gradients in memory as floats of this precision.
+    pub(super) fn in_precision(self, precision: Precision) -> Case {
+        let expected = OnceCell::new();
+        Case::new(self.name.clone(), move |gpu, micro_kernel| {
+            let expected = expected.get_or_init(|| self.expected(precision));
+            with_and_without_runtime_checks(
+                gpu,
+                |checks| self.results(gpu, micro_kernel, precision, checks),
+                |results| compare(results, expected, precision),
+            )
+        })
+    }
+
     fn variables(&self) -> impl Iterator<Item = &VariableSpec> {
         self.weights.iter().flatten()
     }
 
-    /// Values of the activations, then of the variables.
-    fn inputs(&self) -> Vec<Vec<f32>> {
+    /// Values of the activations, which the precision has exactly, then of the variables.
+    fn inputs(&self, precision: Precision) -> Vec<Vec<f32>> {
         let shapes = self.activations.iter().chain(self.variables().map(|variable| &variable.shape));
         let mut values: Vec<Vec<f32>> =
             shapes.enumerate().map(|(i, shape)| distinct(shape.iter().product(), 11 * i + 3)).collect();
@@ -67,6 +96,7 @@ impl OperationCase {
                 values.iter_mut().for_each(|value| *value = 0.75 + 0.5 * *value);
             }
         }
+        values[..self.activations.len()].iter_mut().for_each(|values| rounded(values, precision));
         values
     }
 
@@ -82,10 +112,11 @@ impl OperationCase {
         &self,
         gpu: &Arc<Gpu>,
         micro_kernel: MicroKernel,
+        precision: Precision,
         checks: RuntimeChecks,
     ) -> Result<Vec<Vec<f32>>, ExecError> {
-        let mut graph = graph(micro_kernel, 5);
-        let values = self.inputs();
+        let mut graph = Graph::new(Target { precision, ..Target::new(micro_kernel, 5) });
+        let values = self.inputs(precision);
         let halves: Vec<[TensorId; 2]> =
             self.activations.iter().map(|shape| [0, 1].map(|_| graph.input("half", shape.clone()))).collect();
         let mut tensors: Vec<TensorId> =
@@ -141,8 +172,8 @@ impl OperationCase {
     }
 
     /// The expected results in f64.
-    fn expected(&self) -> Vec<Vec<f64>> {
-        let inputs: Vec<Vec<f64>> = self.inputs().iter().map(|values| widened(values)).collect();
+    fn expected(&self, precision: Precision) -> Vec<Vec<f64>> {
+        let inputs: Vec<Vec<f64>> = self.inputs(precision).iter().map(|values| widened(values)).collect();
         let y = (self.reference)(&inputs);
         let dz = widened(&upstream(y.len()));
         let gradient = |i: usize| {
@@ -160,12 +191,13 @@ impl OperationCase {
     }
 }
 
-fn compare(results: &[Vec<f32>], expected: &[Vec<f64>]) -> Vec<Comparison> {
-    let mut comparisons = vec![Comparison::close("forward", "y", &results[0], &expected[0], FORWARD)];
+fn compare(results: &[Vec<f32>], expected: &[Vec<f64>], precision: Precision) -> Vec<Comparison> {
+    let [forward, gradient] = limits(precision);
+    let mut comparisons = vec![Comparison::close("forward", "y", &results[0], &expected[0], forward)];
     for (i, expected) in expected.iter().enumerate().skip(1) {
         let part = format!("gradient of input {}", i - 1);
         let result = results.get(i).map_or(&[][..], |result| result);
-        comparisons.push(Comparison::close("gradient", &part, result, expected, GRADIENT));
+        comparisons.push(Comparison::close("gradient", &part, result, expected, gradient));
     }
     let padding = results.get(expected.len()).map_or(&[][..], |padding| padding);
     comparisons.push(Comparison::same_values("padding", padding, &vec![0.0; padding.len()]));

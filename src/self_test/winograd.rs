@@ -49,8 +49,8 @@ fn pooled((name, geometry): (&str, Conv2d)) -> OperationCase {
     }
 }
 
-pub(super) fn cases() -> Vec<Case> {
-    let first = case(("odd sizes, same padding", geometry([2, 5, 7, 3], 6, Padding::Same, true)));
+/// Convolutions, and then pooled ones.
+pub(super) fn operations() -> Vec<OperationCase> {
     let plain = [
         ("one tile", geometry([1, 4, 4, 4], 4, Padding::Same, false)),
         ("odd sizes, no padding", geometry([1, 9, 6, 5], 21, Padding::Valid, false)),
@@ -63,6 +63,11 @@ pub(super) fn cases() -> Vec<Case> {
         ("odd output is cropped", geometry([1, 9, 7, 4], 6, Padding::Valid, true)),
         ("same padding", geometry([2, 6, 5, 5], 4, Padding::Same, false)),
     ];
+    plain.into_iter().map(case).chain(of_pooled.into_iter().map(pooled)).collect()
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let first = case(("odd sizes, same padding", geometry([2, 5, 7, 3], 6, Padding::Same, true)));
     let in_parts = Conv2d { bias: false, ..geometry([9, 1, 61, 4], 4, Padding::Same, true) };
     let in_parts = OperationCase {
         build: Box::new(move |graph, tensors| {
@@ -73,7 +78,7 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         ..case(("a batch in parts", in_parts))
     };
-    let cases = plain.into_iter().map(case).chain([in_parts]).chain(of_pooled.into_iter().map(pooled));
+    let cases = operations().into_iter().chain([in_parts]);
     // The micro-kernels compute nothing but the products.
     let of_one_kernel = cases.map(|case| Case::from(case).large());
     std::iter::once(first.into()).chain(of_one_kernel).chain([many_channels()]).collect()

@@ -23,6 +23,9 @@ const COLUMNS: [&str; 11] = [
     "images_per_second",
 ];
 
+/// Columns that follow where training has a loss scale.
+const SCALED_COLUMNS: [&str; 2] = ["skipped_updates", "loss_scale"];
+
 /// An epoch's measurements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRow {
@@ -49,6 +52,12 @@ pub struct HistoryRow {
     pub seconds: f64,
     /// Training images per second of training time.
     pub images_per_second: f64,
+    /// Updates of the epoch that were skipped because a gradient was not finite; none where gradients are kept in 32 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_updates: Option<u64>,
+    /// The loss scale after the epoch; none where gradients are kept in 32 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
 }
 
 /// Makes sure that the rows of a file have the epochs 1, 2, 3 and so on.
@@ -97,7 +106,8 @@ impl History {
     pub fn to_csv(&self) -> csv::Result<Vec<u8>> {
         // A run that was interrupted in its first epoch has no rows, but its file needs the header too.
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        writer.write_record(COLUMNS)?;
+        let scaled = self.epochs.iter().any(|row| row.loss_scale.is_some());
+        writer.write_record(COLUMNS.iter().chain(SCALED_COLUMNS.iter().filter(|_| scaled)))?;
         for row in &self.epochs {
             writer.serialize(row)?;
         }
@@ -153,6 +163,8 @@ mod tests {
                 gradient_norm: 1.25,
                 seconds: 4.0,
                 images_per_second: 250.0,
+                skipped_updates: Some(2),
+                loss_scale: Some(1024.0),
             });
         }
         let json: serde_json::Value = serde_json::from_str(&history.to_json().unwrap()).unwrap();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::gradient_norm::GradientNorm;
 use super::history::check_rows;
 use super::{Evaluation, HistoryRow, Measured};
+use crate::optim::LossScale;
 
 /// Longest training time of an epoch, in seconds: 300 years.
 const MOST_SECONDS: f64 = 1e10;
@@ -42,8 +43,9 @@ impl Position {
         }
     }
 
-    /// The row of the history for the epoch, which is done and has this `evaluation`. `learning_rate` is that of its last step.
-    pub(super) fn row(&self, evaluation: &Evaluation, learning_rate: f64) -> HistoryRow {
+    /// The row of the history for the epoch, which is done and has this `evaluation`. `learning_rate` is that of its last step, and `scale` the state of the loss scale.
+    pub(super) fn row(&self, evaluation: &Evaluation, learning_rate: f64, scale: Option<LossScale>) -> HistoryRow {
+        let before: u64 = self.history.iter().filter_map(|row| row.skipped_updates).sum();
         HistoryRow {
             epoch: self.epoch,
             loss: self.measured.loss(),
@@ -56,6 +58,8 @@ impl Position {
             gradient_norm: self.gradient_norm.root_mean_square(),
             seconds: self.seconds,
             images_per_second: self.measured.images as f64 / self.seconds,
+            skipped_updates: scale.map(|state| state.skipped.saturating_sub(before)),
+            loss_scale: scale.map(|state| state.scale.into()),
         }
     }
 

@@ -87,7 +87,13 @@ impl Observer for Progress {
         }
         let line = result_line(self.steps, row.seconds, row.loss, row.accuracy);
         let rate = if self.shows_learning_rate { learning_rate(row.learning_rate) } else { String::new() };
-        self.print(&format!("{line} - {}{rate}", figures("val_", row.val_loss, row.val_accuracy)));
+        let skipped = match (row.skipped_updates, row.loss_scale) {
+            (Some(skipped), Some(scale)) if skipped > 0 => {
+                format!(" - skipped_updates: {skipped} - loss_scale: {scale}")
+            }
+            _ => String::new(),
+        };
+        self.print(&format!("{line} - {}{rate}{skipped}", figures("val_", row.val_loss, row.val_accuracy)));
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -7,6 +7,7 @@ use crate::data::Dataset;
 use crate::exec::Executor;
 use crate::gpu::RuntimeChecks;
 use crate::graph::Tuning;
+use crate::kernel::Precision;
 use crate::model::{ModelError, Network};
 use crate::ops::Augmentation;
 use crate::optim::{Decay, Group, Lookahead, Rule};
@@ -64,6 +65,8 @@ pub struct RunConfig {
     pub model: String,
     /// The loop of the matrix products.
     pub kernel: String,
+    /// What activations and their gradients were in memory.
+    pub precision: Precision,
     /// How each matrix product was computed.
     pub products: Tuning,
     /// Whether shaders check indices and loops.
@@ -142,6 +145,7 @@ impl RunConfig {
             from: spec.from.as_ref().map(|path| path.display().to_string()),
             model: model.to_toml()?,
             kernel: executor.graph().target().micro_kernel.to_string(),
+            precision: options.precision,
             products: executor.products(),
             runtime_checks: options.checks == RuntimeChecks::On,
             dataset: DatasetConfig {

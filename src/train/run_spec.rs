@@ -9,7 +9,7 @@ use crate::data::DataSpec;
 use crate::exec::Options;
 use crate::file;
 use crate::graph::Winograd;
-use crate::kernel::MicroKernel;
+use crate::kernel::{MicroKernel, Precision};
 use crate::model::BuildOptions;
 use crate::ops::Augmentation;
 use crate::optim::{Form, Group, Lookahead};
@@ -93,6 +93,8 @@ pub struct RunSpec {
     pub keep_weights: KeptWeights,
     /// The loop of the matrix products; the adapter's own if none.
     pub kernel: Option<MicroKernel>,
+    /// What activations and their gradients are in memory.
+    pub precision: Precision,
     /// Whether each operation runs by itself. Otherwise some that follow each other run as one.
     pub no_fusion: bool,
     /// Whether convolutions do without Winograd's algorithm.
@@ -141,6 +143,7 @@ impl Default for RunSpec {
             monitor: Monitor::default(),
             keep_weights: KeptWeights::default(),
             kernel: None,
+            precision: Precision::default(),
             no_fusion: false,
             exact: false,
             tune: false,
@@ -191,6 +194,7 @@ impl RunSpec {
             optimizer: self.optimizer(),
             evaluate_average: self.evaluate_average,
             micro_kernel: self.kernel,
+            precision: self.precision,
             build: self.build(),
             ..Options::default()
         }

@@ -168,7 +168,8 @@ impl<'a> Trainer<'a> {
             drop(inside);
             let Some(evaluation) = evaluation else { return Ok(Ending::Interrupted) };
             let rate = self.rate(first_rate, &epoch, steps.saturating_sub(1));
-            let row = self.position.row(&evaluation, rate);
+            let scale = self.executor.gpu().clone().block_on(self.executor.loss_scale())?;
+            let row = self.position.row(&evaluation, rate, scale);
             let mut history = std::mem::take(&mut self.position.history);
             history.push(row);
             self.position = Position::after(history);
@@ -208,7 +209,11 @@ impl<'a> Trainer<'a> {
             feed.recycle(fed);
             self.position.step += 1;
             if GradientNorm::samples(self.position.step, epoch.steps) {
-                self.position.gradient_norm.add(gpu.block_on(self.executor.gradient_norm())?);
+                let norm = gpu.block_on(self.executor.gradient_norm())?;
+                // An update that a loss scale skips has no norm.
+                if norm.is_finite() || self.executor.graph().loss_scale().is_none() {
+                    self.position.gradient_norm.add(norm);
+                }
             }
             if let Some(pace) = &mut pace {
                 pace.step(self.executor);

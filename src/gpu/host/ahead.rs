@@ -103,9 +103,12 @@ pub fn dispatch_nothing(gpu: &Gpu, first: &FirstUse) -> Result<Duration, GpuErro
 fn bind_group(gpu: &Gpu, pipeline: &Pipeline, images: &[(u32, [u32; 2])]) -> wgpu::BindGroup {
     let buffer = |usage| gpu.create_buffer("bound", BOUND, usage, false);
     let bindings = pipeline.recipe().bindings();
-    let views = bindings.iter().filter(|binding| binding.storage == Storage::Images).map(|binding| {
+    let views = bindings.iter().filter(|binding| binding.storage.is_image()).map(|binding| {
         let size = images.iter().find(|(index, _)| *index == binding.index).map_or([1, 1], |(_, size)| *size);
-        (binding.index, gpu.create_image("bound", size).create_view(&wgpu::TextureViewDescriptor::default()))
+        (
+            binding.index,
+            gpu.create_image("bound", binding.storage, size).create_view(&wgpu::TextureViewDescriptor::default()),
+        )
     });
     let buffers = bindings.iter().filter(|binding| binding.storage == Storage::Buffers);
     let buffers = buffers.map(|binding| (binding.index, buffer(wgpu::BufferUsages::STORAGE)));
