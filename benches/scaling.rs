@@ -15,7 +15,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde_json::{Value, json};
 use wgrad::data::{Batch, Dataset, shapes};
-use wgrad::exec::Executor;
+use wgrad::exec::{Executor, Options};
 use wgrad::train::{History, Trainer, Validation};
 
 const BATCH_SIZES: [usize; 5] = [32, 64, 128, 256, 512];
@@ -49,11 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let gpu = tutorial::open()?;
     let (mut batches, mut datasets) = (Vec::new(), Vec::new());
     for batch_size in BATCH_SIZES {
-        let (executor, batch) = tutorial::first_step(&gpu, "tutorial", batch_size, None)?;
+        let (executor, batch) = tutorial::first_step(&gpu, "tutorial", Options { batch_size, ..Options::default() })?;
         batches.push(BatchCost::new(executor, batch)?);
     }
     for images in DATASET_SIZES {
-        let (executor, _) = tutorial::first_step(&gpu, "tutorial", BATCH_SIZES[0], None)?;
+        let (executor, _) =
+            tutorial::first_step(&gpu, "tutorial", Options { batch_size: BATCH_SIZES[0], ..Options::default() })?;
         let steps_per_submit = batches[0].steps[0].steps_per_submit;
         datasets.push(DatasetCost { executor, dataset: shapes::generate(images, 0), steps_per_submit, rates: vec![] });
     }

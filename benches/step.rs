@@ -2,7 +2,7 @@
 //! them, and the time to the first step with and without the driver's cache of compiled shaders:
 //! `cargo bench --bench step -- [batch size] [micro-kernel] [network]`. `--seconds=SECONDS` is the time of each of the two
 //! measurements, and `--json=FILE` names the file of the results. `--part=train` or `--part=evaluate` measures steps of that
-//! kind only, and no first step.
+//! kind only, and no first step. `--precision=f16` keeps activations and their gradients in 16 bits.
 
 mod arguments;
 mod tutorial;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use wgrad::data::Batch;
 use wgrad::exec::Executor;
 use wgrad::gpu::Gpu;
+use wgrad::report::units;
 
 /// Seconds of a measurement, if `--seconds` does not say them.
 const SECONDS: f64 = 3.0;
@@ -48,15 +49,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let gpu = tutorial::open()?;
     let open = if is_measured(PARTS[0]) { tutorial::first_step } else { tutorial::executor };
-    let (mut executor, batch) = open(&gpu, &arguments.network, batch_size, arguments.micro_kernel)?;
+    let (mut executor, batch) = open(&gpu, &arguments.network, arguments.options(batch_size))?;
     if std::env::args().any(|argument| argument == FIRST_STEP) {
         println!("{}", start.elapsed().as_secs_f64());
         return Ok(());
     }
     let kernel = executor.graph().target().micro_kernel;
-    println!("{} ({}), batch size {batch_size}, {kernel}", gpu.info().name, gpu.info().driver_info);
-
-    let mut results = json!({ "network": arguments.network, "batch_size": batch_size, "kernel": kernel.to_string() });
+    let (precision, memory) = (arguments.precision, executor.device_bytes());
+    println!(
+        "{} ({}), batch size {batch_size}, {kernel}, {precision}, {} on the device",
+        gpu.info().name,
+        gpu.info().driver_info,
+        units::bytes(memory)
+    );
+    let mut results = json!({
+        "network": arguments.network,
+        "batch_size": batch_size,
+        "kernel": kernel.to_string(),
+        "precision": precision,
+        "device_bytes": memory,
+    });
     for (index, name) in PARTS.into_iter().enumerate().filter(|(_, name)| is_measured(name)) {
         if index == 1 {
             // The first one may compile shaders.
@@ -67,17 +79,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         let encode = encode_seconds(&executor, index)?;
         let plan = if index == 0 { executor.train_plan() } else { executor.infer_plan() };
         let dispatches = plan.dispatches().len();
+        let touched: u64 = plan.dispatches().iter().map(|dispatch| dispatch.bytes(executor.graph())).sum();
         let rate = batch_size as f64 / step;
         println!(
-            "{name}: {:.2} ms a step, {rate:.0} images/s; {:.0} us to encode {dispatches} dispatches",
+            "{name}: {:.2} ms a step, {rate:.0} images/s; {:.0} us to encode {dispatches} dispatches, which touch {}",
             step * 1e3,
-            encode * 1e6
+            encode * 1e6,
+            units::bytes(touched)
         );
         results[name] = json!({
             "milliseconds": step * 1e3,
             "images_per_second": rate,
             "encode_microseconds": encode * 1e6,
             "dispatches": dispatches,
+            "touched_bytes": touched,
         });
     }
 
@@ -87,8 +102,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let cache = tempfile::tempdir()?;
-    let cold = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
-    let warm = first_step_elsewhere(cache.path(), batch_size, &kernel.to_string(), &arguments.network)?;
+    let words = [
+        FIRST_STEP.to_owned(),
+        batch_size.to_string(),
+        kernel.to_string(),
+        arguments.network.clone(),
+        format!("--precision={precision}"),
+    ];
+    let cold = first_step_elsewhere(cache.path(), &words)?;
+    let warm = first_step_elsewhere(cache.path(), &words)?;
     println!("first step after {cold:.2} s with an empty cache of the driver, after {warm:.2} s with a full one");
     results["first_step_seconds"] = json!({ "cold": cold, "warm": warm });
     write(&gpu, &arguments, &results)?;
@@ -140,9 +162,9 @@ fn encode_seconds(executor: &Executor, plan: usize) -> Result<f64, wgrad::Error>
 
 /// Seconds that a new process takes from opening the adapter to the end of its first step. Its driver keeps compiled shaders
 /// in `cache`.
-fn first_step_elsewhere(cache: &Path, batch_size: usize, kernel: &str, network: &str) -> Result<f64, Box<dyn Error>> {
+fn first_step_elsewhere(cache: &Path, words: &[String]) -> Result<f64, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
-        .args([FIRST_STEP, &batch_size.to_string(), kernel, network])
+        .args(words)
         // These variables are Mesa's and NVIDIA's. With another driver the cache is always warm.
         .env("MESA_SHADER_CACHE_DIR", cache)
         .env("__GL_SHADER_DISK_CACHE_PATH", cache)

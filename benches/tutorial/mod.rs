@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use wgrad::data::Batch;
 use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
-use wgrad::kernel::MicroKernel;
 use wgrad::model::Network;
 use wgrad::model::zoo::ZooModel;
 
@@ -20,25 +19,15 @@ pub fn open() -> Result<Arc<Gpu>, wgrad::Error> {
 
 /// Trains one step of the network of this name or model file on images of 32 x 32, or of the size behind an `@`, as in
 /// `mobilenet_v2@96`. Returns the executor with the minibatch.
-pub fn first_step(
-    gpu: &Arc<Gpu>,
-    network: &str,
-    batch_size: usize,
-    micro_kernel: Option<MicroKernel>,
-) -> Result<(Executor, Batch), Box<dyn Error>> {
-    let (mut executor, batch) = executor(gpu, network, batch_size, micro_kernel)?;
+pub fn first_step(gpu: &Arc<Gpu>, network: &str, options: Options) -> Result<(Executor, Batch), Box<dyn Error>> {
+    let (mut executor, batch) = executor(gpu, network, options)?;
     gpu.block_on(executor.train_step(&batch))?;
     gpu.block_on(executor.metrics())?;
     Ok((executor, batch))
 }
 
 /// What [`first_step`] returns, before any step.
-pub fn executor(
-    gpu: &Arc<Gpu>,
-    network: &str,
-    batch_size: usize,
-    micro_kernel: Option<MicroKernel>,
-) -> Result<(Executor, Batch), Box<dyn Error>> {
+pub fn executor(gpu: &Arc<Gpu>, network: &str, options: Options) -> Result<(Executor, Batch), Box<dyn Error>> {
     let (name, size) = network.split_once('@').unwrap_or((network, "32"));
     let size: usize = size.parse()?;
     let (input, classes) = ([size, size, 3], 10);
@@ -46,7 +35,7 @@ pub fn executor(
         Some(network) => network?,
         None => Network::from_toml(&std::fs::read_to_string(name)?, Some((input, classes)))?,
     };
-    let options = Options { batch_size, micro_kernel, ..Options::default() };
+    let batch_size = options.batch_size;
     let executor = Executor::new(gpu.clone(), &network, options)?;
     let pixels = (0..batch_size * 3 * size * size).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = (0..batch_size as u32).map(|i| i % 10).collect();
