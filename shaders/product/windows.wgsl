@@ -4,6 +4,7 @@
 // their windows see, so that a loaded pixel serves up to eight products, and little of a trip goes into the execution mask.
 override TILES_N: u32;
 override PART_TRIPS: u32; // of the loop in a part
+override CHANNELS: u32; // of x, without those that fill up the last four
 
 // Pixels of x in a row and in all, and the loads of a lane for them.
 const WIDTH = 6u;
@@ -34,20 +35,23 @@ fn main(
             let cell = l * COLUMN_LANES + lane % COLUMN_LANES;
             cells[l] = load_cell(image, i32(y + cell / WIDTH) - PAD_Y, i32(x + cell % WIDTH) - PAD_X, min(c, CIN - 4u));
         }
-        var d = array<vec4<f32>, 8>();
-        for (var b = 0u; b < 2u; b++) {
-            let block = load_block(image, y, x + b * 2u, min(n, N - 4u));
-            d[b * 2u] = block[0];
-            d[b * 2u + 1u] = block[1];
-            d[b * 2u + 4u] = block[2];
-            d[b * 2u + 5u] = block[3];
-        }
-        add_channel(0u, lane, &cells, &d, &s);
-        add_channel(1u, lane, &cells, &d, &s);
-        add_channel(2u, lane, &cells, &d, &s);
-        add_channel(3u, lane, &cells, &d, &s);
-        if (BIAS) {
-            for (var p = 0u; p < 8u; p++) { db += d[p]; }
+        if (POOLED) {
+            var windows = array(load_window(image, y, x, min(n, N - 4u)), load_window(image, y, x + 2u, min(n, N - 4u)));
+            add_channel_of_windows(0u, lane, &cells, &windows, &s);
+            add_channel_of_windows(1u, lane, &cells, &windows, &s);
+            add_channel_of_windows(2u, lane, &cells, &windows, &s);
+            add_channel_of_windows(3u, lane, &cells, &windows, &s);
+            if (BIAS) { db += windows[0].dy + windows[1].dy; }
+        } else {
+            var d = array<vec4<f32>, 8>();
+            for (var p = 0u; p < 8u; p++) { d[p] = load_dy(image, y + p / 4u, x + p % 4u, min(n, N - 4u)); }
+            add_channel(0u, lane, &cells, &d, &s);
+            add_channel(1u, lane, &cells, &d, &s);
+            add_channel(2u, lane, &cells, &d, &s);
+            add_channel(3u, lane, &cells, &d, &s);
+            if (BIAS) {
+                for (var p = 0u; p < 8u; p++) { db += d[p]; }
+            }
         }
     }
     let first = workgroup.z * PART_LEN + n;
@@ -66,25 +70,43 @@ fn load_cell(image: u32, y: i32, x: i32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(), read_a(select(0u, i, inside)), inside);
 }
 
-// Four channels of a block of 2 x 2 pixels of dy in row-major order, zero outside dy.
-fn load_block(image: u32, y: u32, x: u32, n: u32) -> mat4x4<f32> {
-    if (POOLED) {
-        let inside = x < OW;
-        let i = select(0u, ((image * (OH / 2u) + y / 2u) * (OW / 2u) + x / 2u) * N + n, inside);
-        let dy = select(vec4<f32>(), read_b(i), inside);
-        let place = read_d(i);
-        var block = mat4x4<f32>();
-        for (var cell = 0u; cell < 4u; cell++) { block[cell] = select(vec4<f32>(), dy, place == vec4(f32(cell))); }
-        return block;
-    }
-    let above = array(load_dy(image, y, x, n), load_dy(image, y, x + 1u, n));
-    return mat4x4(above[0], above[1], load_dy(image, y + 1u, x, n), load_dy(image, y + 1u, x + 1u, n));
+// A window of max pooling: its gradient, which goes to one of 2 x 2 pixels, and which of them that is.
+struct Window {
+    dy: vec4<f32>,
+    is_right: vec4<bool>,
+    is_below: vec4<bool>,
 }
 
+// Four channels of the window at pixel (y, x); its gradient is zero outside dy and where it goes to no pixel.
+fn load_window(image: u32, y: u32, x: u32, n: u32) -> Window {
+    let inside = x < OW;
+    let i = select(0u, ((image * (OH / 2u) + y / 2u) * (OW / 2u) + x / 2u) * N + n, inside);
+    let place = read_d(i);
+    let dy = select(vec4<f32>(), read_b(i), vec4(inside) & (place >= vec4<f32>()));
+    return Window(dy, (place == vec4(1.0)) | (place == vec4(3.0)), place >= vec4(2.0));
+}
+
+// Four channels of dy, zero outside it.
 fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {
     let inside = y < OH && x < OW;
     let i = ((image * OH + y) * OW + x) * N + n;
     return select(vec4<f32>(), read_b(select(0u, i, inside)), inside);
+}
+
+// Whether channel r of four fills up the only four of x.
+fn fills_up(r: u32) -> bool {
+    return CIN == 4u && r >= CHANNELS;
+}
+
+// The pixels of channel r of x.
+fn pixels_of(r: u32, lane: u32, cells: ptr<function, array<vec4<f32>, LOADS>>) -> array<f32, CELLS> {
+    // Which lane it comes from is constant for each lane: the software adapter turns that into one instruction.
+    let group = lane / COLUMN_LANES * COLUMN_LANES;
+    var x = array<f32, CELLS>();
+    for (var p = 0u; p < CELLS; p++) {
+        x[p] = subgroupShuffle((*cells)[p / COLUMN_LANES][r], group + p % COLUMN_LANES);
+    }
+    return x;
 }
 
 // Adds the products of channel c + r of x to all taps.
@@ -95,12 +117,8 @@ fn add_channel(
     d: ptr<function, array<vec4<f32>, 8>>,
     s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
 ) {
-    // Which lane it comes from is constant for each lane: the software adapter turns that into one instruction.
-    let group = lane / COLUMN_LANES * COLUMN_LANES;
-    var x = array<f32, CELLS>();
-    for (var p = 0u; p < CELLS; p++) {
-        x[p] = subgroupShuffle((*cells)[p / COLUMN_LANES][r], group + p % COLUMN_LANES);
-    }
+    if (fills_up(r)) { return; }
+    var x = pixels_of(r, lane, cells);
     // Written out, because Mesa 25's driver does not unroll a loop of this length.
     add_tap(0u, r, &x, d, s);
     add_tap(1u, r, &x, d, s);
@@ -125,4 +143,43 @@ fn add_tap(
     (*s)[tap][r] = (*s)[tap][r]
         + (*x)[above] * (*d)[0] + (*x)[above + 1u] * (*d)[1] + (*x)[above + 2u] * (*d)[2] + (*x)[above + 3u] * (*d)[3]
         + (*x)[below] * (*d)[4] + (*x)[below + 1u] * (*d)[5] + (*x)[below + 2u] * (*d)[6] + (*x)[below + 3u] * (*d)[7];
+}
+
+// Adds the products of channel c + r of x and two windows to all taps. Of the four pixels that a tap of a window sees, only
+// one counts: to choose it takes less time than to multiply all four.
+fn add_channel_of_windows(
+    r: u32,
+    lane: u32,
+    cells: ptr<function, array<vec4<f32>, LOADS>>,
+    windows: ptr<function, array<Window, 2>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+) {
+    if (fills_up(r)) { return; }
+    var x = pixels_of(r, lane, cells);
+    add_column_of_taps(0u, r, &x, windows, s);
+    add_column_of_taps(1u, r, &x, windows, s);
+    add_column_of_taps(2u, r, &x, windows, s);
+}
+
+fn add_column_of_taps(
+    kx: u32,
+    r: u32,
+    x: ptr<function, array<f32, CELLS>>,
+    windows: ptr<function, array<Window, 2>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+) {
+    // Of each line of x and each window.
+    var chosen = array<array<vec4<f32>, 2>, 4>();
+    for (var line = 0u; line < 4u; line++) {
+        for (var b = 0u; b < 2u; b++) {
+            let left = line * WIDTH + b * 2u + kx;
+            chosen[line][b] = select(vec4((*x)[left]), vec4((*x)[left + 1u]), (*windows)[b].is_right);
+        }
+    }
+    for (var ky = 0u; ky < 3u; ky++) {
+        let tap = ky * 3u + kx;
+        (*s)[tap][r] = (*s)[tap][r]
+            + select(chosen[ky][0], chosen[ky + 1u][0], (*windows)[0].is_below) * (*windows)[0].dy
+            + select(chosen[ky][1], chosen[ky + 1u][1], (*windows)[1].is_below) * (*windows)[1].dy;
+    }
 }

@@ -22,6 +22,9 @@ pub enum MicroKernel {
     Broadcast32x16,
     /// [`Self::Broadcast32x16`] with tiles of 64 x 16: a lane makes eight pixels of a line, and loads less for each of them.
     Lines64x16,
+    /// Tiles of 32 x 32 of a convolution by a kernel of 3 x 3 of an image with at most four channels, where a lane holds the
+    /// pixels that four rows see: for llvmpipe. Other products run in another loop.
+    Pixels32x32,
     /// Tiles of 64 x 32 in the registers of one subgroup of 16 lanes: for llvmpipe where it computes 512 bits at once.
     Broadcast64x32,
     /// Tiles of 128 x 16 in the registers of one subgroup of 16 lanes: for products there with at most 16 columns.
@@ -70,9 +73,15 @@ struct Row {
 }
 
 impl Row {
-    /// What rows without workgroup memory have in common.
-    const fn of_lanes(lanes: u32) -> Self {
-        Self { kernel: MicroKernel::Direct, name: "", tile: [0; 2], lanes, workgroup_bytes: 0, source: &[] }
+    /// A tile in the registers of one subgroup.
+    const fn of_lanes(
+        lanes: u32,
+        kernel: MicroKernel,
+        name: &'static str,
+        tile: [usize; 2],
+        source: &'static [Wgsl],
+    ) -> Self {
+        Self { kernel, name, tile, lanes, workgroup_bytes: 0, source }
     }
 
     /// A tile in workgroup memory, where each of its rows and columns takes five fours of floats.
@@ -82,92 +91,61 @@ impl Row {
     }
 }
 
+const BROADCAST: Wgsl = wgsl!("product/broadcast");
+const TAPS: Wgsl = wgsl!("product/taps");
+const WINDOWS: Wgsl = wgsl!("product/windows");
+
 /// All of them, in the order of [`MicroKernel`].
-const TABLE: [Row; 20] = [
-    Row {
-        kernel: MicroKernel::Direct,
-        name: "direct",
-        tile: [32, 32],
-        source: &[wgsl!("product/direct")],
-        ..Row::of_lanes(0)
-    },
-    Row {
-        kernel: MicroKernel::Broadcast64x16,
-        name: "broadcast64x16",
-        tile: [64, 16],
-        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x16")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Broadcast32x32,
-        name: "broadcast32x32",
-        tile: [32, 32],
-        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_32x32")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Broadcast32x16,
-        name: "broadcast32x16",
-        tile: [32, 16],
-        source: &[wgsl!("product/taps"), wgsl!("product/taps_32x16")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Lines64x16,
-        name: "lines64x16",
-        tile: [64, 16],
-        source: &[wgsl!("product/taps"), wgsl!("product/lines_64x16")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Broadcast64x32,
-        name: "broadcast64x32",
-        tile: [64, 32],
-        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_64x32")],
-        ..Row::of_lanes(16)
-    },
-    Row {
-        kernel: MicroKernel::Broadcast128x16,
-        name: "broadcast128x16",
-        tile: [128, 16],
-        source: &[wgsl!("product/broadcast"), wgsl!("product/broadcast_128x16")],
-        ..Row::of_lanes(16)
-    },
-    Row {
-        kernel: MicroKernel::Taps64x16,
-        name: "taps64x16",
-        tile: [64, 16],
-        source: &[wgsl!("product/taps"), wgsl!("product/taps_64x16")],
-        ..Row::of_lanes(16)
-    },
-    Row {
-        kernel: MicroKernel::Windows72x16,
-        name: "windows72x16",
-        tile: [72, 16],
-        source: &[wgsl!("product/windows"), wgsl!("product/windows_72x16")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Windows36x32,
-        name: "windows36x32",
-        tile: [36, 32],
-        source: &[wgsl!("product/windows"), wgsl!("product/windows_36x32")],
-        ..Row::of_lanes(8)
-    },
-    Row {
-        kernel: MicroKernel::Windows144x16,
-        name: "windows144x16",
-        tile: [144, 16],
-        source: &[wgsl!("product/windows"), wgsl!("product/windows_144x16")],
-        ..Row::of_lanes(16)
-    },
-    Row {
-        kernel: MicroKernel::Windows72x32,
-        name: "windows72x32",
-        tile: [72, 32],
-        source: &[wgsl!("product/windows"), wgsl!("product/windows_72x32")],
-        ..Row::of_lanes(16)
-    },
+const TABLE: [Row; 21] = [
+    Row::of_lanes(0, MicroKernel::Direct, "direct", [32, 32], &[wgsl!("product/direct")]),
+    Row::of_lanes(
+        8,
+        MicroKernel::Broadcast64x16,
+        "broadcast64x16",
+        [64, 16],
+        &[BROADCAST, wgsl!("product/broadcast_64x16")],
+    ),
+    Row::of_lanes(
+        8,
+        MicroKernel::Broadcast32x32,
+        "broadcast32x32",
+        [32, 32],
+        &[BROADCAST, wgsl!("product/broadcast_32x32")],
+    ),
+    Row::of_lanes(8, MicroKernel::Broadcast32x16, "broadcast32x16", [32, 16], &[TAPS, wgsl!("product/taps_32x16")]),
+    Row::of_lanes(8, MicroKernel::Lines64x16, "lines64x16", [64, 16], &[TAPS, wgsl!("product/lines_64x16")]),
+    Row::of_lanes(
+        8,
+        MicroKernel::Pixels32x32,
+        "pixels32x32",
+        [32, 32],
+        &[wgsl!("product/pixels"), wgsl!("product/pixels_32x32")],
+    ),
+    Row::of_lanes(
+        16,
+        MicroKernel::Broadcast64x32,
+        "broadcast64x32",
+        [64, 32],
+        &[BROADCAST, wgsl!("product/broadcast_64x32")],
+    ),
+    Row::of_lanes(
+        16,
+        MicroKernel::Broadcast128x16,
+        "broadcast128x16",
+        [128, 16],
+        &[BROADCAST, wgsl!("product/broadcast_128x16")],
+    ),
+    Row::of_lanes(16, MicroKernel::Taps64x16, "taps64x16", [64, 16], &[TAPS, wgsl!("product/taps_64x16")]),
+    Row::of_lanes(8, MicroKernel::Windows72x16, "windows72x16", [72, 16], &[WINDOWS, wgsl!("product/windows_72x16")]),
+    Row::of_lanes(8, MicroKernel::Windows36x32, "windows36x32", [36, 32], &[WINDOWS, wgsl!("product/windows_36x32")]),
+    Row::of_lanes(
+        16,
+        MicroKernel::Windows144x16,
+        "windows144x16",
+        [144, 16],
+        &[WINDOWS, wgsl!("product/windows_144x16")],
+    ),
+    Row::of_lanes(16, MicroKernel::Windows72x32, "windows72x32", [72, 32], &[WINDOWS, wgsl!("product/windows_72x32")]),
     Row::of_tile(MicroKernel::Tile, "tile", [64, 64], &[wgsl!("product/tile_64x64"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile64x32, "tile64x32", [64, 32], &[wgsl!("product/tile_64x32"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile64x16, "tile64x16", [64, 16], &[wgsl!("product/tile_64x16"), wgsl!("product/tile")]),
@@ -267,6 +245,12 @@ impl MicroKernel {
     /// pixel once for all nine taps.
     pub fn takes_windows(self) -> bool {
         matches!(self, Self::Windows72x16 | Self::Windows36x32 | Self::Windows144x16 | Self::Windows72x32)
+    }
+
+    /// Whether it only computes convolutions by a kernel of 3 x 3 of images with at most four channels: it holds the pixels
+    /// that four rows of a line see.
+    pub fn holds_pixels(self) -> bool {
+        self == Self::Pixels32x32
     }
 
     /// The storage from which it reads its operands fastest.

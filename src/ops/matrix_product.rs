@@ -1,5 +1,6 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
+use super::micro_kernels::{Rows, rule};
 use crate::graph::{Algorithm, DispatchBuilder, Product, ProductChoice, Recorder, Target};
 use crate::kernel::{MicroKernel, Storage, wgsl};
 
@@ -13,130 +14,12 @@ const SHORTEST_PART: usize = 128;
 /// should keep them from one tile to the next. Measured on a Xeon whose second-level caches have 2 MB.
 const CACHED_BYTES: usize = 1 << 20;
 
-/// Fewest rows with which the rule shares loaded pixels between the columns of a kernel: with fewer, it takes too long to
-/// bring the weights into the order that this needs.
-const LEAST_ROWS: usize = 512;
-
-/// What is known about the rows of `a`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// Whether it takes much longer to read an element of `a` than one of `b`.
-    pub costly: bool,
-    /// Where `a` has the windows of a convolution whose kernel has three columns and whose stride is 1: rows that are
-    /// neighbours in a line. Else 0.
-    pub line: usize,
-    /// Whether they are the nine taps of a convolution by a kernel of 3 x 3 with a stride of 1, each with all channels.
-    pub nine_taps: bool,
-}
-
-impl Rows {
-    /// `kernel`, or the one to run instead where it can't compute this product of `n` columns.
-    fn suited(self, kernel: MicroKernel, n: usize) -> MicroKernel {
-        let fits = match kernel {
-            _ if kernel.rows_of_a_line().is_some() => self.line > 0,
-            _ if kernel.takes_windows() => self.nine_taps,
-            _ => true,
-        };
-        let family = FAMILIES.into_iter().find(|family| family.plain.lanes() == kernel.lanes());
-        family.filter(|_| !fits).map_or(kernel, |family| family.for_any(self, n))
-    }
-}
-
-/// Micro-kernels for subgroups of one size.
-#[derive(Clone, Copy)]
-struct Family {
-    plain: MicroKernel,
-    /// For at most 16 columns.
-    narrow: MicroKernel,
-    /// For rows of `a` that are costly to read: more columns for each of them.
-    costly: MicroKernel,
-    /// For convolutions whose kernel has three columns.
-    lines: &'static [MicroKernel],
-    /// For gradients of kernels of 3 x 3: with few columns, and with many.
-    windows: [MicroKernel; 2],
-}
-
-const FAMILIES: [Family; 2] = [
-    Family {
-        plain: MicroKernel::Broadcast64x16,
-        narrow: MicroKernel::Broadcast64x16,
-        costly: MicroKernel::Broadcast32x32,
-        lines: &[MicroKernel::Lines64x16, MicroKernel::Broadcast32x16],
-        windows: [MicroKernel::Windows72x16, MicroKernel::Windows36x32],
-    },
-    Family {
-        plain: MicroKernel::Broadcast64x32,
-        narrow: MicroKernel::Broadcast128x16,
-        costly: MicroKernel::Broadcast64x32,
-        lines: &[MicroKernel::Taps64x16],
-        windows: [MicroKernel::Windows144x16, MicroKernel::Windows72x32],
-    },
-];
-
-impl Family {
-    fn for_any(self, rows: Rows, n: usize) -> MicroKernel {
-        match n {
-            _ if rows.costly => self.costly,
-            ..=16 => self.narrow,
-            _ => self.plain,
-        }
-    }
-
-    /// The one for lines of that length, if one is fast there: the last lane of a line may make fewer rows than it could. A
-    /// lane that makes eight takes a tenth less time for each of them than one that makes four.
-    fn for_lines(self, line: usize) -> Option<MicroKernel> {
-        let cost = |kernel: &MicroKernel| {
-            let rows = kernel.rows_of_a_line()?;
-            let made = line.next_multiple_of(rows);
-            (4 * line >= 3 * made).then_some(made * if rows > 4 { 9 } else { 10 })
-        };
-        self.lines.iter().filter(|kernel| cost(kernel).is_some()).min_by_key(|kernel| cost(kernel)).copied()
-    }
-
-    /// The one with fewer tiles; with as many the one with more columns, which loads less.
-    fn for_nine_taps(self, sizes: [usize; 2]) -> MicroKernel {
-        let [few, many] = self.windows;
-        if few.tiles(sizes) < many.tiles(sizes) { few } else { many }
-    }
-}
-
 /// `c[m, n] = sum over k of a[m, k] b[k, n]`, the sum cut into parts of equal length.
 #[derive(Clone, Debug)]
 pub struct MatrixProduct {
     product: Product,
     rows: Rows,
     at_run_time: bool,
-}
-
-/// The loop for a product of `[m, n, k]`, where none was measured.
-fn rule(target: Target, [m, n, _]: [usize; 3], rows: Rows) -> MicroKernel {
-    if let Some(family) = FAMILIES.into_iter().find(|family| family.plain == target.micro_kernel) {
-        let lines = if rows.line > 0 && m >= LEAST_ROWS { family.for_lines(rows.line) } else { None };
-        return match lines {
-            _ if rows.nine_taps => family.for_nine_taps([m, n]),
-            Some(lines) => lines,
-            None => family.for_any(rows, n),
-        };
-    }
-    match target.micro_kernel {
-        MicroKernel::Tile if target.by_size => {
-            let tile = match n {
-                ..=16 => MicroKernel::Tile64x16,
-                17..=32 => MicroKernel::Tile64x32,
-                _ => MicroKernel::Tile,
-            };
-            let large = [MicroKernel::Tile128x128, MicroKernel::Tile128x64];
-            let mut large =
-                large.into_iter().filter(|kernel| *kernel != MicroKernel::Tile128x128 || target.many_registers);
-            let fits = |kernel: &MicroKernel| n >= kernel.tile()[1] && kernel.tiles([m, n]) >= target.busy_workgroups;
-            match large.find(fits) {
-                Some(large) => large,
-                None if 2 * tile.tiles([m, n]) < target.busy_workgroups => MicroKernel::Split16x16,
-                None => tile,
-            }
-        }
-        kernel => rows.suited(kernel, n),
-    }
 }
 
 /// Parts of the reduction of a product that runs in `kernel`, where they were not measured.
@@ -188,16 +71,16 @@ impl MatrixProduct {
         let runs = |kernel: MicroKernel| images || kernel.storage() == Storage::Buffers;
         let algorithm = self.product.choice.algorithm;
         let own = |choice: &ProductChoice| choice.algorithm == algorithm;
-        let n = self.product.sizes[1];
+        let sizes = self.product.sizes;
         if let Some(measured) = tuning.get(&self.product.key).filter(own) {
             if runs(measured.kernel) {
-                self.product.choice.kernel = rows.suited(measured.kernel, n);
+                self.product.choice.kernel = rows.suited(measured.kernel, sizes);
             }
             self.product.choice.parts = measured.parts;
         } else if let Some(other) =
             tuning.carried_over(&self.product.key).filter(own).filter(|other| runs(other.kernel))
         {
-            let kernel = rows.suited(other.kernel, n);
+            let kernel = rows.suited(other.kernel, sizes);
             let parts = parts(&self.product, kernel, recorder.target());
             self.product.choice = ProductChoice { kernel, parts, algorithm };
         }
@@ -241,10 +124,12 @@ impl MatrixProduct {
     fn tiles(&self) -> usize {
         let kernel = self.kernel();
         let [m, n, _] = self.product.sizes;
-        match kernel.rows_of_a_line() {
-            Some(rows) => kernel.tiles([m / self.rows.line * self.rows.line.next_multiple_of(rows), n]),
-            None => kernel.tiles([m, n]),
-        }
+        let (line, rows_of_a_lane) = match kernel.rows_of_a_line() {
+            Some(rows) => (self.rows.line, rows),
+            None if kernel.holds_pixels() => (self.rows.pixels, 4),
+            None => return kernel.tiles([m, n]),
+        };
+        kernel.tiles([m / line * line.next_multiple_of(rows_of_a_lane), n])
     }
 
     fn k(&self) -> usize {
@@ -269,6 +154,7 @@ impl MatrixProduct {
         let dispatch = match micro_kernel {
             _ if micro_kernel.takes_windows() => dispatch,
             _ if micro_kernel.rows_of_a_line().is_some() => dispatch.size("LINE", self.rows.line),
+            _ if micro_kernel.holds_pixels() => dispatch.size("LINE", self.rows.pixels),
             _ => dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time),
         };
         let dispatch = (micro_kernel.source().iter()).fold(dispatch, |dispatch, file| dispatch.source(*file));

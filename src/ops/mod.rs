@@ -22,6 +22,7 @@ mod layer_norm;
 mod loss;
 mod matrix_product;
 mod max_pool2d;
+mod micro_kernels;
 mod multiply;
 mod normalization;
 mod padding;

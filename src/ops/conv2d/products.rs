@@ -5,7 +5,8 @@ use super::pack::Packed;
 use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
 use crate::kernel::{operations, wgsl};
 use crate::ops::ending::Ending;
-use crate::ops::matrix_product::{MatrixProduct, Rows};
+use crate::ops::matrix_product::MatrixProduct;
+use crate::ops::micro_kernels::Rows;
 use crate::ops::padding::Padding;
 use crate::ops::parted_sum::PartedSum;
 
@@ -13,6 +14,24 @@ impl Conv2d {
     /// `line`, if each pixel can serve three columns of the kernel: see [`Rows`].
     fn shared_line(&self, line: usize) -> usize {
         if self.kernel[1] == 3 && self.stride == [1, 1] { line } else { 0 }
+    }
+
+    /// `line`, if a lane can hold the pixels that four of its rows see: see [`Rows`].
+    fn held_line(&self, line: usize, pooled: bool) -> usize {
+        let steps = if pooled { self.stride == [1, 1] } else { self.stride[1] <= 2 };
+        if self.kernel == [3, 3] && self.input[3] <= 4 && steps { line } else { 0 }
+    }
+
+    /// The share of pairs of a cell of the input and one of the kernel that no window has.
+    fn skipped(&self, pooled: bool) -> f64 {
+        let pairs = |axis: usize| {
+            let size = self.input[1 + axis];
+            let (windows, before) = (self.computed_size(pooled)[axis], self.padding_before()[axis]);
+            let exists = |k: usize, o: usize| (before..before + size).contains(&(o * self.stride[axis] + k));
+            let reached = |k: usize| (0..windows).filter(|o| exists(k, *o)).count();
+            (0..self.kernel[axis]).map(reached).sum::<usize>() as f64 / (size * self.kernel[axis]) as f64
+        };
+        1.0 - pairs(0) * pairs(1)
     }
 
     /// Floating-point operations, without those on padded channels; a multiply-add counts as two.
@@ -87,8 +106,9 @@ impl Conv2d {
         let sizes = [pixels, self.channels()[1], self.window_cells()];
         // Under pooling, a line of windows has two lines of pixels.
         let [_, ow] = self.computed_size(places.is_some());
-        let line = self.shared_line(if places.is_some() { 2 * ow } else { ow });
-        let rows = Rows { line, ..Rows::default() };
+        let line = if places.is_some() { 2 * ow } else { ow };
+        let (line, pixels) = (self.shared_line(line), self.held_line(line, places.is_some()));
+        let rows = Rows { line, pixels, ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let packed =
@@ -96,7 +116,11 @@ impl Conv2d {
         let Packed { tensor: w, bias_first } =
             packed.unwrap_or(Packed { tensor: inputs[1], bias_first: self.bias_first() });
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(w).c(output).f(places);
-        let dispatch = if packed.is_some() { dispatch.shared(wgsl!("conv2d/forward_taps")) } else { dispatch };
+        let dispatch = match product.kernel() {
+            _ if packed.is_some() => dispatch.shared(wgsl!("conv2d/forward_taps")),
+            kernel if kernel.holds_pixels() => dispatch.size("CHANNELS", self.input[3]),
+            _ => dispatch,
+        };
         let dispatch = self.geometry(dispatch, places.is_some(), bias_first).source(wgsl!("conv2d/forward"));
         let dispatch = ending.define(dispatch).constant("RELU", self.relu).constant("POOLED", places.is_some());
         product.complete(dispatch, self.flops(pixels)).record();
@@ -126,7 +150,8 @@ impl Conv2d {
         let [n, h, width, _] = self.input;
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
-        let rows = Rows { costly: true, line: self.shared_line(width), ..Rows::default() };
+        let (line, skipped) = (self.shared_line(width), self.skipped(pooled));
+        let rows = Rows { costly: true, line, skipped, ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
@@ -203,7 +228,7 @@ impl Conv2d {
             // A trip of the loop takes 2 x 4 pixels.
             let [oh, ow] = self.computed_size(pooled);
             let trips = self.input[0] * oh.div_ceil(2) * ow.div_ceil(4);
-            dispatch.size("PART_TRIPS", trips.div_ceil(product.parts()))
+            dispatch.size("PART_TRIPS", trips.div_ceil(product.parts())).size("CHANNELS", self.input[3])
         } else {
             dispatch
         };

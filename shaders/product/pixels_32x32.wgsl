@@ -1,0 +1,2 @@
+// The lanes in product/pixels.
+const LANES = 8u;
