@@ -79,6 +79,7 @@ pub(super) fn operations() -> Vec<OperationCase> {
         ("one pixel", geometry([3, 1, 1, 5], 6, [3, 3], [1, 1], Padding::Same, true)),
         ("one window", geometry([1, 3, 3, 9], 5, [3, 3], [1, 1], Padding::Valid, false)),
         ("lines of five pixels in two parts", geometry([7, 9, 5, 3], 18, [3, 3], [1, 1], Padding::Same, false)),
+        ("three channels, lines of five pixels", geometry([1, 4, 7, 3], 18, [3, 3], [1, 1], Padding::Valid, true)),
         ("odd lines of nine taps", geometry([2, 8, 9, 21], 35, [3, 3], [1, 1], Padding::Valid, false)),
         ("tall kernel covers the image", geometry([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false)),
     ];
