@@ -47,6 +47,17 @@ fn numbers_that_make_no_sense_are_refused() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// A typing error does not cost the download of a data set.
+#[test]
+fn files_that_are_missing_are_found_before_data_is_looked_for() {
+    let out = tempfile::tempdir().unwrap();
+    for option in ["--model", "--from", "--append"] {
+        let mut command = wgrad(&format!("train {ADAPTER} {option} no-such-file"));
+        assert_eq!(fails(command.arg("--out").arg(out.path()), &["cannot read no-such-file: "]), 3);
+    }
+    assert_eq!(entries(out.path()), 0);
+}
+
 #[test]
 fn an_unknown_adapter_is_an_error_that_lists_those_there_are() {
     for name in ["voodoo", "99"] {

@@ -70,6 +70,7 @@ impl Eval {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let batch_size = self.batch_size.get()?;
         let weights = weights_file::read(&self.weights)?;
+        self.model.check_file()?;
         let dataset = self.limited(self.data.open_for(weights.model.as_ref())?)?;
         let data_line = dataset_line(&dataset);
         let (model, dataset, line) = self.model.of_weights(&weights, dataset, &self.class_names)?;

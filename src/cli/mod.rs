@@ -29,6 +29,7 @@ mod reproduction_report;
 mod resume;
 mod run;
 mod self_test;
+mod signals;
 mod summary;
 mod terminal;
 mod train;

@@ -31,6 +31,11 @@ impl ModelOptions {
         open_model(self.model.as_deref(), input, classes)
     }
 
+    /// Fails if the network is in a file that can't be read, before a data set is opened, which may be downloaded.
+    pub fn check_file(&self) -> anyhow::Result<()> {
+        check_model(self.model.as_deref())
+    }
+
     /// Returns the network of `weights`, which the options or else the weights file name; `dataset` with the network's
     /// classes; and a line that the user must see, if there is one.
     pub fn of_weights(
@@ -77,6 +82,16 @@ fn open_model(path: Option<&Path>, input: [usize; 3], classes: usize) -> anyhow:
         return Ok(network?);
     }
     Network::from_toml(&read(path)?, Some((input, classes))).map_err(|error| in_file(path, error))
+}
+
+/// Fails if the network of [`open_model`] is in a file that can't be read.
+fn check_model(path: Option<&Path>) -> anyhow::Result<()> {
+    match path {
+        Some(path) if path.to_str().and_then(|name| ZooModel::named(name, [32, 32, 3], 10)).is_none() => {
+            read(path).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The network of weights, for commands without a data set. Images are 32 x 32 in colour if neither the weights nor the
@@ -160,6 +175,15 @@ impl StartOptions {
 }
 
 impl Start {
+    /// Fails if a file that `spec` names can't be read, before a data set is opened, which may be downloaded.
+    pub fn check_files(spec: &RunSpec) -> anyhow::Result<()> {
+        if let Some(path) = spec.from.as_ref().filter(|path| !path.is_file()) {
+            weights_file::read(path)?;
+        }
+        check_model(spec.model.as_deref())?;
+        spec.append.as_ref().map_or(Ok(()), |path| read(path).map(drop))
+    }
+
     /// Reads the files that `spec` names, for images of the shape `input` `[h, w, c]` and for `classes` classes, unless the
     /// files give others.
     pub fn open(spec: &RunSpec, input: [usize; 3], classes: usize) -> anyhow::Result<Self> {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use wgrad::data::Dataset;
 use wgrad::exchange::Weights;
 use wgrad::exec::Executor;
@@ -19,7 +18,6 @@ use wgrad::train::{
 
 use super::callbacks::Callbacks;
 use super::class_names::ClassNames;
-use super::exit_code::INTERRUPTED;
 use super::held_images;
 use super::layer_table::layer_table;
 use super::model_options::{Start, check_data};
@@ -27,6 +25,7 @@ use super::options::{adapter_line, dataset_line, note_software, open_data, paced
 use super::profile::{ROOM_FOR_PROFILE, write_profile};
 use super::report::{Finished, room_for_report};
 use super::resume::{Resumed, option};
+use super::signals::stop_on_signals;
 use super::terminal::{note, say};
 use super::tuning;
 
@@ -59,6 +58,9 @@ impl Run {
     pub fn train(self) -> anyhow::Result<Ending> {
         let Self { spec, execution, resumed, .. } = self;
         spec.check().map_err(|error| anyhow!("{} {}", option(error.field), error.problem))?;
+        if resumed.is_none() {
+            Start::check_files(&spec)?;
+        }
         // A driver needs its time too.
         let (dataset, gpu) = std::thread::scope(|scope| {
             let open = || Gpu::open_blocking(&execution.adapter());
@@ -239,22 +241,6 @@ fn no_unfinished_run(out: &Path) -> Result<(), TrainError> {
         return Ok(());
     }
     Err(TrainError::Unfinished { path: out.into(), epoch: position.epoch, step: position.step })
-}
-
-/// A flag that Ctrl-C and a request to terminate set. The second of them ends the process, in case a step never ends.
-fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    static LISTENING: AtomicBool = AtomicBool::new(false);
-    let handler = || {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    };
-    // A process may train several times, but a handler can be set only once.
-    if !LISTENING.swap(true, Ordering::Relaxed) {
-        ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
-    }
-    Ok(&STOP)
 }
 
 fn write_files(

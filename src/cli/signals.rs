@@ -1,0 +1,23 @@
+//! Ctrl-C, and the request of a scheduler to end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+use super::exit_code::INTERRUPTED;
+
+/// A flag that Ctrl-C and a request to terminate set. The second of them ends the process, in case a step never ends.
+pub fn stop_on_signals() -> anyhow::Result<&'static AtomicBool> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static LISTENING: AtomicBool = AtomicBool::new(false);
+    let handler = || {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    };
+    // A process may train several times, but a handler can be set only once.
+    if !LISTENING.swap(true, Ordering::Relaxed) {
+        ctrlc::set_handler(handler).context("cannot listen for Ctrl-C; try again")?;
+    }
+    Ok(&STOP)
+}
