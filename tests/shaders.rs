@@ -174,7 +174,8 @@ fn in_parts(micro_kernel: MicroKernel, precision: Precision) -> Vec<Dispatch> {
     let minibatch = graph.minibatch(Minibatch::new(4, [0; 3]));
     let shape = [4, 20, 20, 8];
     let moving = graph.input("moving", [72]);
-    let x = graph.input("x", shape);
+    let input = graph.input("input", shape);
+    let x = graph.add("x", input, input).unwrap();
     let inputs = BatchNormInputs { x, minibatch, moving, weights: None, added: Some(x) };
     let y =
         graph.batch_norm("y", BatchNorm { scale: false, center: false, added: true, ..BatchNorm::new(shape) }, inputs);
