@@ -215,8 +215,15 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
     let input = [2, 9, 8, 6];
     let x = graph.input("x", input);
     let mut ends: Vec<TensorId> = Vec::new();
-    for (multiplier, stride, bias, len) in [(1, [1, 1], false, 72), (1, [2, 2], true, 136), (3, [1, 2], true, 212)] {
-        let geometry = DepthwiseConv2d { input, multiplier, kernel: [3, 3], stride, padding: Padding::Same, bias };
+    for (multiplier, size, stride, bias, len) in [
+        (1, 3, [1, 1], false, 72),
+        (1, 3, [2, 2], true, 136),
+        (1, 5, [1, 1], false, 200),
+        (1, 5, [2, 2], false, 200),
+        (3, 3, [1, 2], true, 212),
+    ] {
+        let kernel = [size, size];
+        let geometry = DepthwiseConv2d { input, multiplier, kernel, stride, padding: Padding::Same, bias };
         let w = graph.input("w", [len]);
         ends.push(graph.depthwise_conv2d("depthwise", geometry, x, w)?);
     }

@@ -18,18 +18,31 @@ fn main(
         mean[d] = Sums(sums.dy / f32(counted), sums.product / f32(counted));
     }
     let end = min((place.slice + 1u) * SLICE, ROWS);
-    for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
-        for (var k = 0u; k < 4u; k++) {
-            let r = row + k * LANE_ROWS;
+    var row = begin_at(place, place.slice * SLICE, end);
+    loop {
+        var dx = array<array<vec4<f32>, DEPTH>, TRIP_ROWS>();
+        for (var k = 0u; k < TRIP_ROWS; k++) {
             for (var d = 0u; d < DEPTH; d++) {
+                let r = row + k * LANE_ROWS;
                 let column = column_of(place, d);
                 let i = min(r, ROWS - 1u) * C + column.channel;
                 let x = read_a(i);
                 let product = normalized(x, r, column.channel, d) * mean[d].product;
-                let dx = standard[d].scale * (before_activation(read_b(i), x, d) - mean[d].dy - product);
+                let of_row = standard[d].scale * (before_activation(read_b(i), x, d) - mean[d].dy - product);
                 let passes = vec4(r < counted) & column.inside & (vec4(!GATED) | (x > vec4<f32>()));
-                if (r < end && column.stores) { write_c(i, select(vec4<f32>(), dx, passes)); }
+                dx[k][d] = select(vec4<f32>(), of_row, passes);
             }
+        }
+        for (var k = 0u; k < TRIP_ROWS; k++) {
+            for (var d = 0u; d < DEPTH; d++) {
+                let r = row + k * LANE_ROWS;
+                let column = column_of(place, d);
+                if (r < end && column.stores) { write_c(r * C + column.channel, dx[k][d]); }
+            }
+        }
+        continuing {
+            row += TRIP_ROWS * LANE_ROWS;
+            break if row >= end;
         }
     }
 }

@@ -31,16 +31,30 @@ fn main(
         }
     }
     let end = min((place.slice + 1u) * SLICE, ROWS);
-    for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 4u * LANE_ROWS) {
-        for (var k = 0u; k < 4u; k++) {
-            let r = row + k * LANE_ROWS;
+    var row = begin_at(place, place.slice * SLICE, end);
+    loop {
+        var x = array<array<vec4<f32>, DEPTH>, TRIP_ROWS>();
+        var added = array<array<vec4<f32>, DEPTH>, TRIP_ROWS>();
+        for (var k = 0u; k < TRIP_ROWS; k++) {
             for (var d = 0u; d < DEPTH; d++) {
-                let column = column_of(place, d);
-                let i = min(r, ROWS - 1u) * C + column.channel;
-                var y = ((read_a(i) - standard[d].origin) - standard[d].mean) * standard[d].scale + beta[d];
-                if (ADDED) { y += read_e(i); }
-                if (r < end && column.stores) { write_c(i, select(vec4<f32>(), activate(y), column.inside)); }
+                let i = min(row + k * LANE_ROWS, ROWS - 1u) * C + column_of(place, d).channel;
+                x[k][d] = read_a(i);
+                if (ADDED) { added[k][d] = read_e(i); }
             }
+        }
+        for (var k = 0u; k < TRIP_ROWS; k++) {
+            for (var d = 0u; d < DEPTH; d++) {
+                let r = row + k * LANE_ROWS;
+                let column = column_of(place, d);
+                var y = ((x[k][d] - standard[d].origin) - standard[d].mean) * standard[d].scale + beta[d];
+                if (ADDED) { y += added[k][d]; }
+                let z = select(vec4<f32>(), activate(y), column.inside);
+                if (r < end && column.stores) { write_c(r * C + column.channel, z); }
+            }
+        }
+        continuing {
+            row += TRIP_ROWS * LANE_ROWS;
+            break if row >= end;
         }
     }
 }

@@ -11,7 +11,8 @@ fn standard_of(place: Place, d: u32, invocation: u32, gamma: vec4<f32>) -> Stand
     let rows = counted_rows();
     let origin = select(vec4<f32>(), read_a(column.channel), column.inside);
     var moments = Moments();
-    for (var part = first_part(place, PARTS); part < PARTS; part += 4u * part_step()) {
+    var part = first_part(place, PARTS);
+    loop {
         var mean = array<vec4<f32>, 4>();
         var squares = array<vec4<f32>, 4>();
         for (var k = 0u; k < 4u; k++) {
@@ -26,6 +27,10 @@ fn standard_of(place: Place, d: u32, invocation: u32, gamma: vec4<f32>) -> Stand
             let n = select(0u, (end - first + APART_BEFORE - 1u) / APART_BEFORE, p < PARTS && first < end);
             // A part without rows has moments of 0.
             moments = merged(moments, Moments(vec4(f32(n)), mean[k], select(vec4<f32>(), squares[k], n > 0u)));
+        }
+        continuing {
+            part += 4u * part_step();
+            break if part >= PARTS;
         }
     }
     moments = merged_invocations(moments, invocation, place.column, QUADS, LANE_ROWS);

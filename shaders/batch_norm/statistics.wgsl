@@ -11,7 +11,8 @@ fn main(
     for (var d = 0u; d < DEPTH; d++) { origin[d] = read_a(column_of(place, d).channel); }
     let end = min((place.slice + 1u) * SLICE, counted_rows());
     var moments = array<Moments, DEPTH>();
-    for (var row = begin_at(place, place.slice * SLICE, end); row < end; row += 8u * LANE_ROWS) {
+    var row = begin_at(place, place.slice * SLICE, end);
+    loop {
         // In the order of memory.
         var x = array<array<vec4<f32>, DEPTH>, 8>();
         var weights = array<vec4<f32>, 8>();
@@ -28,6 +29,10 @@ fn main(
             var elements = array<vec4<f32>, 8>();
             for (var k = 0u; k < 8u; k++) { elements[k] = x[k][d]; }
             moments[d] = with_eight(moments[d], &elements, &weights);
+        }
+        continuing {
+            row += 8u * LANE_ROWS;
+            break if row >= end;
         }
     }
     for (var d = 0u; d < DEPTH; d++) {

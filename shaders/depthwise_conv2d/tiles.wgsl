@@ -1,7 +1,7 @@
-// The sum over windows that depthwise_conv2d/windows is, for windows of 3 x 3 cells and one product for each cell. An invocation
+// The sum over windows that depthwise_conv2d/windows is, for square windows of KERNEL cells and one product for each cell. An invocation
 // computes four channels of a tile of 2 x 4 pixels. It reads each cell once that some of them see, and has no loop that is left
 // when the program runs: llvmpipe keeps variables of loops in memory.
-// Another file says that windows are STEP cells apart, that every SPACING-th cell is a pixel, and that a tile sees CELL_ROWS x
+// Another file says how large windows are, that they are STEP cells apart, that every SPACING-th cell is a pixel, and that a tile sees CELL_ROWS x
 // CELL_COLUMNS pixels. The first of the cells in its corner that is a pixel is (FIRST_Y, FIRST_X).
 override FROM_H: u32;
 override FROM_W: u32;
@@ -40,9 +40,9 @@ fn main(
     // Below zero wraps around and fails the bound.
     let top = (i32(y * STEP + FIRST_Y) - BEFORE_Y) / i32(SPACING);
     let left = (i32(x * STEP + FIRST_X) - BEFORE_X) / i32(SPACING);
-    var w = array<array<vec4<f32>, 3>, 3>();
-    for (var ky = 0u; ky < 3u; ky++) {
-        for (var kx = 0u; kx < 3u; kx++) { w[ky][kx] = weight(ky * 3u + kx, channel, 0u); }
+    var w = array<array<vec4<f32>, KERNEL>, KERNEL>();
+    for (var ky = 0u; ky < KERNEL; ky++) {
+        for (var kx = 0u; kx < KERNEL; kx++) { w[ky][kx] = weight(ky * KERNEL + kx, channel, 0u); }
     }
     var cells = array<array<vec4<f32>, CELL_COLUMNS>, CELL_ROWS>();
     for (var r = 0u; r < CELL_ROWS; r++) {
@@ -61,8 +61,8 @@ fn main(
     for (var i = 0u; i < 2u; i++) {
         for (var j = 0u; j < 4u; j++) {
             s[i][j] = bias;
-            for (var ky = 0u; ky < 3u; ky++) {
-                for (var kx = 0u; kx < 3u; kx++) {
+            for (var ky = 0u; ky < KERNEL; ky++) {
+                for (var kx = 0u; kx < KERNEL; kx++) {
                     let row = i * STEP + ky;
                     let column = j * STEP + kx;
                     if (row % SPACING == FIRST_Y && column % SPACING == FIRST_X) {

@@ -1,7 +1,8 @@
 // x [ROWS, C]: a row is a pixel; channels are those in memory, a multiple of four, of which CHANNELS are real. A workgroup
 // takes DEPTH times QUADS fours of channels side by side, of a slice of SLICE rows. Its LANES invocations take LANE_ROWS rows at
 // once, and each of them DEPTH fours of a row, QUADS apart. What they find is APART parts of a slice: one if they add it up,
-// else that of each of the LANE_ROWS rows. Another file defines DEPTH.
+// else that of each of the LANE_ROWS rows. Another file defines DEPTH. Loops have their condition at the end: llvmpipe would run the
+// body of others once more, for nothing. Where an invocation has no row, its results are not used.
 override LANES: u32;
 override ROWS: u32;
 override C: u32;

@@ -1,2 +1,3 @@
-// Fours of channels of an invocation in norm/columns.
+// Fours of channels of an invocation in norm/columns, and rows that it loads before it writes.
 const DEPTH = 6u;
+const TRIP_ROWS = 2u;

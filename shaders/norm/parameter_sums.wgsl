@@ -14,9 +14,11 @@ fn main(
     let end = min((place.slice + 1u) * SLICE, ROWS);
     var sums = array<Sums, DEPTH>();
     // Sums of four rows, of 16 of these, and of those: a long sum of single rows would lose digits.
-    for (var first = begin_at(place, place.slice * SLICE, end); first < end; first += 64u * LANE_ROWS) {
+    var row = begin_at(place, place.slice * SLICE, end);
+    loop {
         var of_block = array<Sums, DEPTH>();
-        for (var row = first; row < min(first + 64u * LANE_ROWS, end); row += 4u * LANE_ROWS) {
+        let end_of_block = min(row + 64u * LANE_ROWS, end);
+        loop {
             // In the order of memory.
             var x = array<array<vec4<f32>, DEPTH>, 4>();
             var dy = array<array<vec4<f32>, DEPTH>, 4>();
@@ -40,10 +42,17 @@ fn main(
                 of_block[d].dy += of_four.dy;
                 of_block[d].product += of_four.product;
             }
+            continuing {
+                row += 4u * LANE_ROWS;
+                break if row >= end_of_block;
+            }
         }
         for (var d = 0u; d < DEPTH; d++) {
             sums[d].dy += of_block[d].dy;
             sums[d].product += of_block[d].product;
+        }
+        continuing {
+            break if row >= end;
         }
     }
     for (var d = 0u; d < DEPTH; d++) {

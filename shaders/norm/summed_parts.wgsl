@@ -8,12 +8,17 @@ override DBETA_FIRST: u32;
 fn summed_parts(place: Place, d: u32, invocation: u32) -> Sums {
     let column = column_of(place, d);
     var sums = Sums();
-    for (var part = first_part(place, PARTS); part < PARTS; part += 4u * part_step()) {
+    var part = first_part(place, PARTS);
+    loop {
         for (var k = 0u; k < 4u; k++) {
             let p = part + k * part_step();
             let i = min(p, PARTS - 1u) * 2u * C + column.channel;
             sums.dy += select(vec4<f32>(), read_e(i), p < PARTS);
             sums.product += select(vec4<f32>(), read_e(i + C), p < PARTS);
+        }
+        continuing {
+            part += 4u * part_step();
+            break if part >= PARTS;
         }
     }
     sums = added_invocations(sums, invocation, place.column, QUADS, LANE_ROWS);

@@ -4,10 +4,10 @@ mod dw;
 mod windows;
 
 use crate::graph::{
-    DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, Target, TensorId,
-    VariableSpec, places,
+    DispatchBuilder, Graph, GraphError, Initializer, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec,
+    places,
 };
-use crate::kernel::{Storage, operations, wgsl};
+use crate::kernel::{operations, wgsl};
 use crate::ops::ending::{Ending, Ends};
 use crate::ops::padding::{Padding, check_windows};
 use crate::shape::Shape;
@@ -115,14 +115,6 @@ impl DepthwiseConv2d {
     /// Floating-point operations; a multiply-add counts as two.
     fn flops(&self) -> u64 {
         operations(self.output()) * operations([2, self.kernel[0], self.kernel[1]])
-    }
-
-    /// The stride, if invocations compute tiles of pixels: see `shaders/depthwise_conv2d/tiles.wgsl`. Compilers for GPUs unroll
-    /// the loops of the other shaders themselves.
-    fn tile_stride(&self, target: Target) -> Option<usize> {
-        let [sy, sx] = self.stride;
-        let fits = self.kernel == [3, 3] && self.multiplier == 1 && sy == sx && sy <= 2;
-        (fits && target.storage == Storage::Images).then_some(sy)
     }
 
     fn geometry<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, bias: bool) -> DispatchBuilder<'r, 'g> {

@@ -1,6 +1,6 @@
 //! The gradient of the weights of a depthwise convolution.
 
-use super::windows::TILE_LINES;
+use super::windows::{STRIP, TILE_LINES};
 use super::{DepthwiseConv2d, LANES};
 use crate::graph::{Recorder, TensorId};
 use crate::kernel::wgsl;
@@ -9,17 +9,16 @@ use crate::ops::parted_sum::PartedSum;
 /// Columns of a window whose gradients an invocation adds up: `shaders/depthwise_conv2d/dw.wgsl` has the same constant.
 const COLUMNS: usize = 4;
 
-/// Most pixels that an invocation adds up: half of the loop iterations that a plan allows.
+/// Most pixels or tiles that an invocation adds up: half of the loop iterations that a plan allows.
 const LONGEST_PART: usize = 32_768;
 
 impl DepthwiseConv2d {
-    /// Of `lines` of pixels of the output, those in a part of the sum, and the number of parts. Both depend only on the sizes
-    /// and the target, so that sums have the same order in every run.
-    fn parts(&self, lines: usize, busy_workgroups: usize, items: usize) -> [usize; 2] {
-        let [_, _, ow, _] = self.output();
-        let parts = (busy_workgroups * LANES).div_ceil(items).max((lines * ow).div_ceil(LONGEST_PART));
-        let lines_of_part = lines.div_ceil(parts.min(lines));
-        [lines_of_part, lines.div_ceil(lines_of_part)]
+    /// Of `all` lines or tiles, which take so many loop iterations each, those in a part of the sum, and the number of parts.
+    /// Both depend only on the sizes and the target, so that sums have the same order in every run.
+    fn parts(all: usize, iterations: usize, busy_workgroups: usize, items: usize) -> [usize; 2] {
+        let parts = (busy_workgroups * LANES).div_ceil(items).max((all * iterations).div_ceil(LONGEST_PART));
+        let of_part = all.div_ceil(parts.min(all));
+        [of_part, all.div_ceil(of_part)]
     }
 
     pub(super) fn record_dw(&self, recorder: &mut Recorder, x: TensorId, dy: TensorId, dw: TensorId) {
@@ -27,37 +26,35 @@ impl DepthwiseConv2d {
         let [n, oh, ow, _] = self.output();
         let [c, filters] = self.channels();
         let [before_y, before_x] = self.padding_before();
-        let stride = self.tile_stride(recorder.target());
+        let tile = self.tile(recorder.target(), self.stride, [1; 2]);
         let blocks = self.kernel[1].div_ceil(COLUMNS);
         // An item is up to four columns of a row of the kernel, or the bias, for four channels; with tiles it is the whole
         // kernel and the bias.
-        let of_channels = if stride.is_some() { 1 } else { self.kernel[0] * blocks + usize::from(self.bias) };
+        let of_channels = if tile.is_some() { 1 } else { self.kernel[0] * blocks + usize::from(self.bias) };
         let items = of_channels * filters / 4;
-        let tile_lines = oh.div_ceil(if stride.is_some() { TILE_LINES } else { 1 });
-        let [lines, parts] = self.parts(n * tile_lines, recorder.target().busy_workgroups, items);
+        let [tile_lines, strips] = [oh.div_ceil(TILE_LINES), ow.div_ceil(STRIP)];
+        let [all, iterations] = if tile.is_some() { [n * tile_lines * strips, 1] } else { [n * oh, ow + 1] };
+        let [of_part, parts] = Self::parts(all, iterations, recorder.target().busy_workgroups, items);
         let name = recorder.graph().tensor(dw).name.clone();
         let shape = recorder.graph().tensor(dw).shape.clone();
         let sum = PartedSum::new(recorder, dw, parts);
         let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).shared(wgsl!("quotient"));
-        let dispatch = match stride {
-            Some(stride) => dispatch
+        let dispatch = match tile {
+            Some(tile) => dispatch
                 .source(wgsl!("depthwise_conv2d/dw_tiles"))
-                .shared(if stride == 1 {
-                    wgsl!("depthwise_conv2d/stride_1")
-                } else {
-                    wgsl!("depthwise_conv2d/stride_2")
-                })
+                .shared(tile)
+                .number("STRIPS", strips)
                 .number("TILE_LINES", tile_lines)
-                .number("PAIRS", n * tile_lines)
-                .number("PAIRS_OF_PART", lines),
+                .number("TILES", all)
+                .number("TILES_OF_PART", of_part),
             None => dispatch
                 .source(wgsl!("depthwise_conv2d/dw"))
                 .shared(wgsl!("depthwise_conv2d/x"))
                 .size("STRIDE_Y", self.stride[0])
                 .size("STRIDE_X", self.stride[1])
                 .size("BLOCKS", blocks)
-                .number("LINES", n * oh)
-                .number("LINES_OF_PART", lines),
+                .number("LINES", all)
+                .number("LINES_OF_PART", of_part),
         };
         self.geometry(dispatch, self.bias)
             .number("H", h)
@@ -72,7 +69,7 @@ impl DepthwiseConv2d {
             .number("PARTS", parts)
             .number("PART_LEN", shape.padded_elements())
             .workgroups((items * parts).div_ceil(LANES), 1)
-            .cost(self.flops(), lines * (ow + 1))
+            .cost(self.flops(), of_part * iterations)
             .record();
         sum.finish(recorder);
     }
