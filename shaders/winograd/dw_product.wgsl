@@ -1,7 +1,7 @@
 // The 36 products of a gradient of weights by Winograd's algorithm, one for each place of a tile: s[place, c, n] = sum over
 // the tiles t of v[place, t, c] e[place, t, n]. Rows are (place, channel), with PLACE_ROWS channels of a place, of which CIN are
 // stored; PLACE_ROWS is a multiple of the rows of the micro-kernel's tile, so that such a tile has one place.
-// a = v [36, CIN / 4, K, 4], b = e [36, N / 4, K, 4], c = s [parts, 36, CIN, N], written from float FIRST on.
+// a = v and b = e as in winograd/tiles.wgsl with K tiles, c = s [parts, 36, CIN, N], written from float FIRST on.
 override PLACE_ROWS: u32;
 override CIN: u32;
 override FIRST: u32;
@@ -12,10 +12,12 @@ override K: u32;
 const A_ALONG_K = false;
 const B_ALONG_K = false;
 
+const BLOCK = 32u;
+
 var<private> first_b: u32;
 
 fn begin_tile(first: u32, last: u32) -> u32 {
-    first_b = min(first, M - 1u) / PLACE_ROWS * (N * K);
+    first_b = min(first, M - 1u) / PLACE_ROWS * (padded(N) * K);
     return K;
 }
 
@@ -23,14 +25,24 @@ fn ends_with_slice() -> bool {
     return K % 16u == 0u;
 }
 
+fn padded(channels: u32) -> u32 {
+    return (channels + 7u) / 8u * 8u;
+}
+
+// The place of tile k where the tiles have so many channels.
+fn place_of_tile(k: u32, channels: u32) -> u32 {
+    return k / BLOCK * (BLOCK * padded(channels)) + k % BLOCK * 4u;
+}
+
 fn a_row(m: u32) -> vec4<i32> {
     let row = min(m, M - 1u);
     let channel = min(row % PLACE_ROWS, CIN - 4u);
-    return vec4(i32((row / PLACE_ROWS * CIN + channel) * K), 0, 0, 0);
+    return vec4(i32(row / PLACE_ROWS * (padded(CIN) * K) + channel * BLOCK), 0, 0, 0);
 }
 
 fn a_columns(k: u32) -> array<vec4<i32>, 4> {
-    let i = i32(k * 4u);
+    // Tiles come in fours, which lie in one block.
+    let i = i32(place_of_tile(k, CIN));
     return array(vec4(i, 0, 0, 0), vec4(i + 4, 0, 0, 0), vec4(i + 8, 0, 0, 0), vec4(i + 12, 0, 0, 0));
 }
 
@@ -39,7 +51,7 @@ fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
 }
 
 fn load_b(k: u32, n: u32) -> vec4<f32> {
-    return read_b(first_b + min(n, N - 4u) * K + k * 4u);
+    return read_b(first_b + min(n, N - 4u) * BLOCK + place_of_tile(k, N));
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {

@@ -3,10 +3,8 @@
 // y = A^T ((G w G^T) * (B^T x B)) A, where the product of 36 elements is summed over the channels of x. The transformations
 // evaluate polynomials at the points 0, 3/4, -3/4, 3/2, -3/2 and infinity. With these, rounding costs a quarter of what it
 // does with the usual 0, 1, -1, 2, -2 and infinity.
-// This is the last step. a = m [36, CHANNELS / 4, TILES, 4]. Another file stores the pixels of y by its function store_cells,
+// This is the last step. a = m as in winograd/tiles.wgsl. Another file stores the pixels of y by its function store_cells,
 // which gets 2 x 2 pixels in row-major order. The tiles are those of IMAGES images from FIRST_IMAGE on.
-override CHANNELS: u32;
-override TILES: u32;
 override TILES_Y: u32;
 override TILES_X: u32;
 override FIRST_IMAGE: u32;
@@ -18,12 +16,10 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) invocation: u32,
 ) {
-    let quads = CHANNELS / 4u;
-    let groups = (quads + 3u) / 4u;
-    let group = linear_workgroup(workgroup, count);
-    let tile = group / groups * 16u + invocation % 16u;
-    let quad = group % groups * 4u + invocation / 16u;
-    let first = (min(quad, quads - 1u) * TILES + tile) * 4u;
+    let at = tile_and_quad(linear_workgroup(workgroup, count), invocation);
+    let tile = at.x;
+    let quad = min(at.y, CHANNELS / 4u - 1u);
+    let first = place_of(tile, quad);
     let c0 = transformed_column(0u, first);
     let c1 = transformed_column(1u, first);
     let c2 = transformed_column(2u, first);
@@ -37,7 +33,7 @@ fn main(
     let image = FIRST_IMAGE + tile / (TILES_Y * TILES_X);
     let y = tile / TILES_X % TILES_Y * 4u;
     let x = tile % TILES_X * 4u;
-    if (tile < IMAGES * TILES_Y * TILES_X && quad < quads) {
+    if (tile < IMAGES * TILES_Y * TILES_X && quad == at.y) {
         begin_cells(quad * 4u);
         store_cells(image, y, x, quad * 4u, array(r0[0], r0[1], r1[0], r1[1]));
         store_cells(image, y, x + 2u, quad * 4u, array(r0[2], r0[3], r1[2], r1[3]));
@@ -47,7 +43,7 @@ fn main(
 }
 
 fn load(place: u32, first: u32) -> vec4<f32> {
-    return read_a(place * (CHANNELS * TILES) + first);
+    return read_a(place * place_step() + first);
 }
 
 fn transformed_column(x: u32, first: u32) -> array<vec4<f32>, 4> {

@@ -1,10 +1,14 @@
 // The transformed weights of a convolution by a kernel of 3 x 3: u = G w G^T. See winograd/output.wgsl.
-// a = w [3, 3, CIN, COUT], c = u [36, N / 16 rounded up, K, 16]: for each place, K rows of N columns in blocks of 16, the
-// order in which products use them. K = CIN and N = COUT; if TURNED, w is turned by half a circle, which makes the gradient
-// of the input a convolution, and K = COUT and N = CIN.
+// a = w [3, 3, CIN, COUT], c = u [36, N / 32, K, 32], with N / 32 rounded up and K rounded up to a multiple of 8: for each
+// place, K rows of N columns in blocks of 32, the order in which products use them. The rows that fill up K are zero. K = CIN
+// and N = COUT; if TURNED, w is turned by half a circle, which makes the gradient of the input a convolution, and K = COUT and
+// N = CIN.
 override CIN: u32;
 override COUT: u32;
 override TURNED: bool;
+
+// Whether the row of an invocation is one of w.
+var<private> filled: bool;
 
 // An invocation makes four columns of a row.
 @compute @workgroup_size(64)
@@ -16,16 +20,18 @@ fn main(
     let rows = select(CIN, COUT, TURNED);
     let quads = select(COUT, CIN, TURNED) / 4u;
     let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    let known = min(i, rows * quads - 1u);
-    let k = known / quads;
-    let n = known % quads * 4u;
+    let rows_in_memory = (rows + 7u) / 8u * 8u;
+    let row = i / quads;
+    filled = row < rows;
+    let k = select(0u, row, filled);
+    let n = i % quads * 4u;
     let c0 = transformed(weight(0u, k, n), weight(3u, k, n), weight(6u, k, n));
     let c1 = transformed(weight(1u, k, n), weight(4u, k, n), weight(7u, k, n));
     let c2 = transformed(weight(2u, k, n), weight(5u, k, n), weight(8u, k, n));
-    if (i < rows * quads) {
-        let blocks = (quads + 3u) / 4u;
-        let first = (n / 16u * rows + k) * 16u + n % 16u;
-        let step = blocks * rows * 16u;
+    if (row < rows_in_memory) {
+        let blocks = (quads + 7u) / 8u;
+        let first = (n / 32u * rows_in_memory + row) * 32u + n % 32u;
+        let step = blocks * rows_in_memory * 32u;
         store_row(0u, first, step, transformed(c0[0], c1[0], c2[0]));
         store_row(1u, first, step, transformed(c0[1], c1[1], c2[1]));
         store_row(2u, first, step, transformed(c0[2], c1[2], c2[2]));
@@ -37,6 +43,7 @@ fn main(
 
 // Columns n to n + 3 of row k of what a cell of the kernel does.
 fn weight(cell: u32, k: u32, n: u32) -> vec4<f32> {
+    if (!filled) { return vec4<f32>(); }
     if (!TURNED) { return read_a((cell * CIN + k) * COUT + n); }
     let i = ((8u - cell) * CIN + n) * COUT + k / 4u * 4u;
     let j = k % 4u;

@@ -4,6 +4,7 @@ mod pack;
 mod products;
 mod winograd;
 mod winograd_dw;
+mod winograd_product;
 
 use crate::graph::{
     Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec, places,

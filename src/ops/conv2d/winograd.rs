@@ -2,10 +2,10 @@
 //! input: a quarter of the multiplications. See `shaders/winograd/output.wgsl`.
 
 use super::Conv2d;
+use super::winograd_product::{TileProduct, floats_of_tiles, floats_of_weights, rows_of_weights, tiles_in_memory};
 use crate::graph::{Algorithm, DispatchBuilder, Epilogue, Recorder, Sink, Target, TensorId, Winograd};
 use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::ending::Ending;
-use crate::ops::matrix_product::MatrixProduct;
 
 /// Pixels of the result of a tile, in each direction.
 const TILE: usize = 4;
@@ -15,9 +15,6 @@ pub(super) const PLACES: usize = 36;
 
 /// Operations of a transformation of a tile of a channel, about.
 const TRANSFORMATION_FLOPS: usize = 160;
-
-/// Tiles of a part are a multiple of this, which is one of the rows of every micro-kernel's tile.
-const TILES_UNIT: usize = 128;
 
 /// Most bytes of the transformed tiles of a part of the batch and of their products: a processor's last cache should keep
 /// them from one dispatch to the next.
@@ -29,15 +26,16 @@ const MOST_FLOATS: usize = 1 << 29;
 /// Fewest channels of the input and of the output for which the rule chooses it.
 const LEAST_CHANNELS: usize = 64;
 
-/// Time on llvmpipe, in that of a multiply-add of the direct convolution: of a multiply-add of the products, which have no
-/// loads in common, then of one element of a transformed tile or product, and of one of the transformed weights, which are
-/// mostly stores. Measured at 8 lanes on a busy Xeon.
-const PRODUCT_TIME: f64 = 1.58;
-const ELEMENT_TIME: f64 = 80.0;
-const WEIGHT_TIME: f64 = 55.0;
+/// Time on llvmpipe, in that of a multiply-add of the direct convolution, 0.038 ns of a core: of a multiply-add of the
+/// products, of one element of a transformed tile or product, and of one of the transformed weights, which are mostly stores.
+/// Fitted to 256 x 256 channels at 7 x 7 pixels of 50 and 150 images and 64 x 256 at 14 x 14 of 30 images, in processor time at 8
+/// lanes on a Xeon, 27 November 2026; `LP_NUM_THREADS=1 cargo bench --bench dispatch -- 150 airbench` times such dispatches.
+const PRODUCT_TIME: f64 = 1.15;
+const ELEMENT_TIME: f64 = 55.0;
+const WEIGHT_TIME: f64 = 140.0;
 
 /// Gain over the direct convolution by this estimate from which on the rule chooses it.
-const LEAST_GAIN: f64 = 1.35;
+const LEAST_GAIN: f64 = 1.28;
 
 /// A convolution by a kernel of 3 x 3 with a stride of 1, cut into tiles.
 #[derive(Clone, Copy, Debug)]
@@ -80,15 +78,15 @@ impl Tiled {
     }
 
     /// Tiles of a part of the batch, in memory.
-    fn tiles_of_part(&self, target: Target) -> usize {
-        (self.images_of_part(target) * self.tiles_of_image()).next_multiple_of(TILES_UNIT)
+    pub(super) fn tiles_of_part(&self, target: Target) -> usize {
+        tiles_in_memory(target, self.images_of_part(target) * self.tiles_of_image())
     }
 
     /// Whether shaders can index what the algorithm needs.
     fn fits(&self, target: Target) -> bool {
         let ([_, _, _, c], [_, _, _, filters]) = (self.input, self.output);
-        let rows = self.tiles_of_part(target).max(c);
-        operations([PLACES, rows, c.max(filters).next_multiple_of(16)]) <= MOST_FLOATS as u64
+        let rows = self.tiles_of_part(target).max(c.next_multiple_of(8));
+        operations([PLACES, rows, c.max(filters).next_multiple_of(32)]) <= MOST_FLOATS as u64
     }
 
     /// Whether it is known to be faster than the direct convolution.
@@ -100,7 +98,8 @@ impl Tiled {
         let tiles = operations([parts, self.tiles_of_part(target), PLACES]) as f64;
         let (both, either) = (operations([c, filters]) as f64, (c + filters) as f64);
         let time = tiles * (PRODUCT_TIME * both + ELEMENT_TIME * either) + WEIGHT_TIME * PLACES as f64 * both;
-        let direct = operations([n, h, w, 9, c, filters]) as f64;
+        // Where lines of pixels end within fours, the direct convolution computes some in vain too.
+        let direct = operations([n, h, w.next_multiple_of(4), 9, c, filters]) as f64;
         is_software && c.min(filters) >= LEAST_CHANNELS && direct >= LEAST_GAIN * time
     }
 
@@ -117,11 +116,11 @@ impl Tiled {
         let tiles = self.tiles_of_part(target);
         let name = recorder.graph().tensor(result).name.clone();
         let transformed = |what: &str| format!("{name}, transformed {what}");
-        let u = recorder.temporary(transformed("weights"), [PLACES * columns.next_multiple_of(16) * k]);
-        let v = recorder.temporary(transformed("tiles"), [PLACES * tiles * k]);
-        let m = recorder.temporary(transformed("products"), [PLACES * tiles * columns]);
-        let sizes = [PLACES * tiles, columns, k];
-        let product = MatrixProduct::of_tiles(recorder, key, sizes);
+        let u = recorder.temporary(transformed("weights"), [floats_of_weights(k, columns)]);
+        let v = recorder.temporary(transformed("tiles"), [floats_of_tiles(tiles, k)]);
+        let m = recorder.temporary(transformed("products"), [floats_of_tiles(tiles, columns)]);
+        let product = TileProduct::new(recorder, key, [tiles, columns, k]);
+
         let [cin, cout] = if self.turned { [columns, k] } else { [k, columns] };
         recorder
             .dispatch(transformed("weights"))
@@ -131,16 +130,16 @@ impl Tiled {
             .number("CIN", cin)
             .number("COUT", cout)
             .constant("TURNED", self.turned)
-            .workgroups((k * columns / 4).div_ceil(64), 1)
+            .workgroups((rows_of_weights(k) * columns / 4).div_ceil(64), 1)
             .cost(operations([k, columns, 200]), 0)
             .product(product.described())
             .record();
         for part in self.parts(target, tiles) {
             self.record_input(recorder, x, v, part, &product);
             let dispatch = recorder.dispatch(transformed("products")).a(v).b(u).c(m);
-            let dispatch = dispatch.source(wgsl!("winograd/product")).number("TILES", tiles);
-            product.complete(dispatch, operations([2, PLACES, tiles, columns, k])).record();
+            product.complete(dispatch, [tiles, columns, k]).record();
             let dispatch = recorder.dispatch(name.clone()).a(m).c(result).sweeping_over(1);
+            let dispatch = dispatch.shared(wgsl!("winograd/tiles"));
             self.complete(store(dispatch.source(wgsl!("winograd/output"))), part, columns, &product).record();
         }
     }
@@ -158,7 +157,7 @@ impl Tiled {
         x: TensorId,
         v: TensorId,
         part: Part,
-        product: &MatrixProduct,
+        product: &TileProduct,
     ) {
         let [_, h, width, c] = self.input;
         let name = recorder.graph().tensor(v).name.clone();
@@ -175,13 +174,13 @@ impl Tiled {
         dispatch: DispatchBuilder<'r, 'g>,
         Part { first, images, tiles }: Part,
         channels: usize,
-        product: &MatrixProduct,
+        product: &TileProduct,
     ) -> DispatchBuilder<'r, 'g> {
         let [tiles_y, tiles_x] = self.tiles();
         let sizes = [("CHANNELS", channels), ("TILES", tiles), ("TILES_Y", tiles_y), ("TILES_X", tiles_x)];
         let sizes = sizes.into_iter().chain([("FIRST_IMAGE", first), ("IMAGES", images)]);
         (sizes.fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size)))
-            .workgroups(tiles / 16 * (channels / 4).div_ceil(4), 1)
+            .workgroups(tiles / 16 * channels.div_ceil(16), 1)
             .cost(operations([tiles, channels, TRANSFORMATION_FLOPS]), 0)
             .product(product.described())
     }

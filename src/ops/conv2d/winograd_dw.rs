@@ -2,9 +2,9 @@
 
 use super::Conv2d;
 use super::winograd::PLACES;
+use super::winograd_product::{TileProduct, floats_of_tiles};
 use crate::graph::{Recorder, TensorId};
 use crate::kernel::{operations, wgsl};
-use crate::ops::matrix_product::MatrixProduct;
 
 /// Rows of a place of a tile are a multiple of this.
 const ROWS_UNIT: usize = 64;
@@ -29,22 +29,20 @@ impl Conv2d {
         let [n, oh, ow, filters] = tiled.output;
         let c = tiled.input[3];
         let images = tiled.images_of_part(target);
-        // An odd multiple of 16, so that tiles of neighbouring channels are far from each other in a cache.
-        let tiles = ((images * tiled.tiles_of_image()).div_ceil(16) * 16) | 16;
+        let tiles = tiled.tiles_of_part(target);
         let (rows, parts) = (c.next_multiple_of(ROWS_UNIT), n.div_ceil(images));
         let sums = operations([parts, PLACES, c, filters]);
         if self.bias || sums > MOST_SUMS || tiles > MOST_TILES || !self.runs_tiled(recorder, key, &tiled) {
             return false;
         }
-        let sizes = [PLACES * rows, filters, tiles];
-        let product = MatrixProduct::of_tiles(recorder, key.into(), sizes);
-        if !rows.is_multiple_of(product.kernel().tile()[0]) {
+        let product = TileProduct::new(recorder, key.into(), [rows, filters, tiles]);
+        if !product.suits(rows) {
             return false;
         }
         let name = recorder.graph().tensor(dw).name.clone();
         let transformed = |what: &str| format!("{name}, transformed {what}");
-        let v = recorder.temporary(transformed("tiles"), [PLACES * tiles * c]);
-        let e = recorder.temporary(transformed("gradient"), [PLACES * tiles * filters]);
+        let v = recorder.temporary(transformed("tiles"), [floats_of_tiles(tiles, c)]);
+        let e = recorder.temporary(transformed("gradient"), [floats_of_tiles(tiles, filters)]);
         let s = recorder.temporary(transformed("sums"), [parts * PLACES * c * filters]);
         for (number, part) in tiled.parts(target, tiles).enumerate() {
             tiled.record_input(recorder, x, v, part, &product);
@@ -55,10 +53,9 @@ impl Conv2d {
                 .shared(wgsl!("winograd/tiles"))
                 .source(wgsl!("winograd/dy"));
             tiled.complete(dispatch.number("H", oh).number("W", ow), part, filters, &product).record();
-            let dispatch = recorder.dispatch(transformed("sums")).a(v).b(e).c(s).source(wgsl!("winograd/dw_product"));
+            let dispatch = recorder.dispatch(transformed("sums")).a(v).b(e).c(s);
             let first = number * PLACES * c * filters;
-            let dispatch = dispatch.number("PLACE_ROWS", rows).number("CIN", c).number("FIRST", first);
-            product.complete(dispatch, operations([2, PLACES, c, filters, tiles])).record();
+            product.complete_dw(dispatch, [c, filters, tiles], rows, first).record();
         }
         recorder
             .dispatch(name)

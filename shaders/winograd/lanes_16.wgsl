@@ -1,0 +1,2 @@
+// The lanes in winograd/lanes.
+const LANES = 16u;
