@@ -125,19 +125,35 @@ impl Kernel {
     /// What is taken over of it where it is joined to others.
     fn member(&self) -> Member {
         let constants = self.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        Member { source: self.source.clone(), constants, grid: self.grid }
+        Member { source: self.source.clone(), constants, grid: self.grid, follows: false, through: Vec::new() }
     }
 
     /// A kernel that does the work of several, which may be joined. Workgroups come in the order of the kernels.
     pub(crate) fn joined(kernels: &[&Self]) -> Self {
+        let workgroups = kernels.iter().map(|kernel| kernel.workgroups() as u32).sum();
+        let loop_trips = kernels.iter().map(|kernel| kernel.loop_trips).max().unwrap_or(0);
+        let members = kernels.iter().map(|kernel| kernel.member()).collect();
+        Self { grid: [workgroups, 1, 1], loop_trips, ..Self::of(kernels, members, " & ") }
+    }
+
+    /// A kernel whose workgroups do what those of several do, which have equal grids and may be joined, one after the other.
+    /// Each kernel reaches some of its bindings `through` those of a kernel before it.
+    pub(crate) fn chained(kernels: &[&Self], through: Vec<Vec<(u32, u32)>>) -> Self {
+        let members = kernels.iter().zip(through).enumerate();
+        let members = members.map(|(i, (kernel, through))| Member { follows: i > 0, through, ..kernel.member() });
+        let grid = kernels.first().map_or([1; 3], |first| first.grid);
+        let loop_trips = kernels.iter().map(|kernel| kernel.loop_trips).sum();
+        Self { grid, loop_trips, ..Self::of(kernels, members.collect(), " > ") }
+    }
+
+    /// What a kernel made of `kernels` has of them, however it is made.
+    fn of(kernels: &[&Self], members: Vec<Member>, between_names: &str) -> Self {
         let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name.as_str()).collect();
         Self {
-            name: names.join(" & "),
-            grid: [kernels.iter().map(|kernel| kernel.workgroups() as u32).sum(), 1, 1],
+            name: names.join(between_names),
             flops: kernels.iter().map(|kernel| kernel.flops).sum(),
-            loop_trips: kernels.iter().map(|kernel| kernel.loop_trips).max().unwrap_or(0),
             invocations: kernels.iter().map(|kernel| kernel.invocations).max().unwrap_or(0),
-            members: kernels.iter().map(|kernel| kernel.member()).collect(),
+            members,
             unchecked: kernels.iter().all(|kernel| kernel.unchecked),
             ..Self::default()
         }

@@ -38,7 +38,7 @@ fn loss_of(row: u32) -> RowLoss {
             // For z >= 0 the sigmoid is 1 - rest, and 1 - t is exact, so that no digits of a small gradient are lost.
             let rest = e / (1.0 + e);
             let error = select(rest - t, (1.0 - t) - rest, z >= vec4<f32>());
-            write_c(row * STRIDE + j, select(vec4<f32>(), error * scale, inside));
+            if (stores(j / 4u)) { write_c(row * STRIDE + j, select(vec4<f32>(), error * scale, inside)); }
         }
     }
     before.x += u32(first == 1u && label == 1u && of_label <= 0.0);

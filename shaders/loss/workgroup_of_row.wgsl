@@ -1,5 +1,11 @@
-// A workgroup for each row, all of whose invocations call loss_of and share its work. g = what they find, four floats a row.
+// A workgroup for each row, all of whose invocations call loss_of: the first 64 share its work. g = what they find, four floats a
+// row.
 var<private> own_invocation: u32;
+
+// Whether this invocation stores what belongs to a four of logits.
+fn stores(four: u32) -> bool {
+    return own_invocation == four % 64u;
+}
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,7 +1,7 @@
 // x [n, H, W, C], y [n, OH, OW, C]; the window of pixel (oy, ox) starts at
 // (oy * STRIDE_Y - BEFORE_Y, ox * STRIDE_X - BEFORE_X). If PADDED, some windows reach past x, where no cells count.
-// An invocation computes four channels of a pixel of the result, which has PIXELS pixels over the batch. Another file
-// says how.
+// An invocation computes four channels of a pixel of the result, which has PIXELS pixels over the batch. Other files say how,
+// and which of them.
 override H: u32;
 override W: u32;
 override C: u32;
@@ -66,16 +66,4 @@ fn window_over(cell: u32, j: u32, k: u32) -> Window {
     let kx = x - ox * STRIDE_X;
     let exists = oy < OH && ox < OW && ky < WINDOW_H && kx < WINDOW_W;
     return Window(exists, select(0u, (cell / (H * W) * OH + oy) * OW + ox, exists), ky * WINDOW_W + kx);
-}
-
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) invocation: u32,
-) {
-    let i = linear_workgroup(workgroup, count) * 64u + invocation;
-    // Past the end, an invocation computes the last four channels again, but does not store them.
-    let quad = min(i, PIXELS * C / 4u - 1u);
-    make(quad * 4u / C, quad * 4u % C, i == quad);
 }

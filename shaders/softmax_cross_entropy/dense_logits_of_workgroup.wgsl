@@ -1,4 +1,4 @@
-// Computes the logits of a dense layer: logits = x w + b, each row by the invocations of a workgroup. a = x [ROWS, FEATURES],
+// Computes the logits of a dense layer: logits = x w + b, each row by 64 invocations of a workgroup. a = x [ROWS, FEATURES],
 // b = w, with the bias from float BIAS_FIRST on.
 // f = dx in training, or the logits in inference. If GATED, x is a relu's output, and dx is the gradient before it.
 override FEATURES: u32;
@@ -28,7 +28,7 @@ fn begin_row(row: u32) {
         let w = k * STRIDE + q * 4u;
         sum = sum + x.x * read_b(w) + x.y * read_b(w + STRIDE) + x.z * read_b(w + 2u * STRIDE) + x.w * read_b(w + 3u * STRIDE);
     }
-    parts[own_invocation] = sum;
+    if (own_invocation < 64u) { parts[own_invocation] = sum; }
     workgroupBarrier();
     if (own_invocation < quads()) {
         var logits = read_b(BIAS_FIRST + q * 4u);
@@ -56,7 +56,7 @@ fn put_gradient(row: u32, j: u32, dlogits: vec4<f32>) {
 
 fn end_row(row: u32) {
     workgroupBarrier();
-    for (var k = own_invocation * 4u; k < FEATURES; k += 256u) {
+    for (var k = select(FEATURES, own_invocation * 4u, own_invocation < 64u); k < FEATURES; k += 256u) {
         var dx = vec4<f32>();
         for (var q = 0u; q < quads(); q++) {
             let w = k * STRIDE + q * 4u;

@@ -10,7 +10,7 @@ fn logit_at(row: u32, label: u32) -> f32 {
 }
 
 fn put_gradient(row: u32, j: u32, dlogits: vec4<f32>) {
-    write_c(row * STRIDE + j, dlogits);
+    if (stores(j / 4u)) { write_c(row * STRIDE + j, dlogits); }
 }
 
 fn end_row(row: u32) {}

@@ -78,7 +78,7 @@ impl Schedules {
         }
         // The average lies as the weights do.
         graph.move_to_arena(&mut dispatches, Arena::Weights, options.evaluated_arena());
-        let infer = Plan::new(&graph, dispatches, &[logits])?;
+        let infer = Plan::joined(&graph, dispatches, &[logits])?;
         let (dispatches, norm_of_gradient) = tables[0].record_norm(&mut graph);
         let norm = Plan::new(&graph, dispatches, &[norm_of_gradient])?;
         let plans: Vec<&Plan> = [&train, &infer, &norm].into_iter().chain(&update).collect();

@@ -68,11 +68,27 @@ pub struct Dispatch {
     pub(super) swept: u32,
     /// A bit for each binding at which it reaches an element only where it writes that of its result `c`, and for `c`.
     pub(super) aligned: u32,
+    /// The workgroups of its grid, where each reaches only one row of its own of the tensors at some bindings; else 0.
+    pub(super) rows: u32,
+    /// A bit for each of these bindings. The rows of a tensor are so many pieces of equal length.
+    pub(super) own_rows: u32,
     /// The dispatches that were joined into it, if any.
     pub(super) members: Vec<Dispatch>,
 }
 
 impl Dispatch {
+    /// A dispatch of nothing that is known beside this.
+    pub(super) fn of(
+        graph: GraphId,
+        name: String,
+        kernel: Kernel,
+        bindings: Vec<Binding>,
+        members: Vec<Dispatch>,
+    ) -> Self {
+        let (product, [swept, aligned, rows, own_rows]) = (None, [0; 4]);
+        Self { graph, name, kernel, bindings, product, swept, aligned, rows, own_rows, members }
+    }
+
     /// The graph whose tensors it binds.
     pub(crate) fn graph(&self) -> GraphId {
         self.graph
@@ -98,8 +114,17 @@ impl Dispatch {
         Recipe::new(&self.kernel, self.bindings.iter().flat_map(Binding::uses))
     }
 
+    /// Whether a workgroup reaches only its own row of what it binds there.
+    pub(super) fn keeps_to_row(&self, binding: &Binding) -> bool {
+        self.rows > 0 && has_bit(self.own_rows, binding.index)
+    }
+
     /// Leaves out the second result `f` if `is_read` says that nothing reads it.
     pub(super) fn drop_unread(&mut self, is_read: impl Fn(TensorId) -> bool) {
+        // What members pass on is no binding of the whole that reads it; they were asked before they were joined.
+        if !self.members.is_empty() {
+            return;
+        }
         let Some(place) = self.bindings.iter().position(|binding| binding.index == SECOND_RESULT_BINDING) else {
             return;
         };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 mod arena;
 mod backward;
+mod chained;
 mod dispatch;
 mod error;
 mod fuse;

@@ -100,7 +100,7 @@ impl Plan {
                 let alias = dispatch.bindings()[..i].iter().any(|earlier| {
                     (binding.access.writes() || earlier.access.writes())
                         && self.memory(graph, binding) == self.memory(graph, earlier)
-                        && !graph.lie_apart(binding.tensor, earlier.tensor)
+                        && graph.conflict(binding, earlier)
                 });
                 if alias {
                     let tensor = graph.tensor(binding.tensor).name.clone();
@@ -174,7 +174,7 @@ pub enum BufferKey {
 }
 
 /// Leaves out second results that no dispatch reads and nobody keeps, such as the places of maxima in inference.
-fn drop_unread_results(graph: &Graph, dispatches: &mut [Dispatch], keep: &[TensorId]) {
+pub(super) fn drop_unread_results(graph: &Graph, dispatches: &mut [Dispatch], keep: &[TensorId]) {
     let bindings = dispatches.iter().flat_map(|dispatch| dispatch.bindings());
     let read = bindings.filter(|binding| binding.access != Access::Write).map(|binding| binding.tensor);
     let read: HashSet<TensorId> = read.chain(keep.iter().copied()).map(|tensor| graph.root(tensor)).collect();

@@ -80,9 +80,7 @@ impl<'g> Recorder<'g> {
 
     /// Begins a dispatch; its name is for printing.
     pub fn dispatch<'r>(&'r mut self, name: impl Into<String>) -> DispatchBuilder<'r, 'g> {
-        let (graph, name, kernel) = (self.graph.id(), name.into(), Kernel::default());
-        let (bindings, members) = (Vec::new(), Vec::new());
-        let dispatch = Dispatch { graph, name, kernel, bindings, product: None, swept: 0, aligned: 0, members };
+        let dispatch = Dispatch::of(self.graph.id(), name.into(), Kernel::default(), Vec::new(), Vec::new());
         DispatchBuilder { recorder: self, dispatch }
     }
 }
@@ -166,6 +164,11 @@ impl DispatchBuilder<'_, '_> {
             (None, Some(port)) => self.shared(port.absent()),
             (None, None) => self,
         }
+    }
+
+    /// The target that dispatches are recorded for.
+    pub fn target(&self) -> Target {
+        self.recorder.target()
     }
 
     /// The storage that holds a tensor.

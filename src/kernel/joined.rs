@@ -1,10 +1,12 @@
 //! The text of a module that does the work of several kernels in one dispatch.
 //!
-//! Each workgroup does what one workgroup of one of the kernels would do, so the results have the same bits.
+//! Each workgroup does what one workgroup of one of the kernels would do, or of several of them, one after the other. So the
+//! results have the same bits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
+use super::MINIBATCH_BINDING;
 use super::source::{Wgsl, binding_of_part};
 
 /// What is taken over of a kernel that was joined to others.
@@ -14,6 +16,10 @@ pub(crate) struct Member {
     /// Values as their bits.
     pub(super) constants: Vec<(&'static str, u64)>,
     pub(super) grid: [u32; 3],
+    /// Whether it runs in the workgroups of the member before it, behind that.
+    pub(super) follows: bool,
+    /// Its bindings that it reaches through another binding of the whole, which a member before it declares.
+    pub(super) through: Vec<(u32, u32)>,
 }
 
 impl Member {
@@ -27,9 +33,10 @@ impl Member {
     }
 }
 
-/// The binding of a tensor that member `number` binds at `binding`.
+/// The binding of a tensor that member `number` binds at `binding`. The minibatch, which one of them may have, stays where a
+/// step says where it begins.
 pub(crate) fn binding_of_member(binding: u32, number: usize) -> u32 {
-    binding_of_part(binding, number as u32)
+    if binding == MINIBATCH_BINDING { binding } else { binding_of_part(binding, number as u32) }
 }
 
 /// The module of `members`, whose workgroups have `invocations` each. Names of a member get its number. Arrays in workgroup
@@ -37,10 +44,11 @@ pub(crate) fn binding_of_member(binding: u32, number: usize) -> u32 {
 pub(super) fn text(members: &[Member], invocations: u32) -> String {
     let mut text = String::new();
     let mut shared: Vec<Array> = Vec::new();
+    let mut variables = HashMap::new();
     let mut calls = String::new();
-    let mut first = 0;
+    let mut end = 0;
     for (number, member) in members.iter().enumerate() {
-        let (own, arrays) = part(member, number);
+        let (own, arrays) = part(member, number, &mut variables);
         let Some((own, builtins)) = without_entry(&own, number) else { continue };
         text.push_str(&own);
         for array in arrays {
@@ -56,14 +64,22 @@ pub(super) fn text(members: &[Member], invocations: u32) -> String {
             other => other.to_owned(),
         });
         let arguments = Vec::from_iter(arguments).join(", ");
-        let end = first + member.workgroups();
-        let _ = writeln!(
-            calls,
-            "    if (workgroup.x >= {first}u && workgroup.x < {end}u) {{\n        \
-             let place = workgroup.x - {first}u;\n        main_of_{number}({arguments});\n    }}"
-        );
-        first = end;
+        if member.follows {
+            // What the other invocations of the workgroup stored is there, and they need the arrays no longer.
+            let _ = writeln!(calls, "        storageBarrier();\n        workgroupBarrier();");
+        } else {
+            let first = end;
+            end += member.workgroups();
+            let behind = if first > 0 { "    }\n" } else { "" };
+            let _ = writeln!(
+                calls,
+                "{behind}    if (workgroup.x >= {first}u && workgroup.x < {end}u) {{\n        \
+                 let place = workgroup.x - {first}u;"
+            );
+        }
+        let _ = writeln!(calls, "        main_of_{number}({arguments});");
     }
+    calls.push_str("    }\n");
     for Array { name, element, len } in shared {
         let _ = writeln!(text, "var<workgroup> {name}: array<{element}, {len}>;");
     }
@@ -83,14 +99,28 @@ struct Array {
 }
 
 /// The text of a member, with its names and bindings changed and its constants filled in, and the arrays that it shares.
-fn part(member: &Member, number: usize) -> (String, Vec<Array>) {
+/// `variables` has the names of what members before it bind, by their bindings, and then its own too.
+fn part(member: &Member, number: usize, variables: &mut HashMap<u32, String>) -> (String, Vec<Array>) {
     let mut arrays = Vec::new();
     let mut lines = Vec::new();
     let text: String = member.source.iter().map(Wgsl::text).collect();
-    let names: HashSet<&str> = text.lines().filter_map(declared).collect();
     let shared: HashSet<&str> = text.lines().filter_map(array).map(|(name, ..)| name).collect();
-    for line in text.lines() {
-        let renamed = renamed(line, number, |word| names.contains(word) && !shared.contains(word));
+    let own = text.lines().filter_map(declared).filter(|name| !shared.contains(name));
+    let mut names: HashMap<&str, String> = own.map(|name| (name, format!("{name}_of_{number}"))).collect();
+    let mut elsewhere = HashSet::new();
+    for (binding, name) in text.lines().filter_map(bound) {
+        match member.through.iter().find(|(own, _)| *own == binding).and_then(|(_, other)| variables.get(other)) {
+            Some(other) => {
+                names.insert(name, other.clone());
+                elsewhere.insert(binding);
+            }
+            None => {
+                variables.insert(binding_of_member(binding, number), names[name].clone());
+            }
+        }
+    }
+    for line in text.lines().filter(|line| bound(line).is_none_or(|(binding, _)| !elsewhere.contains(&binding))) {
+        let renamed = renamed(line, &names);
         if let Some((name, element, len)) = array(&renamed) {
             arrays.push(Array { name: name.into(), element: element.into(), len: len.into() });
         } else {
@@ -98,6 +128,12 @@ fn part(member: &Member, number: usize) -> (String, Vec<Array>) {
         }
     }
     (lines.join("\n") + "\n", arrays)
+}
+
+/// The binding that a line declares, and the name of the variable there.
+fn bound(line: &str) -> Option<(u32, &str)> {
+    let (_, rest) = line.split_once("@binding(")?;
+    Some((rest.split_once(')')?.0.parse().ok()?, declared(line)?))
 }
 
 /// The name that a line declares for the whole module.
@@ -124,14 +160,15 @@ fn filled(line: &str, renamed: &str, member: &Member) -> Option<String> {
     let (name, ty) = declaration.strip_prefix("override ")?.split_once(": ")?;
     let value = match ty.split([' ', '=']).next()? {
         "bool" => (value != 0.0).to_string(),
-        "f32" => format!("bitcast<f32>({}u)", (value as f32).to_bits()),
+        // Exactly this float, with all its digits.
+        "f32" => format!("f32({:?})", f64::from(value as f32)),
         ty => format!("{ty}({value})"),
     };
     Some(format!("const {name} = {value};{comment}"))
 }
 
-/// The line with the number of the member behind each word that `is_own`, but for members of structures.
-fn renamed(line: &str, number: usize, is_own: impl Fn(&str) -> bool) -> String {
+/// The line with other words for those that `names` has, but for members of structures.
+fn renamed(line: &str, names: &HashMap<&str, String>) -> String {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let code = line.split("//").next().unwrap_or_default();
     let in_structure = line.starts_with("    ") && code.trim_end().ends_with(',');
@@ -141,10 +178,8 @@ fn renamed(line: &str, number: usize, is_own: impl Fn(&str) -> bool) -> String {
         let end = rest[start..].find(|c| !is_letter(c)).map_or(rest.len(), |length| start + length);
         let word = &rest[start..end];
         let is_member = rest[..start].ends_with('.') || in_structure && rest[end..].starts_with(':');
-        text.push_str(&rest[..end]);
-        if is_own(word) && !is_member {
-            let _ = write!(text, "_of_{number}");
-        }
+        text.push_str(&rest[..start]);
+        text.push_str(names.get(word).filter(|_| !is_member).map_or(word, String::as_str));
         rest = &rest[end..];
     }
     text + rest
@@ -197,6 +232,8 @@ mod tests {
             source: vec![SUM],
             constants: vec![("N", (n as f64).to_bits()), ("BY", 1_f64.to_bits())],
             grid,
+            follows: false,
+            through: Vec::new(),
         };
         let text = text(&[member(3, [4, 1, 1]), member(5, [2, 1, 3])], 64);
         for line in [
@@ -213,5 +250,37 @@ mod tests {
             assert!(text.contains(line), "{line}\n\nis not in\n\n{text}");
         }
         assert_eq!(text.matches("@compute").count(), 1);
+    }
+
+    const DOUBLE: Wgsl = Wgsl::own(
+        "double",
+        "@group(0) @binding(0) var<storage, read> a: array<f32>;\n@group(0) @binding(6) var<storage, read> step: array<u32>;\n\
+         @group(0) @binding(2) var<storage, read_write> c: array<f32>;\nvar<workgroup> kept: array<f32, 64>;\n\
+         @compute @workgroup_size(64)\nfn main(@builtin(workgroup_id) at: vec3<u32>) {\n    c[at.x] = 2.0 * a[at.x];\n}\n",
+    );
+
+    #[test]
+    fn a_kernel_that_follows_reads_what_the_one_before_wrote() {
+        let first = Member {
+            source: vec![DOUBLE],
+            constants: Vec::new(),
+            grid: [4, 1, 1],
+            follows: false,
+            through: Vec::new(),
+        };
+        let second = Member { follows: true, through: vec![(0, binding_of_member(2, 0))], ..first.clone() };
+        let text = text(&[first, second], 64);
+        for line in [
+            "@group(0) @binding(18) var<storage, read_write> c_of_1: array<f32>;",
+            "    c_of_1[at.x] = 2.0 * c_of_0[at.x];",
+            "@group(0) @binding(6) var<storage, read> step_of_1: array<u32>;",
+            "    if (workgroup.x >= 0u && workgroup.x < 4u) {\n        let place = workgroup.x - 0u;\n        \
+             main_of_0(vec3(place % 4u, place / 4u % 1u, place / 4u));\n        storageBarrier();\n        workgroupBarrier();\n        \
+             main_of_1(vec3(place % 4u, place / 4u % 1u, place / 4u));\n    }\n}",
+            "var<workgroup> kept: array<f32, max(64, 64)>;",
+        ] {
+            assert!(text.contains(line), "{line}\n\nis not in\n\n{text}");
+        }
+        assert!(!text.contains("a_of_1"), "{text}");
     }
 }

@@ -57,6 +57,8 @@ pub enum MicroKernel {
     Tile16x64,
     /// Tiles of 16 x 16, the reduction split over the invocations of a workgroup: for products on GPUs that have few tiles.
     Split16x16,
+    /// Whole rows of up to 2048 columns, the reduction split in the same way: for small dense layers on GPUs.
+    Row1x2048,
 }
 
 /// What a micro-kernel is and needs.
@@ -89,6 +91,11 @@ impl Row {
         let workgroup_bytes = (tile[0] + tile[1]) as u32 * 5 * 16;
         Self { kernel, name, tile, lanes: 0, workgroup_bytes, source }
     }
+
+    /// Groups of invocations that add up their sums in workgroup memory, of which they take this much at most.
+    const fn of_groups(kernel: MicroKernel, name: &'static str, tile: [usize; 2], source: &'static [Wgsl]) -> Self {
+        Self { kernel, name, tile, lanes: 0, workgroup_bytes: 16_384, source }
+    }
 }
 
 const BROADCAST: Wgsl = wgsl!("product/broadcast");
@@ -96,7 +103,7 @@ const TAPS: Wgsl = wgsl!("product/taps");
 const WINDOWS: Wgsl = wgsl!("product/windows");
 
 /// All of them, in the order of [`MicroKernel`].
-const TABLE: [Row; 21] = [
+const TABLE: [Row; 22] = [
     Row::of_lanes(0, MicroKernel::Direct, "direct", [32, 32], &[wgsl!("product/direct")]),
     Row::of_lanes(
         8,
@@ -163,14 +170,8 @@ const TABLE: [Row; 21] = [
     ),
     Row::of_tile(MicroKernel::Tile32x32, "tile32x32", [32, 32], &[wgsl!("product/tile_32x32"), wgsl!("product/tile")]),
     Row::of_tile(MicroKernel::Tile16x64, "tile16x64", [16, 64], &[wgsl!("product/tile_16x64"), wgsl!("product/tile")]),
-    Row {
-        kernel: MicroKernel::Split16x16,
-        name: "split16x16",
-        tile: [16, 16],
-        lanes: 0,
-        workgroup_bytes: 16_384,
-        source: &[wgsl!("product/split16x16")],
-    },
+    Row::of_groups(MicroKernel::Split16x16, "split16x16", [16, 16], &[wgsl!("product/split16x16")]),
+    Row::of_groups(MicroKernel::Row1x2048, "row1x2048", [1, 2048], &[wgsl!("product/row1x2048")]),
 ];
 
 impl MicroKernel {

@@ -42,7 +42,7 @@ impl Loss for BinaryCrossEntropy {
     fn record(&self, recorder: &mut Recorder, logits: TensorId, places: &LossPlaces) {
         let [rows, units] = self.logits;
         let cost = [operations([rows, units, 16]), units.div_ceil(4) as u64];
-        self.rows().record(recorder, places, false, cost, |dispatch| {
+        self.rows().record(recorder, places, cost, |dispatch| {
             dispatch.a(logits).source(wgsl!("binary_cross_entropy/loss")).size("UNITS", units)
         });
     }

@@ -62,11 +62,11 @@ impl DenseSoftmaxCrossEntropy {
         let flops = operations([2, products, if dlogits.is_some() { 2 } else { 1 }]);
         let trips = features.div_ceil(4) * (2 + 2 * self.dense.units.div_ceil(4));
         let places = LossPlaces { name, minibatch: inputs[2], metrics, dlogits };
-        self.loss().record_rows(recorder, &places, shares_rows, [flops, trips as u64], |dispatch| {
+        self.loss().record_rows(recorder, &places, [flops, trips as u64], |dispatch| {
             (dispatch.a(inputs[0]).b(inputs[1]).f(f))
                 .source(file)
-                // Compilers would unroll a loop of constant length, and AMD's then runs out of registers for the weights.
-                .number("FEATURES", features.next_multiple_of(4))
+                // Compilers of CPUs take long to unroll a loop of constant length.
+                .size_or_number("FEATURES", features.next_multiple_of(4), !shares_rows)
                 .size("BIAS_FIRST", Conv2d::from(self.dense).bias_first())
                 .constant("GATED", gated)
         });

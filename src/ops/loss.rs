@@ -34,14 +34,13 @@ impl LabelledLogits {
     }
 
     /// Records the loss that `complete` adds to a dispatch, with the gradient of the logits, if `dlogits` is given, as `c`; it
-    /// takes `flops` operations, and `trips` loop iterations for a row. On a CPU one workgroup computes all rows and their
-    /// sum. On a GPU many compute them, for each row an invocation, or a workgroup if `shares_rows`, and another dispatch adds
-    /// them up.
+    /// takes `flops` operations, and `trips` loop iterations for a row. Of `a` and `f`, which `complete` may bind, it reaches
+    /// that row. On a CPU one workgroup computes all rows and their sum. On a GPU there is a workgroup for each row, and
+    /// another dispatch adds them up.
     pub fn record(
         self,
         recorder: &mut Recorder,
         places: &LossPlaces,
-        shares_rows: bool,
         [flops, trips]: [u64; 2],
         complete: impl for<'r, 'g> FnOnce(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
     ) {
@@ -68,11 +67,11 @@ impl LabelledLogits {
             let dispatch = bind_metrics(dispatch, *metrics).shared(wgsl!("loss/sums"));
             return dispatch.shared(wgsl!("loss/one_workgroup")).cost(flops, trips).record();
         };
-        let (file, workgroups) = match shares_rows {
-            true => (wgsl!("loss/workgroup_of_row"), rows),
-            false => (wgsl!("loss/invocation_of_row"), rows.div_ceil(64)),
-        };
-        dispatch.g(Some(losses)).shared(file).workgroups(workgroups, 1).cost(flops, trips).record();
+        (dispatch.g(Some(losses)).shared(wgsl!("loss/workgroup_of_row")).workgroups(rows, 1))
+            .cost(flops, trips)
+            .joinable_at_least(64)
+            .by_rows(rows, &[0, 2, 5, 8])
+            .record();
         bind_metrics(recorder.dispatch(format!("{name}, sum")).a(losses).minibatch(*minibatch), *metrics)
             .source(wgsl!("loss/total"))
             .shared(wgsl!("loss/row"))

@@ -1,14 +1,12 @@
 //! The matrix product behind convolution and dense layers: an access pattern joined to a micro-kernel.
 
 use super::micro_kernels::{Rows, rule};
+use super::tile_rule::SHORTEST_PART;
 use crate::graph::{Algorithm, DispatchBuilder, Product, ProductChoice, Recorder, Target};
 use crate::kernel::{MicroKernel, Storage, wgsl};
 
 /// Longest part of a reduction: half of the loop iterations that a plan allows.
 const LONGEST_PART: usize = 32_768;
-
-/// Shortest part of a reduction.
-const SHORTEST_PART: usize = 128;
 
 /// Bytes of both operands that a part of a reduction reads over windows, where each tile reads all of them: a core's cache
 /// should keep them from one tile to the next. Measured on a Xeon whose second-level caches have 2 MB.
@@ -40,28 +38,29 @@ impl MatrixProduct {
     /// A product of `[m, n, k]` with all of `k` in one part. It runs in the loop that was measured to be best for `key`,
     /// else in that of the recorder's target.
     pub fn whole(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
-        Self::by(Algorithm::Direct, recorder, key, sizes, rows)
+        Self::by_rule(recorder, key, sizes, rows, false).tuned(recorder)
     }
 
     /// [`Self::whole`] for the products of all elements of transformed tiles. Its kernel reads the sizes at run time.
     pub fn of_tiles(recorder: &Recorder, key: String, sizes: [usize; 3]) -> Self {
-        Self::by(Algorithm::Winograd, recorder, key, sizes, Rows::default()).at_run_time(true)
-    }
-
-    fn by(algorithm: Algorithm, recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
-        let choice = ProductChoice { kernel: rule(recorder.target(), sizes, rows), parts: 1, algorithm };
-        let product = Product { key, choice, splits: false, sizes };
-        Self { product, rows, at_run_time: false }.tuned(recorder)
+        let mut tiles = Self::by_rule(recorder, key, sizes, Rows::default(), false);
+        tiles.product.choice.algorithm = Algorithm::Winograd;
+        tiles.tuned(recorder).at_run_time(true)
     }
 
     /// A product of `[m, n, k]` with `k` cut into as many parts as keep the adapter busy, or as were measured to be best.
     /// Their number depends only on the sizes, the target and the measured choice, so that sums have the same order in
     /// every run.
     pub fn split(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows) -> Self {
-        let kernel = rule(recorder.target(), sizes, rows);
-        let mut product = Product { key, choice: ProductChoice::of(kernel, 1), splits: true, sizes };
-        product.choice.parts = parts(&product, kernel, recorder.target());
-        Self { product, rows, at_run_time: false }.tuned(recorder)
+        Self::by_rule(recorder, key, sizes, rows, true).tuned(recorder)
+    }
+
+    fn by_rule(recorder: &Recorder, key: String, sizes: [usize; 3], rows: Rows, splits: bool) -> Self {
+        let target = recorder.target();
+        let mut product = Product { key, choice: ProductChoice::of(target.micro_kernel, 1), splits, sizes };
+        product.choice.kernel = rule(target, &product, rows);
+        product.choice.parts = parts(&product, product.choice.kernel, target);
+        Self { product, rows, at_run_time: false }
     }
 
     fn tuned(mut self, recorder: &Recorder) -> Self {
@@ -136,6 +135,14 @@ impl MatrixProduct {
         self.product.sizes[2]
     }
 
+    /// Says that a workgroup reaches only its own row of what is bound at `bindings`, if that is so.
+    pub fn by_rows<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, bindings: &[u32]) -> DispatchBuilder<'r, 'g> {
+        match self.kernel() {
+            MicroKernel::Row1x2048 => dispatch.by_rows(self.product.sizes[0], bindings),
+            _ => dispatch,
+        }
+    }
+
     /// Completes a dispatch of `flops` operations, whose source so far defines the operands, the result and the
     /// constants other than `M`, `N` and `K`, which the pattern declares.
     pub fn complete<'r, 'g>(&self, dispatch: DispatchBuilder<'r, 'g>, flops: u64) -> DispatchBuilder<'r, 'g> {
@@ -145,6 +152,7 @@ impl MatrixProduct {
         let part_k = self.part_k();
         let trips = match micro_kernel {
             MicroKernel::Split16x16 => part_k.div_ceil(64) + 20,
+            MicroKernel::Row1x2048 => part_k.div_ceil(4 * (256 / across(n))) + 260,
             // Loops over what an invocation holds in arrays are unrolled.
             _ if micro_kernel.is_for_gpus() => 13 * (part_k.div_ceil(16) + 1),
             // This is an upper bound, since a trip takes at least one pixel.
@@ -157,6 +165,10 @@ impl MatrixProduct {
             _ if micro_kernel.holds_pixels() => dispatch.size("LINE", self.rows.pixels),
             _ => dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time),
         };
+        let dispatch = match micro_kernel {
+            MicroKernel::Row1x2048 => dispatch.size("ACROSS", across(n)),
+            _ => dispatch,
+        };
         let dispatch = (micro_kernel.source().iter()).fold(dispatch, |dispatch, file| dispatch.source(*file));
         let sizes = [("M", m), ("N", n), ("K", k), ("TILES_N", tiles_n)];
         (sizes.into_iter())
@@ -166,4 +178,9 @@ impl MatrixProduct {
             .joinable(micro_kernel.invocations().unwrap_or(0))
             .product(self.product.clone())
     }
+}
+
+/// Fours of columns that a group of invocations of [`MicroKernel::Row1x2048`] makes at once.
+fn across(n: usize) -> usize {
+    n.div_ceil(4).next_power_of_two().clamp(1, 256)
 }

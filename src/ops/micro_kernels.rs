@@ -1,6 +1,7 @@
 //! Which micro-kernel computes a matrix product, where none was measured.
 
-use crate::graph::Target;
+use super::tile_rule::{suits_rows, tile};
+use crate::graph::{Product, Target};
 use crate::kernel::MicroKernel;
 
 /// Time of a multiply-add in a loop that shares loaded pixels between the columns of a kernel, in that of one in a plain loop:
@@ -32,12 +33,16 @@ pub struct Rows {
     pub pixels: usize,
     /// Whether they are the nine taps of a convolution by a kernel of 3 x 3 with a stride of 1, each with all channels.
     pub nine_taps: bool,
+    /// Whether each of them is an image of its own, as in a dense layer.
+    pub are_images: bool,
 }
 
 impl Rows {
     /// `kernel`, or the one to run instead where it can't compute this product.
     pub(super) fn suited(self, kernel: MicroKernel, sizes: [usize; 3]) -> MicroKernel {
         let fits = match kernel {
+            MicroKernel::Row1x2048 if self.are_images && suits_rows(sizes[1]) => true,
+            MicroKernel::Row1x2048 => return MicroKernel::Split16x16,
             _ if kernel.rows_of_a_line().is_some() => self.line > 0,
             _ if kernel.takes_windows() => self.nine_taps,
             _ if kernel.holds_pixels() => self.pixels > 0,
@@ -120,33 +125,18 @@ impl Family {
     }
 }
 
-/// The loop for a product of `[m, n, k]`, where none was measured.
-pub(super) fn rule(target: Target, sizes: [usize; 3], rows: Rows) -> MicroKernel {
-    let [m, n, _] = sizes;
+/// The loop for a product, where none was measured.
+pub(super) fn rule(target: Target, product: &Product, rows: Rows) -> MicroKernel {
+    let sizes = product.sizes;
     if let Some(family) = FAMILIES.into_iter().find(|family| family.plain == target.micro_kernel) {
         return match family.pixels.filter(|_| rows.pixels > 0) {
             Some(pixels) => pixels,
-            None if rows.nine_taps => family.for_nine_taps([m, n]),
+            None if rows.nine_taps => family.for_nine_taps([sizes[0], sizes[1]]),
             None => family.for_lines(rows, sizes).unwrap_or_else(|| family.for_any(rows, sizes)),
         };
     }
     match target.micro_kernel {
-        MicroKernel::Tile if target.by_size => {
-            let tile = match n {
-                ..=16 => MicroKernel::Tile64x16,
-                17..=32 => MicroKernel::Tile64x32,
-                _ => MicroKernel::Tile,
-            };
-            let large = [MicroKernel::Tile128x128, MicroKernel::Tile128x64];
-            let mut large =
-                large.into_iter().filter(|kernel| *kernel != MicroKernel::Tile128x128 || target.many_registers);
-            let fits = |kernel: &MicroKernel| n >= kernel.tile()[1] && kernel.tiles([m, n]) >= target.busy_workgroups;
-            match large.find(fits) {
-                Some(large) => large,
-                None if 2 * tile.tiles([m, n]) < target.busy_workgroups => MicroKernel::Split16x16,
-                None => tile,
-            }
-        }
+        MicroKernel::Tile if target.by_size => tile(target, product, rows.are_images),
         kernel => rows.suited(kernel, sizes),
     }
 }
@@ -154,9 +144,12 @@ pub(super) fn rule(target: Target, sizes: [usize; 3], rows: Rows) -> MicroKernel
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::ProductChoice;
 
     fn chosen(sizes: [usize; 3], rows: Rows) -> MicroKernel {
-        rule(Target::new(MicroKernel::Broadcast64x16, 4), sizes, rows)
+        let target = Target::new(MicroKernel::Broadcast64x16, 4);
+        let choice = ProductChoice::of(target.micro_kernel, 1);
+        rule(target, &Product { key: String::new(), choice, splits: false, sizes }, rows)
     }
 
     /// What was measured to be faster with 8 lanes: of the tutorial's network at 32 images, and of ResNet-20 at 128.

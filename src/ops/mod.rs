@@ -32,6 +32,7 @@ mod relu;
 mod reshape;
 mod softmax;
 mod softmax_cross_entropy;
+mod tile_rule;
 mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};

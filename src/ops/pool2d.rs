@@ -1,7 +1,7 @@
 //! The geometry of poolings.
 
-use crate::graph::{DispatchBuilder, GraphError, Inputs};
-use crate::kernel::{operations, wgsl};
+use crate::graph::{DispatchBuilder, GraphError, Inputs, Target};
+use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::padding::{Padding, check_windows};
 
 /// Windows over `[n, h, w, c]`; they may overlap or leave gaps. Cells of the border that padding adds do not count.
@@ -68,14 +68,15 @@ impl Pool2d {
         result: [usize; 4],
         trips: usize,
     ) -> DispatchBuilder<'r, 'g> {
-        let [_, h, w, c] = self.input;
+        let [n, h, w, c] = self.input;
         let [_, oh, ow, _] = self.output();
         let before = |axis: usize| self.padding.before(self.input[1 + axis], self.window[axis], self.stride[axis]);
         let pixels = result[..3].iter().product::<usize>();
         let channels = c.next_multiple_of(4);
         // Windows that do not overlap read each cell once.
         let dispatch = if self.windows() == 1 { dispatch.sweeping() } else { dispatch };
-        dispatch
+        let (flops, quads) = (operations([pixels, c, trips]), pixels * channels / 4);
+        let dispatch = dispatch
             .shared(wgsl!("pool2d/geometry"))
             .size("H", h)
             .size("W", w)
@@ -89,8 +90,20 @@ impl Pool2d {
             .size("BEFORE_Y", before(0))
             .size("BEFORE_X", before(1))
             .constant("PADDED", self.is_padded())
-            .size("PIXELS", pixels)
-            .workgroups((pixels * channels / 4).div_ceil(64), 1)
-            .cost(operations([pixels, c, trips]), trips)
+            .size("PIXELS", pixels);
+        if !self.is_of_head(dispatch.target()) {
+            let dispatch = dispatch.shared(wgsl!("pool2d/quad_of_invocation")).workgroups(quads.div_ceil(64), 1);
+            return dispatch.cost(flops, trips);
+        }
+        (dispatch.shared(wgsl!("pool2d/image_of_workgroup")).size("IMAGES", n).workgroups(n, 1))
+            .cost(flops, (quads / n).div_ceil(256) * trips.max(1))
+            .joinable(256)
+            .by_rows(n, &[0, 2, 3, 5])
+    }
+
+    /// Whether a workgroup computes an image: on a GPU, where it is one window, as in front of the last dense layers. These
+    /// compute each image by itself too, so that a dispatch can do both.
+    fn is_of_head(&self, target: Target) -> bool {
+        target.storage == Storage::Buffers && self.window == self.input[1..3] && !self.is_padded()
     }
 }

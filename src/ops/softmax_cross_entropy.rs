@@ -41,13 +41,12 @@ impl SoftmaxCrossEntropy {
         &self,
         recorder: &mut Recorder,
         places: &LossPlaces,
-        shares_rows: bool,
         [flops, trips]: [u64; 2],
         complete: impl for<'r, 'g> FnOnce(DispatchBuilder<'r, 'g>) -> DispatchBuilder<'r, 'g>,
     ) {
         let [rows, classes] = self.logits;
         let cost = [operations([rows, classes, 8]) + flops, 4 * classes as u64 + trips];
-        self.rows().record(recorder, places, shares_rows, cost, |dispatch| {
+        self.rows().record(recorder, places, cost, |dispatch| {
             complete(dispatch).source(wgsl!("softmax_cross_entropy/loss")).size("CLASSES", classes)
         });
     }
@@ -59,7 +58,7 @@ impl Loss for SoftmaxCrossEntropy {
     }
 
     fn record(&self, recorder: &mut Recorder, logits: TensorId, places: &LossPlaces) {
-        self.record_rows(recorder, places, false, [0, 0], |dispatch| {
+        self.record_rows(recorder, places, [0, 0], |dispatch| {
             dispatch.a(logits).source(wgsl!("softmax_cross_entropy/logits"))
         });
     }

@@ -44,8 +44,8 @@ impl Case {
         };
         // Compilers of CPUs take seconds for large tiles of GPUs. They share the source of `tile`, which runs all cases.
         let is_sample = self.name.bytes().map(u32::from).sum::<u32>() % 4 == 0;
-        let in_full =
-            !micro_kernel.is_for_gpus() || [MicroKernel::Tile, MicroKernel::Split16x16].contains(&micro_kernel);
+        let whole = [MicroKernel::Tile, MicroKernel::Split16x16, MicroKernel::Row1x2048];
+        let in_full = !micro_kernel.is_for_gpus() || whole.contains(&micro_kernel);
         !gpu.is_software() || (!self.large || micro_kernel == own) && (in_full || is_sample)
     }
 

@@ -26,6 +26,8 @@ pub(super) fn operations() -> Vec<OperationCase> {
         ("wider than a tile", Dense { input: [3, 9], units: 70, bias: true, relu: true }),
         ("more rows than a tile", Dense { input: [67, 6], units: 5, bias: true, relu: false }),
         ("split reduction", Dense { input: [300, 3], units: 2, bias: true, relu: false }),
+        ("many features", Dense { input: [1, 1280], units: 2, bias: true, relu: false }),
+        ("many units", Dense { input: [1, 3], units: 1030, bias: true, relu: true }),
         ("no bias", Dense { input: [5, 7], units: 6, bias: false, relu: true }),
     ];
     let case = |(name, geometry): (&str, Dense)| OperationCase {

@@ -82,10 +82,15 @@ impl Conv2d {
         self.kernel == [1, 1] && self.stride == [1, 1]
     }
 
+    /// Whether it is a dense layer: images are single pixels.
+    fn is_dense(&self) -> bool {
+        self.is_pointwise() && self.input[1] * self.input[2] == 1
+    }
+
     /// Whether its kernels read their sizes at run time. Pointwise convolutions of many pixels need no divisions by them,
     /// and deep networks have many. A dense layer is one of single pixels.
     fn reads_sizes(&self, pooled: bool) -> bool {
-        self.is_pointwise() && !pooled && self.input[1] * self.input[2] > 1
+        self.is_pointwise() && !pooled && !self.is_dense()
     }
 
     /// Records the forward pass. With `places`, max pooling of 2 x 2 cells follows, and the places of the maxima are
@@ -108,7 +113,7 @@ impl Conv2d {
         let [_, ow] = self.computed_size(places.is_some());
         let line = if places.is_some() { 2 * ow } else { ow };
         let (line, pixels) = (self.shared_line(line), self.held_line(line, places.is_some()));
-        let rows = Rows { line, pixels, ..Rows::default() };
+        let rows = Rows { line, pixels, are_images: self.is_dense(), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let packed =
@@ -123,6 +128,7 @@ impl Conv2d {
         };
         let dispatch = self.geometry(dispatch, places.is_some(), bias_first).source(wgsl!("conv2d/forward"));
         let dispatch = ending.define(dispatch).constant("RELU", self.relu).constant("POOLED", places.is_some());
+        let dispatch = product.by_rows(dispatch, &[0, 2]);
         product.complete(dispatch, self.flops(pixels)).record();
     }
 
@@ -151,7 +157,7 @@ impl Conv2d {
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
         let (line, skipped) = (self.shared_line(width), self.skipped(pooled));
-        let rows = Rows { costly: true, line, skipped, ..Rows::default() };
+        let rows = Rows { costly: true, line, skipped, are_images: self.is_dense(), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
@@ -183,6 +189,7 @@ impl Conv2d {
             .size("POOL_W", pool_w)
             .size("POOL_C", pool_c.next_multiple_of(4))
             .size("BLOCK", block);
+        let dispatch = product.by_rows(dispatch, &[0, 2, 3, 4]);
         let flops = self.flops(self.computed_pixels(pooled));
         product.complete(dispatch, flops).record();
     }
