@@ -112,8 +112,8 @@ impl Conv2d {
         // Under pooling, a line of windows has two lines of pixels.
         let [_, ow] = self.computed_size(places.is_some());
         let line = if places.is_some() { 2 * ow } else { ow };
-        let (line, pixels) = (self.shared_line(line), self.held_line(line, places.is_some()));
-        let rows = Rows { line, pixels, are_images: self.is_dense(), ..Rows::default() };
+        let (line, held) = (self.shared_line(line), self.held_line(line, places.is_some()));
+        let rows = Rows { line, pixels: held, are_images: self.is_dense(), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let packed =
