@@ -22,26 +22,50 @@ fn main(
     // s[q][r] is row r, columns 4q..4q+3.
     var s = array<array<vec4<f32>, ROWS>, QUADS>();
     let k_end = min((workgroup.z + 1u) * PART_K, begin_tile(tile / TILES_N * LANES * ROWS, (tile / TILES_N + 1u) * LANES * ROWS - 1u));
-    for (var k = workgroup.z * PART_K; k < k_end; k += 4u) {
-        var a = array<mat4x4<f32>, ROWS / 4u>();
-        for (var r = 0u; r < ROWS / 4u; r++) { a[r] = load_rows(row[r], k); }
-        // Four k of a column in a lane, or four columns of a k.
-        var b = array<vec4<f32>, LOADS>();
-        for (var l = 0u; l < LOADS; l++) {
-            let i = l * LANES + lane;
-            if (B_ALONG_K) {
-                b[l] = load_b(k, n + i);
-            } else {
-                b[l] = load_b(k + i / QUADS, n + i % QUADS * 4u);
+    // Eight k a trip: llvmpipe stores each sum to memory at the end of a trip, and loads it again. The condition stands at the
+    // end, since at the beginning of a loop it runs the body once more, for nothing.
+    var k = workgroup.z * PART_K;
+    if (k < k_end) {
+        loop {
+            add_four(&row, k, n, lane, true, &s);
+            let exists = k + 4u < k_end;
+            add_four(&row, select(k, k + 4u, exists), n, lane, exists, &s);
+            continuing {
+                k += 8u;
+                break if k >= k_end;
             }
         }
-        add_products(&a, &b, &s);
     }
     for (var q = 0u; q < QUADS; q++) {
         for (var r = 0u; r < ROWS; r += 4u) {
             store_block(m + r, n + q * 4u, workgroup.z, mat4x4(s[q][r], s[q][r + 1u], s[q][r + 2u], s[q][r + 3u]));
         }
     }
+}
+
+// Adds the products of the four k from k on, if they count.
+fn add_four(
+    row: ptr<function, array<array<vec4<i32>, 4>, ROWS / 4u>>,
+    k: u32,
+    n: u32,
+    lane: u32,
+    counts: bool,
+    s: ptr<function, array<array<vec4<f32>, ROWS>, QUADS>>,
+) {
+    var a = array<mat4x4<f32>, ROWS / 4u>();
+    for (var r = 0u; r < ROWS / 4u; r++) { a[r] = load_rows((*row)[r], k); }
+    // Four k of a column in a lane, or four columns of a k.
+    var b = array<vec4<f32>, LOADS>();
+    for (var l = 0u; l < LOADS; l++) {
+        let i = l * LANES + lane;
+        if (B_ALONG_K) {
+            b[l] = load_b(k, n + i);
+        } else {
+            b[l] = load_b(k + i / QUADS, n + i % QUADS * 4u);
+        }
+        b[l] = select(vec4<f32>(), b[l], counts);
+    }
+    add_products(&a, &b, s);
 }
 
 // Written out, because Mesa 25's driver does not unroll a loop of this length, and then keeps the sums in memory.

@@ -157,7 +157,13 @@ impl Conv2d {
         let [c, filters] = self.channels();
         let sizes = [n * h * width, c, self.kernel[0] * self.kernel[1] * filters];
         let (line, skipped) = (self.shared_line(width), self.skipped(pooled));
-        let rows = Rows { costly: true, line, skipped, are_images: self.is_dense(), ..Rows::default() };
+        let rows = Rows {
+            costly: !self.is_pointwise() || pooled,
+            line,
+            skipped,
+            are_images: self.is_dense(),
+            ..Rows::default()
+        };
         let product = MatrixProduct::whole(recorder, key, sizes, rows);
         let product = product.at_run_time(self.reads_sizes(pooled));
         let name = recorder.graph().tensor(sink.gradient).name.clone();
