@@ -221,7 +221,7 @@ mod tests {
 
     const SUM: Wgsl = Wgsl::own(
         "sum",
-        "struct Pair {\n    n: u32,\n    sum: f32,\n}\n@group(0) @binding(6) var<storage> pair: Pair;\noverride N: u32; // rows\n\
+        "struct Pair {\n    n: u32,\n    sum: f32,\n}\n@group(0) @binding(4) var<storage> pair: Pair;\noverride N: u32; // rows\n\
          override BY: bool;\nvar<workgroup> fours: array<vec4<f32>, 2u * N>;\nfn sum(n: u32) -> u32 {\n    return n * pair.sum;\n}\n\
          @compute @workgroup_size(N)\nfn main(@builtin(workgroup_id) at: vec3<u32>) {\n    var pair: array<u32, N>;\n    fours[at.x] = sum(pair[0]);\n}\n",
     );
@@ -238,7 +238,7 @@ mod tests {
         let text = text(&[member(3, [4, 1, 1]), member(5, [2, 1, 3])], 64);
         for line in [
             "struct Pair_of_1 {\n    n: u32,\n    sum: f32,\n}",
-            "@group(0) @binding(22) var<storage> pair_of_1: Pair_of_1;",
+            "@group(0) @binding(20) var<storage> pair_of_1: Pair_of_1;",
             "const N_of_1 = u32(5); // rows",
             "const BY_of_0 = true;",
             "var<workgroup> fours: array<vec4<f32>, max(2u * N_of_0, 2u * N_of_1)>;",
