@@ -53,7 +53,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
         .dense(6)
         .activation(Activation::Sigmoid)
         .dense(5);
-    let lines_of_eight = Sequential::new([6, 8, 3])
+    let lines_of_eight = Sequential::new([8, 8, 3])
         .conv2d_with(5, [3, 3], [1, 1], Padding::Same)
         .conv2d_with(4, [3, 3], [1, 1], Padding::Same)
         .flatten()

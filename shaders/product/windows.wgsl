@@ -1,15 +1,19 @@
 // Gradient of the weights of a convolution by a kernel of 3 x 3 with a stride of 1, for adapters whose subgroup is LANES
 // lanes. A lane makes all nine taps of four channels of x by four channels of y. COLUMN_LANES neighbours share the channels
-// of x, and each group of so many lanes has four channels of x of its own. A trip of the loop takes 2 x 4 pixels of dy and the 4 x 6 pixels of x that
-// their windows see, so that a loaded pixel serves up to eight products, and little of a trip goes into the execution mask.
+// of x, and each group of so many lanes has four channels of x of its own. A trip of the loop takes LINES x 4 pixels of dy,
+// two lines or four, and the pixels of x that their windows see, so that a loaded pixel serves up to nine products, and little
+// of a trip goes into the execution mask. Each group loads a part of the pixels of dy for all.
 override TILES_N: u32;
 override PART_TRIPS: u32; // of the loop in a part
 override CHANNELS: u32; // of x, without those that fill up the last four
 
-// Pixels of x in a row and in all, and the loads of a lane for them.
+// Pixels of dy in a trip; pixels of x in a line and in all, and the loads of a lane for them.
+const PIXELS = LINES * 4u;
 const WIDTH = 6u;
-const CELLS = 24u;
-const LOADS = CELLS / COLUMN_LANES;
+const CELLS = (LINES + 2u) * WIDTH;
+const LOADS = (CELLS + COLUMN_LANES - 1u) / COLUMN_LANES;
+// Groups of lanes that have the same columns.
+const GROUPS = LANES / COLUMN_LANES;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -18,9 +22,9 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let tile = linear_workgroup(workgroup, count);
-    let c = (tile / TILES_N * (LANES / COLUMN_LANES) + lane / COLUMN_LANES) * 4u;
+    let c = (tile / TILES_N * GROUPS + lane / COLUMN_LANES) * 4u;
     let n = (tile % TILES_N * COLUMN_LANES + lane % COLUMN_LANES) * 4u;
-    let blocks = vec2((OW + 3u) / 4u, (OH + 1u) / 2u);
+    let blocks = vec2((OW + 3u) / 4u, (OH + LINES - 1u) / LINES);
     let trips = K / (OH * OW) * blocks.y * blocks.x;
     // s[tap][r] is channel c + r of x.
     var s = array<array<vec4<f32>, 4>, 9>();
@@ -28,12 +32,15 @@ fn main(
     let end = min((workgroup.z + 1u) * PART_TRIPS, trips);
     for (var trip = workgroup.z * PART_TRIPS; trip < end; trip++) {
         let image = trip / (blocks.y * blocks.x);
-        let y = trip / blocks.x % blocks.y * 2u;
+        let y = trip / blocks.x % blocks.y * LINES;
         let x = trip % blocks.x * 4u;
         var cells = array<vec4<f32>, LOADS>();
+        let corner = (i32((image * H + y) * W + x) - PAD_Y * i32(W) - PAD_X) * i32(CIN) + i32(min(c, CIN - 4u));
         for (var l = 0u; l < LOADS; l++) {
             let cell = l * COLUMN_LANES + lane % COLUMN_LANES;
-            cells[l] = load_cell(image, i32(y + cell / WIDTH) - PAD_Y, i32(x + cell % WIDTH) - PAD_X, min(c, CIN - 4u));
+            let inside = (u32(i32(y + cell / WIDTH) - PAD_Y) < H) & (u32(i32(x + cell % WIDTH) - PAD_X) < W);
+            let i = corner + i32((cell / WIDTH * W + cell % WIDTH) * CIN);
+            cells[l] = select(vec4<f32>(), read_a(u32(select(0, i, inside))), inside);
         }
         if (POOLED) {
             var windows = array(load_window(image, y, x, min(n, N - 4u)), load_window(image, y, x + 2u, min(n, N - 4u)));
@@ -43,14 +50,23 @@ fn main(
             add_channel_of_windows(3u, lane, &cells, &windows, &s);
             if (BIAS) { db += windows[0].dy + windows[1].dy; }
         } else {
-            var d = array<vec4<f32>, 8>();
-            for (var p = 0u; p < 8u; p++) { d[p] = load_dy(image, y + p / 4u, x + p % 4u, min(n, N - 4u)); }
+            var d = array<vec4<f32>, PIXELS>();
+            var loaded = array<vec4<f32>, PIXELS / GROUPS>();
+            for (var l = 0u; l < PIXELS / GROUPS; l++) {
+                let p = l * GROUPS + lane / COLUMN_LANES;
+                loaded[l] = load_dy(image, y + p / 4u, x + p % 4u, min(n, N - 4u));
+            }
+            for (var p = 0u; p < PIXELS; p++) {
+                let owner = p % GROUPS * COLUMN_LANES + lane % COLUMN_LANES;
+                d[p] = loaded[p / GROUPS];
+                if (GROUPS > 1u) { d[p] = subgroupShuffle(d[p], owner); }
+            }
             add_channel(0u, lane, &cells, &d, &s);
             add_channel(1u, lane, &cells, &d, &s);
             add_channel(2u, lane, &cells, &d, &s);
             add_channel(3u, lane, &cells, &d, &s);
             if (BIAS) {
-                for (var p = 0u; p < 8u; p++) { db += d[p]; }
+                for (var p = 0u; p < PIXELS; p++) { db += d[p]; }
             }
         }
     }
@@ -61,13 +77,6 @@ fn main(
         }
         if (BIAS && c == 0u) { write_c(first + BIAS_FIRST, db); }
     }
-}
-
-// Four channels of x, zero outside x.
-fn load_cell(image: u32, y: i32, x: i32, c: u32) -> vec4<f32> {
-    let inside = y >= 0 && y < i32(H) && x >= 0 && x < i32(W);
-    let i = ((image * H + u32(y)) * W + u32(x)) * CIN + c;
-    return select(vec4<f32>(), read_a(select(0u, i, inside)), inside);
 }
 
 // A window of max pooling: its gradient, which goes to one of 2 x 2 pixels, and which of them that is.
@@ -103,8 +112,12 @@ fn pixels_of(r: u32, lane: u32, cells: ptr<function, array<vec4<f32>, LOADS>>) -
     // Which lane it comes from is constant for each lane: the software adapter turns that into one instruction.
     let group = lane / COLUMN_LANES * COLUMN_LANES;
     var x = array<f32, CELLS>();
-    for (var p = 0u; p < CELLS; p++) {
-        x[p] = subgroupShuffle((*cells)[p / COLUMN_LANES][r], group + p % COLUMN_LANES);
+    // Line by line, since Mesa unrolls a loop of at most 32 trips.
+    for (var line = 0u; line < LINES + 2u; line++) {
+        for (var column = 0u; column < WIDTH; column++) {
+            let p = line * WIDTH + column;
+            x[p] = subgroupShuffle((*cells)[p / COLUMN_LANES][r], group + p % COLUMN_LANES);
+        }
     }
     return x;
 }
@@ -114,7 +127,7 @@ fn add_channel(
     r: u32,
     lane: u32,
     cells: ptr<function, array<vec4<f32>, LOADS>>,
-    d: ptr<function, array<vec4<f32>, 8>>,
+    d: ptr<function, array<vec4<f32>, PIXELS>>,
     s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
 ) {
     if (fills_up(r)) { return; }
@@ -135,14 +148,16 @@ fn add_tap(
     tap: u32,
     r: u32,
     x: ptr<function, array<f32, CELLS>>,
-    d: ptr<function, array<vec4<f32>, 8>>,
+    d: ptr<function, array<vec4<f32>, PIXELS>>,
     s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
 ) {
-    let above = tap / 3u * WIDTH + tap % 3u;
-    let below = above + WIDTH;
-    (*s)[tap][r] = (*s)[tap][r]
-        + (*x)[above] * (*d)[0] + (*x)[above + 1u] * (*d)[1] + (*x)[above + 2u] * (*d)[2] + (*x)[above + 3u] * (*d)[3]
-        + (*x)[below] * (*d)[4] + (*x)[below + 1u] * (*d)[5] + (*x)[below + 2u] * (*d)[6] + (*x)[below + 3u] * (*d)[7];
+    let corner = tap / 3u * WIDTH + tap % 3u;
+    for (var line = 0u; line < LINES; line++) {
+        let i = corner + line * WIDTH;
+        let p = line * 4u;
+        (*s)[tap][r] = (*s)[tap][r]
+            + (*x)[i] * (*d)[p] + (*x)[i + 1u] * (*d)[p + 1u] + (*x)[i + 2u] * (*d)[p + 2u] + (*x)[i + 3u] * (*d)[p + 3u];
+    }
 }
 
 // Adds the products of channel c + r of x and two windows to all taps. Of the four pixels that a tap of a window sees, only

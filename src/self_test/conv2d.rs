@@ -80,6 +80,7 @@ pub(super) fn operations() -> Vec<OperationCase> {
         ("one window", geometry([1, 3, 3, 9], 5, [3, 3], [1, 1], Padding::Valid, false)),
         ("lines of five pixels in two parts", geometry([7, 9, 5, 3], 18, [3, 3], [1, 1], Padding::Same, false)),
         ("three channels, lines of five pixels", geometry([1, 4, 7, 3], 18, [3, 3], [1, 1], Padding::Valid, true)),
+        ("eleven lines, taken by fours", geometry([2, 11, 5, 9], 18, [3, 3], [1, 1], Padding::Same, true)),
         ("odd lines of nine taps", geometry([2, 8, 9, 21], 35, [3, 3], [1, 1], Padding::Valid, false)),
         ("tall kernel covers the image", geometry([2, 5, 4, 4], 66, [5, 4], [1, 1], Padding::Valid, false)),
     ];
