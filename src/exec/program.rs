@@ -13,7 +13,7 @@ use crate::gpu::{
     Compilation, FirstUse, Gpu, GpuError, HostCopy, ImageCopy, Memory, Pipeline, Pipelines, RuntimeChecks,
 };
 use crate::graph::{Arena, Binding, BufferKey, Dispatch, Graph, GraphId, Home, Plan, TensorId};
-use crate::kernel::{NUMBERS_BINDING, Recipe};
+use crate::kernel::{NUMBERS_BINDING, Recipe, Storage};
 
 /// How far a plan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -69,11 +69,22 @@ impl Program {
         footprint.check(&gpu.limits(), gpu.memory_left())?;
         let (target, mut memory) = (graph.target(), HashMap::new());
         for region in &footprint.regions {
-            let shared = target.shared_memory && matches!(region.key, BufferKey::Slot(..));
-            let own = match shared {
-                true => gpu.allocate_shared(&region.name, region.bytes, target.image_kinds(), target.image_bytes)?,
-                false => gpu.allocate(&region.name, region.bytes, region.storage)?,
+            let own = match region.key {
+                BufferKey::Slot(..) if target.shared_memory => {
+                    gpu.allocate_shared(&region.name, region.bytes, target.image_kinds(), target.image_bytes)?
+                }
+                // Arenas are read as images, whatever their size.
+                BufferKey::Arena(..) if target.shared_memory => {
+                    gpu.allocate_shared(&region.name, region.bytes, &[Storage::Images], region.bytes)?
+                }
+                _ => gpu.allocate(&region.name, region.bytes, region.storage)?,
             };
+            // Nobody writes the padding of the variables. What wgpu allocates is zero already.
+            if let (BufferKey::Arena(..), Memory::Shared(buffer, _)) = (region.key, &own) {
+                let mut encoder = gpu.encoder();
+                encoder.clear_buffer(buffer, 0, None);
+                gpu.submit(encoder);
+            }
             memory.insert(region.key, own);
         }
         // An image is read by whole rows, so it may need as much as the image takes.

@@ -36,6 +36,13 @@ impl Binding {
         (0..parts).map(move |part| BindingUse { index: binding_of_part(index, part), access, storage })
     }
 
+    /// Whether it writes to the buffer what the shader updates, and `other` reads that from the image that shares its memory:
+    /// see [`DispatchBuilder::updated`](super::DispatchBuilder).
+    pub(super) fn updates(&self, other: &Self) -> bool {
+        let apart = self.storage == Storage::Buffers && other.storage == Storage::Images;
+        apart && self.tensor == other.tensor && self.index == binding_of_part(other.index, 1)
+    }
+
     /// The bytes of the tensor in each part: the first one, and their number.
     pub(crate) fn ranges(&self, graph: &Graph) -> impl Iterator<Item = (u64, u64)> + use<> {
         let bytes = graph.tensor(self.tensor).bytes();
@@ -170,6 +177,8 @@ impl Dispatch {
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].storage = Storage::Buffers;
         self.kernel.source[file] = port.file(Storage::Buffers, self.bindings[place].precision);
+        // A buffer is bound from a float on.
+        self.kernel.numbers.retain(|(name, _)| *name != port.first);
     }
 
     /// Reaches the buffer that is bound at `place` through as many bindings as it has `parts`, each of `bytes` but the last,

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Binding, Dispatch, Graph, Home, Target, TensorId};
-use crate::kernel::{Access, Precision, Storage, Wgsl, wgsl};
+use super::{Binding, Dispatch, DispatchBuilder, Graph, Home, Target, TensorId};
+use crate::kernel::{Access, Precision, Storage, Wgsl, binding_of_part, wgsl};
 
 /// How shaders reach an operand or a result.
 pub(super) struct Port {
@@ -112,11 +112,22 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
             // The limit is one of texels.
             let fits_image = graph.tensor(root).bytes_in_f32() <= graph.target().image_bytes;
             let moves = binding.access.writes() || (dispatch.sweeps(place) && !shared) || !fits_image;
-            if moves && graph.tensor(root).home == Home::Slot && !stay.contains(&root) {
+            let moves = match graph.tensor(root).home {
+                Home::Slot => moves && !stay.contains(&root),
+                Home::Arena(..) => binding.access == Access::Write && has_buffer(graph, binding.tensor),
+                _ => false,
+            };
+            if moves {
                 dispatch.move_to_buffer(place);
             }
         }
     }
+}
+
+/// Whether a tensor in an image can also be reached through one binding of the buffer that shares its memory.
+pub(super) fn has_buffer(graph: &Graph, tensor: TensorId) -> bool {
+    let Target { shared_memory, binding_bytes, .. } = graph.target();
+    shared_memory && graph.storage(tensor) == Storage::Images && graph.tensor(tensor).bytes() <= binding_bytes
 }
 
 /// How the memory that a binding reaches is made: as a buffer where an image shares it.
@@ -156,4 +167,32 @@ pub(super) fn bind_in_parts(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dis
         }
     }
     bound
+}
+
+impl DispatchBuilder<'_, '_> {
+    /// Reads and writes `tensor`, which must begin where its arena does, at `binding` through `read_NAME` and `write_NAME`,
+    /// which count fours of floats. Without a tensor they do nothing.
+    pub(crate) fn updated(self, name: &'static str, binding: u32, tensor: Option<TensorId>) -> Self {
+        let Some(tensor) = tensor else { return self.shared(wgsl!("access/updated_none").of(name, binding)) };
+        if has_buffer(self.recorder.graph, tensor) {
+            let buffer = binding_of_part(binding, 1);
+            let read = self.shared(wgsl!("access/updated_read_image").of(name, binding));
+            let written = wgsl!("access/updated_write_buffer").of(name, buffer);
+            return read.bind(binding, tensor, Access::Read).shared(written).bind_buffer(buffer, tensor, Access::Write);
+        }
+        let source = match self.storage(tensor) {
+            Storage::Buffers => wgsl!("access/updated_buffer"),
+            Storage::Images | Storage::HalfImages => wgsl!("access/updated_image"),
+        };
+        self.shared(source.of(name, binding)).bind(binding, tensor, Access::ReadWrite)
+    }
+
+    /// Binds the buffer that shares the memory of an image.
+    fn bind_buffer(self, index: u32, tensor: TensorId, access: Access) -> Self {
+        let mut bound = self.bind(index, tensor, access);
+        if let Some(binding) = bound.dispatch.bindings.last_mut() {
+            binding.storage = Storage::Buffers;
+        }
+        bound
+    }
 }

@@ -101,6 +101,7 @@ impl Plan {
                     (binding.access.writes() || earlier.access.writes())
                         && self.memory(graph, binding) == self.memory(graph, earlier)
                         && graph.conflict(binding, earlier)
+                        && !binding.updates(earlier)
                 });
                 if alias {
                     let tensor = graph.tensor(binding.tensor).name.clone();

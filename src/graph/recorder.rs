@@ -133,17 +133,6 @@ impl DispatchBuilder<'_, '_> {
         self.optional(9, tensor, Access::Read)
     }
 
-    /// Reads and writes `tensor`, which must begin where its arena does, at `binding` through `read_NAME` and `write_NAME`,
-    /// which count fours of floats. Without a tensor they do nothing.
-    pub(crate) fn updated(self, name: &'static str, binding: u32, tensor: Option<TensorId>) -> Self {
-        let Some(tensor) = tensor else { return self.shared(wgsl!("access/updated_none").of(name, binding)) };
-        let source = match self.storage(tensor) {
-            Storage::Buffers => wgsl!("access/updated_buffer"),
-            Storage::Images | Storage::HalfImages => wgsl!("access/updated_image"),
-        };
-        self.shared(source.of(name, binding)).bind(binding, tensor, Access::ReadWrite)
-    }
-
     fn operand(self, index: u32, tensor: TensorId, access: Access) -> Self {
         let storage = self.storage(tensor);
         let home = self.recorder.graph.home(tensor);

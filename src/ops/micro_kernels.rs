@@ -5,14 +5,16 @@ use crate::graph::{Product, Target};
 use crate::kernel::MicroKernel;
 
 /// Time of a multiply-add in a loop that shares loaded pixels between the columns of a kernel, in that of one in a plain loop:
-/// forward, and in gradients of inputs, where plain loops find it costly to read a row. ResNet-20's products on one core of a
-/// Xeon with llvmpipe took 1 / 1.06 to 1 / 1.23 and 1 / 1.23 to 1 / 1.46 with packing; of the two, the tutorial's at
-/// 32 images show the smaller ratio.
-const LINES_TIME: [f64; 2] = [0.87, 0.65];
+/// forward, and in gradients of inputs, where plain loops find it costly to read a row. Measured on one core of a Xeon with
+/// llvmpipe and 8 lanes, with the tutorial's network at 32 images: 0.80 for its third convolution (0.83 against 1.04 ms), and
+/// 0.53 to 0.60 for the two gradients, by the pairs of a cell and a tap that each loop computes (2.22 against 1.62 ms, and 4.89
+/// against 5.16 ms).
+const LINES_TIME: [f64; 2] = [0.8, 0.6];
 
-/// Multiply-adds that take as long as packing the weights for such a loop: for each weight, and for the dispatch. 36,864 weights
-/// took 125 us there, 1,152 took 32 us, and a product makes 45 multiply-adds in a nanosecond.
-const PACKING_TIME: [f64; 2] = [112.0, 1.35e6];
+/// Multiply-adds that take as long as packing the weights for such a loop: for each weight, and for the dispatch. There 36,864
+/// weights took 125 us on two cores, 1,152 took 32 us, and a product made 45 multiply-adds in a nanosecond; since then a third
+/// more is packed.
+const PACKING_TIME: [f64; 2] = [150.0, 1.35e6];
 
 /// Fewest `k` for such a loop, which takes twelve at once for each row of the kernel: with four channels, a pooled convolution
 /// took 1.76 ms there, and 1.31 ms in a plain loop.

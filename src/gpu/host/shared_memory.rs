@@ -219,8 +219,9 @@ impl Gpu {
             mapped_at_creation: false,
         };
         // SAFETY: all are from this device, have these descriptions, and live until all callbacks have run. Floats have
-        // no invalid bits, so memory that nobody wrote holds some number. All accesses are inside the memory. One dispatch
-        // never writes the buffer and reads an image, since a plan refuses that; dispatches run one after the other.
+        // no invalid bits, so memory that nobody wrote holds some number. All accesses are inside the memory. Where one
+        // dispatch writes the buffer and reads an image, a plan makes sure that each invocation only reads the element that
+        // it then writes; dispatches run one after the other.
         unsafe {
             let textures: Vec<hal::vulkan::Texture> = (images.iter().zip(&shared.images))
                 .map(|(rows, image)| {
