@@ -29,7 +29,7 @@ const LEAST_CHANNELS: usize = 64;
 /// Time on llvmpipe, in that of a multiply-add of the direct convolution, 0.038 ns of a core: of a multiply-add of the
 /// products, of one element of a transformed tile or product, and of one of the transformed weights, which are mostly stores.
 /// Fitted to 256 x 256 channels at 7 x 7 pixels of 50 and 150 images and 64 x 256 at 14 x 14 of 30 images, in processor time at 8
-/// lanes on a Xeon, 27 November 2026; `LP_NUM_THREADS=1 cargo bench --bench dispatch -- 150 airbench` times such dispatches.
+/// lanes on a Xeon, 27 November 2026; `LP_NUM_THREADS=1 cargo bench --bench dispatch -- 150 models/airbench.toml` times them.
 const PRODUCT_TIME: f64 = 1.15;
 const ELEMENT_TIME: f64 = 55.0;
 const WEIGHT_TIME: f64 = 140.0;
