@@ -62,7 +62,8 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let tutorial = Sequential::tutorial([32, 32, 3], 10);
     let models = [(tutorial, u64::MAX, 0), (odd, 100_000, 7), (lines_of_eight, u64::MAX, 0)];
     for (model, most_flops, held_images) in models {
-        let target = Target { most_flops, ..Target::new(micro_kernel, 64) };
+        let shared_memory = held_images > 0;
+        let target = Target { most_flops, shared_memory, ..Target::new(micro_kernel, 64) };
         let augmentation = Augmentation { flip: true, crop: 2, cutout: 3 };
         let options = BuildOptions { augmentation, held_images, ..BuildOptions::default() };
         let built = model.build_with(5, target, options).unwrap();
