@@ -14,10 +14,10 @@ fn some(operations: Vec<OperationCase>, every: usize) -> impl Iterator<Item = Ca
 pub(super) fn products() -> Vec<Case> {
     let named = |name: &str, case: OperationCase| OperationCase { name: format!("{name}, {}", case.name), ..case };
     let all = |name: &str, cases: Vec<OperationCase>| cases.into_iter().map(|case| named(name, case)).collect();
-    (some(all("conv2d", conv2d::operations()), 5))
-        .chain(some(all("conv2d_max_pool2d", conv2d_max_pool2d::operations()), 2))
-        .chain(some(all("dense", dense::operations()), 3))
-        .chain(some(all("winograd", winograd::operations()), 5).map(Case::large))
+    (some(all("conv2d", conv2d::operations()), 8))
+        .chain(some(all("conv2d_max_pool2d", conv2d_max_pool2d::operations()), 5))
+        .chain(some(all("dense", dense::operations()), 6))
+        .chain(some(all("winograd", winograd::operations()), 7).map(Case::large))
         .collect()
 }
 
