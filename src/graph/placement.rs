@@ -124,10 +124,12 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     }
 }
 
-/// Whether a tensor in an image can also be reached through one binding of the buffer that shares its memory.
+/// Whether a tensor in an image can also be reached through one binding of the buffer that shares its memory. Slots and arenas
+/// have one.
 pub(super) fn has_buffer(graph: &Graph, tensor: TensorId) -> bool {
     let Target { shared_memory, binding_bytes, .. } = graph.target();
-    shared_memory && graph.storage(tensor) == Storage::Images && graph.tensor(tensor).bytes() <= binding_bytes
+    let shares = shared_memory && matches!(graph.home(tensor), Home::Slot | Home::Arena(..));
+    shares && graph.storage(tensor) == Storage::Images && graph.tensor(tensor).bytes() <= binding_bytes
 }
 
 /// How the memory that a binding reaches is made: as a buffer where an image shares it.
