@@ -62,14 +62,16 @@ fn dispatches_that_run_as_one_compute_the_same_bits() {
     let gpu = Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap());
     // What stands at the end of each network runs as one, if its products are rows.
     let heads = [3, 3, 5];
+    // Where a dispatch binds few buffers, less of it does.
+    let most_buffers = gpu.limits().max_storage_buffers_per_shader_stage;
     for (network, head) in networks().into_iter().zip(heads) {
         let network = network.into();
         for kernel in [MicroKernel::Row1x2048, MicroKernel::Direct] {
-            let target = Target::new(kernel, 8);
+            let target = Target { most_buffers, ..Target::new(kernel, 8) };
             let (joined, bits) = train(&gpu, &network, target, true);
             let (none, expected) = train(&gpu, &network, target, false);
             assert!(none.is_empty() && !joined.is_empty());
-            if kernel == MicroKernel::Row1x2048 {
+            if kernel == MicroKernel::Row1x2048 && most_buffers >= 16 {
                 assert_eq!(joined[0].len(), head, "{joined:?}");
             }
             assert!(expected.iter().all(|bits| f32::from_bits(*bits).is_finite()));
