@@ -161,7 +161,6 @@ fn a_dispatch_binds_no_more_than_a_chunk() {
 
 /// The weights are larger than one binding of WebGPU, and no adapter's larger limits are used.
 #[test]
-#[ignore = "it takes minutes on a software adapter, and 1 GB of memory"]
 fn a_network_of_200_megabytes_trains_within_the_limits_of_webgpu() {
     let choice = AdapterChoice { default_limits: true, ..AdapterChoice::default() };
     let gpu = Arc::new(Gpu::open_blocking(&choice).unwrap());

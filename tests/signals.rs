@@ -34,9 +34,11 @@ fn signals_stop_after_the_step_and_leave_files() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let out = tempfile::tempdir().unwrap();
-    // A step takes seconds, so that it does not end between the two.
-    let (child, _reader) =
-        spawn_until(&mut train(out.path(), "--limit 4000 --batch-size 2000 --epochs 1000"), "Epoch 1/");
+    let cache = tempfile::tempdir().unwrap();
+    // A step takes seconds, so that it does not end between the two. Nothing is compiled yet, so that threads compile.
+    let mut train = train(out.path(), "--limit 4000 --batch-size 2000 --epochs 1000");
+    train.env("MESA_SHADER_CACHE_DIR", cache.path());
+    let (child, _reader) = spawn_until(&mut train, "Epoch 1/");
     let signals = format!("kill -INT {0} && sleep 0.2 && kill -INT {0}", child.id());
     assert!(Command::new("sh").args(["-c", &signals]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
