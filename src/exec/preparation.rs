@@ -11,17 +11,23 @@ use super::{Executor, ProgramError};
 use crate::gpu::{FirstUse, GpuError, Pipeline, compile};
 
 impl Executor {
-    /// Makes the pipelines of a plan before its first step. When a training step can be submitted, threads begin those of
-    /// evaluation.
-    pub(super) fn prepare(&mut self, plan: usize) -> Result<(), ExecError> {
-        if self.program.stage(plan) >= Stage::Waiting {
-            return Ok(());
-        }
-        if plan == TRAIN {
-            self.compile_training()?;
-            self.program.begin(&[INFER, NORM]);
-        } else {
-            self.program.prepare(&[plan])?;
+    /// Makes the pipelines of a plan before its first step. Threads begin those of evaluation when a training step can be
+    /// submitted, or behind the first step of a software adapter, which needs all cores.
+    pub(super) async fn prepare(&mut self, plan: usize) -> Result<(), ExecError> {
+        match (plan, self.program.stage(plan)) {
+            (TRAIN, Stage::Defined | Stage::Prepared) => {
+                self.compile_training()?;
+                if !self.gpu().is_software() {
+                    self.program.begin(&[INFER, NORM]);
+                }
+            }
+            (TRAIN, Stage::Submitted) if self.gpu().is_software() => {
+                self.gpu().finished().await;
+                self.program.begin(&[INFER, NORM]);
+                self.program.advance(&[TRAIN], Stage::Finished);
+            }
+            (_, Stage::Defined) => self.program.prepare(&[plan])?,
+            _ => {}
         }
         Ok(())
     }
@@ -44,8 +50,8 @@ impl Executor {
         Ok(self.program.prepare(&[TRAIN, UPDATE])?)
     }
 
-    /// Must be called after each submission. After the first one of a training step it waits for the pipelines of evaluation,
-    /// so that no more than that is lost if they can't be made.
+    /// Must be called after each submission. After the first one of a training step, or the second one to a software adapter,
+    /// it waits for the pipelines of evaluation, so that no more than that is lost if they can't be made.
     pub(super) fn submitted(&mut self) -> Result<(), ExecError> {
         for plan in [TRAIN, INFER] {
             if self.program.stage(plan) == Stage::Waiting {
@@ -53,7 +59,8 @@ impl Executor {
                 self.program.advance(&[plan], Stage::Submitted);
             }
         }
-        if self.program.stage(TRAIN) == Stage::Submitted {
+        let last = if self.gpu().is_software() { Stage::Finished } else { Stage::Submitted };
+        if self.program.stage(TRAIN) == last {
             self.program.prepare(&[INFER, NORM])?;
         }
         Ok(())

@@ -26,6 +26,8 @@ pub(super) enum Stage {
     Waiting,
     /// A step of it was submitted.
     Submitted,
+    /// The device has finished the first step of it, as far as anybody asked.
+    Finished,
 }
 
 /// Plans of one graph, ready to be encoded. They share parameters and slots, so they must run one after the other.

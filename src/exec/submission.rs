@@ -62,7 +62,7 @@ impl Executor {
         if self.staging.is_full() {
             self.submit().await?;
         }
-        self.prepare(plan)?;
+        self.prepare(plan).await?;
         let (minibatch, classes) = (&self.minibatch, self.classes);
         let pieces = match images {
             StepImages::Sent(batch) => minibatch.pieces(&step, &batch.labels, &batch.pixels, classes)?,

@@ -224,6 +224,15 @@ impl Gpu {
         submission
     }
 
+    /// What becomes true when all that was submitted is done, and somebody polls the device.
+    #[cfg(feature = "host")]
+    pub(crate) fn finish(&self) -> Arc<std::sync::atomic::AtomicBool> {
+        let finished = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let done = finished.clone();
+        self.queue.on_submitted_work_done(move || done.store(true, Ordering::Relaxed));
+        finished
+    }
+
     /// Resolves when everything that was submitted before has finished.
     pub async fn finished(&self) {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();

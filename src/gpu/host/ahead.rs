@@ -1,9 +1,7 @@
 //! Compiling beside other work.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cores::{Background, Rest, cores};
@@ -49,10 +47,12 @@ pub fn compile_ahead(gpu: &Arc<Gpu>, mut uses: Vec<FirstUse>) -> Option<Backgrou
     }
     uses.reverse();
     let gpu = gpu.clone();
+    // Asked for here, since whoever waits for a device keeps others from asking.
+    let finished = gpu.finish();
     Some(Background::new(cores() - 1, uses, move |rest| {
         // A thread whose device does not open or fails is only missed; wgpu panics where a device is lost.
         let _ = foreign_panic::catch(|| {
-            if is_busy(&gpu)
+            if is_busy(&finished)
                 && !rest.is_stopped()
                 && let Ok(twin) = pollster::block_on(gpu.twin())
             {
@@ -63,14 +63,12 @@ pub fn compile_ahead(gpu: &Arc<Gpu>, mut uses: Vec<FirstUse>) -> Option<Backgrou
 }
 
 /// Whether the device is still busy, after a while, with what was submitted to it before.
-fn is_busy(gpu: &Gpu) -> bool {
-    let mut finished = pin!(gpu.finished());
-    let mut context = Context::from_waker(Waker::noop());
-    if finished.as_mut().poll(&mut context).is_pending() {
-        // A poll here would wait behind whoever waits for the device, and who does that learns of the end.
+fn is_busy(finished: &AtomicBool) -> bool {
+    if !finished.load(Ordering::Relaxed) {
+        // Whoever waits for the device learns of the end.
         std::thread::park_timeout(PATIENCE);
     }
-    finished.as_mut().poll(&mut context).is_pending()
+    !finished.load(Ordering::Relaxed)
 }
 
 fn dispatch_all(gpu: &Gpu, rest: &Rest<FirstUse>) -> Result<(), GpuError> {
