@@ -11,11 +11,10 @@ fn main(
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
     let counted = counted_rows();
-    var mean = array<Sums, DEPTH>();
+    var mean = summed_parts(place, invocation);
     for (var d = 0u; d < DEPTH; d++) {
         begin_column(d, column_of(place, d).channel);
-        let sums = summed_parts(place, d, invocation);
-        mean[d] = Sums(sums.dy / f32(counted), sums.product / f32(counted));
+        mean[d] = Sums(mean[d].dy / f32(counted), mean[d].product / f32(counted));
     }
     let end = min((place.slice + 1u) * SLICE, ROWS);
     var row = begin_at(place, place.slice * SLICE, end);

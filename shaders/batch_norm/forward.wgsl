@@ -6,6 +6,11 @@ override BETA: bool;
 override BETA_FIRST: u32;
 override ADDED: bool;
 
+fn gamma_of(column: Column) -> vec4<f32> {
+    if (GAMMA) { return read_b(column.channel); }
+    return vec4(1.0);
+}
+
 @compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -13,15 +18,12 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    var standard = array<Standard, DEPTH>();
+    var standard = standards_of(place, invocation);
     var beta = array<vec4<f32>, DEPTH>();
     for (var d = 0u; d < DEPTH; d++) {
         let column = column_of(place, d);
         let channel = column.channel;
-        var gamma = vec4(1.0);
-        if (GAMMA) { gamma = read_b(channel); }
         if (BETA) { beta[d] = select(vec4<f32>(), read_b(BETA_FIRST + channel), column.inside); }
-        standard[d] = standard_of(place, d, invocation, gamma);
         if (place.slice == 0u && place.row == 0u && column.stores) {
             write_f(channel, standard[d].origin);
             write_f(C + channel, standard[d].mean);

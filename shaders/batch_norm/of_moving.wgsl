@@ -1,5 +1,9 @@
 // Every row is normalized by the moving statistics.
-fn standard_of(place: Place, d: u32, invocation: u32, gamma: vec4<f32>) -> Standard {
-    let column = column_of(place, d);
-    return moving_standard(column.channel, column.inside, gamma);
+fn standards_of(place: Place, invocation: u32) -> array<Standard, DEPTH> {
+    var standards = array<Standard, DEPTH>();
+    for (var d = 0u; d < DEPTH; d++) {
+        let column = column_of(place, d);
+        standards[d] = moving_standard(column.channel, column.inside, gamma_of(column));
+    }
+    return standards;
 }

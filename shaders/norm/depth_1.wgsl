@@ -1,3 +1,5 @@
-// Fours of channels of an invocation in norm/columns, and rows that it loads before it writes.
+// Fours of channels of an invocation in norm/columns; rows that it loads before it writes, and parts that it loads before it
+// adds them up.
 const DEPTH = 1u;
 const TRIP_ROWS = 4u;
+const TRIP_PARTS = 4u;

@@ -6,7 +6,5 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let place = place_of(linear_workgroup(workgroup, count), invocation);
-    for (var d = 0u; d < DEPTH; d++) {
-        let sums = summed_parts(place, d, invocation);
-    }
+    let sums = summed_parts(place, invocation);
 }

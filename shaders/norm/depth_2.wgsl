@@ -1,3 +1,0 @@
-// Fours of channels of an invocation in norm/columns, and rows that it loads before it writes.
-const DEPTH = 2u;
-const TRIP_ROWS = 4u;
