@@ -95,8 +95,8 @@ impl Family {
         match n {
             _ if rows.costly => self.costly,
             ..=16 => self.narrow,
-            // Few rows may fill only a part of a tile.
-            _ if self.costly.tiles([m, n]) < self.plain.tiles([m, n]) => self.costly,
+            // Few rows may fill only a part of a tile. For less than a quarter another pipeline is not worth its compilation.
+            _ if 4 * self.costly.tiles([m, n]) <= 3 * self.plain.tiles([m, n]) => self.costly,
             _ => self.plain,
         }
     }
