@@ -2,20 +2,22 @@
 // makes PIXELS rows of the result, 4 or 8, and 16 columns. The rows are neighbours in a line of LINE rows; a line may end
 // within the last lane that makes some of it. A trip of the loop takes 12 k: three columns of a row of the kernel and four
 // channels. It loads the pixels that those rows see once for all three columns.
-// Two neighbouring rows, a tile, see four pixels. Their six products are made from four, by Winograd's algorithm F(2, 3) in
-// one dimension (S. Winograd, Arithmetic complexity of computations, 1980): with pixels d0 to d3 and weights g0 to g2,
-//   m0 = (d0 - d2) g0, m1 = (d1 + d2) (g0 + g1 + g2) / 2, m2 = (d2 - d1) (g0 - g1 + g2) / 2, m3 = (d3 - d1) g2,
-// the rows are m0 + m1 + m2 and m1 - m2 + m3. Its rounding errors are about those of the six products. The first row does
-// not depend on d3, nor the second on d0, so what is behind the end of a line does no harm.
+// The rows are those of two tiles. A tile of two neighbouring rows sees four pixels, and one of four rows six. Their products with
+// the three columns of the kernel, six or twelve, are made from as many as there are pixels, by Winograd's algorithms F(2, 3)
+// and F(4, 3) in one dimension (S. Winograd, Arithmetic complexity of computations, 1980): y = A^T ((G g) * (B^T d)), where d are
+// the pixels and g the weights. The sums over all channels and rows of the kernel are taken before A^T. F(2, 3) evaluates
+// polynomials at 0, 1, -1 and infinity, and F(4, 3) at the points that winograd/output.wgsl names. A row of a tile of four
+// depends on pixels that it does not see by rounding alone.
 // If POOLED, rows come in windows of 2 x 2 cells, so those of a lane see two lines of pixels at once.
-// b = the weights' part of m0 to m3 as conv2d/pack orders them, so that consecutive trips read consecutive texels.
+// b = G g as conv2d/pack orders it, so that consecutive trips read consecutive texels.
 override TILES_N: u32;
 override LINE: u32;
 
-// Tiles of a lane.
-const TILES = PIXELS / 2u;
-// Loads of a lane for four points of four k of all columns.
-const LOADS = 64u / LANES;
+// Rows of a tile, the pixels that it sees, and how many products it takes.
+const TILE = PIXELS / 2u;
+const POINTS = TILE + 2u;
+// Loads of a lane for all points of four k of all columns.
+const LOADS = POINTS * 16u / LANES;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -31,9 +33,9 @@ fn main(
     let end = select((line + 1u) * LINE, 0u, group / groups() != line);
     let n = tile % TILES_N * 16u;
     let row = a_row(m);
-    // s[p][r] is row r, columns 2p and 2p + 1.
-    var s = array<array<vec2<f32>, PIXELS>, 8>();
-    var w = tile % TILES_N * KH * tap_channels() * 64u + lane * 4u;
+    // s[p][i][t] is point i of tile t, columns 2p and 2p + 1.
+    var s = array<array<array<vec2<f32>, 2>, POINTS>, 8>();
+    var w = tile % TILES_N * KH * tap_channels() * (POINTS * 16u) + lane * 4u;
     var ky = 0u;
     var c = 0u;
     loop {
@@ -42,7 +44,7 @@ fn main(
         // Of each point and each of four k, four vectors of four columns.
         var b = array<vec4<f32>, LOADS>();
         for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + l * LANES * 4u); }
-        w += 256u;
+        w += POINTS * 64u;
         var a = array<vec4<f32>, PIXELS + 4u>();
         if (lends()) {
             for (var p = 1u; p <= PIXELS; p++) { a[p] = load_pixel(upper, p, c); }
@@ -58,14 +60,27 @@ fn main(
                 if (POOLED) { a[seen() + p] = load_pixel(lower, p, c); }
             }
         }
-        // v[i][t] is the pixels' part of point i of tile t.
-        var v = array<array<vec4<f32>, TILES>, 4>();
-        for (var t = 0u; t < TILES; t++) {
-            let p = first_pixel(t);
-            v[0][t] = a[p] - a[p + 2u];
-            v[1][t] = a[p + 1u] + a[p + 2u];
-            v[2][t] = a[p + 2u] - a[p + 1u];
-            v[3][t] = a[p + 3u] - a[p + 1u];
+        // v[i][t] is B^T d at point i of tile t.
+        var v = array<array<vec4<f32>, 2>, POINTS>();
+        for (var t = 0u; t < 2u; t++) {
+            let p = t * select(TILE, seen(), POOLED);
+            if (TILE == 2u) {
+                v[0][t] = a[p] - a[p + 2u];
+                v[1][t] = a[p + 1u] + a[p + 2u];
+                v[2][t] = a[p + 2u] - a[p + 1u];
+                v[3][t] = a[p + 3u] - a[p + 1u];
+            } else {
+                let even_a = a[p + 4u] - 2.25 * a[p + 2u];
+                let odd_a = 0.75 * (a[p + 3u] - 2.25 * a[p + 1u]);
+                let even_b = a[p + 4u] - 0.5625 * a[p + 2u];
+                let odd_b = 1.5 * (a[p + 3u] - 0.5625 * a[p + 1u]);
+                v[0][t] = 1.265625 * a[p] - 2.8125 * a[p + 2u] + a[p + 4u];
+                v[1][t] = even_a + odd_a;
+                v[2][t] = even_a - odd_a;
+                v[3][t] = even_b + odd_b;
+                v[POINTS - 2u][t] = even_b - odd_b;
+                v[POINTS - 1u][t] = 1.265625 * a[p + 1u] - 2.8125 * a[p + 3u] + a[p + 5u];
+            }
         }
         // Two columns at a time, so that their sums stay in registers for twelve k. They are written out, because
         // Mesa 25's driver does not unroll a loop of this length.
@@ -87,25 +102,43 @@ fn main(
         }
     }
     // Written out too: a loop that is not unrolled reads the sums from memory, which takes a hundred times as long.
-    store_rows(m, end, n, sums_of(0u, 0u, &s));
-    store_rows(m, end, n + 4u, sums_of(0u, 2u, &s));
-    store_rows(m, end, n + 8u, sums_of(0u, 4u, &s));
-    store_rows(m, end, n + 12u, sums_of(0u, 6u, &s));
-    if (PIXELS == 8u) {
-        store_rows(m + 4u, end, n, sums_of(PIXELS - 4u, 0u, &s));
-        store_rows(m + 4u, end, n + 4u, sums_of(PIXELS - 4u, 2u, &s));
-        store_rows(m + 4u, end, n + 8u, sums_of(PIXELS - 4u, 4u, &s));
-        store_rows(m + 4u, end, n + 12u, sums_of(PIXELS - 4u, 6u, &s));
+    store_columns(m, end, n, 0u, &s);
+    store_columns(m, end, n, 1u, &s);
+    store_columns(m, end, n, 2u, &s);
+    store_columns(m, end, n, 3u, &s);
+}
+
+// Stores the rows of columns n + 4q to n + 4q + 3.
+fn store_columns(m: u32, end: u32, n: u32, q: u32, s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>) {
+    let y = rows_of(q, 0u, s);
+    let z = rows_of(q, 1u, s);
+    if (POOLED || TILE == 2u) {
+        store_rows(m, end, n + 4u * q, mat4x4(y[0], y[1], z[0], z[1]));
+        if (TILE == 4u) { store_rows(m + 4u, end, n + 4u * q, mat4x4(y[2], y[3], z[2], z[3])); }
+    } else {
+        store_rows(m, end, n + 4u * q, mat4x4(y[0], y[1], y[2], y[3]));
+        store_rows(m + 4u, end, n + 4u * q, mat4x4(z[0], z[1], z[2], z[3]));
     }
 }
 
-// Rows r to r + 3 of columns 2p to 2p + 3.
-fn sums_of(r: u32, p: u32, s: ptr<function, array<array<vec2<f32>, PIXELS>, 8>>) -> mat4x4<f32> {
-    return mat4x4(
-        vec4((*s)[p][r], (*s)[p + 1u][r]),
-        vec4((*s)[p][r + 1u], (*s)[p + 1u][r + 1u]),
-        vec4((*s)[p][r + 2u], (*s)[p + 1u][r + 2u]),
-        vec4((*s)[p][r + 3u], (*s)[p + 1u][r + 3u]),
+// Columns 4q to 4q + 3 of the rows of tile t: A^T applied to the sums.
+fn rows_of(q: u32, t: u32, s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>) -> array<vec4<f32>, 4> {
+    let first = vec4((*s)[2u * q][0][t], (*s)[2u * q + 1u][0][t]);
+    let last = vec4((*s)[2u * q][POINTS - 1u][t], (*s)[2u * q + 1u][POINTS - 1u][t]);
+    let m1 = vec4((*s)[2u * q][1][t], (*s)[2u * q + 1u][1][t]);
+    let m2 = vec4((*s)[2u * q][2][t], (*s)[2u * q + 1u][2][t]);
+    let even_a = m1 + m2;
+    let odd_a = m1 - m2;
+    if (TILE == 2u) { return array(first + even_a, odd_a + last, vec4<f32>(), vec4<f32>()); }
+    let m3 = vec4((*s)[2u * q][3][t], (*s)[2u * q + 1u][3][t]);
+    let m4 = vec4((*s)[2u * q][POINTS - 2u][t], (*s)[2u * q + 1u][POINTS - 2u][t]);
+    let even_b = m3 + m4;
+    let odd_b = m3 - m4;
+    return array(
+        first + even_a + even_b,
+        0.75 * odd_a + 1.5 * odd_b,
+        0.5625 * even_a + 2.25 * even_b,
+        0.421875 * odd_a + 3.375 * odd_b + last,
     );
 }
 
@@ -137,45 +170,39 @@ fn load_pixel(line: vec4<i32>, p: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(), read_a(u32(select(0, i, inside))), inside);
 }
 
-// The first of the four pixels that tile t sees, of those that its lane sees.
-fn first_pixel(t: u32) -> u32 {
-    return select(2u * t, t / 2u * 2u + t % 2u * seen(), POOLED);
-}
-
-// The weights' part of a point of k number j, for columns 2p and 2p + 1.
+// G g at a point for k number j, columns 2p and 2p + 1.
 fn weights_of(p: u32, point: u32, j: u32, b: ptr<function, array<vec4<f32>, LOADS>>) -> vec2<f32> {
     let i = point * 16u + j * 4u + p / 2u;
     let four = (*b)[i / LANES];
     return subgroupShuffle(select(four.xy, four.zw, p % 2u == 1u), i % LANES);
 }
 
-// Adds the products of twelve k to columns 2p and 2p + 1.
+// Adds the products of four k at all points to columns 2p and 2p + 1.
 fn add_columns(
     p: u32,
-    v: ptr<function, array<array<vec4<f32>, TILES>, 4>>,
+    v: ptr<function, array<array<vec4<f32>, 2>, POINTS>>,
     b: ptr<function, array<vec4<f32>, LOADS>>,
-    s: ptr<function, array<array<vec2<f32>, PIXELS>, 8>>,
+    s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>,
+) {
+    add_point(p, 0u, v, b, s);
+    add_point(p, 1u, v, b, s);
+    add_point(p, 2u, v, b, s);
+    add_point(p, 3u, v, b, s);
+    if (POINTS == 6u) {
+        add_point(p, POINTS - 2u, v, b, s);
+        add_point(p, POINTS - 1u, v, b, s);
+    }
+}
+
+fn add_point(
+    p: u32,
+    i: u32,
+    v: ptr<function, array<array<vec4<f32>, 2>, POINTS>>,
+    b: ptr<function, array<vec4<f32>, LOADS>>,
+    s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>,
 ) {
     for (var j = 0u; j < 4u; j++) {
-        let w = weights_of(p, 0u, j, b);
-        for (var t = 0u; t < TILES; t++) { (*s)[p][2u * t] += (*v)[0][t][j] * w; }
-    }
-    for (var j = 0u; j < 4u; j++) {
-        let w = weights_of(p, 3u, j, b);
-        for (var t = 0u; t < TILES; t++) { (*s)[p][2u * t + 1u] += (*v)[3][t][j] * w; }
-    }
-    var m1 = array<vec2<f32>, TILES>();
-    var m2 = array<vec2<f32>, TILES>();
-    for (var j = 0u; j < 4u; j++) {
-        let w1 = weights_of(p, 1u, j, b);
-        let w2 = weights_of(p, 2u, j, b);
-        for (var t = 0u; t < TILES; t++) {
-            m1[t] += (*v)[1][t][j] * w1;
-            m2[t] += (*v)[2][t][j] * w2;
-        }
-    }
-    for (var t = 0u; t < TILES; t++) {
-        (*s)[p][2u * t] += m1[t] + m2[t];
-        (*s)[p][2u * t + 1u] += m1[t] - m2[t];
+        let w = weights_of(p, i, j, b);
+        for (var t = 0u; t < 2u; t++) { (*s)[p][i][t] += (*v)[i][t][j] * w; }
     }
 }
