@@ -248,6 +248,11 @@ impl MicroKernel {
         matches!(self, Self::Windows72x16 | Self::Windows36x32 | Self::Windows144x16 | Self::Windows72x32)
     }
 
+    /// Whether its lanes find pixels of one table by shuffles, each its own.
+    pub fn shuffles_pixels(self) -> bool {
+        self == Self::Windows36x32
+    }
+
     /// Whether it only computes convolutions by a kernel of 3 x 3 of images with at most four channels: it holds the pixels
     /// that four rows of a line see.
     pub fn holds_pixels(self) -> bool {

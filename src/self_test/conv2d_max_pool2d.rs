@@ -56,6 +56,7 @@ pub(super) fn operations() -> Vec<OperationCase> {
         ("odd output is cropped", geometry([1, 9, 7, 4], 6, [3, 3], Padding::Valid, true)),
         ("same padding without relu", geometry([2, 6, 5, 5], 4, [3, 2], Padding::Same, false)),
         ("many filters", geometry([1, 7, 7, 8], 37, [2, 2], Padding::Valid, true)),
+        ("four lines of windows", geometry([2, 6, 8, 5], 36, [3, 3], Padding::Valid, true)),
         ("no bias", Conv2d { bias: false, ..geometry([2, 6, 7, 3], 5, [3, 2], Padding::Same, true) }),
     ];
     let case = |(name, geometry): (&str, Conv2d)| OperationCase {

@@ -240,9 +240,15 @@ impl Conv2d {
         let dispatch = if product.kernel().takes_windows() {
             // A trip of the loop takes two lines of four pixels, or four lines.
             let [oh, ow] = self.computed_size(pooled);
-            let four = places.is_none() && takes_four_lines(product.kernel(), oh);
+            let maxima = pooled && product.kernel().shuffles_pixels();
+            let four = (places.is_none() || maxima) && takes_four_lines(product.kernel(), oh);
             let trips = self.input[0] * oh.div_ceil(if four { 4 } else { 2 }) * ow.div_ceil(4);
             let lines = if four { wgsl!("product/windows_of_4_lines") } else { wgsl!("product/windows_of_2_lines") };
+            let dispatch = if maxima {
+                dispatch.source(wgsl!("product/windows_of_maxima")).constant("SCATTERED", places.is_none())
+            } else {
+                dispatch.source(wgsl!("product/windows_of_pixels"))
+            };
             let dispatch = dispatch.source(lines).size("CHANNELS", self.input[3]);
             dispatch.size("PART_TRIPS", trips.div_ceil(product.parts()))
         } else {
