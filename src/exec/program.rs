@@ -26,7 +26,7 @@ pub(super) enum Stage {
     Waiting,
     /// A step of it was submitted.
     Submitted,
-    /// The device has finished the first step of it, as far as anybody asked.
+    /// Somebody waited until the device had finished the first step of it. Only training on a software adapter gets here.
     Finished,
 }
 

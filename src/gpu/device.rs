@@ -224,9 +224,10 @@ impl Gpu {
         submission
     }
 
-    /// What becomes true when all that was submitted is done, and somebody polls the device.
+    /// A flag that becomes true when everything that was submitted before has finished and somebody polls the device. To read
+    /// it never waits. But this call does, as that of [`Self::finished`] does, while another thread waits for the device.
     #[cfg(feature = "host")]
-    pub(crate) fn finish(&self) -> Arc<std::sync::atomic::AtomicBool> {
+    pub(crate) fn finish_flag(&self) -> Arc<std::sync::atomic::AtomicBool> {
         let finished = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let done = finished.clone();
         self.queue.on_submitted_work_done(move || done.store(true, Ordering::Relaxed));

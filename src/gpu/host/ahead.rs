@@ -48,7 +48,7 @@ pub fn compile_ahead(gpu: &Arc<Gpu>, mut uses: Vec<FirstUse>) -> Option<Backgrou
     uses.reverse();
     let gpu = gpu.clone();
     // Asked for here, since whoever waits for a device keeps others from asking.
-    let finished = gpu.finish();
+    let finished = gpu.finish_flag();
     Some(Background::new(cores() - 1, uses, move |rest| {
         // A thread whose device does not open or fails is only missed; wgpu panics where a device is lost.
         let _ = foreign_panic::catch(|| {
