@@ -21,8 +21,8 @@ fn main(
     let n = (tile % TILES_N * COLUMN_LANES + lane % COLUMN_LANES) * 4u;
     let blocks = vec2((OW + 3u) / 4u, (OH + LINES - 1u) / LINES);
     let trips = K / (OH * OW) * blocks.y * blocks.x;
-    // s[tap][r] is channel c + r of x.
-    var s = array<array<vec4<f32>, 4>, 9>();
+    // s[i][r] is sum i of channel c + r of x. What SUMS sums are, and how they make nine taps, another file says.
+    var s = array<array<vec4<f32>, 4>, SUMS>();
     var db = vec4<f32>();
     let end = min((workgroup.z + 1u) * PART_TRIPS, trips);
     for (var trip = workgroup.z * PART_TRIPS; trip < end; trip++) {
@@ -33,11 +33,27 @@ fn main(
     }
     let first = workgroup.z * PART_LEN + n;
     if (c < CIN && n < N) {
-        for (var tap = 0u; tap < 9u; tap++) {
-            for (var r = 0u; r < 4u; r++) { write_c(first + (tap * CIN + c + r) * N, s[tap][r]); }
-        }
+        // Written out: where the driver does not unroll a loop, it reads the sums from memory, in all of the kernel.
+        write_channel(first + c * N, 0u, &s);
+        write_channel(first + c * N, 1u, &s);
+        write_channel(first + c * N, 2u, &s);
+        write_channel(first + c * N, 3u, &s);
         if (BIAS && c == 0u) { write_c(first + BIAS_FIRST, db); }
     }
+}
+
+// Writes nine taps of a channel, in rows of all channels.
+fn write_channel(first: u32, r: u32, s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>) {
+    write_line_of_taps(first, 0u, r, s);
+    write_line_of_taps(first, 1u, r, s);
+    write_line_of_taps(first, 2u, r, s);
+}
+
+fn write_line_of_taps(first: u32, ky: u32, r: u32, s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>) {
+    let taps = line_of_taps(ky, r, s);
+    write_c(first + (3u * ky * CIN + r) * N, taps[0]);
+    write_c(first + ((3u * ky + 1u) * CIN + r) * N, taps[1]);
+    write_c(first + ((3u * ky + 2u) * CIN + r) * N, taps[2]);
 }
 
 // Whether channel r of four fills up the only four of x.

@@ -4,6 +4,9 @@
 // gradient. That is a quarter of the products, and no pixel is chosen by selects.
 override SCATTERED: bool; // dy has all pixels; else only the windows, and d says which of its pixels each belongs to
 
+// A sum for each tap.
+const SUMS = 9u;
+
 // Tables of x: of two neighbouring windows in a line, and below each other.
 const TABLES = LINES + 2u;
 
@@ -20,7 +23,7 @@ fn add_trip(
     c: u32,
     n: u32,
     lane: u32,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
     db: ptr<function, vec4<f32>>,
 ) {
     var tables = array<vec4<f32>, TABLES>();
@@ -69,7 +72,7 @@ fn add_channel(
     lane: u32,
     tables: ptr<function, array<vec4<f32>, TABLES>>,
     windows: ptr<function, array<Window, LINES>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     if (fills_up(r)) { return; }
     // Of each line of taps and each window.
@@ -92,7 +95,7 @@ fn add_line_of_taps(
     r: u32,
     pixels: ptr<function, array<array<f32, LINES>, 3>>,
     windows: ptr<function, array<Window, LINES>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     for (var kx = 0u; kx < 3u; kx++) {
         var sum = (*s)[ky * 3u + kx][r];
@@ -109,4 +112,9 @@ fn add_line_of_taps(
         }
         (*s)[ky * 3u + kx][r] = sum;
     }
+}
+
+// The taps of a row of the kernel, of channel r.
+fn line_of_taps(ky: u32, r: u32, s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>) -> array<vec4<f32>, 3> {
+    return array((*s)[3u * ky][r], (*s)[3u * ky + 1u][r], (*s)[3u * ky + 2u][r]);
 }

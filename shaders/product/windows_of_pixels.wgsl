@@ -1,5 +1,8 @@
 // A trip of the loop in product/windows over pixels of dy. Each group of lanes loads a part of the pixels of dy for all.
 
+// A sum for each tap.
+const SUMS = 9u;
+
 // Pixels of dy in a trip; pixels of x in a line and in all, and the loads of a lane for them.
 const PIXELS = LINES * 4u;
 const WIDTH = 6u;
@@ -13,7 +16,7 @@ fn add_trip(
     c: u32,
     n: u32,
     lane: u32,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
     db: ptr<function, vec4<f32>>,
 ) {
     var cells = array<vec4<f32>, LOADS>();
@@ -97,7 +100,7 @@ fn add_channel(
     lane: u32,
     cells: ptr<function, array<vec4<f32>, LOADS>>,
     d: ptr<function, array<vec4<f32>, PIXELS>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     if (fills_up(r)) { return; }
     var x = pixels_of(r, lane, cells);
@@ -118,7 +121,7 @@ fn add_tap(
     r: u32,
     x: ptr<function, array<f32, CELLS>>,
     d: ptr<function, array<vec4<f32>, PIXELS>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     let corner = tap / 3u * WIDTH + tap % 3u;
     for (var line = 0u; line < LINES; line++) {
@@ -136,7 +139,7 @@ fn add_channel_of_windows(
     lane: u32,
     cells: ptr<function, array<vec4<f32>, LOADS>>,
     windows: ptr<function, array<Window, 2>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     if (fills_up(r)) { return; }
     var x = pixels_of(r, lane, cells);
@@ -150,7 +153,7 @@ fn add_column_of_taps(
     r: u32,
     x: ptr<function, array<f32, CELLS>>,
     windows: ptr<function, array<Window, 2>>,
-    s: ptr<function, array<array<vec4<f32>, 4>, 9>>,
+    s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>,
 ) {
     // Of each line of x and each window.
     var chosen = array<array<vec4<f32>, 2>, 4>();
@@ -166,4 +169,9 @@ fn add_column_of_taps(
             + select(chosen[ky][0], chosen[ky + 1u][0], (*windows)[0].is_below) * (*windows)[0].dy
             + select(chosen[ky][1], chosen[ky + 1u][1], (*windows)[1].is_below) * (*windows)[1].dy;
     }
+}
+
+// The taps of a row of the kernel, of channel r.
+fn line_of_taps(ky: u32, r: u32, s: ptr<function, array<array<vec4<f32>, 4>, SUMS>>) -> array<vec4<f32>, 3> {
+    return array((*s)[3u * ky][r], (*s)[3u * ky + 1u][r], (*s)[3u * ky + 2u][r]);
 }

@@ -246,6 +246,8 @@ impl Conv2d {
             let lines = if four { wgsl!("product/windows_of_4_lines") } else { wgsl!("product/windows_of_2_lines") };
             let dispatch = if maxima {
                 dispatch.source(wgsl!("product/windows_of_maxima")).constant("SCATTERED", places.is_none())
+            } else if four {
+                dispatch.source(wgsl!("product/windows_of_tiles"))
             } else {
                 dispatch.source(wgsl!("product/windows_of_pixels"))
             };
