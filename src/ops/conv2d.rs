@@ -2,6 +2,7 @@
 
 mod pack;
 mod products;
+mod windows;
 mod winograd;
 mod winograd_dw;
 mod winograd_product;

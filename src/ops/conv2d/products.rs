@@ -2,8 +2,9 @@
 
 use super::Conv2d;
 use super::pack::Packed;
+use super::windows::Trip;
 use crate::graph::{DispatchBuilder, Epilogue, Recorder, Sink, TensorId};
-use crate::kernel::{MicroKernel, operations, wgsl};
+use crate::kernel::{operations, wgsl};
 use crate::ops::ending::Ending;
 use crate::ops::matrix_product::MatrixProduct;
 use crate::ops::micro_kernels::Rows;
@@ -238,21 +239,12 @@ impl Conv2d {
         let sum = PartedSum::new(recorder, dw, product.parts());
         let dispatch = recorder.dispatch(name).a(x).b(dy).c(sum.parts).d(places);
         let dispatch = if product.kernel().takes_windows() {
-            // A trip of the loop takes two lines of four pixels, or four lines.
+            let trip = Trip::new(self, product.kernel(), pooled, places.is_some());
             let [oh, ow] = self.computed_size(pooled);
-            let maxima = pooled && product.kernel().shuffles_pixels();
-            let four = (places.is_none() || maxima) && takes_four_lines(product.kernel(), oh);
-            let trips = self.input[0] * oh.div_ceil(if four { 4 } else { 2 }) * ow.div_ceil(4);
-            let lines = if four { wgsl!("product/windows_of_4_lines") } else { wgsl!("product/windows_of_2_lines") };
-            let dispatch = if maxima {
-                dispatch.source(wgsl!("product/windows_of_maxima")).constant("SCATTERED", places.is_none())
-            } else if four {
-                dispatch.source(wgsl!("product/windows_of_tiles"))
-            } else {
-                dispatch.source(wgsl!("product/windows_of_pixels"))
-            };
-            let dispatch = dispatch.source(lines).size("CHANNELS", self.input[3]);
-            dispatch.size("PART_TRIPS", trips.div_ceil(product.parts()))
+            let trips = self.input[0] * oh.div_ceil(trip.lines) * ow.div_ceil(4);
+            let dispatch = trip.sources.into_iter().fold(dispatch, |dispatch, source| dispatch.source(source));
+            let dispatch = dispatch.size("CHANNELS", self.input[3]).size("PART_TRIPS", trips.div_ceil(product.parts()));
+            if trip.finds_maxima { dispatch.constant("SCATTERED", places.is_none()) } else { dispatch }
         } else {
             dispatch
         };
@@ -264,10 +256,4 @@ impl Conv2d {
         product.complete(dispatch, self.flops(pixels)).record();
         sum.finish(recorder);
     }
-}
-
-/// Whether a loop over windows takes four lines of an image of `lines` at once. With 8 lanes, that takes 0.86 of the time of two
-/// lines at once, but where the image ends within the four, more of it is spent on pixels that do not exist.
-fn takes_four_lines(kernel: MicroKernel, lines: usize) -> bool {
-    kernel.lanes() == Some(8) && 86 * lines.next_multiple_of(4) < 100 * lines.next_multiple_of(2)
 }
