@@ -14,6 +14,7 @@ mod export;
 mod held_images;
 mod import;
 mod layer_table;
+mod misread;
 mod model_options;
 mod models;
 mod operation_options;
@@ -110,7 +111,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     if vector_width::is_trial() {
         return width_trial::run();
     }
-    let command = Cli::parse().command;
+    let command = Cli::try_parse().unwrap_or_else(|error| misread::in_plain_words(error).exit()).command;
     if command.opens_an_adapter() {
         prepare_driver();
     }
