@@ -1,13 +1,14 @@
 // Convolution by a kernel of 3 x 3 of an image with at most four channels, for adapters whose subgroup is LANES lanes. A lane
 // makes four rows of the result: neighbours in a line of LINE rows or, if POOLED, the cells of a window. It loads the pixels
-// that they see once, and holds them while it makes up to 32 columns, 16 at a time. All products of a sum are written out, so
-// that no sum lives across the end of a loop, where the execution mask would cost time.
+// that they see once, and holds them while it makes up to 32 columns, four at a time. All products of a sum are written out, so
+// that no sum lives across the end of a loop, where the execution mask would cost time. More columns at a time would be more
+// code than the processor's nearest cache holds.
 override TILES_N: u32;
 override LINE: u32;
 override CHANNELS: u32; // of x, without those that fill up the four
 
-// Most loads of a lane for the weights of 16 columns.
-const LOADS = 144u / LANES;
+// Most loads of a lane for the weights of four columns.
+const LOADS = (36u + LANES - 1u) / LANES;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -32,23 +33,17 @@ fn main(
     // A loop that tests at its head would run once more, with all lanes masked.
     var n = first;
     loop {
-        // Of each k, four vectors of four columns.
+        // Of each k, a vector of four columns.
         var b = array<vec4<f32>, LOADS>();
-        for (var l = 0u; l < (36u * CHANNELS + LANES - 1u) / LANES; l++) {
+        for (var l = 0u; l < (9u * CHANNELS + LANES - 1u) / LANES; l++) {
             // The lanes' places are constants, and a select is faster than a division.
-            var place = weights_at(l * LANES / 4u);
-            for (var j = 1u; j < LANES / 4u; j++) {
-                place = select(place, weights_at(l * LANES / 4u + j), lane / 4u == j);
-            }
-            b[l] = read_b(place + min(n + lane % 4u * 4u, N - 4u));
+            var place = weights_at(l * LANES);
+            for (var j = 1u; j < LANES; j++) { place = select(place, weights_at(l * LANES + j), lane == j); }
+            b[l] = read_b(place + min(n, N - 4u));
         }
-        // Written out, because drivers do not unroll loops of this length.
-        store_rows(m, end, n, sums(0u, &a, &b));
-        store_rows(m, end, n + 4u, sums(1u, &a, &b));
-        store_rows(m, end, n + 8u, sums(2u, &a, &b));
-        store_rows(m, end, n + 12u, sums(3u, &a, &b));
+        store_rows(m, end, n, sums(&a, &b));
         continuing {
-            n += 16u;
+            n += 4u;
             break if n >= last;
         }
     }
@@ -73,30 +68,29 @@ fn weights_at(k: u32) -> u32 {
     return (product / CHANNELS * CIN + product % CHANNELS) * N;
 }
 
-// The four rows of columns 4q to 4q + 3.
-fn sums(q: u32, a: ptr<function, array<vec4<f32>, 27>>, b: ptr<function, array<vec4<f32>, LOADS>>) -> mat4x4<f32> {
+// The four rows of four columns. The taps are written out, because drivers do not unroll loops of this length.
+fn sums(a: ptr<function, array<vec4<f32>, 27>>, b: ptr<function, array<vec4<f32>, LOADS>>) -> mat4x4<f32> {
     var s = array<vec4<f32>, 4>();
-    add_tap(0u, q, a, b, &s);
-    add_tap(1u, q, a, b, &s);
-    add_tap(2u, q, a, b, &s);
-    add_tap(3u, q, a, b, &s);
-    add_tap(4u, q, a, b, &s);
-    add_tap(5u, q, a, b, &s);
-    add_tap(6u, q, a, b, &s);
-    add_tap(7u, q, a, b, &s);
-    add_tap(8u, q, a, b, &s);
+    add_tap(0u, a, b, &s);
+    add_tap(1u, a, b, &s);
+    add_tap(2u, a, b, &s);
+    add_tap(3u, a, b, &s);
+    add_tap(4u, a, b, &s);
+    add_tap(5u, a, b, &s);
+    add_tap(6u, a, b, &s);
+    add_tap(7u, a, b, &s);
+    add_tap(8u, a, b, &s);
     return mat4x4(s[0], s[1], s[2], s[3]);
 }
 
 fn add_tap(
     tap: u32,
-    q: u32,
     a: ptr<function, array<vec4<f32>, 27>>,
     b: ptr<function, array<vec4<f32>, LOADS>>,
     s: ptr<function, array<vec4<f32>, 4>>,
 ) {
     for (var c = 0u; c < CHANNELS; c++) {
-        let i = (tap * CHANNELS + c) * 4u + q;
+        let i = tap * CHANNELS + c;
         let t = subgroupShuffle((*b)[i / LANES], i % LANES);
         for (var r = 0u; r < 4u; r++) {
             var pixel = tap / 3u * width() + tap % 3u + r * STRIDE_X;
