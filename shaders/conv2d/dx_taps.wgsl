@@ -21,3 +21,7 @@ fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
     let x = row.y + 1 - i32(KW);
     return vec4(select(0, 1, y >= 0 && y < i32(OH)), x, row.z + (y * i32(OW) + x) * i32(COUT), 0);
 }
+
+fn tap_rows(first: i32, last: i32) -> vec2<i32> {
+    return vec2(first + 1 - i32(OH), last + 1);
+}

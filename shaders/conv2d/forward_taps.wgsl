@@ -24,3 +24,8 @@ fn tap_line(row: vec4<i32>, ky: u32) -> vec4<i32> {
     let y = row.x + i32(ky);
     return vec4(select(0, 1, y >= 0 && y < i32(H)), row.y, row.z + i32(ky * W * CIN), 0);
 }
+
+// The rows of the kernel that see pixels from rows of A of heights `first` to `last`: the first one, and the one behind the last.
+fn tap_rows(first: i32, last: i32) -> vec2<i32> {
+    return vec2(-last - select(0, 1, POOLED), i32(H) - first);
+}

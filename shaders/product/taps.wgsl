@@ -12,6 +12,8 @@
 // b = G g as conv2d/pack orders it, so that consecutive trips read consecutive texels.
 override TILES_N: u32;
 override LINE: u32;
+override LINES: u32; // of an image
+override IMAGES: u32; // of a block: lines of one height follow each other, so that those of a subgroup skip rows of the kernel alike
 
 // Rows of a tile, the pixels that it sees, and how many products it takes.
 const TILE = PIXELS / 2u;
@@ -27,16 +29,18 @@ fn main(
 ) {
     let tile = linear_workgroup(workgroup, count);
     let group = tile / TILES_N * LANES + lane;
-    let line = min(group / groups(), M / LINE - 1u);
+    let number = line_number(group);
+    let line = line_of(number);
     let m = line * LINE + group % groups() * PIXELS;
     // Rows from here on are not this lane's.
-    let end = select((line + 1u) * LINE, 0u, group / groups() != line);
+    let end = select((line + 1u) * LINE, 0u, group / groups() != number);
+    let seen_rows = rows_seen(line_number(group - lane), line_number(group - lane + LANES - 1u));
     let n = tile % TILES_N * 16u;
     let row = a_row(m);
     // s[p][i][t] is point i of tile t, columns 2p and 2p + 1.
     var s = array<array<array<vec2<f32>, 2>, POINTS>, 8>();
-    var w = tile % TILES_N * KH * tap_channels() * (POINTS * 16u) + lane * 4u;
-    var ky = 0u;
+    var ky = seen_rows.x;
+    var w = (tile % TILES_N * KH + ky) * tap_channels() * (POINTS * 16u) + lane * 4u;
     var c = 0u;
     loop {
         let upper = tap_line(row, ky);
@@ -98,7 +102,7 @@ fn main(
                 c = 0u;
                 ky++;
             }
-            break if ky == KH;
+            break if ky >= seen_rows.y;
         }
     }
     // Written out too: a loop that is not unrolled reads the sums from memory, which takes a hundred times as long.
@@ -140,6 +144,25 @@ fn rows_of(q: u32, t: u32, s: ptr<function, array<array<array<vec2<f32>, 2>, POI
         0.5625 * even_a + 2.25 * even_b,
         0.421875 * odd_a + 3.375 * odd_b + last,
     );
+}
+
+// The line, counted in the order of the lanes, that a group of rows belongs to.
+fn line_number(group: u32) -> u32 {
+    return min(group / groups(), M / LINE - 1u);
+}
+
+// The line of the result with that number.
+fn line_of(number: u32) -> u32 {
+    let place = number % (IMAGES * LINES);
+    return (number / (IMAGES * LINES) * IMAGES + place % IMAGES) * LINES + place / IMAGES;
+}
+
+// The rows of the kernel that see pixels from the lines with these numbers: the first one, and the one behind the last.
+fn rows_seen(first: u32, last: u32) -> vec2<u32> {
+    if (!tap_reaches_outside() || first / (IMAGES * LINES) != last / (IMAGES * LINES)) { return vec2(0u, KH); }
+    let rows = tap_rows(a_row(line_of(first) * LINE).x, a_row(line_of(last) * LINE).x);
+    // A trip is made in any case, over pixels that are zero.
+    return vec2<u32>(clamp(rows, vec2(0), vec2(i32(KH) - 1, i32(KH))));
 }
 
 // Lanes that make a line.

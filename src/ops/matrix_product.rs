@@ -131,6 +131,15 @@ impl MatrixProduct {
         kernel.tiles([m / line * line.next_multiple_of(rows_of_a_lane), n])
     }
 
+    /// Images whose lines of one height follow each other: as many as a subgroup makes lines, if they divide the batch.
+    fn images_of_a_block(&self) -> usize {
+        let (kernel, Rows { line, lines, .. }) = (self.kernel(), self.rows);
+        let rows = kernel.rows_of_a_line().unwrap_or(1);
+        let wanted = kernel.tile()[0].div_ceil(line.next_multiple_of(rows)).next_power_of_two();
+        let images = self.product.sizes[0] / (line * lines);
+        wanted.min(1 << images.trailing_zeros())
+    }
+
     fn k(&self) -> usize {
         self.product.sizes[2]
     }
@@ -161,7 +170,10 @@ impl MatrixProduct {
         };
         let dispatch = match micro_kernel {
             _ if micro_kernel.takes_windows() => dispatch,
-            _ if micro_kernel.rows_of_a_line().is_some() => dispatch.size("LINE", self.rows.line),
+            _ if micro_kernel.rows_of_a_line().is_some() => {
+                let Rows { line, lines, .. } = self.rows;
+                dispatch.size("LINE", line).size("LINES", lines).size("IMAGES", self.images_of_a_block())
+            }
             _ if micro_kernel.holds_pixels() => dispatch.size("LINE", self.rows.pixels),
             _ => dispatch.shared(wgsl!("product/block")).size_or_number("PART_K", part_k, self.at_run_time),
         };

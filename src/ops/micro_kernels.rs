@@ -29,6 +29,8 @@ pub struct Rows {
     /// Where `a` has the windows of a convolution whose kernel has three columns and whose stride is 1: rows that are
     /// neighbours in a line. Else 0.
     pub line: usize,
+    /// Lines of an image then.
+    pub lines: usize,
     /// The share of the multiply-adds that belong to no window, because the cell is at the border: plain loops skip them.
     pub skipped: f64,
     /// Where `a` has the windows of a convolution by a kernel of 3 x 3 of an image with at most four channels: rows that are

@@ -111,10 +111,10 @@ impl Conv2d {
         }
         let sizes = [pixels, self.channels()[1], self.window_cells()];
         // Under pooling, a line of windows has two lines of pixels.
-        let [_, ow] = self.computed_size(places.is_some());
-        let line = if places.is_some() { 2 * ow } else { ow };
+        let [oh, ow] = self.computed_size(places.is_some());
+        let [lines, line] = if places.is_some() { [oh / 2, 2 * ow] } else { [oh, ow] };
         let (line, held) = (self.shared_line(line), self.held_line(line, places.is_some()));
-        let rows = Rows { line, pixels: held, are_images: self.is_dense(), ..Rows::default() };
+        let rows = Rows { line, lines, pixels: held, are_images: self.is_dense(), ..Rows::default() };
         let product = MatrixProduct::whole(recorder, key, sizes, rows).at_run_time(self.reads_sizes(places.is_some()));
         let name = recorder.graph().tensor(output).name.clone();
         let packed =
@@ -161,6 +161,7 @@ impl Conv2d {
         let rows = Rows {
             costly: !self.is_pointwise() || pooled,
             line,
+            lines: h,
             skipped,
             are_images: self.is_dense(),
             ..Rows::default()
