@@ -531,7 +531,7 @@ impl Operation for FalseEpilogue {
         vec![[2, 4, 4, 4].into(), [4].into()]
     }
 
-    fn epilogue(&self, outputs: &[TensorId], _: &[bool]) -> Epilogue {
+    fn epilogue(&self, _: &Recorder, outputs: &[TensorId], _: &[bool]) -> Epilogue {
         match self.0 {
             // An output of its own, but a small one.
             Epilogue::Gate(_) => Epilogue::Gate(outputs[1]),

@@ -4,10 +4,13 @@
 // At the border of x some (ky, kx) belong to no window, and with a stride most of them see only every second or third cell.
 // The rows of a tile are neighbours, so it skips those k. For that, the cells of a row of x that the same kx see stand
 // together.
+// If OF_MAXIMA, y went through max pooling of 2 x 2 cells, dy is the gradient of what that made, and h says to which cell of
+// each window it belongs.
 // If GATED, x is a relu's output, and its gradient goes through that relu here: e = x.
 // If SUMMED, d is what others contributed to the gradient, and is added before that.
 // If SCATTERED, x is the output of max pooling of 2 x 2 cells, [.., POOL_W, POOL_C], and its gradient goes back to the
 // cells whose places d gives: c is the gradient of what was pooled.
+override OF_MAXIMA: bool;
 override GATED: bool;
 override SUMMED: bool;
 override SCATTERED: bool;
@@ -86,7 +89,8 @@ fn pixel_of(m: u32) -> u32 {
 fn a_row(m: u32) -> vec4<i32> {
     if (POINTWISE) { return vec4(0, 0, i32(pixel_of(m) * COUT), 0); }
     let cell = vec3<i32>(cell_of(m));
-    return vec4(cell.x + PAD_Y, cell.y + PAD_X, cell.z * i32(OH * OW * COUT), 0);
+    let pixels = select(OH * OW, OH * OW / 4u, OF_MAXIMA);
+    return vec4(cell.x + PAD_Y, cell.y + PAD_X, cell.z * i32(pixels * COUT), 0);
 }
 
 // (ky, kx, output channel)
@@ -111,8 +115,17 @@ fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
     let oy = u32(y) / STRIDE_Y;
     let ox = u32(x) / STRIDE_X;
     let exists = (oy * STRIDE_Y == u32(y)) & (ox * STRIDE_X == u32(x)) & (oy < OH) & (ox < OW);
+    if (OF_MAXIMA) {
+        let window = u32(row.z) + (oy / 2u * (OW / 2u) + ox / 2u) * COUT + u32(column.z);
+        return gradient_of_cell(select(0u, window, exists), exists, f32(oy % 2u * 2u + ox % 2u));
+    }
     let i = u32(row.z) + (oy * OW + ox) * COUT + u32(column.z);
     return select(vec4<f32>(), read_a(select(0u, i, exists)), exists);
+}
+
+// What a cell of the window at float i gets of its gradient.
+fn gradient_of_cell(i: u32, exists: bool, cell: f32) -> vec4<f32> {
+    return select(vec4<f32>(), read_a(i), vec4(exists) & (read_h(i) == vec4(cell)));
 }
 
 fn load_b(k: u32, n: u32) -> vec4<f32> {

@@ -13,7 +13,8 @@
 override TILES_N: u32;
 override LINE: u32;
 override LINES: u32; // of an image
-override IMAGES: u32; // of a block: lines of one height follow each other, so that those of a subgroup skip rows of the kernel alike
+// Images of a block, whose lines of one height follow each other, so that those of a subgroup skip rows of the kernel alike.
+override IMAGES: u32;
 
 // Rows of a tile, the pixels that it sees, and how many products it takes.
 const TILE = PIXELS / 2u;
@@ -57,6 +58,13 @@ fn main(
                 let behind = subgroupShuffle(a[1], (lane + 1u) % LANES);
                 a[0] = select(vec4<f32>(), before, upper.y >= 0);
                 a[PIXELS + 1u] = select(vec4<f32>(), behind, upper.y + i32(PIXELS) + 1 < tap_width());
+            }
+        } else if (tap_takes_windows()) {
+            let odd = u32(tap_odd());
+            for (var i = 0u; i < (seen() + 1u + odd) / 2u; i++) {
+                let pixels = tap_window(upper, i, c);
+                if (2u * i >= odd) { a[2u * i - odd] = pixels[0]; }
+                if (2u * i + 1u - odd < seen()) { a[2u * i + 1u - odd] = pixels[1]; }
             }
         } else {
             for (var p = 0u; p < seen(); p++) {
@@ -178,7 +186,8 @@ fn seen() -> u32 {
 // Whether the pixels of a line are as many as its rows, and the lanes that make a line are neighbours in one subgroup. Then
 // a lane gets what it sees of its neighbours' pixels from them. More than 8 lanes are slow at that.
 fn lends() -> bool {
-    return !POOLED && LANES == 8u && LINE % PIXELS == 0u && LANES % groups() == 0u && tap_is_centred();
+    let pixels = !POOLED && !tap_takes_windows() && tap_is_centred();
+    return pixels && LANES == 8u && LINE % PIXELS == 0u && LANES % groups() == 0u;
 }
 
 // Pixel p of those that a lane sees of a line, from channel c on; zero outside. line = (whether it is inside, x of pixel 0,

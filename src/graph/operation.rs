@@ -40,9 +40,9 @@ pub trait Operation: Any + Debug + Send + Sync {
 
     /// What the gradient of the first output goes through before `backward` gets it. An operation that stores the
     /// gradient can often do that on the way, which saves a dispatch. `needed` says of which inputs somebody needs the
-    /// gradient. Tensors in the answer must be among the `outputs`.
-    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
-        let _ = (outputs, needed);
+    /// gradient. Tensors in the answer must be among the `outputs`. `recorder` is there to be asked for its target.
+    fn epilogue(&self, recorder: &Recorder, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        let _ = (recorder, outputs, needed);
         Epilogue::None
     }
 

@@ -63,7 +63,7 @@ impl Node {
     /// What its operation declares about the gradient of its output, if that makes sense: kernels that run without bounds
     /// checks rely on it.
     pub(super) fn epilogue(&self, recorder: &Recorder, needed: &[bool]) -> Result<Epilogue, GraphError> {
-        let epilogue = self.operation.epilogue(&self.outputs, needed);
+        let epilogue = self.operation.epilogue(recorder, &self.outputs, needed);
         let graph = recorder.graph();
         let output = &graph.tensor(self.outputs[0]);
         let is_like_output = |id: TensorId| {

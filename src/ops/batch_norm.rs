@@ -229,7 +229,7 @@ impl Operation for BatchNorm {
         self.added() == Some(input)
     }
 
-    fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
+    fn epilogue(&self, _recorder: &Recorder, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
         if self.ends_in_relu() { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
     }
 

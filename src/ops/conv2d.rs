@@ -141,7 +141,7 @@ impl Operation for Conv2d {
         vec![[self.input[0], oh, ow, self.filters].into()]
     }
 
-    fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
+    fn epilogue(&self, _recorder: &Recorder, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
         if self.relu { Epilogue::Gate(outputs[0]) } else { Epilogue::None }
     }
 
@@ -161,7 +161,7 @@ impl Operation for Conv2d {
             self.record_dw(recorder, inputs[0], dy, false, None, sink);
         }
         if let Some(sink) = &sinks[0] {
-            self.record_dx(recorder, inputs[1], dy, false, sink);
+            self.record_dx(recorder, inputs[1], dy, false, None, sink);
         }
     }
 }

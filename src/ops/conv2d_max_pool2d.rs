@@ -20,6 +20,12 @@ impl Conv2dMaxPool2d {
         let [oh, ow] = self.convolution.output_size();
         [self.convolution.input[0], oh / 2, ow / 2, self.convolution.filters]
     }
+
+    /// Whether the backward pass starts from the gradient of the pooled output. The gradient of the weights alone can always be
+    /// computed from that.
+    fn takes_maxima(&self, recorder: &Recorder, dx_is_needed: bool) -> bool {
+        !dx_is_needed || self.convolution.takes_maxima(recorder.target())
+    }
 }
 
 impl Operation for Conv2dMaxPool2d {
@@ -37,9 +43,11 @@ impl Operation for Conv2dMaxPool2d {
         vec![self.pooled().into(); 2]
     }
 
-    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
-        // The gradient of the weights alone can be computed from that of the pooled output.
-        if needed[0] { Epilogue::Scatter { pooled: self.pooled(), places: outputs[1] } } else { Epilogue::None }
+    fn epilogue(&self, recorder: &Recorder, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        match self.takes_maxima(recorder, needed[0]) {
+            true => Epilogue::None,
+            false => Epilogue::Scatter { pooled: self.pooled(), places: outputs[1] },
+        }
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {
@@ -54,13 +62,13 @@ impl Operation for Conv2dMaxPool2d {
         dy: TensorId,
         sinks: &[Option<Sink>],
     ) {
-        // With the gradient of the input goes that of the cells, as `epilogue` says.
-        let places = if sinks[0].is_some() { None } else { Some(outputs[1]) };
+        // Else it starts from the gradient of the cells, as `epilogue` says.
+        let places = self.takes_maxima(recorder, sinks[0].is_some()).then_some(outputs[1]);
         if let Some(sink) = &sinks[1] {
             self.convolution.record_dw(recorder, inputs[0], dy, true, places, sink);
         }
         if let Some(sink) = &sinks[0] {
-            self.convolution.record_dx(recorder, inputs[1], dy, true, sink);
+            self.convolution.record_dx(recorder, inputs[1], dy, true, places, sink);
         }
     }
 }

@@ -86,8 +86,8 @@ impl Operation for Dense {
         vec![[self.input[0], self.units].into()]
     }
 
-    fn epilogue(&self, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
-        Conv2d::from(*self).epilogue(outputs, needed)
+    fn epilogue(&self, recorder: &Recorder, outputs: &[TensorId], needed: &[bool]) -> Epilogue {
+        Conv2d::from(*self).epilogue(recorder, outputs, needed)
     }
 
     fn forward(&self, recorder: &mut Recorder, inputs: &[TensorId], outputs: &[TensorId]) {

@@ -36,7 +36,7 @@ impl Operation for Relu {
         true
     }
 
-    fn epilogue(&self, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
+    fn epilogue(&self, _recorder: &Recorder, outputs: &[TensorId], _needed: &[bool]) -> Epilogue {
         Epilogue::Gate(outputs[0])
     }
 

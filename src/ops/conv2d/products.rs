@@ -134,24 +134,26 @@ impl Conv2d {
     }
 
     /// Records the gradient of the input from the weights `w` and from `dy`, the gradient of the result before relu. If
-    /// `pooled`, `dy` has only the cells that max pooling of 2 x 2 cells keeps.
+    /// `pooled`, `dy` has only the cells that max pooling of 2 x 2 cells keeps. With the places of the `maxima`, `dy` is the
+    /// gradient of the pooled output instead.
     pub(in crate::ops) fn record_dx(
         &self,
         recorder: &mut Recorder,
         w: TensorId,
         dy: TensorId,
         pooled: bool,
+        maxima: Option<TensorId>,
         sink: &Sink,
     ) {
         if matches!(sink.epilogue, Epilogue::Scatter { .. }) && sink.earlier.is_some() {
             recorder.store(sink, |recorder, gradient| {
                 let plain = Sink { gradient, earlier: None, epilogue: Epilogue::None, ..*sink };
-                self.record_dx(recorder, w, dy, pooled, &plain);
+                self.record_dx(recorder, w, dy, pooled, maxima, &plain);
             });
             return;
         }
         let key = self.key("dx", pooled);
-        if self.record_tiled_dx(recorder, &key, [dy, w], pooled, sink) {
+        if maxima.is_none() && self.record_tiled_dx(recorder, &key, [dy, w], pooled, sink) {
             return;
         }
         let [n, h, width, _] = self.input;
@@ -177,7 +179,7 @@ impl Conv2d {
         let packed =
             product.kernel().rows_of_a_line().map(|_| self.pack(recorder, product.described(), w, true).tensor);
         let dispatch = recorder.dispatch(name).a(dy).b(packed.unwrap_or(w)).c(sink.gradient);
-        let dispatch = dispatch.d(places.or(sink.earlier)).e(gate);
+        let dispatch = dispatch.d(places.or(sink.earlier)).e(gate).h(maxima);
         // The store reads `d` once. It reads `e` once too, but that has an image anyway, since the forward pass reads one.
         let dispatch = dispatch.sweeping_over(1 << 3);
         let (dispatch, block) = if packed.is_some() {
@@ -193,6 +195,7 @@ impl Conv2d {
             .constant("GATED", gate.is_some())
             .constant("SUMMED", sink.earlier.is_some())
             .constant("SCATTERED", places.is_some())
+            .constant("OF_MAXIMA", maxima.is_some())
             .constant("POOLED", false)
             .size("POOL_W", pool_w)
             .size("POOL_C", pool_c.next_multiple_of(4))
@@ -202,8 +205,8 @@ impl Conv2d {
         product.complete(dispatch, flops).record();
     }
 
-    /// Records the gradient of the weights from `dy`, which is as in [`Conv2d::record_dx`]. With the `places` of the
-    /// maxima, `dy` is the gradient of the pooled output instead.
+    /// Records the gradient of the weights from `dy`, which is as in [`Conv2d::record_dx`], as are the `places`
+    /// of the maxima.
     pub(in crate::ops) fn record_dw(
         &self,
         recorder: &mut Recorder,

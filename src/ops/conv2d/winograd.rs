@@ -103,6 +103,15 @@ impl Tiled {
         is_software && c.min(filters) >= LEAST_CHANNELS && direct >= LEAST_GAIN * time
     }
 
+    /// Whether it runs by the algorithm where nothing was measured.
+    fn runs_by_rule(&self, target: Target) -> bool {
+        match target.winograd {
+            Winograd::Never => false,
+            Winograd::Always => true,
+            Winograd::WhereFaster => self.is_faster(target),
+        }
+    }
+
     /// Records the convolution of `x` by `w`. The dispatches that `store` completes write the result; they have `a` already.
     fn record(
         &self,
@@ -194,11 +203,20 @@ impl Conv2d {
         }
         let tuning = recorder.graph().tuning();
         match (recorder.target().winograd, tuning.get(key).or_else(|| tuning.carried_over(key))) {
-            (Winograd::Never, _) => false,
-            (Winograd::Always, _) => true,
             (Winograd::WhereFaster, Some(measured)) => measured.algorithm == Algorithm::Winograd,
-            (Winograd::WhereFaster, None) => tiled.is_faster(recorder.target()),
+            _ => tiled.runs_by_rule(recorder.target()),
         }
+    }
+
+    /// Whether both gradients are computed from the gradient of what max pooling of 2 x 2 cells made of the result, and the
+    /// places of the maxima. That is a quarter of the floats that the gradient of the result has, so less is stored. Only
+    /// kernels for subgroups of 8 lanes are known to gain by that, and Winograd's algorithm reads all pixels. Measured choices
+    /// do not matter, so that all candidates get the same gradient.
+    pub(in crate::ops) fn takes_maxima(&self, target: Target) -> bool {
+        let is_tiled = |tiled: Tiled| tiled.fits(target) && tiled.runs_by_rule(target);
+        let lanes = target.micro_kernel.lanes() == Some(8) && target.storage == Storage::Images;
+        let direct = !is_tiled(self.tiled_dx(true)) && (self.bias || !is_tiled(self.tiled_forward(true)));
+        lanes && self.kernel == [3, 3] && self.stride == [1, 1] && direct
     }
 
     pub(super) fn tiled_forward(&self, pooled: bool) -> Tiled {
@@ -206,6 +224,13 @@ impl Conv2d {
         let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
         let (input, output) = ([n, h, w, c], [n, oh, ow, filters]);
         Tiled { input, output, before: self.padding_before(), turned: false }
+    }
+
+    fn tiled_dx(&self, pooled: bool) -> Tiled {
+        let [n, h, w, _] = self.input;
+        let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
+        let before = self.padding_before().map(|before| 2_usize.saturating_sub(before));
+        Tiled { input: [n, oh, ow, filters], output: [n, h, w, c], before, turned: true }
     }
 
     /// Records the forward pass by the algorithm, as [`Conv2d::record_forward`] does directly. False where it does not run so.
@@ -247,10 +272,8 @@ impl Conv2d {
         pooled: bool,
         sink: &Sink,
     ) -> bool {
-        let [n, h, width, _] = self.input;
-        let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
-        let before = self.padding_before().map(|before| 2_usize.saturating_sub(before));
-        let tiled = Tiled { input: [n, oh, ow, filters], output: [n, h, width, c], before, turned: true };
+        let tiled = self.tiled_dx(pooled);
+        let [_, h, width, _] = tiled.output;
         if !self.runs_tiled(recorder, key, &tiled) {
             return false;
         }
