@@ -19,8 +19,8 @@ override IMAGES: u32;
 // Rows of a tile, the pixels that it sees, and how many products it takes.
 const TILE = PIXELS / 2u;
 const POINTS = TILE + 2u;
-// Loads of a lane for all points of four k of all columns.
-const LOADS = POINTS * 16u / LANES;
+// Loads of a lane for four k of all columns at a point.
+const LOADS = 16u / LANES;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -46,10 +46,6 @@ fn main(
     loop {
         let upper = tap_line(row, ky);
         let lower = tap_line(row, ky + 1u);
-        // Of each point and each of four k, four vectors of four columns.
-        var b = array<vec4<f32>, LOADS>();
-        for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + l * LANES * 4u); }
-        w += POINTS * 64u;
         var a = array<vec4<f32>, PIXELS + 4u>();
         if (lends()) {
             for (var p = 1u; p <= PIXELS; p++) { a[p] = load_pixel(upper, p, c); }
@@ -94,16 +90,17 @@ fn main(
                 v[POINTS - 1u][t] = 1.265625 * a[p + 1u] - 2.8125 * a[p + 3u] + a[p + 5u];
             }
         }
-        // Two columns at a time, so that their sums stay in registers for twelve k. They are written out, because
-        // Mesa 25's driver does not unroll a loop of this length.
-        add_columns(0u, &v, &b, &s);
-        add_columns(1u, &v, &b, &s);
-        add_columns(2u, &v, &b, &s);
-        add_columns(3u, &v, &b, &s);
-        add_columns(4u, &v, &b, &s);
-        add_columns(5u, &v, &b, &s);
-        add_columns(6u, &v, &b, &s);
-        add_columns(7u, &v, &b, &s);
+        // A point at a time, so that its weights are on their way while the sums of the point before are taken. They are
+        // written out, because Mesa 25's driver does not unroll a loop of this length.
+        add_point(0u, w, &v, &s);
+        add_point(1u, w, &v, &s);
+        add_point(2u, w, &v, &s);
+        add_point(3u, w, &v, &s);
+        if (POINTS == 6u) {
+            add_point(POINTS - 2u, w, &v, &s);
+            add_point(POINTS - 1u, w, &v, &s);
+        }
+        w += POINTS * 64u;
         continuing {
             c += 4u;
             if (c == tap_channels()) {
@@ -202,31 +199,28 @@ fn load_pixel(line: vec4<i32>, p: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(), read_a(u32(select(0, i, inside))), inside);
 }
 
-// G g at a point for k number j, columns 2p and 2p + 1.
-fn weights_of(p: u32, point: u32, j: u32, b: ptr<function, array<vec4<f32>, LOADS>>) -> vec2<f32> {
-    let i = point * 16u + j * 4u + p / 2u;
-    let four = (*b)[i / LANES];
-    return subgroupShuffle(select(four.xy, four.zw, p % 2u == 1u), i % LANES);
-}
-
-// Adds the products of four k at all points to columns 2p and 2p + 1.
-fn add_columns(
-    p: u32,
+// Adds the products of four k at point i to all columns. Their weights are from w on.
+fn add_point(
+    i: u32,
+    w: u32,
     v: ptr<function, array<array<vec4<f32>, 2>, POINTS>>,
-    b: ptr<function, array<vec4<f32>, LOADS>>,
     s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>,
 ) {
-    add_point(p, 0u, v, b, s);
-    add_point(p, 1u, v, b, s);
-    add_point(p, 2u, v, b, s);
-    add_point(p, 3u, v, b, s);
-    if (POINTS == 6u) {
-        add_point(p, POINTS - 2u, v, b, s);
-        add_point(p, POINTS - 1u, v, b, s);
-    }
+    // Of each of four k, four vectors of four columns.
+    var b = array<vec4<f32>, LOADS>();
+    for (var l = 0u; l < LOADS; l++) { b[l] = read_b(w + (i * LOADS + l) * LANES * 4u); }
+    add_columns(0u, i, v, &b, s);
+    add_columns(1u, i, v, &b, s);
+    add_columns(2u, i, v, &b, s);
+    add_columns(3u, i, v, &b, s);
+    add_columns(4u, i, v, &b, s);
+    add_columns(5u, i, v, &b, s);
+    add_columns(6u, i, v, &b, s);
+    add_columns(7u, i, v, &b, s);
 }
 
-fn add_point(
+// Adds to columns 2p and 2p + 1.
+fn add_columns(
     p: u32,
     i: u32,
     v: ptr<function, array<array<vec4<f32>, 2>, POINTS>>,
@@ -234,7 +228,9 @@ fn add_point(
     s: ptr<function, array<array<array<vec2<f32>, 2>, POINTS>, 8>>,
 ) {
     for (var j = 0u; j < 4u; j++) {
-        let w = weights_of(p, i, j, b);
+        let place = j * 4u + p / 2u;
+        let four = (*b)[place / LANES];
+        let w = subgroupShuffle(select(four.xy, four.zw, p % 2u == 1u), place % LANES);
         for (var t = 0u; t < 2u; t++) { (*s)[p][i][t] += (*v)[i][t][j] * w; }
     }
 }
