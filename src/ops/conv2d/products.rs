@@ -124,7 +124,11 @@ impl Conv2d {
         let dispatch = recorder.dispatch(name).a(inputs[0]).b(w).c(output).f(places);
         let dispatch = match product.kernel() {
             _ if packed.is_some() => dispatch.shared(wgsl!("conv2d/forward_taps")),
-            kernel if kernel.holds_pixels() => dispatch.size("CHANNELS", self.input[3]),
+            kernel if kernel.holds_pixels() => {
+                let windows = places.is_some();
+                let sums = if windows { wgsl!("product/pixels_of_windows") } else { wgsl!("product/pixels_of_lines") };
+                dispatch.shared(sums).size("CHANNELS", self.input[3])
+            }
             _ => dispatch,
         };
         let dispatch = self.geometry(dispatch, places.is_some(), bias_first).source(wgsl!("conv2d/forward"));
