@@ -58,6 +58,39 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
     return select(vec4<f32>(), read_b(pixel * N + channel), k < K);
 }
 
+// For tiles, which find a four once and then walk: its place in memory, and 0, or NOWHERE if it is outside x.
+fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
+    return place_of_x(row + column);
+}
+
+fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
+    let x = load_x_at(place);
+    if (!BIAS) { return x; }
+    return select(x, vec4(1.0, 0.0, 0.0, 0.0), row.w == 1);
+}
+
+// If POOLED, the second number is the cell of the window.
+fn place_b(k: u32, n: u32) -> vec2<u32> {
+    let channel = min(n, N - 4u);
+    if (POOLED) { return vec2(k / 4u * N + channel, k % 4u); }
+    return vec2(k * N + channel, 0u);
+}
+
+fn load_at_b(place: vec2<u32>) -> vec4<f32> {
+    if (POOLED) { return select(vec4<f32>(), read_b(place.x), read_d(place.x) == vec4(f32(place.y))); }
+    if (ends_with_slice()) { return read_b(place.x); }
+    return select(vec4<f32>(), read_b(place.x), place.y == 0u);
+}
+
+// The end of the slices of 16 k, from that at k on, that are walked with these steps.
+fn end_of_walk(k: u32) -> u32 {
+    return select(k + 16u, K, POINTWISE && ends_with_slice());
+}
+
+fn steps() -> vec2<u32> {
+    return vec2(16u * CIN, 16u * N);
+}
+
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     for (var j = 0u; j < 4u; j++) {
         let row = select((m + j) * N, BIAS_FIRST, m + j >= KH * KW * CIN);

@@ -109,6 +109,12 @@ fn a_columns(k: u32) -> array<vec4<i32>, 4> {
 // dy of the window that sees the cell at (ky, kx), zero where there is none.
 fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
     if (POINTWISE) { return read_a(u32(row.z + column.z)); }
+    let window = window_at(row, column);
+    return select(vec4<f32>(), read_a(window.x), window.y == 1u);
+}
+
+// The place of that dy and 1; 0 and 0 where there is none.
+fn window_at(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
     let y = row.x - column.x;
     let x = row.y - column.y;
     // Below zero wraps around and fails the bound.
@@ -120,7 +126,7 @@ fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
         return gradient_of_cell(select(0u, window, exists), exists, f32(oy % 2u * 2u + ox % 2u));
     }
     let i = u32(row.z) + (oy * OW + ox) * COUT + u32(column.z);
-    return select(vec4<f32>(), read_a(select(0u, i, exists)), exists);
+    return vec2(select(0u, i, exists), u32(exists));
 }
 
 // What a cell of the window at float i gets of its gradient.
@@ -131,6 +137,38 @@ fn gradient_of_cell(i: u32, exists: bool, cell: f32) -> vec4<f32> {
 fn load_b(k: u32, n: u32) -> vec4<f32> {
     let cell = window_cell(k);
     return read_b(((cell.x * KW + cell.y) * CIN + min(n, N - 1u)) * COUT + cell.z);
+}
+
+// For tiles, which find a four once and then walk: its place in memory, and 0, or NOWHERE if no window sees the cell there.
+fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
+    if (POINTWISE) { return vec2(u32(row.z + column.z), 0u); }
+    let window = window_at(row, column);
+    return vec2(window.x, select(NOWHERE, 0u, window.y == 1u));
+}
+
+fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
+    if (POINTWISE) { return read_a(place.x); }
+    return select(vec4<f32>(), read_a(place.x), place.y == 0u);
+}
+
+fn place_b(k: u32, n: u32) -> vec2<u32> {
+    let cell = window_cell(k);
+    return vec2(((cell.x * KW + cell.y) * CIN + min(n, N - 1u)) * COUT + cell.z, 0u);
+}
+
+fn load_at_b(place: vec2<u32>) -> vec4<f32> {
+    if (ends_with_slice()) { return read_b(place.x); }
+    return select(vec4<f32>(), read_b(place.x), place.y == 0u);
+}
+
+// The end of the slices of 16 k, from that at k on, that are walked with these steps: those of a cell of the windows.
+fn end_of_walk(k: u32) -> u32 {
+    if (!ends_with_slice()) { return k + 16u; }
+    return select((k / COUT + 1u) * COUT, COUT, POINTWISE);
+}
+
+fn steps() -> vec2<u32> {
+    return vec2(16u, 16u);
 }
 
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {

@@ -34,6 +34,35 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
     return read_b(k * N + min(n, N - 4u));
 }
 
+// For tiles, which find a four once and then walk: its place in memory, and 0, or NOWHERE if it is outside x.
+fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
+    return place_of_x(row + column);
+}
+
+fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
+    return load_x_at(place);
+}
+
+fn place_b(k: u32, n: u32) -> vec2<u32> {
+    return vec2(k * N + min(n, N - 4u), 0u);
+}
+
+fn load_at_b(place: vec2<u32>) -> vec4<f32> {
+    if (ends_with_slice()) { return read_b(place.x); }
+    return select(vec4<f32>(), read_b(place.x), place.y == 0u);
+}
+
+// The end of the slices of 16 k, from that at k on, that are walked with these steps: those of a cell of the windows.
+fn end_of_walk(k: u32) -> u32 {
+    if (POINTWISE && ends_with_slice()) { return K; }
+    if (!POINTWISE && CIN % 16u == 0u) { return (k / CIN + 1u) * CIN; }
+    return k + 16u;
+}
+
+fn steps() -> vec2<u32> {
+    return vec2(16u, 16u * N);
+}
+
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     store_rows(m, M, n, s);
 }

@@ -47,3 +47,18 @@ fn load_x(cell: vec4<i32>) -> vec4<f32> {
     let inside = (u32(cell.x) < H) & (u32(cell.y) < W);
     return select(vec4<f32>(), read_a(u32(select(0, cell.z, inside))), inside);
 }
+
+// What stands beside a place at which there is nothing; what is there has a number below.
+const NOWHERE = 4u;
+
+// The place of that cell in memory, and 0; outside x the first place, and NOWHERE.
+fn place_of_x(cell: vec4<i32>) -> vec2<u32> {
+    if (!PADDED) { return vec2(u32(cell.z), 0u); }
+    let inside = (u32(cell.x) < H) & (u32(cell.y) < W);
+    return vec2(u32(select(0, cell.z, inside)), select(NOWHERE, 0u, inside));
+}
+
+fn load_x_at(place: vec2<u32>) -> vec4<f32> {
+    if (!PADDED) { return read_a(place.x); }
+    return select(vec4<f32>(), read_a(place.x), place.y == 0u);
+}

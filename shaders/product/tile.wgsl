@@ -36,37 +36,61 @@ fn main(
     var rows: array<vec4<i32>, LOADS_A>;
     for (var l = 0u; l < LOADS_A; l++) { rows[l] = a_row(m0 + place_of(invocation, l, BLOCKS_A, A_ALONG_K).x); }
     var s: array<mat4x4<f32>, DOWN * ACROSS>;
-    var k = workgroup.z * PART_K;
+    let k = workgroup.z * PART_K;
     let k_end = min(k + PART_K, begin_tile(m0, m0 + ROWS - 1u));
     var a: array<vec4<f32>, LOADS_A>;
     var b: array<vec4<f32>, LOADS_B>;
+    var at_a: array<vec2<u32>, LOADS_A>;
+    var at_b: array<vec2<u32>, LOADS_B>;
     if (k < k_end) {
-        for (var l = 0u; l < LOADS_A; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
-        for (var l = 0u; l < LOADS_B; l++) { b[l] = fetch_b(n0, k, k_end, invocation, l); }
-    }
-    while (k < k_end) {
+        for (var l = 0u; l < LOADS_A; l++) { a[l] = load_at_a(find_a(rows[l], k, k_end, invocation, l), rows[l]); }
+        for (var l = 0u; l < LOADS_B; l++) { b[l] = load_at_b(find_b(n0, k, k_end, invocation, l)); }
         for (var l = 0u; l < LOADS_A; l++) { fours[kept_at(invocation, l, A_ALONG_K)] = a[l]; }
         for (var l = 0u; l < LOADS_B; l++) { fours[FIRST_B + kept_at(invocation, l, B_ALONG_K)] = b[l]; }
-        workgroupBarrier();
-        k += 16u;
-        for (var l = 0u; l < LOADS_A; l++) { a[l] = fetch_a(rows[l], k, k_end, invocation, l); }
-        for (var l = 0u; l < LOADS_B; l++) { b[l] = fetch_b(n0, k, k_end, invocation, l); }
-        for (var e = 0u; e < 4u; e++) {
-            var four_b: array<mat4x4<f32>, ACROSS>;
-            for (var across = 0u; across < ACROSS; across++) { four_b[across] = four_of_b(e, i + across * (COLUMNS / WIDTH)); }
-            for (var down = 0u; down < DOWN; down++) {
-                let four_a = four_of_a(e, j + down * (ROWS / HEIGHT));
+    }
+    workgroupBarrier();
+    // The slice behind that in workgroup memory begins at next. The last one has none, and gets some slice.
+    var next = k + 16u;
+    while (next < k_end + 16u) {
+        // That slice, and those behind it up to an end, are walked through.
+        let end = min(end_of_walk(next), k_end);
+        for (var l = 0u; l < LOADS_A; l++) { at_a[l] = find_a(rows[l], next, k_end, invocation, l); }
+        for (var l = 0u; l < LOADS_B; l++) { at_b[l] = find_b(n0, next, k_end, invocation, l); }
+        loop {
+            for (var l = 0u; l < LOADS_A; l++) {
+                a[l] = load_at_a(at_a[l], rows[l]);
+                at_a[l].x += steps().x;
+            }
+            for (var l = 0u; l < LOADS_B; l++) {
+                b[l] = load_at_b(at_b[l]);
+                at_b[l].x += steps().y;
+            }
+            for (var e = 0u; e < 4u; e++) {
+                var four_b: array<mat4x4<f32>, ACROSS>;
                 for (var across = 0u; across < ACROSS; across++) {
-                    var sum = s[down * ACROSS + across];
-                    sum += outer(four_a[0], four_b[across][0]);
-                    sum += outer(four_a[1], four_b[across][1]);
-                    sum += outer(four_a[2], four_b[across][2]);
-                    sum += outer(four_a[3], four_b[across][3]);
-                    s[down * ACROSS + across] = sum;
+                    four_b[across] = four_of_b(e, i + across * (COLUMNS / WIDTH));
+                }
+                for (var down = 0u; down < DOWN; down++) {
+                    let four_a = four_of_a(e, j + down * (ROWS / HEIGHT));
+                    for (var across = 0u; across < ACROSS; across++) {
+                        var sum = s[down * ACROSS + across];
+                        sum += outer(four_a[0], four_b[across][0]);
+                        sum += outer(four_a[1], four_b[across][1]);
+                        sum += outer(four_a[2], four_b[across][2]);
+                        sum += outer(four_a[3], four_b[across][3]);
+                        s[down * ACROSS + across] = sum;
+                    }
                 }
             }
+            workgroupBarrier();
+            for (var l = 0u; l < LOADS_A; l++) { fours[kept_at(invocation, l, A_ALONG_K)] = a[l]; }
+            for (var l = 0u; l < LOADS_B; l++) { fours[FIRST_B + kept_at(invocation, l, B_ALONG_K)] = b[l]; }
+            workgroupBarrier();
+            continuing {
+                next += 16u;
+                break if next >= end;
+            }
         }
-        workgroupBarrier();
     }
     for (var down = 0u; down < DOWN; down++) {
         for (var across = 0u; across < ACROSS; across++) {
@@ -88,23 +112,25 @@ fn place_of(invocation: u32, l: u32, blocks: u32, along_k: bool) -> vec2<u32> {
 
 // Where that is kept.
 fn kept_at(invocation: u32, l: u32, along_k: bool) -> u32 {
-    let t = invocation + l * INVOCATIONS;
-    return select(t, t / 4u * 5u + invocation % 4u, along_k);
+    if (along_k) { return invocation / 4u * 5u + invocation % 4u + l * (INVOCATIONS / 4u * 5u); }
+    return invocation + l * INVOCATIONS;
 }
 
-// A four of A in the slice from k on. Past the end it repeats the last k, which B multiplies by zero.
-fn fetch_a(row: vec4<i32>, k: u32, k_end: u32, invocation: u32, l: u32) -> vec4<f32> {
-    let own = k + place_of(invocation, l, BLOCKS_A, A_ALONG_K).y;
-    return load_a(row, a_columns(min(own, last_k(k_end, A_ALONG_K)))[0]);
+// Where a four of A is in the slice from k on. Past the end that is the last k, which B multiplies by zero.
+fn find_a(row: vec4<i32>, k: u32, k_end: u32, invocation: u32, l: u32) -> vec2<u32> {
+    let along = place_of(invocation, l, BLOCKS_A, A_ALONG_K).y;
+    if (ends_with_slice()) { return place_a(row, a_columns(min(k, k_end - 16u) + along)[0]); }
+    return place_a(row, a_columns(min(k + along, last_k(k_end, A_ALONG_K)))[0]);
 }
 
-// A four of B in the slice from k on; zero past the end.
-fn fetch_b(n0: u32, k: u32, k_end: u32, invocation: u32, l: u32) -> vec4<f32> {
+// Where a four of B is in the slice from k on; nowhere past the end.
+fn find_b(n0: u32, k: u32, k_end: u32, invocation: u32, l: u32) -> vec2<u32> {
     let place = place_of(invocation, l, BLOCKS_B, B_ALONG_K);
+    if (ends_with_slice()) { return place_b(min(k, k_end - 16u) + place.y, n0 + place.x); }
     let own = k + place.y;
-    let b = load_b(min(own, last_k(k_end, B_ALONG_K)), n0 + place.x);
-    if (ends_with_slice()) { return b; }
-    return select(vec4<f32>(), b, own < k_end);
+    var found = place_b(min(own, last_k(k_end, B_ALONG_K)), n0 + place.x);
+    found.y = select(4u, found.y, own < k_end);
+    return found;
 }
 
 // Where the last four before the end begins, along k, or the last k.

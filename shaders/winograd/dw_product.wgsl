@@ -54,6 +54,33 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
     return read_b(first_b + min(n, N - 4u) * BLOCK + place_of_tile(k, N));
 }
 
+// For tiles, which find a four once and then walk: its place in memory, and 0, or 4 past the end of the sum.
+fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
+    return vec2(u32(row.x + column.x), 0u);
+}
+
+fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
+    return read_a(place.x);
+}
+
+fn place_b(k: u32, n: u32) -> vec2<u32> {
+    return vec2(first_b + min(n, N - 4u) * BLOCK + place_of_tile(k, N), 0u);
+}
+
+fn load_at_b(place: vec2<u32>) -> vec4<f32> {
+    if (ends_with_slice()) { return read_b(place.x); }
+    return select(vec4<f32>(), read_b(place.x), place.y == 0u);
+}
+
+// The end of the slices of 16 k, from that at k on, that are walked with these steps: those of a block.
+fn end_of_walk(k: u32) -> u32 {
+    return (k / BLOCK + 1u) * BLOCK;
+}
+
+fn steps() -> vec2<u32> {
+    return vec2(64u, 64u);
+}
+
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     let channel = m % PLACE_ROWS;
     let i = FIRST + (m / PLACE_ROWS * CIN + channel) * N + n;

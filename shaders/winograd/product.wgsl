@@ -49,6 +49,34 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
     return read_b(weights_of_place + (column / 32u * padded(K) + k) * 32u + column % 32u);
 }
 
+// For tiles, which find a four once and then walk: its place in memory, and 0, or 4 past the end of the sum.
+fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
+    return vec2(u32(row.x + column.x), 0u);
+}
+
+fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
+    return read_a(place.x);
+}
+
+fn place_b(k: u32, n: u32) -> vec2<u32> {
+    let column = min(n, N - 4u);
+    return vec2(weights_of_place + (column / 32u * padded(K) + k) * 32u + column % 32u, 0u);
+}
+
+fn load_at_b(place: vec2<u32>) -> vec4<f32> {
+    if (ends_with_slice()) { return read_b(place.x); }
+    return select(vec4<f32>(), read_b(place.x), place.y == 0u);
+}
+
+// The end of the slices of 16 k, from that at k on, that are walked with these steps.
+fn end_of_walk(k: u32) -> u32 {
+    return select(k + 16u, K, ends_with_slice());
+}
+
+fn steps() -> vec2<u32> {
+    return vec2(16u * BLOCK, 16u * 32u);
+}
+
 fn store_block(m: u32, n: u32, part: u32, s: mat4x4<f32>) {
     if (m < M && n < N) {
         let i = first_of_row(m, N) + n * BLOCK;

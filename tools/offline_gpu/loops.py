@@ -30,7 +30,7 @@ class Loop:
 
     @staticmethod
     def main_of(blocks: list[Block]) -> "Loop | None":
-        """The loop with the most multiply-adds, if any has some."""
+        """The loop with the most multiply-adds, if any has some; of those around each other the innermost."""
         by_number = {block.number: block for block in blocks}
         found = []
         for head in blocks:
@@ -43,7 +43,8 @@ class Loop:
                     open_ends += by_number[number].before
             if len(body) > 1 or head.number in head.before:
                 found.append(Loop.of([line for number in body for line in by_number[number].instructions]))
-        return max((loop for loop in found if loop.multiply_adds), key=lambda loop: loop.multiply_adds, default=None)
+        rank = lambda loop: (loop.multiply_adds, -loop.instructions)
+        return max((loop for loop in found if loop.multiply_adds), key=rank, default=None)
 
     @staticmethod
     def of(lines: list[str]) -> "Loop":
