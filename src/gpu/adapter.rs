@@ -39,10 +39,17 @@ impl Gpu {
             required_limits: limits,
             ..Default::default()
         };
-        let (device, queue) = adapter
-            .request_device(&descriptor)
-            .await
-            .map_err(|error| GpuError::Open { adapter: adapter.get_info().name, reason: error.to_string() })?;
+        #[cfg(all(feature = "host", target_os = "linux"))]
+        let opened = super::host::robustness::open(adapter, &descriptor);
+        #[cfg(not(all(feature = "host", target_os = "linux")))]
+        let opened = None;
+        let (device, queue) = match opened {
+            Some(opened) => opened,
+            None => adapter
+                .request_device(&descriptor)
+                .await
+                .map_err(|error| GpuError::Open { adapter: adapter.get_info().name, reason: error.to_string() })?,
+        };
         let mut gpu = Self::new(adapter.clone(), device, queue);
         gpu.shares_memory = gpu.can_share_memory();
         Ok(gpu)

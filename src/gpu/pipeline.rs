@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::Gpu;
 #[cfg(feature = "host")]
 use super::host::for_each_on_all_cores;
+#[cfg(all(feature = "host", target_os = "linux"))]
+use super::host::robustness::unchecked;
 use super::image::image_format;
 use crate::kernel::{Access, BindingUse, Module, ModuleRecipe, NUMBERS_BINDING, Recipe, Storage};
 
@@ -169,19 +171,38 @@ impl Pipeline {
                 bind_group_layouts: &[Some(&self.layout)],
                 immediate_size: 0,
             });
-            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&self.recipe.label()),
-                layout: Some(&layout),
-                module: self.source.parsed(&self.device),
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &self.recipe.constants(),
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: None,
-            })
+            let module = self.source.parsed(&self.device);
+            let make = || {
+                self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: Some(&self.recipe.label()),
+                    layout: Some(&layout),
+                    module,
+                    entry_point: Some("main"),
+                    compilation_options: wgpu::PipelineCompilationOptions {
+                        constants: &self.recipe.constants(),
+                        zero_initialize_workgroup_memory: false,
+                    },
+                    cache: None,
+                })
+            };
+            match self.source.checks {
+                RuntimeChecks::On => make(),
+                // SAFETY: its module has no checks either, for the same reasons.
+                #[allow(unsafe_code)]
+                RuntimeChecks::Off => unsafe { unchecked(make) },
+            }
         })
     }
+}
+
+/// Makes a pipeline that needs no checks. Only on Linux a driver can be told so.
+///
+/// # Safety
+/// The pipeline reaches no place outside its buffers.
+#[cfg(not(all(feature = "host", target_os = "linux")))]
+#[allow(unsafe_code)]
+unsafe fn unchecked<T>(make: impl FnOnce() -> T) -> T {
+    make()
 }
 
 /// Calls `make` for `items`. Without a host there is one thread.

@@ -8,6 +8,8 @@ mod control_group;
 mod cores;
 mod host_memory;
 #[cfg(target_os = "linux")]
+pub(super) mod robustness;
+#[cfg(target_os = "linux")]
 mod shared_memory;
 
 use super::{Gpu, GpuError, GpuEvent};
