@@ -109,11 +109,10 @@ fn a_columns(k: u32) -> array<vec4<i32>, 4> {
 // dy of the window that sees the cell at (ky, kx), zero where there is none.
 fn load_a(row: vec4<i32>, column: vec4<i32>) -> vec4<f32> {
     if (POINTWISE) { return read_a(u32(row.z + column.z)); }
-    let window = window_at(row, column);
-    return select(vec4<f32>(), read_a(window.x), window.y == 1u);
+    return load_at_a(window_at(row, column), row);
 }
 
-// The place of that dy and 1; 0 and 0 where there is none.
+// The place of that dy, and 0, or its cell if OF_MAXIMA; the first place, and NOWHERE, where there is none.
 fn window_at(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
     let y = row.x - column.x;
     let x = row.y - column.y;
@@ -123,10 +122,10 @@ fn window_at(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
     let exists = (oy * STRIDE_Y == u32(y)) & (ox * STRIDE_X == u32(x)) & (oy < OH) & (ox < OW);
     if (OF_MAXIMA) {
         let window = u32(row.z) + (oy / 2u * (OW / 2u) + ox / 2u) * COUT + u32(column.z);
-        return gradient_of_cell(select(0u, window, exists), exists, f32(oy % 2u * 2u + ox % 2u));
+        return vec2(select(0u, window, exists), select(NOWHERE, oy % 2u * 2u + ox % 2u, exists));
     }
     let i = u32(row.z) + (oy * OW + ox) * COUT + u32(column.z);
-    return vec2(select(0u, i, exists), u32(exists));
+    return vec2(select(0u, i, exists), select(NOWHERE, 0u, exists));
 }
 
 // What a cell of the window at float i gets of its gradient.
@@ -142,12 +141,12 @@ fn load_b(k: u32, n: u32) -> vec4<f32> {
 // For tiles, which find a four once and then walk: its place in memory, and 0, or NOWHERE if no window sees the cell there.
 fn place_a(row: vec4<i32>, column: vec4<i32>) -> vec2<u32> {
     if (POINTWISE) { return vec2(u32(row.z + column.z), 0u); }
-    let window = window_at(row, column);
-    return vec2(window.x, select(NOWHERE, 0u, window.y == 1u));
+    return window_at(row, column);
 }
 
 fn load_at_a(place: vec2<u32>, row: vec4<i32>) -> vec4<f32> {
     if (POINTWISE) { return read_a(place.x); }
+    if (OF_MAXIMA) { return gradient_of_cell(place.x, place.y != NOWHERE, f32(place.y)); }
     return select(vec4<f32>(), read_a(place.x), place.y == 0u);
 }
 
