@@ -220,3 +220,27 @@ fn minibatches_that_make_one_update_together_equal_a_large_one() {
         assert!(moved > 1e-3 && apart < 1e-4 * moved, "{}: moved by {moved}, {apart} apart", whole.name);
     }
 }
+
+/// What evaluation makes from the weights alone lasts as long as they do.
+#[test]
+fn evaluation_follows_the_weights() {
+    let gpu = gpu();
+    let batch = shapes(0, 32, 32);
+    let loss = |executor: &mut Executor| {
+        gpu.block_on(executor.eval_step(&batch)).unwrap();
+        gpu.block_on(executor.metrics()).unwrap()[0].loss
+    };
+    let mut executor = tutorial(&gpu, Options::default());
+    let first = loss(&mut executor);
+    let initial = gpu.block_on(executor.parameters()).unwrap();
+    gpu.block_on(executor.train_step(&batch)).unwrap();
+    gpu.block_on(executor.metrics()).unwrap();
+    let [second, again] = [0, 1].map(|_| loss(&mut executor));
+    assert!(first != second && second == again, "{first}, {second}, {again}");
+    let trained = gpu.block_on(executor.parameters()).unwrap();
+    gpu.block_on(executor.set_parameters(&initial)).unwrap();
+    assert_eq!(loss(&mut executor), first);
+    let mut other = tutorial(&gpu, Options::default());
+    gpu.block_on(other.set_parameters(&trained)).unwrap();
+    assert_eq!(loss(&mut other), second);
+}

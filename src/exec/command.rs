@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use crate::gpu::{FirstUse, ImageCopy, Pipeline};
 
+/// A run of a plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub plan: usize,
+    /// The first byte of its minibatch.
+    pub minibatch: u32,
+    /// Whether it makes what lasts until the parameters change.
+    pub renews: bool,
+}
+
 /// What a bind group is told when it is set: the first byte of the buffer that its layout places so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DynamicOffset {
@@ -22,6 +32,8 @@ pub(super) struct Command {
     pub bind_group: wgpu::BindGroup,
     pub grid: [u32; 3],
     pub offset: DynamicOffset,
+    /// Whether what it makes lasts until the parameters change.
+    pub lasts: bool,
     /// Images that hold copies of what it writes. They are made after it, outside of a pass.
     pub copies: Vec<ImageCopy>,
     /// The images that it binds, as in [`FirstUse`].

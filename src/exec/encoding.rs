@@ -1,6 +1,6 @@
 //! The steps of a program, put into command encoders.
 
-use super::command::{Command, encode, encode_timed};
+use super::command::{Command, Run, encode, encode_timed};
 use super::{Program, ProgramError};
 use crate::gpu::Timestamps;
 
@@ -11,24 +11,20 @@ impl Program {
     /// # Errors
     /// [`ProgramError::NoPlan`]
     pub fn encode(&self, plan: usize, encoder: &mut wgpu::CommandEncoder) -> Result<(), ProgramError> {
-        self.encode_steps(&[(plan, 0)], encoder)
+        self.encode_steps(&[Run { plan, minibatch: 0, renews: true }], encoder)
     }
 
-    /// Encodes the schedules of several steps one after the other, in one pass if it can be. Each step is a plan, and the
-    /// first byte of its minibatch.
+    /// Encodes the schedules of several steps one after the other, in one pass if it can be.
     ///
     /// # Errors
     /// [`ProgramError::NoPlan`]
-    pub(super) fn encode_steps(
-        &self,
-        steps: &[(usize, u32)],
-        encoder: &mut wgpu::CommandEncoder,
-    ) -> Result<(), ProgramError> {
-        let schedules: Vec<(&[Command], u32)> = (steps.iter())
-            .map(|(plan, minibatch)| Ok((self.schedule(*plan)?, *minibatch)))
-            .collect::<Result<_, ProgramError>>()?;
-        let commands =
-            schedules.into_iter().flat_map(|(commands, at)| commands.iter().map(move |command| (command, at)));
+    pub(super) fn encode_steps(&self, steps: &[Run], encoder: &mut wgpu::CommandEncoder) -> Result<(), ProgramError> {
+        let schedules: Vec<(&[Command], Run)> =
+            (steps.iter()).map(|run| Ok((self.schedule(run.plan)?, *run))).collect::<Result<_, ProgramError>>()?;
+        let commands = schedules.into_iter().flat_map(|(commands, run)| {
+            let due = commands.iter().filter(move |command| run.renews || !command.lasts);
+            due.map(move |command| (command, run.minibatch))
+        });
         encode(commands, encoder);
         Ok(())
     }

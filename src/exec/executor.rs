@@ -44,6 +44,8 @@ pub struct Executor {
     pub(super) parameters: Option<Vec<NamedTensor>>,
     /// How often the parameters were changed.
     pub(super) changes: u64,
+    /// After how many of these changes the parameters were from which inference has made what lasts.
+    pub(super) renewed: Option<u64>,
     /// Training steps staged so far.
     pub(super) updates: u64,
     /// Steps that wait to be submitted together.
@@ -113,6 +115,7 @@ impl Executor {
             logits_ring: LogitsRing::new(gpu.clone(), logits_bytes),
             parameters: None,
             changes: 0,
+            renewed: None,
             gpu,
             graph,
             train,

@@ -48,7 +48,7 @@ impl Footprint {
         for plan in plans {
             for (id, tensor) in graph.tensors() {
                 let key = plan.buffer(graph, id);
-                let own = matches!(tensor.home, Home::Input | Home::Images | Home::Metrics);
+                let own = matches!(tensor.home, Home::Input | Home::Lasting | Home::Images | Home::Metrics);
                 if let Some(key @ BufferKey::Slot(storage, _)) = plan.image_copy(graph, id) {
                     footprint.add(key, &tensor.name, tensor.bytes(), storage);
                 }

@@ -75,8 +75,8 @@ impl Program {
                 BufferKey::Slot(..) if target.shared_memory => {
                     gpu.allocate_shared(&region.name, region.bytes, target.image_kinds(), target.image_bytes)?
                 }
-                // Arenas are read as images, whatever their size.
-                BufferKey::Arena(..) if target.shared_memory => {
+                // They are read as images, whatever their size.
+                BufferKey::Arena(..) | BufferKey::Lasting(..) if target.shared_memory => {
                     gpu.allocate_shared(&region.name, region.bytes, &[Storage::Images], region.bytes)?
                 }
                 _ => gpu.allocate(&region.name, region.bytes, region.storage)?,
@@ -209,7 +209,8 @@ impl Program {
             Some(Home::Minibatch(_)) => DynamicOffset::OfMinibatch,
             Some(_) => DynamicOffset::Zero,
         };
-        Ok(Command { pipeline: pipeline.clone(), bind_group, grid: dispatch.kernel().grid, offset, copies, images })
+        let (pipeline, grid, lasts) = (pipeline.clone(), dispatch.kernel().grid, dispatch.makes_what_lasts(graph));
+        Ok(Command { pipeline, bind_group, grid, offset, lasts, copies, images })
     }
 
     pub(super) fn schedule(&self, plan: usize) -> Result<&[Command], ProgramError> {

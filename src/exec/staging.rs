@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::command::Run;
 use super::options::OFFSET_ALIGNMENT;
 use crate::gpu::{Gpu, GpuError, Mapping};
 
@@ -30,9 +31,7 @@ pub(super) fn staged_bytes(bytes: u64) -> u64 {
 #[derive(Debug)]
 pub(super) struct Waiting {
     /// What it runs.
-    pub plan: usize,
-    /// The first byte of its minibatch.
-    pub minibatch: u32,
+    pub run: Run,
     /// Whether the update comes after it, where several minibatches make one.
     pub updates: bool,
     /// Where its logits are copied to.

@@ -1,8 +1,9 @@
 //! Steps that are submitted together: their minibatches take one copy, and their dispatches one pass.
 
 use super::Executor;
+use super::command::Run;
 use super::error::ExecError;
-use super::executor::{TRAIN, UPDATE};
+use super::executor::{INFER, TRAIN, UPDATE};
 use super::held_images::StepImages;
 use super::readback::StepMetrics;
 use super::staging::Waiting;
@@ -71,7 +72,10 @@ impl Executor {
         let minibatch = self.staging.fill(&pieces).await? as u32;
         self.readback.count_step();
         self.staged(plan);
-        self.waiting.push(Waiting { plan, minibatch, updates: false, logits: None });
+        // Training makes nothing that lasts, since it changes the parameters in each step.
+        let renews = plan != INFER || self.renewed.replace(self.changes) != Some(self.changes);
+        let run = Run { plan, minibatch, renews };
+        self.waiting.push(Waiting { run, updates: false, logits: None });
         Ok(())
     }
 
@@ -92,9 +96,9 @@ impl Executor {
         let waiting = std::mem::take(&mut self.waiting);
         let mut steps = Vec::new();
         for step in &waiting {
-            steps.push((step.plan, step.minibatch));
+            steps.push(step.run);
             if step.updates {
-                steps.push((UPDATE, step.minibatch));
+                steps.push(Run { plan: UPDATE, ..step.run });
             }
             if let Some(buffer) = &step.logits {
                 self.program().encode_steps(&std::mem::take(&mut steps), &mut encoder)?;

@@ -1,7 +1,7 @@
 //! Dispatches as data.
 
 use super::placement::Port;
-use super::{Graph, GraphId, Product, TensorId};
+use super::{Graph, GraphId, Home, Product, TensorId};
 use crate::kernel::{Access, BindingUse, Kernel, Precision, Recipe, Storage, Wgsl, binding_of_part, wgsl};
 
 /// Where the result of a dispatch is bound.
@@ -228,6 +228,12 @@ impl Dispatch {
     pub(crate) fn buffers(&self) -> u32 {
         let buffers = self.bindings.iter().filter(|binding| binding.storage == Storage::Buffers);
         buffers.map(|binding| binding.parts).sum()
+    }
+
+    /// Whether all that it writes lasts: see [`Home::Lasting`].
+    pub(crate) fn makes_what_lasts(&self, graph: &Graph) -> bool {
+        let mut written = self.bindings.iter().filter(|binding| binding.access.writes());
+        written.all(|binding| graph.home(binding.tensor) == Home::Lasting)
     }
 
     /// Binds other tensors in the places of its own; they must be like them.

@@ -114,7 +114,7 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
             let moves = binding.access.writes() || (dispatch.sweeps(place) && !shared) || !fits_image;
             let moves = match graph.tensor(root).home {
                 Home::Slot => moves && !stay.contains(&root),
-                Home::Arena(..) => binding.access == Access::Write && has_buffer(graph, binding.tensor),
+                Home::Arena(..) | Home::Lasting => binding.access == Access::Write && has_buffer(graph, binding.tensor),
                 _ => false,
             };
             if moves {
@@ -124,11 +124,11 @@ pub(super) fn choose_storage(graph: &Graph, dispatches: &mut [Dispatch]) {
     }
 }
 
-/// Whether a tensor in an image can also be reached through one binding of the buffer that shares its memory. Slots and arenas
-/// have one.
+/// Whether a tensor in an image can also be reached through one binding of the buffer that shares its memory. Slots, arenas
+/// and what lasts have one.
 pub(super) fn has_buffer(graph: &Graph, tensor: TensorId) -> bool {
     let Target { shared_memory, binding_bytes, .. } = graph.target();
-    let shares = shared_memory && matches!(graph.home(tensor), Home::Slot | Home::Arena(..));
+    let shares = shared_memory && matches!(graph.home(tensor), Home::Slot | Home::Arena(..) | Home::Lasting);
     shares && graph.storage(tensor) == Storage::Images && graph.tensor(tensor).bytes() <= binding_bytes
 }
 

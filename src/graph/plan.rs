@@ -152,6 +152,7 @@ impl Plan {
             Home::Minibatch(_) => BufferKey::Minibatch,
             Home::Images => BufferKey::Images,
             Home::Metrics => BufferKey::Metrics,
+            Home::Lasting => BufferKey::Lasting(root),
             Home::Input | Home::View(_) => BufferKey::Own(root),
         }
     }
@@ -170,6 +171,8 @@ pub enum BufferKey {
     Images,
     /// The metrics.
     Metrics,
+    /// A tensor's own, for what is made from the parameters alone.
+    Lasting(TensorId),
     /// A tensor's own.
     Own(TensorId),
 }

@@ -65,6 +65,12 @@ impl<'g> Recorder<'g> {
         self.graph.add_tensor(name, shape, Home::Slot)
     }
 
+    /// Adds a tensor for what is made from the parameters alone. In inference they do not change from step to step, so it lasts.
+    pub(crate) fn of_parameters(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> TensorId {
+        let home = if self.mode == Mode::Infer { Home::Lasting } else { Home::Slot };
+        self.graph.add_tensor(name, shape, home)
+    }
+
     /// Adds a tensor that covers what a chunk of an arena holds for its variables.
     pub(crate) fn add_chunk(&mut self, arena: Arena, chunk: usize) -> TensorId {
         let len = self.graph.chunks()[chunk].len_in(arena);

@@ -18,6 +18,9 @@ pub enum Home {
     Input,
     /// A range of an arena, which starts at this place.
     Arena(Arena, Place),
+    /// Memory of its own, for what is made from the parameters alone: only the first run of a plan behind a change of them makes
+    /// it again.
+    Lasting,
     /// The elements of another tensor under another shape.
     View(TensorId),
     /// The minibatch on the device, as the staging ring copied it.

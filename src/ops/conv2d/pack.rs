@@ -21,7 +21,8 @@ pub(super) struct Packed {
 impl Conv2d {
     /// Records the packing of the weights `w` for `product`, which runs in `product/taps`: its points for three columns of the
     /// kernel, for the forward pass with the bias behind them, or `turned`, for the gradient of the input. What is packed
-    /// lives from here to the product that reads it, so the two are measured together.
+    /// lives from here to the product that reads it, so the two are measured together. In inference it lasts until the weights
+    /// change.
     pub(super) fn pack(&self, recorder: &mut Recorder, product: Product, w: TensorId, turned: bool) -> Packed {
         let kh = self.kernel[0];
         // A lane makes two tiles.
@@ -31,7 +32,7 @@ impl Conv2d {
         let packed = kh * points * channels * columns.next_multiple_of(COLUMNS);
         let bias = if self.bias && !turned { filters } else { 0 };
         let name = format!("{}, packed", recorder.graph().tensor(w).name);
-        let tensor = recorder.temporary(name.clone(), [packed + bias]);
+        let tensor = recorder.of_parameters(name.clone(), [packed + bias]);
         let dispatch = recorder.dispatch(name).a(w).c(tensor).source(wgsl!("conv2d/pack")).constant("TURNED", turned);
         let dispatch = dispatch.size("POINTS", points);
         let numbers = [
