@@ -140,7 +140,7 @@ fn dispatches(micro_kernel: MicroKernel) -> Vec<Dispatch> {
     let mut graph = Graph::new(Target { storage: Storage::Buffers, ..Target::new(micro_kernel, 64) });
     all.extend(Ceiling::record(&mut graph, true).dispatches);
     all.extend(normalizations(micro_kernel));
-    all.extend([64, 96, 192].into_iter().flat_map(|channels| normalization_of(micro_kernel, channels)));
+    all.extend([64, 96, 192, 256].into_iter().flat_map(|channels| normalization_of(micro_kernel, channels)));
     all.extend(normalized_convolutions(micro_kernel).unwrap());
     all
 }
@@ -203,8 +203,11 @@ fn in_tiles(micro_kernel: MicroKernel) -> Result<Vec<Dispatch>, GraphError> {
     let z = graph.add_node("z", Conv2dMaxPool2d { convolution: second }, &[y, v?])?;
     let end = graph.conv2d("end", third, z, u?)?;
     let dy = graph.input("dy", third.output());
-    let mut all = graph.record_forward(Mode::Train);
-    all.extend(graph.record_backward(&[(end, dy)], &[x])?.0);
+    let mut recorded = graph.record_forward(Mode::Train);
+    recorded.extend(graph.record_backward(&[(end, dy)], &[x])?.0);
+    // A plan stores some results to buffers.
+    let mut all = Plan::new(&graph, recorded.clone(), &[]).unwrap().dispatches().to_vec();
+    all.extend(recorded);
     let kernels: BTreeSet<&str> = all.iter().map(|dispatch| dispatch.kernel().name.as_str()).collect();
     assert_eq!(kernels.iter().filter(|name| name.contains("winograd/output")).count(), 2, "{kernels:?}");
     Ok(all)
