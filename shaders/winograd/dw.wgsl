@@ -26,14 +26,28 @@ fn main(
     }
 }
 
-fn sum(place: u32, i: u32) -> vec4<f32> {
-    var sum = read_a(place * (CIN * COUT) + i);
-    for (var part = 1u; part < PARTS; part++) { sum += read_a((part * 36u + place) * (CIN * COUT) + i); }
-    return sum;
-}
-
 fn transformed_column(x: u32, i: u32) -> array<vec4<f32>, 3> {
-    return transformed(sum(x, i), sum(6u + x, i), sum(12u + x, i), sum(18u + x, i), sum(24u + x, i), sum(30u + x, i));
+    let step = 6u * (CIN * COUT);
+    var s = array<vec4<f32>, 6>();
+    var part = 0u;
+    // With its condition at the end: a loop that breaks at its beginning runs once more on llvmpipe, with all lanes off.
+    loop {
+        let first = (part * 36u + x) * (CIN * COUT) + i;
+        let of_part = array(
+            read_a(first),
+            read_a(first + step),
+            read_a(first + 2u * step),
+            read_a(first + 3u * step),
+            read_a(first + 4u * step),
+            read_a(first + 5u * step),
+        );
+        for (var y = 0u; y < 6u; y++) { s[y] += of_part[y]; }
+        continuing {
+            part++;
+            break if part >= PARTS;
+        }
+    }
+    return transformed(s[0], s[1], s[2], s[3], s[4], s[5]);
 }
 
 // G^T s

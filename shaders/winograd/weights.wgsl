@@ -7,10 +7,10 @@ override CIN: u32;
 override COUT: u32;
 override TURNED: bool;
 
-// Whether the row of an invocation is one of w.
+// Whether an invocation has a row and columns of w.
 var<private> filled: bool;
 
-// An invocation makes four columns of a row.
+// An invocation makes four columns of a row, and a workgroup eight rows of a block, which lie in a row in memory.
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -19,19 +19,20 @@ fn main(
 ) {
     let rows = select(CIN, COUT, TURNED);
     let quads = select(COUT, CIN, TURNED) / 4u;
-    let i = linear_workgroup(workgroup, count) * 64u + invocation;
     let rows_in_memory = (rows + 7u) / 8u * 8u;
-    let row = i / quads;
-    filled = row < rows;
+    let group = linear_workgroup(workgroup, count);
+    let block = group / (rows_in_memory / 8u);
+    let row = group % (rows_in_memory / 8u) * 8u + invocation / 8u;
+    let quad = block * 8u + invocation % 8u;
+    filled = row < rows && quad < quads;
     let k = select(0u, row, filled);
-    let n = i % quads * 4u;
+    let n = select(0u, quad * 4u, filled);
     let c0 = transformed(weight(0u, k, n), weight(3u, k, n), weight(6u, k, n));
     let c1 = transformed(weight(1u, k, n), weight(4u, k, n), weight(7u, k, n));
     let c2 = transformed(weight(2u, k, n), weight(5u, k, n), weight(8u, k, n));
-    if (row < rows_in_memory) {
-        let blocks = (quads + 7u) / 8u;
-        let first = (n / 32u * rows_in_memory + row) * 32u + n % 32u;
-        let step = blocks * rows_in_memory * 32u;
+    if (quad < quads) {
+        let first = (block * rows_in_memory + row) * 32u + invocation % 8u * 4u;
+        let step = (quads + 7u) / 8u * rows_in_memory * 32u;
         store_row(0u, first, step, transformed(c0[0], c1[0], c2[0]));
         store_row(1u, first, step, transformed(c0[1], c1[1], c2[1]));
         store_row(2u, first, step, transformed(c0[2], c1[2], c2[2]));

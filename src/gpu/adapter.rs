@@ -19,7 +19,7 @@ impl Gpu {
         let (limits, features) = if default_limits {
             (wgpu::Limits::default(), wgpu::Features::empty())
         } else {
-            let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+            let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64;
             wanted.set(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES, updates_images(adapter));
             (adapter.limits(), adapter.features() & wanted)
         };

@@ -127,7 +127,7 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::MicroKernel`], which says what the adapter lacks.
     pub fn supports(&self, kernel: MicroKernel) -> Result<(), GpuError> {
-        let limits = self.limits();
+        let (limits, features) = (self.limits(), self.device.features());
         let lanes = [self.info.subgroup_min_size, self.info.subgroup_max_size];
         let refuse = |reason: &str| Err(GpuError::MicroKernel { kernel: kernel.to_string(), reason: reason.into() });
         match kernel {
@@ -137,7 +137,7 @@ impl Gpu {
             _ if kernel.workgroup_bytes() > limits.max_compute_workgroup_storage_size => {
                 refuse(&format!("it needs {} bytes of workgroup memory", kernel.workgroup_bytes()))
             }
-            _ if kernel.lanes().is_some() && !self.device.features().contains(wgpu::Features::SUBGROUP) => {
+            _ if kernel.lanes().is_some() && !features.contains(wgpu::Features::SUBGROUP) => {
                 refuse("it needs subgroup operations")
             }
             _ if kernel.lanes().is_some_and(|needed| lanes != [needed; 2]) => {
@@ -146,6 +146,9 @@ impl Gpu {
             }
             _ if kernel.storage() == Storage::Images && !self.updates_images() => {
                 refuse("it needs storage images that a shader may read and write")
+            }
+            _ if kernel.storage() == Storage::Images && !features.contains(wgpu::Features::SHADER_INT64) => {
+                refuse("it needs integers of 64 bits")
             }
             _ => Ok(()),
         }

@@ -75,6 +75,8 @@ pub struct Dispatch {
     pub(super) swept: u32,
     /// A bit for each binding at which it reaches an element only where it writes that of its result `c`, and for `c`.
     pub(super) aligned: u32,
+    /// Whether it stores pairs of floats where it can: see [`DispatchBuilder::storing_pairs`](super::DispatchBuilder).
+    pub(super) pairs: bool,
     /// The workgroups of its grid, where each reaches only one row of its own of the tensors at some bindings; else 0.
     pub(super) rows: u32,
     /// A bit for each of these bindings. The rows of a tensor are so many pieces of equal length.
@@ -93,7 +95,7 @@ impl Dispatch {
         members: Vec<Dispatch>,
     ) -> Self {
         let (product, [swept, aligned, rows, own_rows]) = (None, [0; 4]);
-        Self { graph, name, kernel, bindings, product, swept, aligned, rows, own_rows, members }
+        Self { graph, name, kernel, bindings, product, swept, aligned, pairs: false, rows, own_rows, members }
     }
 
     /// The graph whose tensors it binds.
@@ -151,7 +153,8 @@ impl Dispatch {
     fn port_of(&self, place: usize) -> Option<(&'static Port, usize)> {
         let binding = self.bindings[place];
         let port = Port::of(binding.index)?;
-        let file = self.kernel.source.iter().position(|own| *own == port.file(binding.storage, binding.precision))?;
+        let files = [port.file(binding.storage, binding.precision), port.file_of_pairs()];
+        let file = self.kernel.source.iter().position(|own| files.contains(own))?;
         Some((port, file))
     }
 
@@ -176,7 +179,11 @@ impl Dispatch {
     pub(super) fn move_to_buffer(&mut self, place: usize) {
         let Some((port, file)) = self.port_of(place) else { return };
         self.bindings[place].storage = Storage::Buffers;
-        self.kernel.source[file] = port.file(Storage::Buffers, self.bindings[place].precision);
+        let Binding { access, precision, .. } = self.bindings[place];
+        self.kernel.source[file] = match self.pairs && access == Access::Write && precision == Precision::F32 {
+            true => port.file_of_pairs(),
+            false => port.file(Storage::Buffers, precision),
+        };
         // A buffer is bound from a float on.
         self.kernel.numbers.retain(|(name, _)| *name != port.first);
     }

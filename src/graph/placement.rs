@@ -43,6 +43,11 @@ impl Port {
         file.of(self.name, self.index)
     }
 
+    /// The file for a result in a buffer that is stored in pairs of floats.
+    pub fn file_of_pairs(&self) -> Wgsl {
+        wgsl!("access/write_pairs").of(self.name, self.index)
+    }
+
     /// The file where nothing is bound.
     pub fn absent(&self) -> Wgsl {
         let file = if self.is_result { wgsl!("access/write_none") } else { wgsl!("access/read_none") };

@@ -271,6 +271,13 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
+    /// Says that it mostly stores, so that llvmpipe stores two floats at once. A product, which keeps sums in registers until
+    /// then, takes a tenth more time so.
+    pub(crate) fn storing_pairs(mut self) -> Self {
+        self.dispatch.pairs = true;
+        self
+    }
+
     /// Says which matrix product it is.
     pub fn product(mut self, product: Product) -> Self {
         self.dispatch.product = Some(product);

@@ -6,6 +6,7 @@ mod windows;
 mod winograd;
 mod winograd_dw;
 mod winograd_product;
+mod winograd_rule;
 
 use crate::graph::{
     Epilogue, Graph, GraphError, Inputs, Layout, Operation, Recorder, Sink, TensorId, VariableSpec, places,

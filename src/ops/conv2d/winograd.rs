@@ -2,7 +2,9 @@
 //! input: a quarter of the multiplications. See `shaders/winograd/output.wgsl`.
 
 use super::Conv2d;
-use super::winograd_product::{TileProduct, floats_of_tiles, floats_of_weights, rows_of_weights, tiles_in_memory};
+use super::winograd_product::{
+    TileProduct, floats_of_tiles, floats_of_weights, images_of_blocks, rows_of_weights, tiles_in_memory,
+};
 use crate::graph::{Algorithm, DispatchBuilder, Epilogue, Recorder, Sink, Target, TensorId, Winograd};
 use crate::kernel::{Storage, operations, wgsl};
 use crate::ops::ending::Ending;
@@ -16,26 +18,16 @@ pub(super) const PLACES: usize = 36;
 /// Operations of a transformation of a tile of a channel, about.
 const TRANSFORMATION_FLOPS: usize = 160;
 
-/// Most bytes of the transformed tiles of a part of the batch and of their products: a processor's last cache should keep
-/// them from one dispatch to the next.
+/// Most bytes of the transformed tiles of a part of the batch and of their products, about: a last cache should keep them from
+/// one dispatch to the next.
 const PART_BYTES: u64 = 24 << 20;
+
+/// The same on llvmpipe, if a part has no sums of its own: the caches of two cores keep as much, so that transformations take a
+/// fifth to a third less time.
+const SMALL_PART_BYTES: u64 = 4 << 20;
 
 /// Most floats of a temporary tensor.
 const MOST_FLOATS: usize = 1 << 29;
-
-/// Fewest channels of the input and of the output for which the rule chooses it.
-const LEAST_CHANNELS: usize = 64;
-
-/// Time on llvmpipe, in that of a multiply-add of the direct convolution, 0.038 ns of a core: of a multiply-add of the
-/// products, of one element of a transformed tile or product, and of one of the transformed weights, which are mostly stores.
-/// Fitted to 256 x 256 channels at 7 x 7 pixels of 50 and 150 images and 64 x 256 at 14 x 14 of 30 images, in processor time at 8
-/// lanes on a Xeon, 27 November 2026; `LP_NUM_THREADS=1 cargo bench --bench dispatch -- 150 models/airbench.toml` times them.
-const PRODUCT_TIME: f64 = 1.15;
-const ELEMENT_TIME: f64 = 55.0;
-const WEIGHT_TIME: f64 = 140.0;
-
-/// Gain over the direct convolution by this estimate from which on the rule chooses it.
-const LEAST_GAIN: f64 = 1.28;
 
 /// A convolution by a kernel of 3 x 3 with a stride of 1, cut into tiles.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +40,8 @@ pub(super) struct Tiled {
     before: [usize; 2],
     /// Whether the kernel is turned by half a circle, with inputs and outputs exchanged.
     turned: bool,
+    /// Whether each part of the batch has sums of its own.
+    summed: bool,
 }
 
 /// A part of the batch, whose tiles lie together in memory.
@@ -73,8 +67,14 @@ impl Tiled {
     pub(super) fn images_of_part(&self, target: Target) -> usize {
         let ([n, _, _, c], [_, _, _, filters]) = (self.input, self.output);
         let bytes = |channels| operations([self.tiles_of_image(), PLACES, channels, size_of::<f32>()]).max(1);
-        let images = (PART_BYTES / bytes(c + filters)).min(target.binding_bytes / bytes(c.max(filters))).max(1);
-        n.div_ceil((n as u64).div_ceil(images) as usize)
+        let most = target.binding_bytes / bytes(c.max(filters));
+        let is_small = !self.summed && target.micro_kernel.lanes().is_some();
+        let of_part = if is_small { SMALL_PART_BYTES } else { PART_BYTES };
+        let images = (of_part / bytes(c + filters)).min(most).max(1);
+        let images = n.div_ceil((n as u64).div_ceil(images) as usize);
+        // Blocks of tiles that a part does not fill are computed in vain.
+        let whole = images.next_multiple_of(images_of_blocks(target, self.tiles_of_image()));
+        if images < n && whole <= 2 * images && whole as u64 <= most { whole.min(n) } else { images }
     }
 
     /// Tiles of a part of the batch, in memory.
@@ -87,29 +87,6 @@ impl Tiled {
         let ([_, _, _, c], [_, _, _, filters]) = (self.input, self.output);
         let rows = self.tiles_of_part(target).max(c.next_multiple_of(8));
         operations([PLACES, rows, c.max(filters).next_multiple_of(32)]) <= MOST_FLOATS as u64
-    }
-
-    /// Whether it is known to be faster than the direct convolution.
-    fn is_faster(&self, target: Target) -> bool {
-        let is_software = target.micro_kernel.lanes().is_some() && target.storage == Storage::Images;
-        let ([_, _, _, c], [n, h, w, filters]) = (self.input, self.output);
-        // Tiles that reach past the image, or fill up a part, are computed in vain.
-        let parts = n.div_ceil(self.images_of_part(target));
-        let tiles = operations([parts, self.tiles_of_part(target), PLACES]) as f64;
-        let (both, either) = (operations([c, filters]) as f64, (c + filters) as f64);
-        let time = tiles * (PRODUCT_TIME * both + ELEMENT_TIME * either) + WEIGHT_TIME * PLACES as f64 * both;
-        // Where lines of pixels end within fours, the direct convolution computes some in vain too.
-        let direct = operations([n, h, w.next_multiple_of(4), 9, c, filters]) as f64;
-        is_software && c.min(filters) >= LEAST_CHANNELS && direct >= LEAST_GAIN * time
-    }
-
-    /// Whether it runs by the algorithm where nothing was measured.
-    fn runs_by_rule(&self, target: Target) -> bool {
-        match target.winograd {
-            Winograd::Never => false,
-            Winograd::Always => true,
-            Winograd::WhereFaster => self.is_faster(target),
-        }
     }
 
     /// Records the convolution of `x` by `w`. The dispatches that `store` completes write the result; they have `a` already.
@@ -139,7 +116,8 @@ impl Tiled {
             .number("CIN", cin)
             .number("COUT", cout)
             .constant("TURNED", self.turned)
-            .workgroups((rows_of_weights(k) * columns / 4).div_ceil(64), 1)
+            .storing_pairs()
+            .workgroups(rows_of_weights(k) / 8 * columns.div_ceil(32), 1)
             .cost(operations([k, columns, 200]), 0)
             .product(product.described())
             .record();
@@ -170,8 +148,8 @@ impl Tiled {
     ) {
         let [_, h, width, c] = self.input;
         let name = recorder.graph().tensor(v).name.clone();
-        let dispatch =
-            recorder.dispatch(name).a(x).c(v).shared(wgsl!("winograd/tiles")).source(wgsl!("winograd/input"));
+        let dispatch = recorder.dispatch(name).a(x).c(v).storing_pairs().shared(wgsl!("winograd/tiles"));
+        let dispatch = dispatch.source(wgsl!("winograd/input"));
         let sizes = [("H", h), ("W", width), ("BEFORE_Y", self.before[0]), ("BEFORE_X", self.before[1])];
         let dispatch = sizes.into_iter().fold(dispatch, |dispatch, (name, size)| dispatch.number(name, size));
         self.complete(dispatch, part, c, product).record();
@@ -215,22 +193,27 @@ impl Conv2d {
     pub(in crate::ops) fn takes_maxima(&self, target: Target) -> bool {
         let is_tiled = |tiled: Tiled| tiled.fits(target) && tiled.runs_by_rule(target);
         let lanes = target.micro_kernel.lanes() == Some(8) && target.storage == Storage::Images;
-        let direct = !is_tiled(self.tiled_dx(true)) && (self.bias || !is_tiled(self.tiled_forward(true)));
+        let direct = !is_tiled(self.tiled_dx(true)) && (self.bias || !is_tiled(self.tiled_dw(true)));
         lanes && self.kernel == [3, 3] && self.stride == [1, 1] && direct
     }
 
-    pub(super) fn tiled_forward(&self, pooled: bool) -> Tiled {
+    fn tiled_forward(&self, pooled: bool) -> Tiled {
         let [n, h, w, _] = self.input;
         let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
         let (input, output) = ([n, h, w, c], [n, oh, ow, filters]);
-        Tiled { input, output, before: self.padding_before(), turned: false }
+        Tiled { input, output, before: self.padding_before(), turned: false, summed: false }
+    }
+
+    pub(super) fn tiled_dw(&self, pooled: bool) -> Tiled {
+        Tiled { summed: true, ..self.tiled_forward(pooled) }
     }
 
     fn tiled_dx(&self, pooled: bool) -> Tiled {
         let [n, h, w, _] = self.input;
         let ([c, filters], [oh, ow]) = (self.channels(), self.computed_size(pooled));
         let before = self.padding_before().map(|before| 2_usize.saturating_sub(before));
-        Tiled { input: [n, oh, ow, filters], output: [n, h, w, c], before, turned: true }
+        let (input, output) = ([n, oh, ow, filters], [n, h, w, c]);
+        Tiled { input, output, before, turned: true, summed: false }
     }
 
     /// Records the forward pass by the algorithm, as [`Conv2d::record_forward`] does directly. False where it does not run so.

@@ -25,7 +25,7 @@ impl Conv2d {
         [x, dy, dw]: [TensorId; 3],
         pooled: bool,
     ) -> bool {
-        let (tiled, target) = (self.tiled_forward(pooled), recorder.target());
+        let (tiled, target) = (self.tiled_dw(pooled), recorder.target());
         let [n, oh, ow, filters] = tiled.output;
         let c = tiled.input[3];
         let images = tiled.images_of_part(target);
@@ -50,6 +50,7 @@ impl Conv2d {
                 .dispatch(transformed("gradient"))
                 .a(dy)
                 .c(e)
+                .storing_pairs()
                 .shared(wgsl!("winograd/tiles"))
                 .source(wgsl!("winograd/dy"));
             tiled.complete(dispatch.number("H", oh).number("W", ow), part, filters, &product).record();

@@ -34,7 +34,17 @@ pub(super) fn rows_of_weights(k: usize) -> usize {
 
 /// Tiles in memory of a part of the batch with so many.
 pub(super) fn tiles_in_memory(target: Target, tiles: usize) -> usize {
-    tiles.next_multiple_of(if lanes(target).is_some() { BLOCK } else { ROWS_UNIT })
+    tiles.next_multiple_of(tiles_unit(target))
+}
+
+fn tiles_unit(target: Target) -> usize {
+    if lanes(target).is_some() { BLOCK } else { ROWS_UNIT }
+}
+
+/// Images whose tiles fill whole blocks in memory, the fewest.
+pub(super) fn images_of_blocks(target: Target, tiles_of_image: usize) -> usize {
+    // The unit is a power of two.
+    tiles_unit(target) >> tiles_of_image.trailing_zeros().min(tiles_unit(target).trailing_zeros())
 }
 
 /// The file with the lanes of a subgroup, where its lanes share operands: see `shaders/winograd/lanes.wgsl`.
