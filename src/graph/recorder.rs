@@ -271,8 +271,7 @@ impl DispatchBuilder<'_, '_> {
         self
     }
 
-    /// Says that it mostly stores, so that llvmpipe stores two floats at once. A product, which keeps sums in registers until
-    /// then, takes a tenth more time so.
+    /// Says that it mostly stores: llvmpipe then stores two floats at once. A product would take a tenth more time so.
     pub(crate) fn storing_pairs(mut self) -> Self {
         self.dispatch.pairs = true;
         self
