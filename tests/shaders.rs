@@ -168,7 +168,12 @@ fn in_parts(micro_kernel: MicroKernel, precision: Precision) -> Vec<Dispatch> {
     let parts: BTreeSet<u32> =
         plan.dispatches().iter().flat_map(|dispatch| dispatch.bindings().iter().map(|binding| binding.parts)).collect();
     // A tensor of 16 bits that fits a binding has one part, and otherwise as many as one of 32 bits.
-    let counts = if precision == Precision::F32 { [1, 2, 3] } else { [1, 3, 4] };
+    let counts = match (precision, micro_kernel.lanes()) {
+        // There, the gradient of a convolution behind max pooling has only what the pooling kept.
+        (_, Some(8)) => [1, 1, 3],
+        (Precision::F32, _) => [1, 2, 3],
+        (Precision::F16, _) => [1, 3, 4],
+    };
     assert!(counts.iter().all(|count| parts.contains(count)), "{micro_kernel}: {parts:?}");
     let mut all = plan.dispatches().to_vec();
     let mut graph = Graph::new(Target { most_buffers: 8, ..target });
