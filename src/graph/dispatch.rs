@@ -178,9 +178,11 @@ impl Dispatch {
     /// Reaches what is bound at `place` in a buffer, if it can.
     pub(super) fn move_to_buffer(&mut self, place: usize) {
         let Some((port, file)) = self.port_of(place) else { return };
+        let Binding { storage, access, precision, .. } = self.bindings[place];
         self.bindings[place].storage = Storage::Buffers;
-        let Binding { access, precision, .. } = self.bindings[place];
-        self.kernel.source[file] = match self.pairs && access == Access::Write && precision == Precision::F32 {
+        // Adapters that keep floats in images have integers of 64 bits; others may not.
+        let can_store_pairs = (storage, access, precision) == (Storage::Images, Access::Write, Precision::F32);
+        self.kernel.source[file] = match self.pairs && can_store_pairs {
             true => port.file_of_pairs(),
             false => port.file(Storage::Buffers, precision),
         };
