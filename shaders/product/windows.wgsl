@@ -60,3 +60,10 @@ fn write_line_of_taps(first: u32, ky: u32, r: u32, s: ptr<function, array<array<
 fn fills_up(r: u32) -> bool {
     return CIN == 4u && r >= CHANNELS;
 }
+
+// Four channels of dy, zero outside it.
+fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {
+    let inside = y < OH && x < OW;
+    let i = ((image * OH + y) * OW + x) * N + n;
+    return select(vec4<f32>(), read_b(select(0u, i, inside)), inside);
+}

@@ -72,13 +72,6 @@ fn load_window(image: u32, y: u32, x: u32, n: u32) -> Window {
     return Window(dy, (place == vec4(1.0)) | (place == vec4(3.0)), place >= vec4(2.0));
 }
 
-// Four channels of dy, zero outside it.
-fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {
-    let inside = y < OH && x < OW;
-    let i = ((image * OH + y) * OW + x) * N + n;
-    return select(vec4<f32>(), read_b(select(0u, i, inside)), inside);
-}
-
 // The pixels of channel r of x.
 fn pixels_of(r: u32, lane: u32, cells: ptr<function, array<vec4<f32>, LOADS>>) -> array<f32, CELLS> {
     // Which lane it comes from is constant for each lane: the software adapter turns that into one instruction.

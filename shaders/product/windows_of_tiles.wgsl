@@ -132,10 +132,3 @@ fn line_of_taps(ky: u32, r: u32, s: ptr<function, array<array<vec4<f32>, 4>, SUM
         0.5625 * even_a + 2.25 * even_b + (*s)[i + 5u][r],
     );
 }
-
-// Four channels of dy, zero outside it.
-fn load_dy(image: u32, y: u32, x: u32, n: u32) -> vec4<f32> {
-    let inside = y < OH && x < OW;
-    let i = ((image * OH + y) * OW + x) * N + n;
-    return select(vec4<f32>(), read_b(select(0u, i, inside)), inside);
-}
