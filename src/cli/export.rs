@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use wgrad::exchange::Weights;
+use wgrad::model::Layer;
 use wgrad::report::units;
 
 use super::model_options::WeightsModel;
@@ -15,6 +17,7 @@ use super::weights_file;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     wgrad export --weights runs/latest/weights.safetensors --format onnx --out network.onnx\n  \
+    wgrad export --weights runs/latest/weights.safetensors --format onnx --fold-normalization --out network.onnx\n  \
     wgrad export --weights runs/latest/weights.safetensors --format keras --out network.keras\n  \
     wgrad export --weights runs/latest/weights.safetensors --format keras-npz --out weights.npz")]
 pub struct Export {
@@ -24,6 +27,10 @@ pub struct Export {
     /// The format of the file to write
     #[arg(long, value_enum)]
     format: Format,
+    /// Give the work of batch normalizations to the convolutions and dense layers before them: faster in inference, but no
+    /// longer to be trained
+    #[arg(long)]
+    fold_normalization: bool,
     #[command(flatten)]
     model: WeightsModel,
     /// The file to write
@@ -44,11 +51,34 @@ pub enum Format {
     KerasNpz,
 }
 
+/// Folds normalizations, and says how many.
+fn fold_normalization(weights: Weights) -> anyhow::Result<Weights> {
+    let count = |weights: &Weights| {
+        let nodes = weights.model.iter().flat_map(|model| model.nodes());
+        nodes.filter(|node| matches!(node.layer, Layer::BatchNormalization(_))).count()
+    };
+    let before = count(&weights);
+    let folded = weights.fold_normalization()?;
+    let left = count(&folded);
+    say(&match (before - left, left) {
+        (0, 0) => "the network has no batch normalization".to_owned(),
+        (folded, 0) => format!("all {folded} batch normalizations are part of the layer before them"),
+        (folded, left) => format!(
+            "{folded} of {before} batch normalizations are part of the layer before them; {left} stay, because they don't \
+             follow a convolution or a dense layer directly"
+        ),
+    });
+    Ok(folded)
+}
+
 impl Export {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut weights = weights_file::import(&self.weights)?;
         self.model.complete(&mut weights)?;
+        if self.fold_normalization {
+            weights = fold_normalization(weights)?;
+        }
         let bytes = match self.format {
             Format::Safetensors => weights.to_bytes(),
             Format::Onnx => weights.to_onnx(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod file_kind;
+mod folded_normalization;
 mod hdf5;
 #[cfg(feature = "host")]
 mod host;

@@ -3,6 +3,7 @@
 mod answer;
 mod connections;
 mod error;
+mod folding;
 mod function;
 mod functional;
 mod image_scale;

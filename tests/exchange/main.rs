@@ -3,6 +3,7 @@
 #[path = "../archives/mod.rs"]
 mod archives;
 mod commands;
+mod folding;
 mod functional;
 mod keras;
 mod kinds;

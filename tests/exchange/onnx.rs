@@ -18,7 +18,7 @@ use wgrad::ops::Padding;
 use crate::archives::{keras_archive, keras_member};
 use crate::{executor, networks, pseudo_random};
 
-fn proto_of(onnx: &[u8]) -> ModelProto {
+pub fn proto_of(onnx: &[u8]) -> ModelProto {
     tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(onnx)).unwrap()
 }
 
@@ -58,7 +58,7 @@ fn names_of(proto: &ModelProto) -> BTreeSet<String> {
 }
 
 /// What tract answers to `images` `[n, h, w, c]`.
-fn tract(onnx: &[u8], shape: [usize; 4], images: &[f32]) -> Vec<f32> {
+pub fn tract(onnx: &[u8], shape: [usize; 4], images: &[f32]) -> Vec<f32> {
     let images = Tensor::from_shape(&shape, images).unwrap();
     let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(onnx)).unwrap();
     let model = model.with_input_fact(0, f32::fact(shape).into()).unwrap();

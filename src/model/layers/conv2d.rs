@@ -86,6 +86,7 @@ impl Kind for Conv2d {
     }
 
     activation_option!();
+    kernel_of_channels!("kernel");
 
     fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
         self.kernel_regularizer = regularizer;

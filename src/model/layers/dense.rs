@@ -70,6 +70,7 @@ impl Kind for Dense {
     }
 
     activation_option!();
+    kernel_of_channels!("kernel");
 
     fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
         self.kernel_regularizer = regularizer;

@@ -85,6 +85,7 @@ impl Kind for DepthwiseConv2d {
     }
 
     activation_option!();
+    kernel_of_channels!("kernel");
 
     fn set_kernel_regularizer(&mut self, regularizer: Regularizer) {
         self.depthwise_regularizer = regularizer;

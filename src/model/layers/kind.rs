@@ -54,6 +54,15 @@ pub(in crate::model) trait Kind {
     /// Changes the penalty of the kernel, where the layer has one.
     fn set_kernel_regularizer(&mut self, _: Regularizer) {}
 
+    /// The variable with the products of the output's channels, which are its last sizes, if nothing is applied to the output
+    /// and the layer can have a bias.
+    fn kernel_of_channels(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Gives the output a bias, where the layer has that option.
+    fn add_bias(&mut self) {}
+
     /// Whether inference passes the elements of the one input on as they are.
     fn passes_on(&self) -> bool {
         false
@@ -69,6 +78,19 @@ macro_rules! activation_option {
 
         fn set_activation(&mut self, activation: crate::model::Activation) {
             self.activation = activation;
+        }
+    };
+}
+
+/// Defines which variable makes the channels of the output, for layers with the options `use_bias` and `activation`.
+macro_rules! kernel_of_channels {
+    ($kernel:literal) => {
+        fn kernel_of_channels(&self) -> Option<&'static str> {
+            self.activation.is_linear().then_some($kernel)
+        }
+
+        fn add_bias(&mut self) {
+            self.use_bias = true;
         }
     };
 }

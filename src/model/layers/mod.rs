@@ -143,6 +143,16 @@ impl Layer {
         }
     }
 
+    /// The variable with the products of the output's channels: see [`Kind::kernel_of_channels`].
+    pub(super) fn kernel_of_channels(&self) -> Option<&'static str> {
+        self.kind().kernel_of_channels()
+    }
+
+    /// Gives the output a bias, where the layer has that option.
+    pub(super) fn add_bias(&mut self) {
+        self.kind_mut().add_bias();
+    }
+
     /// Whether inference passes the elements of its one input on as they are.
     pub(super) fn passes_on(&self) -> bool {
         self.kind().passes_on()

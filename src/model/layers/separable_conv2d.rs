@@ -122,4 +122,5 @@ impl Kind for SeparableConv2d {
     }
 
     activation_option!();
+    kernel_of_channels!("pointwise_kernel");
 }
