@@ -12,8 +12,19 @@ use super::options::{parse, start};
 pub struct Call {
     /// What it reads.
     pub inputs: Vec<Source>,
+    /// The number that it reads beside them, if there is one.
+    pub constant: Option<Constant>,
     /// Whether it does what it does in inference, also in training.
     pub inference: bool,
+}
+
+/// A number among the arguments of a call, as in `x + 3`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// The number.
+    pub value: f64,
+    /// Whether it stands before the tensor.
+    pub is_first: bool,
 }
 
 /// The output of a layer's call.
@@ -73,8 +84,15 @@ pub fn calls(nodes: Option<&RawValue>) -> Result<Vec<Call>, String> {
 fn keras_3(node: &RawValue) -> Result<Call, String> {
     let wrong = || format!("its call is {}", start(node));
     let Arguments { args, kwargs } = parse(node).ok_or_else(wrong)?;
-    let mut call = Call { inference: options(&kwargs)?, inputs: Vec::new() };
+    let mut call = Call { inference: options(&kwargs)?, ..Call::default() };
     for argument in args {
+        if let Some(value) = parse(argument) {
+            let constant = Constant { value, is_first: call.inputs.is_empty() };
+            if call.constant.replace(constant).is_some() {
+                return Err("it reads two numbers".into());
+            }
+            continue;
+        }
         let list = argument.get().starts_with('[');
         let tensors = if list { parse(argument).ok_or_else(wrong)? } else { vec![argument] };
         for tensor in tensors {
@@ -150,7 +168,11 @@ mod tests {
 
     fn call(inputs: &[(&str, usize)], inference: bool) -> Call {
         let inputs = inputs.iter().map(|(layer, call)| Source { layer: (*layer).into(), call: *call });
-        Call { inputs: inputs.collect(), inference }
+        Call { inputs: inputs.collect(), constant: None, inference }
+    }
+
+    fn with_number(value: f64, is_first: bool) -> Call {
+        Call { constant: Some(Constant { value, is_first }), ..call(&[("a", 0)], false) }
     }
 
     #[test]
@@ -161,6 +183,8 @@ mod tests {
             (json!([{ "args": [a], "kwargs": { "mask": null } }]), vec![call(&[("a", 0)], false)]),
             (json!([{ "args": [[a, b]], "kwargs": { "training": false } }]), vec![call(&[("a", 0), ("b", 1)], true)]),
             (json!([{ "args": [a, b], "kwargs": {} }]), vec![call(&[("a", 0), ("b", 1)], false)]),
+            (json!([{ "args": [a, 2], "kwargs": {} }]), vec![with_number(2.0, false)]),
+            (json!([{ "args": [0.5, a], "kwargs": {} }]), vec![with_number(0.5, true)]),
             (
                 json!([[["a", 0, 0, {}], ["b", 1, 0, {}]], [["a", 0, 0, { "training": false }]]]),
                 vec![call(&[("a", 0), ("b", 1)], false), call(&[("a", 0)], true)],
@@ -174,7 +198,9 @@ mod tests {
     fn other_arguments_are_refused() {
         for (nodes, words) in [
             (json!([{ "args": [tensor("a", 0, 1)], "kwargs": {} }]), "output 1 of `a`"),
-            (json!([{ "args": [2.5], "kwargs": {} }]), "reads 2.5"),
+            (json!([{ "args": [[2.5]], "kwargs": {} }]), "reads 2.5"),
+            (json!([{ "args": [2.5, tensor("a", 0, 0), 3], "kwargs": {} }]), "two numbers"),
+            (json!([{ "args": ["2.5"], "kwargs": {} }]), "reads \"2.5\""),
             (json!([{ "args": [tensor("a", 0, 0)], "kwargs": { "x": 3 } }]), "`x`=3"),
             (json!([{ "args": 3 }]), "its call is"),
             (json!([[["a", 0]]]), "its call is"),

@@ -47,19 +47,6 @@ pub fn input_layer(mut options: Options) -> Result<(), String> {
     options.finish()
 }
 
-/// Reads an operation such as `x + y`, which is not a layer in Keras.
-pub fn operation(module: &str, class: &str, mut options: Options) -> Result<KerasLayer, String> {
-    options.remove("name");
-    let layer = match (module, class) {
-        ("keras.src.ops.numpy", "Add") => Add {}.into(),
-        ("keras.src.ops.numpy", "Multiply") => Multiply {}.into(),
-        ("keras.src.activations.activations", "ReLU") => relu(&mut options)?,
-        _ => return Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself")),
-    };
-    options.finish()?;
-    Ok(KerasLayer { layer, trainable: true, axis: -1, adapted: false })
-}
-
 /// Reads a layer of Keras's own.
 ///
 /// # Errors
@@ -256,7 +243,8 @@ fn noise_shape(options: &mut Options) -> Result<Option<Vec<usize>>, String> {
     }
 }
 
-fn relu(options: &mut Options) -> Result<Layer, String> {
+/// The options of a relu.
+pub fn relu(options: &mut Options) -> Result<Layer, String> {
     Ok(Relu {
         max_value: options.take_or("max_value", None)?,
         negative_slope: options.take_or("negative_slope", None)?.unwrap_or(0.0),

@@ -7,6 +7,7 @@ mod layer;
 mod model;
 mod named_weights;
 mod network;
+mod operation;
 mod options;
 #[cfg(test)]
 mod tests;

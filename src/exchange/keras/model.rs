@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::calls::{Call, Source, calls, only_one};
 use super::layer::{self, KerasLayer};
+use super::operation::operation;
 use super::options::Options;
 use crate::model::is_layer_name;
 
@@ -150,7 +151,7 @@ impl KerasModel {
                 Kind::Input => return Err("it has two InputLayers; wgrad has one".into()),
                 _ => {
                     let inputs = before.take().map(|layer| Source { layer, call: 0 });
-                    entry.calls.push(Call { inputs: inputs.into_iter().collect(), inference: false });
+                    entry.calls.push(Call { inputs: inputs.into_iter().collect(), ..Call::default() });
                 }
             }
             before = Some(entry.name.clone());
@@ -195,7 +196,7 @@ fn entry(layer: Serialized, depth: usize) -> Result<Entry, String> {
         // The words of the layer inside are enough.
         (None, Kind::Model(KerasModel::read(class, layer.config, depth)?))
     } else {
-        leaf(&layer).map_err(inside)?
+        leaf(&layer, &calls).map_err(inside)?
     };
     Ok(Entry { name, class, shape, kind, calls })
 }
@@ -203,13 +204,16 @@ fn entry(layer: Serialized, depth: usize) -> Result<Entry, String> {
 /// Sizes of an input, as its layer says them; `None` where any size fits.
 type InputShape = Vec<Option<usize>>;
 
-/// Reads what is no model.
-fn leaf(layer: &Serialized) -> Result<(Option<InputShape>, Kind), String> {
+/// Reads what is no model, and has these calls.
+fn leaf(layer: &Serialized, calls: &[Call]) -> Result<(Option<InputShape>, Kind), String> {
     let mut options: Options = serde_json::from_str(layer.config.get()).map_err(|error| error.to_string())?;
     let class = layer.class_name.as_str();
     let module = layer.module.as_deref().unwrap_or(MODULE);
     let shape = layer::input_shape(&mut options)?;
     if module == MODULE && layer.registered_name.is_none() {
+        if let Some(constant) = calls.iter().find_map(|call| call.constant) {
+            return Err(format!("it reads {}; layers of wgrad read outputs of layers only", constant.value));
+        }
         if class == "InputLayer" {
             options.remove("name");
             layer::input_layer(options)?;
@@ -218,7 +222,7 @@ fn leaf(layer: &Serialized) -> Result<(Option<InputShape>, Kind), String> {
         return Ok((shape, Kind::Layer(layer::layer(class, options)?)));
     }
     if layer.registered_name.as_deref().is_none_or(|name| name == class) {
-        return Ok((shape, Kind::Layer(layer::operation(module, class, options)?)));
+        return Ok((shape, Kind::Layer(operation(module, class, options, calls)?)));
     }
     Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself"))
 }
