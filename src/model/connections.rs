@@ -1,5 +1,7 @@
 //! Which layers of a network read which.
 
+use std::collections::HashMap;
+
 use super::{Network, Node, Value};
 
 impl Network {
@@ -25,7 +27,8 @@ impl Network {
         })
     }
 
-    /// Leaves out the layers that `output` does not depend on. `output` is the network's output then.
+    /// Leaves out the layers that `output` does not depend on. `output` is the network's output then. Where several layers use
+    /// the same variables, the first that stays has them, under the name of the one that had them before.
     pub(super) fn keep(mut self, output: Value) -> Self {
         let last = match output {
             Value::Image => 0,
@@ -43,15 +46,23 @@ impl Network {
                 }
             }
         }
+        let owners: Vec<(usize, String)> =
+            (0..last).map(|place| self.owner(place)).map(|owner| (owner, self.nodes[owner].name.clone())).collect();
+        let mut new_owners: HashMap<usize, usize> = HashMap::new();
         let mut places = Vec::with_capacity(last);
         let mut nodes: Vec<Node> = Vec::new();
-        for (mut node, kept) in self.nodes.into_iter().zip(kept) {
+        for ((mut node, kept), (owner, name)) in self.nodes.into_iter().zip(kept).zip(owners) {
             places.push(nodes.len());
             if kept {
                 for input in &mut node.inputs {
                     if let Value::Layer(place) = input {
                         *place = places[*place];
                     }
+                }
+                node.weights = new_owners.get(&owner).copied();
+                if node.weights.is_none() {
+                    node.name = name;
+                    new_owners.insert(owner, nodes.len());
                 }
                 nodes.push(node);
             }
@@ -88,6 +99,17 @@ mod tests {
         assert_eq!(network.nodes()[2].inputs, [Value::Layer(1), Value::Layer(0), Value::Image]);
         assert_eq!(network.nodes()[4].inputs, [Value::Layer(3)]);
         assert_eq!((network.classes(), network.is_row()), (Ok(3), false));
+        // The first layer that stays has the variables that others use too.
+        let mut net = Functional::new([4, 4, 1]);
+        let x = net.apply(Flatten {}, [net.input()]).unwrap();
+        let y = net.apply_named("first", Dense::new(16), [x]).unwrap();
+        let z = net.apply_again(Some("second"), y, [x]).unwrap();
+        let z = net.apply_again(None, z, [z]).unwrap();
+        assert!(net.apply_again(None, x, [x]).unwrap_err().to_string().contains("that has none"));
+        let network = net.output(z);
+        let names: Vec<_> = network.nodes().iter().map(|node| (node.name.as_str(), node.weights)).collect();
+        assert_eq!(names, [("flatten", None), ("first", None), ("dense", Some(1))]);
+        let network = block();
         assert_eq!(network.readers(), [vec![1, 2], vec![2], vec![3], vec![4], vec![]]);
     }
 }

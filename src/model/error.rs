@@ -132,6 +132,24 @@ pub enum ModelError {
     /// The layers read more than they may.
     #[error("the layers of the network have more than {0} inputs together; remove some")]
     Connections(usize),
+    /// A layer uses the weights of a layer that does not stand before it.
+    #[error("layer `{layer}` uses the weights of `{owner}`, but no layer before it is called so")]
+    NoWeights {
+        /// The layer.
+        layer: String,
+        /// The name of the other.
+        owner: String,
+    },
+    /// A layer can't use the weights of another.
+    #[error("layer `{layer}` can't use the weights of `{owner}`: {why}")]
+    Shared {
+        /// The layer.
+        layer: String,
+        /// The layer that has the weights.
+        owner: String,
+        /// The reason.
+        why: &'static str,
+    },
     /// A layer reads what the network does not have at its place.
     #[error("layer `{layer}` reads the output of a layer that does not stand before it")]
     NoValue {

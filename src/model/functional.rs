@@ -1,6 +1,7 @@
 //! Networks whose layers read any layers before them.
 
 use super::{Layer, ModelError, Network, Value};
+use crate::graph::VariableSpec;
 use crate::shape::Shape;
 
 /// Builds a [`Network`] layer by layer, as Keras's functional API does. Each layer is checked against its inputs when it is
@@ -32,12 +33,14 @@ pub struct Functional {
     network: Network,
     /// The shape of each layer's output.
     shapes: Vec<Shape>,
+    /// The variables that each layer uses.
+    variables: Vec<Vec<Vec<VariableSpec>>>,
 }
 
 impl Functional {
     /// A network without layers for images `[h, w, c]`.
     pub fn new(input: [usize; 3]) -> Self {
-        Self { network: Network::new(input), shapes: Vec::new() }
+        Self { network: Network::new(input), shapes: Vec::new(), variables: Vec::new() }
     }
 
     /// The image.
@@ -50,7 +53,7 @@ impl Functional {
     /// # Errors
     /// Inputs that the layer can't take, or of another network; options that make no sense.
     pub fn apply(&mut self, layer: impl Into<Layer>, inputs: impl AsRef<[Value]>) -> Result<Value, ModelError> {
-        self.add(None, layer.into(), inputs.as_ref())
+        self.add(None, layer.into(), inputs.as_ref(), None)
     }
 
     /// [`Functional::apply`] for a layer with a name.
@@ -63,14 +66,70 @@ impl Functional {
         layer: impl Into<Layer>,
         inputs: impl AsRef<[Value]>,
     ) -> Result<Value, ModelError> {
-        self.add(Some(name), layer.into(), inputs.as_ref())
+        self.add(Some(name), layer.into(), inputs.as_ref(), None)
     }
 
-    fn add(&mut self, name: Option<&str>, layer: Layer, inputs: &[Value]) -> Result<Value, ModelError> {
+    /// Applies a layer once more, to other `inputs`: what is added has the options and the variables of the layer whose output
+    /// `layer` is. The gradients of all of them add up. Without a `name` it is named as in Keras.
+    ///
+    /// # Errors
+    /// Those of [`Functional::apply`], and [`ModelError::Shared`] for inputs that want variables of other shapes, or a layer
+    /// without variables.
+    ///
+    /// ```
+    /// use wgrad::model::Functional;
+    /// use wgrad::model::layers::{Add, Dense, Flatten};
+    ///
+    /// let mut net = Functional::new([4, 4, 1]);
+    /// let x = net.apply(Flatten {}, [net.input()])?;
+    /// let y = net.apply(Dense::new(16), [x])?;
+    /// let z = net.apply_again(None, y, [y])?;
+    /// let sum = net.apply(Add {}, [y, z])?;
+    /// let network = net.output(sum);
+    /// assert_eq!((&*network.nodes()[2].name, network.nodes()[2].weights), ("dense_1", Some(1)));
+    /// # Ok::<(), wgrad::model::ModelError>(())
+    /// ```
+    pub fn apply_again(
+        &mut self,
+        name: Option<&str>,
+        layer: Value,
+        inputs: impl AsRef<[Value]>,
+    ) -> Result<Value, ModelError> {
+        let node = match layer {
+            Value::Layer(place) => self.network.nodes().get(place).map(|node| (self.network.owner(place), node)),
+            Value::Image => None,
+        };
+        let Some((owner, node)) = node else {
+            return Err(ModelError::NoValue { layer: name.unwrap_or_default().into() });
+        };
+        self.add(name, node.layer.clone(), inputs.as_ref(), Some(owner))
+    }
+
+    fn add(
+        &mut self,
+        name: Option<&str>,
+        layer: Layer,
+        inputs: &[Value],
+        weights: Option<usize>,
+    ) -> Result<Value, ModelError> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| self.shape(*input)).collect();
-        let inferred = self.network.push(name, layer, inputs, &shapes)?;
+        let mut inferred = self.network.push(name, layer, inputs, &shapes, weights)?;
+        let variables = std::mem::take(&mut inferred.variables);
+        if let Some(owner) = weights {
+            let network = &self.network;
+            if let Err(error) = network.check_shared(network.nodes().len() - 1, &variables, &self.variables[owner]) {
+                self.network.pop();
+                return Err(error);
+            }
+        }
+        self.variables.push(variables);
         self.shapes.push(inferred.shape);
         Ok(self.network.output())
+    }
+
+    /// Whether the layer whose output `value` is uses variables.
+    pub(crate) fn has_variables(&self, value: Value) -> bool {
+        matches!(value, Value::Layer(place) if self.variables.get(place).is_some_and(|variables| !variables.is_empty()))
     }
 
     /// Shape of a value, without the batch; that of the image if the network does not have it.

@@ -37,9 +37,12 @@ impl Network {
                 Value::Layer(place) => Value::Layer(place + 1),
             };
         }
+        for weights in self.nodes.iter_mut().filter_map(|node| node.weights.as_mut()) {
+            *weights += 1;
+        }
         let layer = Layer::from(Rescaling::new(1.0 / 255.0));
         let name = self.free_name(&layer, &HashSet::new());
-        self.nodes.insert(0, Node { name, layer, inputs: vec![Value::Image], trainable: true });
+        self.nodes.insert(0, Node { name, layer, inputs: vec![Value::Image], trainable: true, weights: None });
         true
     }
 

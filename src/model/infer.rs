@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::layers::Inferred;
 use super::network::{IMAGE, Node};
 use super::{ModelError, Network, Value};
-use crate::graph::places;
+use crate::graph::{Role, VariableSpec, places};
 use crate::shape::Shape;
 
 /// The most layers that a network may have.
-pub(super) const MOST_LAYERS: usize = 1000;
+pub(super) const MOST_LAYERS: usize = 2000;
 
 /// The most inputs that all layers of a network may have together.
 const MOST_INPUTS: usize = 4 * MOST_LAYERS;
@@ -24,11 +24,12 @@ const MOST_ELEMENTS: usize = 1 << 29;
 const MOST_PRODUCTS: u64 = 1 << 44;
 
 impl Network {
-    /// Shape, variables and arithmetic of each layer, for one image. Variables have whole names such as `conv2d/kernel`.
+    /// Shape, variables and arithmetic of each layer, for one image. Variables have whole names such as `conv2d/kernel`. A layer
+    /// that uses the variables of another has none here.
     ///
     /// # Errors
     /// The layer that does not fit its inputs or is too large, with the shapes; layers of one name; a layer that no other
-    /// reads; softmax inside the network.
+    /// reads; softmax inside the network; weights that a layer can't share.
     pub fn infer(&self) -> Result<Vec<Inferred>, ModelError> {
         self.check_nodes()?;
         if !fits(&self.input(), MOST_IMAGE) {
@@ -36,13 +37,18 @@ impl Network {
         }
         let mut inferred: Vec<Inferred> = Vec::with_capacity(self.nodes().len());
         let mut floats = 0_usize;
-        for node in self.nodes() {
+        for (place, node) in self.nodes().iter().enumerate() {
             let shape = |input: &Value| match *input {
                 Value::Image => self.input().into(),
                 Value::Layer(place) => inferred[place].shape.clone(),
             };
             let inputs: Vec<Shape> = node.inputs.iter().map(shape).collect();
-            let next = self.infer_node(node, &inputs)?;
+            let mut next = self.infer_node(node, &inputs)?;
+            if let Some(owner) = node.weights {
+                let variables = std::mem::take(&mut next.variables);
+                self.check_shared(place, &variables, &inferred[owner].variables)?;
+                self.check_averages(place, &variables)?;
+            }
             for tensor in &next.variables {
                 let (_, len) = places(tensor.iter().map(|variable| (variable.layout, &variable.shape[..])));
                 floats = floats.saturating_add(len);
@@ -57,9 +63,43 @@ impl Network {
         Ok(inferred)
     }
 
+    /// Makes sure that the layer at `place`, which would have `variables`, can use `those` of another.
+    pub(super) fn check_shared(
+        &self,
+        place: usize,
+        variables: &[Vec<VariableSpec>],
+        those: &[Vec<VariableSpec>],
+    ) -> Result<(), ModelError> {
+        let node = &self.nodes()[place];
+        let owner = &self.nodes()[self.owner(place)];
+        let why = if node.layer != owner.layer {
+            "they differ in their options"
+        } else if those.is_empty() {
+            "that has none"
+        } else if variables != those {
+            "its inputs have another size"
+        } else {
+            return Ok(());
+        };
+        Err(ModelError::Shared { layer: node.name.clone(), owner: owner.name.clone(), why })
+    }
+
+    /// Makes sure that training does not change the moving averages twice that the layer at `place` shares.
+    fn check_averages(&self, place: usize, variables: &[Vec<VariableSpec>]) -> Result<(), ModelError> {
+        let is_averaged = |variable: &VariableSpec| matches!(variable.role, Role::Averaged { .. });
+        let node = &self.nodes()[place];
+        if !node.trainable || !variables.iter().flatten().any(is_averaged) {
+            return Ok(());
+        }
+        let owner = self.nodes()[self.owner(place)].name.clone();
+        let why = "a step of training would change its moving averages twice; freeze that layer";
+        Err(ModelError::Shared { layer: node.name.clone(), owner, why })
+    }
+
     /// What a layer makes of `inputs`, the shapes of what it reads.
     pub(super) fn infer_node(&self, node: &Node, inputs: &[Shape]) -> Result<Inferred, ModelError> {
-        let inferred = node.layer.infer(&node.name, inputs).map_err(|error| {
+        let owner = node.weights.and_then(|owner| self.nodes().get(owner)).unwrap_or(node);
+        let inferred = node.layer.infer(&owner.name, inputs).map_err(|error| {
             let names = node.inputs.iter().map(|input| self.name_of(*input).to_owned());
             ModelError::Layer { layer: node.name.clone(), inputs: names.zip(inputs.iter().cloned()).collect(), error }
         })?;
@@ -92,6 +132,10 @@ impl Network {
             // A row says nowhere who reads what.
             if node.name == IMAGE && !is_row {
                 return Err(ModelError::Reserved { layer: layer() });
+            }
+            if let Some(owner) = node.weights.filter(|owner| *owner >= place || nodes[*owner].weights.is_some()) {
+                let owner = nodes.get(owner).map_or_else(String::new, |owner| owner.name.clone());
+                return Err(ModelError::NoWeights { layer: layer(), owner });
             }
             if readers.is_empty() && place + 1 < nodes.len() {
                 return Err(ModelError::Unread { layer: layer() });

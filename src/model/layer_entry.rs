@@ -11,7 +11,7 @@ pub(crate) fn is_layer_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
 }
 
-/// Reads a layer from a table. `name`, `inputs` and `trainable` are options of every kind of layer.
+/// Reads a layer from a table. `name`, `inputs`, `trainable` and `weights` are options of every kind of layer.
 pub(super) fn draft(place: usize, mut table: Table, classes: Option<usize>) -> Result<Draft, ModelError> {
     let name = table.remove("name");
     let title = match name.as_ref().and_then(|name| name.as_str()) {
@@ -28,9 +28,17 @@ pub(super) fn draft(place: usize, mut table: Table, classes: Option<usize>) -> R
         None => None,
     };
     let trainable = match table.remove("trainable") {
+        Some(toml::Value::Boolean(_)) if table.contains_key("weights") => {
+            return Err(wrong("`trainable` is an option of the layer whose `weights` it uses".into()));
+        }
         Some(toml::Value::Boolean(trainable)) => trainable,
         Some(_) => return Err(wrong("`trainable` must be true or false".into())),
         None => true,
+    };
+    let weights = match table.remove("weights") {
+        Some(toml::Value::String(weights)) => Some(weights),
+        Some(_) => return Err(wrong("`weights` must be the name of a layer, in quotes".into())),
+        None => None,
     };
     let inputs = match table.remove("inputs") {
         Some(inputs) => {
@@ -44,7 +52,7 @@ pub(super) fn draft(place: usize, mut table: Table, classes: Option<usize>) -> R
         table.insert("units".into(), toml::Value::Integer(classes as i64));
     }
     let layer = table.try_into().map_err(|error| wrong(error.to_string()))?;
-    Ok(Draft { name, layer, inputs, trainable })
+    Ok(Draft { name, layer, inputs, trainable, weights })
 }
 
 #[cfg(test)]
@@ -78,6 +86,58 @@ mod tests {
             "[[layers]]\ntype = \"dense\"\nunits = 256\n[[layers]]\ntype = \"add\"\ninputs = [\"dense\", \"add_2\"]";
         let model = model.append_toml(more, 256).unwrap();
         assert_eq!(model.nodes()[7].inputs, [Value::Layer(6), Value::Layer(5)]);
+    }
+
+    #[test]
+    fn layers_may_use_the_weights_of_others() {
+        let text = r#"
+            version = 2
+            input = [8, 8, 4]
+            layers = [
+                { name = "a", type = "conv2d", filters = 4, kernel_size = 1, trainable = false },
+                { name = "b", type = "conv2d", filters = 4, kernel_size = 1, weights = "a" },
+                { name = "c", type = "conv2d", filters = 4, kernel_size = 1, weights = "b" },
+                { type = "global_average_pooling2d" },
+                { name = "head", type = "dense", units = "classes" },
+                { type = "dense", units = "classes", weights = "head" },
+            ]"#;
+        let model = Network::from_toml(text, Some(([8, 8, 4], 4))).unwrap();
+        let weights: Vec<Option<usize>> = model.nodes().iter().map(|node| node.weights).collect();
+        assert_eq!(weights, [None, Some(0), Some(0), None, None, Some(4)]);
+        let trainable: Vec<bool> = model.nodes().iter().map(|node| node.trainable).collect();
+        assert_eq!(trainable, [false, false, false, true, true, true]);
+        let parameters: Vec<usize> = model.summary().unwrap().iter().map(|line| line.parameters).collect();
+        assert_eq!(parameters, [20, 0, 0, 0, 20, 0]);
+        let written = model.to_toml().unwrap();
+        assert_eq!(Network::from_toml(&written, None).unwrap(), model);
+        assert_eq!((written.matches("weights = ").count(), written.matches("trainable").count()), (3, 1), "{written}");
+        let frozen = model.freeze(&["dense".into()]).unwrap();
+        assert!(!frozen.nodes()[4].trainable && !frozen.nodes()[5].trainable);
+        let bias = crate::model::NamedTensor { name: "head/bias".into(), shape: vec![4], values: vec![0.0; 4] };
+        let read = Network::from_toml_for(text, [8, 8, 4], &[bias]).unwrap();
+        assert_eq!(read.classes().unwrap(), 4);
+
+        let row = "input = [4, 4, 3]\nversion = 2\n[[layers]]\ntype = \"flatten\"\n";
+        for (layers, words) in [
+            ("type = \"dense\"\nunits = 48\nweights = \"a\"", "layer `dense` uses the weights of `a`, but no layer"),
+            (
+                "type = \"flatten\"\nweights = \"flatten\"",
+                "layer `flatten_1` can't use the weights of `flatten`: that has none",
+            ),
+            ("type = \"flatten\"\nweights = 3", "`weights` must be the name"),
+            ("type = \"flatten\"\nweights = \"a\"\ntrainable = true", "`trainable` is an option of the layer"),
+            (
+                "type = \"dense\"\nunits = 4\n[[layers]]\ntype = \"dense\"\nunits = 5\nweights = \"dense\"",
+                "layer `dense_1` can't use the weights of `dense`: they differ in their options",
+            ),
+            (
+                "type = \"dense\"\nunits = 4\n[[layers]]\ntype = \"dense\"\nunits = 4\nweights = \"dense\"",
+                "its inputs have another size",
+            ),
+        ] {
+            let error = Network::from_toml(&format!("{row}[[layers]]\n{layers}"), None).unwrap_err().to_string();
+            assert!(error.contains(words), "{layers}: {error}");
+        }
     }
 
     #[test]

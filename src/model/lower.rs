@@ -99,6 +99,7 @@ impl Network {
         let [h, w, c] = self.input();
         let minibatch = graph.minibatch(Minibatch::new(batch, self.input()).beside(held_images));
         let mut values = vec![None; network.nodes().len()];
+        let mut tensors = vec![Vec::new(); network.nodes().len()];
         let (scaling, scale) = network.scaled_image();
         let image = graph.ingest(Ingest { output: [batch, h, w, c], augmentation, scale }, minibatch)?;
         for place in scaling {
@@ -116,11 +117,15 @@ impl Network {
             let inputs: Vec<TensorId> = node.inputs.iter().map(|input| value(&values, *input)).collect();
             let mut lowering =
                 Lowering { graph: &mut graph, name: &node.name, batch, minibatch, trainable: node.trainable };
-            let weights = lowering.weights(&inferred.variables)?;
+            let weights = match node.weights {
+                Some(owner) => tensors[owner].clone(),
+                None => lowering.weights(&inferred.variables)?,
+            };
             if !node.trainable {
                 lowering.graph.freeze(&node.name);
             }
             values[place] = Some(node.layer.kind().lower(&mut lowering, &inputs, &weights)?);
+            tensors[place] = weights;
         }
         let logits = value(&values, network.output());
         let loss = match exclusive {

@@ -75,13 +75,14 @@ impl Network {
     pub fn from_toml_for(text: &str, input: [usize; 3], tensors: &[NamedTensor]) -> Result<Self, ModelError> {
         let mut model = Self::read(text, Some(input), Some(UNKNOWN))?;
         for place in 0..model.nodes().len() {
+            let owner = model.nodes()[model.owner(place)].name.clone();
             let Node { name, layer, .. } = model.node_mut(place);
             if let Layer::Dense(dense) = layer
                 && dense.units == UNKNOWN
             {
                 let variable = if dense.use_bias { "bias" } else { "kernel" };
-                let tensor = tensors.iter().find(|tensor| tensor.name == format!("{name}/{variable}"));
-                let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{name}/{variable}`"));
+                let tensor = tensors.iter().find(|tensor| tensor.name == format!("{owner}/{variable}"));
+                let missing = || ModelError::File(format!("layer `{name}`: the weights have no `{owner}/{variable}`"));
                 dense.units = tensor.ok_or_else(missing)?.shape.last().copied().unwrap_or(UNKNOWN);
             }
         }
@@ -132,6 +133,8 @@ impl Network {
             inputs: Option<Vec<&'a str>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             trainable: Option<bool>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            weights: Option<&'a str>,
         }
         #[derive(Serialize)]
         struct File<'a> {
@@ -147,7 +150,8 @@ impl Network {
                 name: &node.name,
                 layer: &node.layer,
                 inputs: (node.inputs != [default]).then(inputs),
-                trainable: (!node.trainable).then_some(false),
+                trainable: (!node.trainable && node.weights.is_none()).then_some(false),
+                weights: node.weights.map(|owner| self.name_of(Value::Layer(owner))),
             }
         });
         let file = File { version: VERSION, input: self.input(), layers: layers.collect() };

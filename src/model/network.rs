@@ -29,6 +29,8 @@ pub struct Node {
     pub inputs: Vec<Value>,
     /// Whether training changes its variables.
     pub trainable: bool,
+    /// The place of the layer before it whose variables it uses, as if that layer were called again; none if it has its own.
+    pub weights: Option<usize>,
 }
 
 /// A node that is to be added to a network: what it reads may be left out or be said by names.
@@ -40,6 +42,8 @@ pub(super) struct Draft {
     /// Names of layers or [`IMAGE`]; the layer before if none.
     pub inputs: Option<Vec<String>>,
     pub trainable: bool,
+    /// The name of the layer whose variables it uses.
+    pub weights: Option<String>,
 }
 
 /// A network for images of one size. Each layer reads only what stands before it, and the last layer is the output.
@@ -72,29 +76,42 @@ impl Network {
         self.nodes.len().checked_sub(1).map_or(Value::Image, Value::Layer)
     }
 
-    /// Adds a layer that reads `inputs`, which have the `shapes`. Without a `name` the layer gets one as in Keras: its kind,
-    /// with a number from the second one on, that no other layer has.
+    /// Adds a layer that reads `inputs`, which have the `shapes`, and that uses the variables of the layer at `weights` if
+    /// there is one. Without a `name` the layer gets one as in Keras: its kind, with a number from the second one on, that no
+    /// other layer has.
     pub(super) fn push(
         &mut self,
         name: Option<&str>,
         layer: Layer,
         inputs: &[Value],
         shapes: &[Shape],
+        weights: Option<usize>,
     ) -> Result<Inferred, ModelError> {
         let name = name.map_or_else(|| self.free_name(&layer, &HashSet::new()), str::to_owned);
         if inputs.iter().any(|input| matches!(input, Value::Layer(place) if *place >= self.nodes.len())) {
             return Err(ModelError::NoValue { layer: name });
         }
-        let node = Node { name, layer, inputs: inputs.to_vec(), trainable: true };
+        let trainable = weights.and_then(|place| self.nodes.get(place)).is_none_or(|owner| owner.trainable);
+        let node = Node { name, layer, inputs: inputs.to_vec(), trainable, weights };
         let inferred = self.infer_node(&node, shapes)?;
         self.nodes.push(node);
         Ok(inferred)
     }
 
+    /// The place of the layer whose variables the layer at `place` uses: its own, or another before it.
+    pub fn owner(&self, place: usize) -> usize {
+        self.nodes.get(place).and_then(|node| node.weights).unwrap_or(place)
+    }
+
     /// Adds a layer that reads the output, with a name as [`Network::push`] gives it.
     pub(super) fn push_last(&mut self, layer: Layer) {
         let (name, inputs) = (self.free_name(&layer, &HashSet::new()), vec![self.output()]);
-        self.nodes.push(Node { name, layer, inputs, trainable: true });
+        self.nodes.push(Node { name, layer, inputs, trainable: true, weights: None });
+    }
+
+    /// Removes the last layer.
+    pub(super) fn pop(&mut self) {
+        self.nodes.pop();
     }
 
     /// The last layer.
@@ -113,15 +130,26 @@ impl Network {
     /// A name among the inputs that no layer before has.
     pub(super) fn extend(&mut self, drafts: Vec<Draft>) -> Result<(), ModelError> {
         let given: HashSet<String> = drafts.iter().filter_map(|draft| draft.name.clone()).collect();
-        for Draft { name, layer, inputs, trainable } in drafts {
+        for Draft { name, layer, inputs, mut trainable, weights } in drafts {
             let name = name.unwrap_or_else(|| self.free_name(&layer, &given));
             let inputs = match inputs {
                 None => vec![self.output()],
                 Some(inputs) => inputs.iter().map(|input| self.value(&name, input)).collect::<Result<_, _>>()?,
             };
-            self.nodes.push(Node { name, layer, inputs, trainable });
+            let weights = weights.map(|owner| self.place_of_weights(&name, &owner)).transpose()?;
+            if let Some(owner) = weights {
+                trainable = self.nodes[owner].trainable;
+            }
+            self.nodes.push(Node { name, layer, inputs, trainable, weights });
         }
         Ok(())
+    }
+
+    /// The place of the layer called `owner`, or of that whose variables it uses itself, for `layer` to use them.
+    fn place_of_weights(&self, layer: &str, owner: &str) -> Result<usize, ModelError> {
+        let place = self.nodes.iter().position(|node| node.name == owner);
+        let unknown = || ModelError::NoWeights { layer: layer.into(), owner: owner.into() };
+        place.map(|place| self.owner(place)).ok_or_else(unknown)
     }
 
     /// What `layer` calls `input`.
@@ -159,23 +187,27 @@ impl Network {
                     Value::Layer(place) => Value::Layer(before + place),
                 };
             }
+            node.weights = node.weights.map(|place| before + place);
             self.nodes.push(node);
         }
     }
 
-    /// Makes training leave the variables of the named layers as they are.
+    /// Makes training leave the variables of the named layers as they are, and so those of layers that use the same ones.
     ///
     /// # Errors
     /// No layer has one of the names.
     pub fn freeze(mut self, layers: &[String]) -> Result<Self, ModelError> {
         for layer in layers {
-            let Some(node) = self.nodes.iter_mut().find(|node| node.name == *layer) else {
+            let Some(place) = self.nodes.iter().position(|node| node.name == *layer) else {
                 let inferred = self.infer()?;
                 let with_variables = self.nodes.iter().zip(&inferred).filter(|(_, node)| !node.variables.is_empty());
                 let names: Vec<_> = with_variables.map(|(node, _)| node.name.as_str()).collect();
                 return Err(ModelError::NoLayer { layer: layer.clone(), layers: names.join(", ") });
             };
-            node.trainable = false;
+            let owner = self.owner(place);
+            for place in 0..self.nodes.len() {
+                self.nodes[place].trainable &= self.owner(place) != owner;
+            }
         }
         Ok(self)
     }

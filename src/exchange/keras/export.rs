@@ -40,23 +40,27 @@ impl Weights {
 }
 
 /// The places of the layers as Keras orders them when it builds the model, which is the order of their variables: by their
-/// longest way to the output, and then as a walk from the output meets them (`keras/src/ops/function.py`, `map_graph`).
+/// longest way to the output, and then as a walk from the output meets them (`keras/src/ops/function.py`, `map_graph`). Layers
+/// that use the variables of others are calls of those, and are not among them.
 fn order(model: &Network) -> Vec<usize> {
     let nodes = model.nodes();
     let Some(last) = nodes.len().checked_sub(1) else { return Vec::new() };
+    let mut seen = vec![false; nodes.len()];
     let mut met: Vec<Option<usize>> = vec![None; nodes.len()];
     let mut finished = Vec::with_capacity(nodes.len());
     let mut count = 0;
     let mut way = vec![(last, 0)];
-    met[last] = Some(0);
+    seen[last] = true;
+    met[model.owner(last)] = Some(0);
     while let Some((place, next)) = way.last_mut() {
         let place = *place;
         let input = nodes[place].inputs.get(*next);
         *next += 1;
         match input {
-            Some(Value::Layer(input)) if met[*input].is_none() => {
+            Some(Value::Layer(input)) if !seen[*input] => {
+                seen[*input] = true;
                 count += 1;
-                met[*input] = Some(count);
+                met[model.owner(*input)].get_or_insert(count);
                 way.push((*input, 0));
             }
             // The image counts as a layer there, but its place among them does not matter.
@@ -68,15 +72,20 @@ fn order(model: &Network) -> Vec<usize> {
         }
     }
     let mut depths = vec![0_usize; nodes.len()];
+    let mut depths_of_layers = depths.clone();
     for place in finished.into_iter().rev() {
+        // A call lies as deep as the deepest before it in this walk.
+        let owner = model.owner(place);
+        depths[place] = depths[place].max(depths_of_layers[owner]);
+        depths_of_layers[owner] = depths[place];
         for input in &nodes[place].inputs {
             if let Value::Layer(input) = *input {
                 depths[input] = depths[input].max(depths[place] + 1);
             }
         }
     }
-    let mut order: Vec<usize> = (0..nodes.len()).collect();
-    order.sort_by_key(|place| (std::cmp::Reverse(depths[*place]), met[*place]));
+    let mut order: Vec<usize> = (0..nodes.len()).filter(|place| nodes[*place].weights.is_none()).collect();
+    order.sort_by_key(|place| (std::cmp::Reverse(depths_of_layers[*place]), met[*place]));
     order
 }
 
@@ -89,14 +98,19 @@ fn config(model: &Network, inferred: &[Inferred], order: &[usize]) -> serde_json
     let input = free.next().unwrap_or_default();
     let batch =
         |shape: &[usize]| std::iter::once(Json::Null).chain(shape.iter().map(|size| json!(size))).collect::<Json>();
+    let calls_of = |owner: usize| (owner..names.len()).filter(move |place| model.owner(*place) == owner);
+    let history = |place: usize| {
+        let owner = model.owner(place);
+        (names[owner], calls_of(owner).take_while(|call| *call != place).count())
+    };
     let tensor = |value: &Value| {
-        let (name, shape) = match *value {
-            Value::Image => (input.as_str(), batch(&model.input())),
-            Value::Layer(place) => (names[place], batch(inferred[place].shape.dims())),
+        let ((name, call), shape) = match *value {
+            Value::Image => ((input.as_str(), 0), batch(&model.input())),
+            Value::Layer(place) => (history(place), batch(inferred[place].shape.dims())),
         };
         json!({
             "class_name": "__keras_tensor__",
-            "config": { "shape": shape, "dtype": "float32", "keras_history": [name, 0, 0] },
+            "config": { "shape": shape, "dtype": "float32", "keras_history": [name, call, 0] },
         })
     };
     let mut layers = vec![json!({
@@ -105,20 +119,24 @@ fn config(model: &Network, inferred: &[Inferred], order: &[usize]) -> serde_json
     })];
     for place in order {
         let node = &model.nodes()[*place];
-        let tensors: Vec<Json> = node.inputs.iter().map(tensor).collect();
-        // Layers of several inputs take one list.
-        let args = if tensors.len() == 1 { tensors } else { vec![tensors.into()] };
+        let call = |place: usize| {
+            let tensors: Vec<Json> = model.nodes()[place].inputs.iter().map(tensor).collect();
+            // Layers of several inputs take one list.
+            let args = if tensors.len() == 1 { tensors } else { vec![tensors.into()] };
+            json!({ "args": args, "kwargs": {} })
+        };
+        let calls: Json = calls_of(*place).map(call).collect();
         layers.push(json!({
             "module": "keras.layers", "class_name": node.layer.keras_names()[1], "registered_name": null,
-            "name": node.name, "config": options(node, inferred[*place].shape.columns())?, "inbound_nodes": [{ "args": args, "kwargs": {} }],
+            "name": node.name, "config": options(node, inferred[*place].shape.columns())?, "inbound_nodes": calls,
         }));
     }
-    let output = names.last().copied().unwrap_or(&input);
+    let (output, call) = names.len().checked_sub(1).map_or((input.as_str(), 0), history);
     Ok(json!({
         "module": "keras.src.models.functional", "class_name": "Functional", "registered_name": "Functional",
         "config": {
             "name": "network", "trainable": true, "layers": layers,
-            "input_layers": [input, 0, 0], "output_layers": [output, 0, 0],
+            "input_layers": [input, 0, 0], "output_layers": [output, call, 0],
         },
     }))
 }

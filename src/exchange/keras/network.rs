@@ -9,10 +9,7 @@ use crate::model::{Functional, Layer, ModelError, Network, Value};
 use crate::shape::Shape;
 
 /// Most layers of one model, each counted as often as it is called.
-const MOST_CALLS: usize = 1000;
-
-/// Why a layer with weights can't be called twice.
-const SHARED: &str = "it is called more than once with the same weights, but layers of wgrad don't share weights";
+const MOST_CALLS: usize = 2000;
 
 /// A network that Keras described.
 pub struct KerasNetwork {
@@ -57,6 +54,8 @@ struct Builder {
     taken: HashSet<String>,
     frozen: Vec<String>,
     places: HashMap<String, Place>,
+    /// The first call of each layer with variables, by its place in files with numbered layers.
+    called: HashMap<Vec<(&'static str, usize)>, Value>,
     adapted: Vec<String>,
 }
 
@@ -69,7 +68,14 @@ impl KerasNetwork {
         let input = image(model)?;
         let taken = model.entries.iter().map(|entry| entry.name.clone()).collect();
         let net = Functional::new(input);
-        let mut builder = Builder { net, taken, frozen: Vec::new(), places: HashMap::new(), adapted: Vec::new() };
+        let mut builder = Builder {
+            net,
+            taken,
+            frozen: Vec::new(),
+            places: HashMap::new(),
+            called: HashMap::new(),
+            adapted: Vec::new(),
+        };
         let around = Around { input: Value::Image, path: &[], group: None, frozen: false, inference: false };
         let output = builder.model(model, &around)?;
         let mut network = builder.net.output(output);
@@ -78,9 +84,9 @@ impl KerasNetwork {
         }
         let words = |error: ModelError| error.to_string();
         let assumes_rescaling = network.scale_image();
-        network.classes().map_err(words)?;
         builder.frozen.retain(|name| network.nodes().iter().any(|node| node.name == *name));
         let network = network.freeze(&builder.frozen).map_err(words)?;
+        network.classes().map_err(words)?;
         builder.adapted.retain(|name| network.nodes().iter().any(|node| node.name == *name));
         Ok(Self { network, places: builder.places, assumes_rescaling, adapted: builder.adapted })
     }
@@ -127,10 +133,10 @@ impl Builder {
         if waiting.len() > MOST_CALLS {
             return Err(format!("one of its models has more than {MOST_CALLS} layers"));
         }
-        // A model has one call, whose number differs between the versions of Keras.
-        let key = |source: &Source| match by_name.get(source.layer.as_str()) {
-            Some(Entry { kind: Kind::Model(_), .. }) => (source.layer.clone(), 0),
-            _ => (source.layer.clone(), source.call),
+        let firsts = first_calls(model, &by_name);
+        let key = |source: &Source| {
+            let first = firsts.get(source.layer.as_str()).copied().unwrap_or(0);
+            (source.layer.clone(), source.call.saturating_sub(first))
         };
         let mut values: HashMap<(String, usize), Value> = HashMap::new();
         if let Some(input) = &model.input {
@@ -185,21 +191,24 @@ impl Builder {
         let frozen = around.frozen || !model.trainable;
         match &entry.kind {
             Kind::Input => Err(entry.wrong("an InputLayer reads nothing")),
-            Kind::Model(inner) => match (inputs, entry.calls.len()) {
-                ([input], 1) => {
+            Kind::Model(inner) => match inputs {
+                [input] => {
                     self.model(inner, &Around { input: *input, path: &path, group: Some(group), frozen, inference })
                 }
-                ([_], _) => Err(entry.wrong(SHARED)),
                 _ => Err(entry.wrong("wgrad has models with one input only")),
             },
             Kind::Layer(layer) => {
                 let frozen = frozen || !layer.trainable;
-                let name =
-                    if around.group.is_none() && call == 0 { entry.name.clone() } else { self.free_name(&entry.name) };
+                let first = self.called.get(&path).copied();
+                let is_outermost = around.group.is_none() && first.is_none() && call == 0;
+                let name = if is_outermost { entry.name.clone() } else { self.free_name(&entry.name) };
                 // Keras writes training=False in each call of a dropout, also where it acts.
                 let dropout = matches!(layer.layer, Layer::Dropout(_));
                 let inference = if dropout { around.inference } else { inference };
-                let value = self.layer(entry, layer, &name, inputs, inference, frozen)?;
+                let value = self.layer(entry, layer, &name, inputs, inference, frozen, first)?;
+                if first.is_none() && self.net.has_variables(value) {
+                    self.called.insert(path.clone(), value);
+                }
                 if frozen {
                     self.frozen.push(name.clone());
                 }
@@ -212,7 +221,8 @@ impl Builder {
         }
     }
 
-    /// Adds a layer.
+    /// Adds a layer, which uses the variables of its `first` call if there was one.
+    #[expect(clippy::too_many_arguments, reason = "these are the parts of one call")]
     fn layer(
         &mut self,
         entry: &Entry,
@@ -221,6 +231,7 @@ impl Builder {
         inputs: &[Value],
         inference: bool,
         frozen: bool,
+        first: Option<Value>,
     ) -> Result<Value, String> {
         match layer {
             // In inference it passes its input on.
@@ -240,11 +251,11 @@ impl Builder {
         if ![-1, last].contains(axis) {
             return Err(entry.wrong(&format!("`axis` is {axis}, but wgrad has the last axis only, which is -1")));
         }
-        let shared = entry.calls.len() > 1;
-        if shared && layer.infer(name, &shapes).is_ok_and(|inferred| !inferred.variables.is_empty()) {
-            return Err(entry.wrong(SHARED));
-        }
-        self.net.apply_named(name, layer.clone(), inputs).map_err(|error| error.to_string())
+        let value = match first {
+            Some(first) => self.net.apply_again(Some(name), first, inputs),
+            None => self.net.apply_named(name, layer.clone(), inputs),
+        };
+        value.map_err(|error| error.to_string())
     }
 
     /// A name that no layer has.
@@ -255,6 +266,21 @@ impl Builder {
         self.taken.insert(free.clone());
         free
     }
+}
+
+/// The number that Keras gives to the first call of each model among the layers: 0, or 1 where the model's own layers count as
+/// a call.
+fn first_calls<'m>(model: &'m KerasModel, by_name: &HashMap<&'m str, &'m Entry>) -> HashMap<&'m str, usize> {
+    let mut firsts = HashMap::new();
+    let sources = model.entries.iter().flat_map(|entry| &entry.calls).flat_map(|call| &call.inputs);
+    for source in sources.chain(&model.output) {
+        if let Some((name, Entry { kind: Kind::Model(_), calls, .. })) = by_name.get_key_value(source.layer.as_str()) {
+            let first = source.call.saturating_sub(calls.len().saturating_sub(1));
+            let known = firsts.entry(*name).or_insert(first);
+            *known = first.max(*known);
+        }
+    }
+    firsts
 }
 
 /// Class and number of each layer of a model in the file of weights.

@@ -54,6 +54,10 @@ pub struct Builder<'a> {
     /// Names of the constants that are initializers already.
     constants: HashMap<&'static str, String>,
     tensors: HashMap<&'a str, &'a NamedTensor>,
+    /// Places of the initializers of variables, by the names that were wanted for them.
+    stored: HashMap<String, usize>,
+    /// Name of the layer whose variables that layer uses.
+    pub owner: String,
     /// Name of the layer that the next nodes belong to, as the user wrote it.
     pub layer: String,
 }
@@ -69,6 +73,8 @@ impl<'a> Builder<'a> {
             initializers: Vec::new(),
             constants: HashMap::new(),
             tensors: tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect(),
+            stored: HashMap::new(),
+            owner: String::new(),
             layer: String::new(),
         };
         (builder, input)
@@ -112,19 +118,31 @@ impl<'a> Builder<'a> {
 
     /// A variable of the layer.
     pub fn variable(&self, variable: &str) -> Option<&'a NamedTensor> {
-        self.tensors.get(format!("{}/{variable}", self.layer).as_str()).copied()
+        self.tensors.get(format!("{}/{variable}", self.owner).as_str()).copied()
     }
 
     /// Adds a variable of the layer as it is, if the layer has it.
     pub fn parameter(&mut self, variable: &str) -> Option<String> {
         let tensor = self.variable(variable)?;
-        Some(self.floats(&format!("{}/{variable}", self.layer), &tensor.shape, &tensor.values))
+        Some(self.variable_floats(variable, &tensor.shape, &tensor.values))
+    }
+
+    /// Adds the elements of a variable of the layer in some order, unless another layer that uses it has added the same.
+    pub fn variable_floats(&mut self, variable: &str, shape: &[usize], values: &[f32]) -> String {
+        let wanted = format!("{}/{variable}", self.owner);
+        let dims: Vec<i64> = shape.iter().map(|size| *size as i64).collect();
+        if let Some(stored) = self.stored.get(&wanted).map(|place| &self.initializers[*place])
+            && stored.dims == dims
+        {
+            return stored.name.clone();
+        }
+        self.stored.insert(wanted.clone(), self.initializers.len());
+        self.floats(&wanted, shape, values)
     }
 
     /// Adds a vector of `len` elements that belongs to the layer: a variable, or where it has none, always `value`.
     pub fn vector(&mut self, variable: &str, len: usize, value: f32) -> String {
-        let wanted = format!("{}/{variable}", self.layer);
-        self.parameter(variable).unwrap_or_else(|| self.floats(&wanted, &[len], &vec![value; len]))
+        self.parameter(variable).unwrap_or_else(|| self.variable_floats(variable, &[len], &vec![value; len]))
     }
 
     /// Adds a constant, once, and gives its name.

@@ -95,7 +95,7 @@ impl Builder<'_> {
         let ([h, w], filters) = (windows.size, output.last().copied().unwrap_or(1));
         let values = self.variable(kernel).map_or(&[][..], |kernel| &kernel.values);
         let values = to_oihw(values, h * w, inputs, filters);
-        let kernel = self.floats(&format!("{}/{kernel}", self.layer), &[filters, inputs, h, w], &values);
+        let kernel = self.variable_floats(kernel, &[filters, inputs, h, w], &values);
         let bias = if part.is_empty() { self.parameter("bias") } else { None };
         let y = self.node(part, "Conv", [x, kernel].into_iter().chain(bias).collect(), attributes);
         Held::new(output, ChannelsFirst, y)

@@ -48,7 +48,7 @@ impl Weights {
         let mut image = Held::channels_last(&model.input(), input.clone());
         let mut values: Vec<Held> = Vec::new();
         let mut shape = model.input().to_vec();
-        for (node, inferred) in model.nodes().iter().zip(model.infer()?) {
+        for (place, (node, inferred)) in model.nodes().iter().zip(model.infer()?).enumerate() {
             // What was transposed for one reader is there for the others.
             let mut inputs: Vec<Held> = Vec::new();
             for value in &node.inputs {
@@ -58,6 +58,7 @@ impl Weights {
                 });
             }
             shape = inferred.shape.dims().to_vec();
+            builder.owner.clone_from(&model.nodes()[model.owner(place)].name);
             let value = builder.layer(node, &mut inputs, &shape);
             for (value, held) in node.inputs.iter().zip(inputs) {
                 match *value {

@@ -74,7 +74,7 @@ impl Builder<'_> {
         let mut name = self.read(&mut y, ChannelsLast);
         for (variable, part, operation) in [("gamma", "/scaled", "Mul"), ("beta", "/shifted", "Add")] {
             let Some(tensor) = self.variable(variable) else { continue };
-            let factors = self.floats(&tensor.name, &ones, &tensor.values);
+            let factors = self.variable_floats(variable, &ones, &tensor.values);
             name = self.node(part, operation, vec![name, factors], Vec::new());
         }
         Held::new(&shape, ChannelsFirst, name)
