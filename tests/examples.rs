@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use wgrad::data::shapes;
+use wgrad::exchange::Weights;
+use wgrad::exec::{Executor, Options};
 use wgrad::gpu::{AdapterChoice, Gpu};
+use wgrad::model::{NamedTensor, Sequential};
 
 #[path = "../examples/custom_layer.rs"]
 mod custom_layer;
@@ -16,6 +19,8 @@ mod custom_layer;
 mod prediction;
 #[path = "../examples/training_loop.rs"]
 mod training_loop;
+#[path = "../examples/training_steps.rs"]
+mod training_steps;
 
 fn gpu() -> Arc<Gpu> {
     Arc::new(Gpu::open_blocking(&AdapterChoice::default()).unwrap())
@@ -54,4 +59,30 @@ fn the_training_loop_trains_what_the_prediction_reads() {
         |(i, answer): (usize, &(String, f64))| answer.0 == data.class_names[usize::from(data.test.labels()[i])];
     let right = answers.iter().enumerate().filter(|answer| is_right(*answer)).count();
     assert!(answers.iter().all(|(_, probability)| (0.0..=1.0).contains(probability)) && right > 12, "{right} of 40");
+}
+
+#[test]
+fn a_step_takes_the_gradients_away_that_it_writes() {
+    let gpu = gpu();
+    let model = Sequential::new([8, 8, 3]).rescaling(1.0 / 255.0).conv2d(6, 3).relu().flatten().dense(5);
+    let executor = Executor::new(gpu.clone(), &model, Options::default()).unwrap();
+    let tensors = gpu.block_on(executor.parameters()).unwrap();
+    let weights = Weights { tensors, model: Some(model.into()), class_names: Vec::new() };
+    let tensor = |name: &str, shape: &[usize], most: usize| {
+        let values = (0..shape.iter().product()).map(|i: usize| (i * 31 % most) as f32).collect();
+        NamedTensor { name: name.into(), shape: shape.to_vec(), values }
+    };
+    let file = [tensor("pixels", &[1, 2, 8, 8, 3], 256), tensor("labels", &[1, 2], 5)];
+    let batches = training_steps::minibatches(&file).unwrap();
+    let mut losses = Vec::new();
+    let steps = training_steps::steps(&gpu, &weights, &batches, 0.5, |loss| losses.push(loss)).unwrap();
+    assert!(losses.len() == 1 && losses[0] > 0.0 && steps.gradients.len() == 4);
+    for gradient in &steps.gradients {
+        let of = |tensors: &[NamedTensor]| {
+            tensors.iter().find(|tensor| tensor.name == gradient.name).map(|tensor| tensor.values.clone()).unwrap()
+        };
+        let pairs = of(&weights.tensors).into_iter().zip(of(&steps.weights)).zip(&gradient.values);
+        assert!(pairs.clone().all(|((before, after), step)| (before - 0.5 * step - after).abs() < 1e-6));
+        assert!(pairs.clone().any(|((before, after), _)| (before - after).abs() > 1e-3), "{}", gradient.name);
+    }
 }
