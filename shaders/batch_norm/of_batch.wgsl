@@ -1,9 +1,10 @@
 // The statistics of the batch, from the moments of its PARTS parts, of which APART_BEFORE share the PART rows of a slice by
-// turns. d = moments; a = x, whose first row is the origin; g = mean and variance, towards which the moving ones move.
+// turns. d = moments; a = x, whose first row is the origin; g = SHARE times mean and variance, towards which the moving ones move.
 override PART: u32;
 override PARTS: u32;
 override APART_BEFORE: u32;
 override UNBIASED: bool;
+override SHARE: f32;
 override EPSILON: f32;
 
 // Of each of an invocation's columns. One loop goes through the parts of all of them: llvmpipe takes 50 ms to compile a loop.
@@ -45,8 +46,8 @@ fn standards_of(place: Place, invocation: u32) -> array<Standard, DEPTH> {
         let squares = select(vec4<f32>(), all.squares, column.inside);
         let variance = squares / f32(rows);
         if (place.slice == 0u && place.row == 0u && column.stores) {
-            write_g(column.channel, origin + mean);
-            write_g(STRIDE + column.channel, select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
+            write_g(column.channel, SHARE * (origin + mean));
+            write_g(STRIDE + column.channel, SHARE * select(variance, squares / max(f32(rows) - 1.0, 1.0), UNBIASED));
         }
         let inverse = select(vec4<f32>(), 1.0 / sqrt(variance + EPSILON), column.inside);
         standards[d] = Standard(origin, mean, inverse, gamma_of(column) * inverse);

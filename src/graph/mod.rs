@@ -93,6 +93,8 @@ pub struct Graph {
     chunks: Vec<Chunk>,
     /// Gradients of weights that are left in parts: the tensor of all parts, and their number.
     parts: HashMap<TensorId, (TensorId, usize)>,
+    /// Averaged weights that several nodes use: where each writes its statistics.
+    statistics: HashMap<TensorId, Vec<TensorId>>,
     target: Target,
     tuning: Tuning,
     /// The state of the loss scale, if there is one.
@@ -112,6 +114,7 @@ impl Graph {
             weights_gradients: HashMap::new(),
             chunks: vec![Chunk::default()],
             parts: HashMap::new(),
+            statistics: HashMap::new(),
             target,
             tuning: Tuning::default(),
             loss_scale: None,

@@ -47,7 +47,6 @@ impl Network {
             if let Some(owner) = node.weights {
                 let variables = std::mem::take(&mut next.variables);
                 self.check_shared(place, &variables, &inferred[owner].variables)?;
-                self.check_averages(place, &variables)?;
             }
             for tensor in &next.variables {
                 let (_, len) = places(tensor.iter().map(|variable| (variable.layout, &variable.shape[..])));
@@ -59,6 +58,15 @@ impl Network {
                 return Err(ModelError::TooLarge { layer: node.name.clone(), most: MOST_ELEMENTS as u64, what });
             }
             inferred.push(next);
+        }
+        // Each use of averages moves them.
+        for (place, next) in inferred.iter_mut().enumerate() {
+            let (_, count) = self.call(place);
+            for variable in next.variables.iter_mut().flatten().filter(|_| count > 1) {
+                if let Role::Averaged { momentum } = &mut variable.role {
+                    *momentum = momentum.powf(count as f64);
+                }
+            }
         }
         Ok(inferred)
     }
@@ -82,18 +90,6 @@ impl Network {
             return Ok(());
         };
         Err(ModelError::Shared { layer: node.name.clone(), owner: owner.name.clone(), why })
-    }
-
-    /// Makes sure that training does not change the moving averages twice that the layer at `place` shares.
-    fn check_averages(&self, place: usize, variables: &[Vec<VariableSpec>]) -> Result<(), ModelError> {
-        let is_averaged = |variable: &VariableSpec| matches!(variable.role, Role::Averaged { .. });
-        let node = &self.nodes()[place];
-        if !node.trainable || !variables.iter().flatten().any(is_averaged) {
-            return Ok(());
-        }
-        let owner = self.nodes()[self.owner(place)].name.clone();
-        let why = "a step of training would change its moving averages twice; freeze that layer";
-        Err(ModelError::Shared { layer: node.name.clone(), owner, why })
     }
 
     /// What a layer makes of `inputs`, the shapes of what it reads.

@@ -2,7 +2,7 @@
 
 use super::lowering::Lowering;
 use super::{Answer, ModelError, Network, Value};
-use crate::graph::{Graph, Mode, Target, TensorId, Tuning, Winograd};
+use crate::graph::{Graph, Mode, Role, Target, TensorId, Tuning, Winograd};
 use crate::minibatch::Minibatch;
 use crate::ops::{Augmentation, Ingest};
 
@@ -115,8 +115,8 @@ impl Network {
                 continue;
             }
             let inputs: Vec<TensorId> = node.inputs.iter().map(|input| value(&values, *input)).collect();
-            let mut lowering =
-                Lowering { graph: &mut graph, name: &node.name, batch, minibatch, trainable: node.trainable };
+            let (name, trainable, call) = (&node.name, node.trainable, self.call(place));
+            let mut lowering = Lowering { graph: &mut graph, name, batch, minibatch, trainable, call };
             let weights = match node.weights {
                 Some(owner) => tensors[owner].clone(),
                 None => lowering.weights(&inferred.variables)?,
@@ -126,6 +126,15 @@ impl Network {
             }
             values[place] = Some(node.layer.kind().lower(&mut lowering, &inputs, &weights)?);
             tensors[place] = weights;
+        }
+        // Behind all weights, so that what comes behind those of a chunk is at its end.
+        for (place, weights) in tensors.iter().enumerate() {
+            let (number, count) = self.call(place);
+            for weights in weights.iter().filter(|_| number == 0 && count > 1) {
+                if graph.variables_of(*weights).any(|variable| matches!(variable.role(), Role::Averaged { .. })) {
+                    graph.share_statistics(*weights, count)?;
+                }
+            }
         }
         let logits = value(&values, network.output());
         let loss = match exclusive {

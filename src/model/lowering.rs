@@ -14,6 +14,8 @@ pub(super) struct Lowering<'a> {
     pub minibatch: TensorId,
     /// Whether training changes the layer.
     pub trainable: bool,
+    /// Which of the layers that use its variables it is, and how many there are.
+    pub call: (usize, usize),
 }
 
 impl Lowering<'_> {

@@ -103,6 +103,16 @@ impl Network {
         self.nodes.get(place).and_then(|node| node.weights).unwrap_or(place)
     }
 
+    /// Which of the layers that use the same variables the one at `place` is, and how many there are.
+    pub(super) fn call(&self, place: usize) -> (usize, usize) {
+        let owner = self.owner(place);
+        if self.nodes.iter().all(|node| node.weights.is_none()) {
+            return (0, 1);
+        }
+        let calls = |places: std::ops::Range<usize>| places.filter(|other| self.owner(*other) == owner).count();
+        (calls(0..place), calls(0..self.nodes.len()))
+    }
+
     /// Adds a layer that reads the output, with a name as [`Network::push`] gives it.
     pub(super) fn push_last(&mut self, layer: Layer) {
         let (name, inputs) = (self.free_name(&layer, &HashSet::new()), vec![self.output()]);

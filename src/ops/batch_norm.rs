@@ -34,10 +34,31 @@ pub struct BatchNorm {
     pub unbiased: bool,
     /// Whether training uses the moving averages too, and leaves them as they are.
     pub frozen: bool,
+    /// Which of the nodes that use its moving averages it is, if there are others.
+    pub call: Option<NormCall>,
     /// Whether another tensor of the shape of `x` is added to the result.
     pub added: bool,
     /// What the result goes through, at the end. Behind a sum, it must be relu.
     pub activation: Option<ActivationFunction>,
+}
+
+/// One of several normalizations that use the same moving averages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormCall {
+    /// Its number among them.
+    pub number: usize,
+    /// What its statistics are multiplied by. The averages move towards the sum of all.
+    pub share: f64,
+}
+
+impl NormCall {
+    /// Call `number` of `count` of averages with this `momentum`. If each moved them in turn, they would keep `momentum^count`
+    /// and take over `(1 - momentum) momentum^(count - 1 - number)` of its statistics.
+    pub fn new(number: usize, count: usize, momentum: f64) -> Self {
+        let behind = (0..count).map(|place| momentum.powf((count - 1 - place) as f64));
+        let all: f64 = behind.clone().sum();
+        Self { number, share: behind.clone().nth(number).unwrap_or(0.0) / all.max(f64::MIN_POSITIVE) }
+    }
 }
 
 /// The tensors of a batch normalization.
@@ -66,6 +87,7 @@ impl BatchNorm {
             center: true,
             unbiased: false,
             frozen: false,
+            call: None,
             added: false,
             activation: None,
         }
@@ -240,7 +262,8 @@ impl Operation for BatchNorm {
         let moments = training.then(|| self.record_statistics(recorder, inputs, &name));
         let slice = columns.slice(2 * recorder.target().busy_workgroups);
         let len = recorder.graph().tensor(inputs[2]).shape.padded_elements();
-        let statistics = recorder.graph().gradient_of(inputs[2]);
+        let number = self.call.map_or(0, |call| call.number);
+        let statistics = recorder.graph().statistics_of(inputs[2], number);
         let dispatch = columns.dispatch(recorder, name).a(inputs[0]).c(outputs[0]).f(Some(outputs[1]));
         let dispatch = match self.weights() {
             Some(weights) => dispatch.b(inputs[weights]),
@@ -259,6 +282,7 @@ impl Operation for BatchNorm {
                 .number("PARTS", columns.parts(rows))
                 .number("APART_BEFORE", columns.apart())
                 .constant("UNBIASED", self.unbiased)
+                .constant("SHARE", self.call.map_or(1.0, |call| call.share))
                 .constant("EPSILON", self.epsilon),
             None => self.define_moving(dispatch.d(Some(inputs[2]))).source(wgsl!("batch_norm/of_moving")),
         };

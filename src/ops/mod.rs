@@ -40,7 +40,7 @@ pub use add::Add;
 pub use affine::{Affine, ChannelScale};
 pub use augmentation::Augmentation;
 pub use average_pool2d::AveragePool2d;
-pub use batch_norm::{BatchNorm, BatchNormInputs};
+pub use batch_norm::{BatchNorm, BatchNormInputs, NormCall};
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2d;

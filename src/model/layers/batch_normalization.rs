@@ -8,7 +8,7 @@ use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lowering::Lowering;
-use crate::ops::{BatchNorm, BatchNormInputs};
+use crate::ops::{BatchNorm, BatchNormInputs, NormCall};
 use crate::shape::Shape;
 
 /// Brings each channel to mean 0 and variance 1 over the minibatch, then multiplies by gamma and adds beta (Ioffe & Szegedy
@@ -80,7 +80,9 @@ impl Kind for BatchNormalization {
         weights: &[TensorId],
     ) -> Result<TensorId, ModelError> {
         let x = inputs[0];
-        let operation = self.operation(lowering.graph.tensor(x).shape.clone(), !lowering.trainable);
+        let mut operation = self.operation(lowering.graph.tensor(x).shape.clone(), !lowering.trainable);
+        let (number, count) = lowering.call;
+        operation.call = (count > 1).then(|| NormCall::new(number, count, self.momentum));
         // The averages come after gamma and beta, if there are any.
         let (moving, weights) = match *weights {
             [weights, moving] => (moving, Some(weights)),
