@@ -16,7 +16,8 @@ pub(super) fn chain(graph: &Graph, dispatches: Vec<Dispatch>) -> Vec<Dispatch> {
     let mut chains: Vec<Vec<Dispatch>> = Vec::new();
     for dispatch in dispatches {
         let is_apart = |chain: &Vec<Dispatch>| chain.iter().all(|member| are_apart(graph, member, &dispatch));
-        let needed = chains.iter().rposition(|chain| !is_apart(chain));
+        // Most dispatches can't continue any, and to compare all with all takes long for hundreds of layers.
+        let needed = (dispatch.rows > 0).then(|| chains.iter().rposition(|chain| !is_apart(chain))).flatten();
         match needed.map(|place| &mut chains[place]).filter(|chain| continues(graph, chain, &dispatch)) {
             Some(chain) => chain.push(dispatch),
             None => chains.push(vec![dispatch]),

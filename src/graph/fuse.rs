@@ -82,18 +82,18 @@ impl Graph {
         keep: &[TensorId],
     ) -> Option<(usize, Node)> {
         let between = nodes[second].inputs[input];
-        let first = nodes[..second].iter().position(|node| node.outputs[0] == between)?;
+        let first = nodes[..second].iter().rposition(|node| node.outputs[0] == between)?;
         let (place, [first, second]) = (first, [&nodes[first], &nodes[second]]);
         if first.operation.is_view() || second.operation.is_view() {
             return None;
         }
+        let pair = Pair { mode, input, first: &*first.operation, second: &*second.operation };
+        let fused = (rule.fuse)(&pair)?;
         let readers = |id: TensorId| nodes.iter().flat_map(|node| &node.inputs).filter(|read| **read == id).count();
         let unread = |id: &TensorId| readers(*id) == 0 && !keep.contains(id);
         if readers(between) > 1 || !first.outputs[1..].iter().chain(&second.outputs[1..]).all(unread) {
             return None;
         }
-        let pair = Pair { mode, input, first: &*first.operation, second: &*second.operation };
-        let fused = (rule.fuse)(&pair)?;
         if fused.between.is_none() && keep.contains(&between) {
             return None;
         }
