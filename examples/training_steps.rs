@@ -32,8 +32,9 @@ pub struct Steps {
 pub fn minibatches(tensors: &[NamedTensor]) -> Result<Vec<Batch>, Box<dyn Error>> {
     let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name).ok_or(format!("there are no `{name}`"));
     let (pixels, labels) = (find("pixels")?, find("labels")?);
-    let [steps @ 1.., len @ 1..] = labels.shape[..] else { return Err("`labels` are not [steps, n]".into()) };
-    let parts = labels.values.chunks(len).zip(pixels.values.chunks((pixels.values.len() / steps).max(1)));
+    let [steps, len] = labels.shape[..] else { return Err("`labels` are not [steps, n]".into()) };
+    let pixels_of_step = pixels.values.len() / steps.max(1);
+    let parts = labels.values.chunks(len.max(1)).zip(pixels.values.chunks(pixels_of_step.max(1)));
     let batches = parts.map(|(labels, pixels)| Batch {
         pixels: pixels.iter().map(|pixel| *pixel as u8).collect(),
         labels: labels.iter().map(|label| *label as u32).collect(),

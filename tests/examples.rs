@@ -65,7 +65,7 @@ fn the_training_loop_trains_what_the_prediction_reads() {
 fn a_step_takes_the_gradients_away_that_it_writes() {
     let gpu = gpu();
     let model = Sequential::new([8, 8, 3]).rescaling(1.0 / 255.0).conv2d(6, 3).relu().flatten().dense(5);
-    let executor = Executor::new(gpu.clone(), &model, Options::default()).unwrap();
+    let mut executor = Executor::new(gpu.clone(), &model, Options::default()).unwrap();
     let tensors = gpu.block_on(executor.parameters()).unwrap();
     let weights = Weights { tensors, model: Some(model.into()), class_names: Vec::new() };
     let tensor = |name: &str, shape: &[usize], most: usize| {
