@@ -1,104 +1,196 @@
-"""Carries networks of keras.applications into wgrad, to ONNX and back to Keras, and compares what they answer.
+"""Carries networks of keras.applications into wgrad, to ONNX and back to Keras, trains them, and compares all with Keras.
 
-    pip install keras==3.15.1 torch numpy pillow safetensors onnxruntime
-    python tools/check_keras_applications.py --wgrad target/release/wgrad --cifar cifar-10-batches-bin
+    pip install keras==3.15.1 tensorflow-cpu numpy pillow safetensors onnxruntime
+    cargo build --release --example training_steps && cargo build --release
+    python tools/check_keras_applications.py --cifar cifar-10-batches-bin --page docs/applications.md
 
-The networks have random weights, random moving statistics, and no activation at the end. Before MobileNetV2 and ResNet50
-stands a rescaling to -1..1, as in programs that use them; EfficientNetB0 begins with a rescaling, a normalization, whose mean
-and variance are adapted to the pictures, and another rescaling. They answer to real pictures: test pictures of CIFAR-10, enlarged to 96 x 96. A difference
-may be 1e-4 of the largest logit, or twice that of Keras in float32 from float64 where this is more. It fails where one is
-larger, where a count of parameters is wrong, or where the logits hardly differ between the pictures.
+The networks have random weights, random moving statistics, and no activation at the end. Before those that don't scale their
+pixels stands a rescaling to -1..1, as in programs that use them. They see real pictures: test pictures of CIFAR-10, enlarged
+to 96 x 96. `--networks` chooses some; the page keeps the rows of the others. `--siblings` only imports larger networks of
+the same families, at full size, and compares the counts of parameters.
+
+It fails where
+
+- a network at full size has another number of parameters, or of trainable ones
+- a logit differs by more than 1e-4 of the largest, or twice the difference of Keras in float32 from float64 where this is
+  more, or the logits hardly differ between the pictures
+- a loss of three steps of training differs by more than 1e-4 of it, or a tensor's gradient in the first step by more than 1e-3
+  of its norm, or twice what it differs in Keras between float32 and float64
+- from `wgrad summary` to the first step it takes more than a minute with empty caches
 """
 
 import argparse
+import datetime
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 SIZE = 96
-BOUND = 1e-4
-# Each network with its number of parameters, and with those that wgrad has as options.
+LOGITS = 1e-4
+LOSS = 1e-4
+GRADIENT = 1e-3
+SECONDS = 60
+STEPS = 3
+BATCH = 4
+RATE = 0.01
+# By family: the number of parameters at full size. wgrad has the statistics of a Normalization as options, which are 7 of
+# those of EfficientNetB0.
 NETWORKS = {
-    "MobileNetV2": (3_538_984, 0),
-    "ResNet50": (25_636_712, 0),
-    "EfficientNetB0": (5_330_571, 7),
+    "VGG16": 138_357_544,
+    "ResNet50": 25_636_712,
+    "ResNet50V2": 25_613_800,
+    "MobileNet": 4_253_864,
+    "MobileNetV2": 3_538_984,
+    "MobileNetV3Small": 2_554_968,
+    "EfficientNetB0": 5_330_571,
+    "EfficientNetV2B0": 7_200_312,
+    "DenseNet121": 8_062_504,
+    "Xception": 22_910_480,
+    "InceptionV3": 23_851_784,
+    "InceptionResNetV2": 55_873_736,
+    "NASNetMobile": 5_326_716,
+    "ConvNeXtTiny": 28_589_128,
 }
+SIBLINGS = [
+    "VGG19", "ResNet101", "ResNet152", "ResNet101V2", "ResNet152V2", "MobileNetV3Large", "EfficientNetB1", "EfficientNetB2",
+    "EfficientNetB3", "EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetV2B1",
+    "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L", "DenseNet169",
+    "DenseNet201", "NASNetLarge", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge",
+]  # fmt: skip
+
+
+def application(name, size=None):
+    shape = None if size is None else (size, size, 3)
+    return getattr(keras.applications, name)(weights=None, input_shape=shape, classifier_activation=None)
+
+
+def leaves(model):
+    """The layers of a model, and those of models among them."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
+def scales_pixels(app):
+    """Whether it takes pixels from 0 to 255."""
+    return any(isinstance(layer, (layers.Normalization, layers.Rescaling)) for layer in app.layers[:4])
+
+
+def scaled(app, pixels):
+    return pixels if scales_pixels(app) else pixels / 127.5 - 1
 
 
 def network(name, images):
     """A network with random weights and moving statistics, alone and behind the rescaling that it wants, if it wants one.
 
     The statistics are those of the pictures, each changed by chance: with others, the signal of a picture dies out in so many
-    layers, and every picture has the same logits.
+    layers, and every picture has the same logits. Nothing random happens in it in training.
     """
     keras.utils.set_random_seed(7)
     rng = np.random.default_rng(7)
-    app = getattr(keras.applications, name)(
-        weights=None, include_top=True, input_shape=(SIZE, SIZE, 3), classifier_activation=None
-    )
-    scales_pixels = any(isinstance(layer, layers.Normalization) for layer in app.layers)
-    for layer in app.layers:
-        if isinstance(layer, layers.Normalization):
+    app = application(name, SIZE)
+    normalizations = []
+    for layer in leaves(app):
+        if isinstance(layer, layers.Normalization) and layer.input_mean is None:
             layer.adapt(images / 255)
-    normalizations = [layer for layer in app.layers if isinstance(layer, layers.BatchNormalization)]
+        elif isinstance(layer, layers.BatchNormalization):
+            normalizations.append(layer)
+        elif isinstance(layer, layers.Dropout):
+            layer.rate = 0
+        elif type(layer).__name__ == "StochasticDepth":
+            layer.drop_path_rate = 0.0
+        elif type(layer).__name__ == "LayerScale":
+            layer.set_weights([rng.uniform(0.2, 0.6, weight.shape) for weight in layer.get_weights()])
+        for weight in layer.weights:
+            kind = weight.path.rsplit("/", 1)[-1]
+            if kind == "gamma" and type(layer).__name__ != "LayerScale":
+                weight.assign(rng.uniform(0.6, 1.4, weight.shape))
+            elif kind in ("beta", "bias"):
+                weight.assign(rng.normal(0, 0.2 if kind == "beta" else 0.02, weight.shape))
     momenta = [layer.momentum for layer in normalizations]
     for layer in normalizations:
-        _, _, mean, variance = layer.get_weights()
-        layer.set_weights([rng.uniform(0.6, 1.4, mean.shape), rng.normal(0, 0.2, mean.shape), mean, variance])
         # The minibatch's statistics become the moving ones.
-        layer.momentum = 0
-    app(images if scales_pixels else images / 127.5 - 1, training=True)
+        layer.momentum = 0.0
+    if normalizations:
+        app(scaled(app, images), training=True)
     for layer, momentum in zip(normalizations, momenta):
-        gamma, beta, mean, variance = layer.get_weights()
-        mean += rng.normal(0, 0.2, mean.shape) * np.sqrt(variance)
-        layer.set_weights([gamma, beta, mean, variance * rng.uniform(0.7, 1.4, mean.shape)])
+        mean, variance = [keras.ops.convert_to_numpy(value) for value in (layer.moving_mean, layer.moving_variance)]
+        layer.moving_mean.assign(mean + rng.normal(0, 0.2, mean.shape) * np.sqrt(variance))
+        layer.moving_variance.assign(variance * rng.uniform(0.7, 1.4, variance.shape))
         layer.momentum = momentum
-    if scales_pixels:
+    if scales_pixels(app):
         return app, app
     pixels = keras.Input((SIZE, SIZE, 3))
     return app, keras.Model(pixels, app(layers.Rescaling(1 / 127.5, -1)(pixels)))
 
 
-class Affine(layers.Layer):
-    """A normalization in inference. Keras's own layers compute it in float32 whatever their type is."""
+class BatchNorm64(layers.Layer):
+    """Batch normalization in float64 throughout, whose moving statistics stay."""
 
-    def __init__(self, normalization, **options):
-        super().__init__(**options)
-        if isinstance(normalization, layers.Normalization):
-            mean, variance, _ = [weight.astype(np.float64) for weight in normalization.get_weights()]
-            self.values = 1 / np.sqrt(variance), -mean / np.sqrt(variance)
-            return
-        gamma, beta, mean, variance = [weight.astype(np.float64) for weight in normalization.get_weights()]
-        factor = gamma / np.sqrt(variance + normalization.epsilon)
-        self.values = factor, beta - mean * factor
+    def __init__(self, like, **options):
+        super().__init__(dtype="float64", **options)
+        self.epsilon, self.has = like.epsilon, [like.scale, like.center]
 
-    def call(self, x, mask=None):
-        factor, offset = [keras.ops.convert_to_tensor(value, dtype="float64") for value in self.values]
-        return x * factor + offset
+    def build(self, shape):
+        names = [name for name, has in zip(["gamma", "beta"], self.has) if has]
+        self.affine = {name: self.add_weight(shape=shape[-1:], name=name) for name in names}
+        self.statistics = [self.add_weight(shape=shape[-1:], name=name, trainable=False) for name in ["mean", "variance"]]
+
+    def call(self, x, training=None):
+        if training:
+            mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+        else:
+            mean, variance = [statistic.value for statistic in self.statistics]
+        y = (x - mean) / tf.sqrt(variance + tf.constant(self.epsilon, tf.float64))
+        if "gamma" in self.affine:
+            y = y * self.affine["gamma"].value
+        return y + self.affine["beta"].value if "beta" in self.affine else y
+
+
+class Normalization64(layers.Layer):
+    """Normalization by a known mean and variance in float64."""
+
+    def __init__(self, like, **options):
+        super().__init__(dtype="float64", **options)
+        mean, variance = [np.asarray(keras.ops.convert_to_numpy(value), np.float64) for value in (like.mean, like.variance)]
+        self.values = [mean.reshape(-1).tolist(), variance.reshape(-1).tolist()]
+
+    def call(self, x):
+        mean, variance = [tf.constant(value, tf.float64) for value in self.values]
+        return (x - mean) / tf.maximum(tf.sqrt(variance), 1e-7)
 
 
 def in_float64(app):
     """The same network in float64."""
 
     def clone(layer):
-        if isinstance(layer, (layers.BatchNormalization, layers.Normalization)):
-            return Affine(layer, name=layer.name, dtype="float64")
+        if isinstance(layer, layers.BatchNormalization):
+            return BatchNorm64(layer, name=layer.name)
+        if isinstance(layer, layers.Normalization):
+            return Normalization64(layer, name=layer.name)
         return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
 
-    precise = keras.models.clone_model(app, clone_function=clone)
-    for layer in precise.layers:
-        if not isinstance(layer, Affine) and layer.weights:
-            layer.set_weights(app.get_layer(layer.name).get_weights())
+    precise = keras.models.clone_model(app, clone_function=clone, recursive=True)
+    own = {layer.name: layer for layer in leaves(app)}
+    for layer in leaves(precise):
+        if not isinstance(layer, Normalization64) and layer.weights:
+            layer.set_weights(own[layer.name].get_weights())
     return precise
 
 
@@ -120,71 +212,108 @@ def pictures(cifar, count, folder):
 
 
 class Checker:
-    def __init__(self, wgrad):
-        self.wgrad = wgrad
-        self.failed = False
+    """Runs wgrad, compares, and remembers whether all was right."""
 
-    def run(self, *arguments):
-        done = subprocess.run([self.wgrad, *map(str, arguments)], capture_output=True, text=True)
+    def __init__(self, wgrad, steps):
+        self.wgrad = wgrad
+        self.steps = steps
+        self.failed = []
+        self.name = ""
+
+    def run(self, *arguments, environment=None):
+        command = list(map(str, arguments))
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
         if done.returncode:
-            sys.exit(f"wgrad {' '.join(map(str, arguments))}: {done.stderr}")
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
         return done.stdout
 
-    def compare(self, what, found, wanted, bound):
-        error = np.abs(found - wanted).max() / np.abs(wanted).max()
+    def within(self, what, error, bound):
         good = bool(error <= bound)
-        self.failed |= not good
+        if not good:
+            self.failed.append(f"{self.name}: {what}")
         print(f"  {what:<44} {error:.2e}{'' if good else f'  ABOVE {bound:.1e}'}", flush=True)
+        return error
+
+    def compare(self, what, found, wanted, bound):
+        return self.within(what, np.abs(found - wanted).max() / np.abs(wanted).max(), bound)
 
     def check(self, what, good):
-        self.failed |= not good
+        if not good:
+            self.failed.append(f"{self.name}: {what}")
         print(f"  {what:<44} {'yes' if good else 'NO'}", flush=True)
 
 
-def check(name, checker, images, folder):
-    app, model = network(name, images)
+def counts(model):
+    """All parameters, and the trainable ones."""
+    return [int(sum(np.prod(weight.shape) for weight in weights)) for weights in (model.weights, model.trainable_weights)]
+
+
+def full_size(name, checker, folder):
+    """Imports a network of full size, whose counts of parameters must be Keras's."""
+    model = application(name)
+    total, trainable = counts(model)
+    options = sum(counts(layer)[0] for layer in leaves(model) if isinstance(layer, layers.Normalization))
+    archive = folder / "full.keras"
+    model.save(archive)
+    del model
+    keras.backend.clear_session()
+    table = checker.run(checker.wgrad, "import", archive, "--out", folder / "full.safetensors")
+    archive.unlink()
+    (folder / "full.safetensors").unlink()
+    wanted = NETWORKS.get(name, total)
+    checker.check(f"{total:,} parameters", total == wanted and f" Total params: {total - options:,} " in table)
+    checker.check(f"{trainable:,} trainable ones", f" Trainable params: {trainable:,} " in table)
+    return total, trainable
+
+
+def answers(name, app, model, checker, images, folder):
+    """Compares logits: the row of a table."""
     archive, weights = folder / f"{name}.keras", folder / f"{name}.safetensors"
     model.save(archive)
-    print(name)
-    table = checker.run("import", archive, "--out", weights)
-    count, options = NETWORKS[name]
-    checker.check(f"{count:,} parameters", f"{count - options:,}" in table and app.count_params() == count)
-    answers = folder / "logits.npz"
-    checker.run("eval", "--weights", weights, "--dataset", f"folder:{folder / 'data'}", "--image-size", SIZE, "--batch-size", 10,
-                "--ignore-class-names", "--logits", answers)
-    with np.load(answers) as file:
+    checker.run(checker.wgrad, "import", archive, "--out", weights)
+    logits_file = folder / "logits.npz"
+    checker.run(
+        checker.wgrad, "eval", "--weights", weights, "--dataset", f"folder:{folder / 'data'}", "--image-size", SIZE,
+        "--batch-size", 10, "--ignore-class-names", "--logits", logits_file,
+    )  # fmt: skip
+    with np.load(logits_file) as file:
         logits, shown = file["logits"], file["images"]
     checker.check("wgrad saw the same pixels", np.array_equal(images, shown))
     wanted = model.predict(images, batch_size=10, verbose=0)
-    pixels = images.astype(np.float64)
-    truth = in_float64(app).predict(pixels if model is app else pixels / 127.5 - 1, batch_size=10, verbose=0)
+    precise = in_float64(app)
+    truth = precise.predict(scaled(app, images.astype(np.float64)), batch_size=10, verbose=0)
     largest = np.abs(truth).max()
     rounding = np.abs(wanted - truth).max() / largest
-    bound = max(BOUND, 2 * rounding)
+    bound = max(LOGITS, 2 * rounding)
     spread = truth.std(0).max() / largest
     print(f"  {len(images)} pictures, largest logit {largest:.3g}, deviation between pictures {spread:.2f} of it")
     print(f"  Keras float32 from float64: {rounding:.2e}; bound {bound:.1e}")
     checker.check("the logits differ between pictures", spread > 100 * bound)
-    checker.compare("wgrad from Keras float32", logits, wanted, bound)
+    own = checker.compare("wgrad from Keras float32", logits, wanted, bound)
     checker.compare("wgrad from Keras float64", logits, truth, bound)
 
     import onnxruntime
 
     onnx = folder / f"{name}.onnx"
-    checker.run("export", "--weights", weights, "--format", "onnx", "--out", onnx)
+    checker.run(checker.wgrad, "export", "--weights", weights, "--format", "onnx", "--out", onnx)
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     runs = [session.run(None, {"images": part})[0] for part in (images[:1], images[1:])]
-    checker.compare("ONNX from Keras float32", np.concatenate(runs), wanted, bound)
+    in_onnx = checker.compare("ONNX from Keras float32", np.concatenate(runs), wanted, bound)
+    del session
+    onnx.unlink()
 
     back = folder / f"{name}_back.keras"
-    checker.run("export", "--weights", weights, "--format", "keras", "--out", back)
+    checker.run(checker.wgrad, "export", "--weights", weights, "--format", "keras", "--out", back)
     again = keras.saving.load_model(back, compile=False)
-    checker.compare("back in Keras from Keras float32", again.predict(images, batch_size=10, verbose=0), wanted, bound)
-    pairs = zip(sorted_weights(app), sorted_weights(again))
+    in_keras = checker.compare("back in Keras", again.predict(images, batch_size=10, verbose=0), wanted, bound)
+    pairs = list(zip(sorted_weights(app), sorted_weights(again), strict=True))
     checker.check("back in Keras: the same bits", all(np.array_equal(*pair) for pair in pairs))
     second = folder / f"{name}_again.safetensors"
-    checker.run("import", back, "--out", second)
+    checker.run(checker.wgrad, "import", back, "--out", second)
     checker.check("imported again: the same file", weights.read_bytes() == second.read_bytes())
+    back.unlink()
+    second.unlink()
+    return precise, [f"{error:.1e}" for error in (rounding, own, in_onnx, in_keras)]
 
 
 def sorted_weights(model):
@@ -195,24 +324,176 @@ def sorted_weights(model):
             return [np.asarray(keras.ops.convert_to_numpy(value)) for value in (layer.mean, layer.variance)]
         return layer.get_weights()
 
-    return [weight for layer in sorted(model.layers, key=lambda layer: layer.name) for weight in weights(layer)]
+    return [weight for layer in sorted(leaves(model), key=lambda layer: layer.name) for weight in weights(layer)]
+
+
+def steps_of(app, pixels, labels, dtype):
+    """The losses of steps of SGD in Keras, and the gradients of the first: of each layer, by the names of its variables."""
+    places = [(layer, variable) for layer in leaves(app) for variable in layer.trainable_variables]
+    variables = [variable for _, variable in places]
+    losses, gradients = [], {}
+    for images, classes in zip(pixels, labels):
+        with tf.GradientTape() as tape:
+            logits = app(tf.constant(scaled(app, images.astype(dtype))), training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits))
+            for penalty in app.losses:
+                loss += penalty
+        found = tape.gradient(loss, [variable.value for variable in variables])
+        if not losses:
+            for (layer, variable), gradient in zip(places, found):
+                gradients.setdefault(layer.name, {})[variable.path.rsplit("/", 1)[-1]] = gradient.numpy()
+        for variable, gradient in zip(variables, found):
+            variable.assign_sub(RATE * gradient)
+        losses.append(float(loss))
+    return losses, gradients
+
+
+def first_step(checker, arguments, environment):
+    """The losses that a run prints, and the seconds from `wgrad summary` until the first."""
+    start = time.monotonic()
+    weights = arguments[0]
+    checker.run(checker.wgrad, "summary", "--from", weights, environment=environment)
+    command = [str(checker.steps), *map(str, arguments)]
+    environment = {**os.environ, **environment}
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    losses = [float(run.stdout.readline() or "nan")]
+    seconds = time.monotonic() - start
+    rest, errors = run.communicate()
+    if run.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {errors}")
+    return losses + [float(line) for line in rest.split()], seconds
+
+
+def training(name, app, precise, checker, images, folder):
+    """Compares losses and gradients, and measures the time until the first step: the row of a table."""
+    pixels = images[: STEPS * BATCH].reshape(STEPS, BATCH, *images.shape[1:])
+    labels = (np.arange(STEPS * BATCH) * 317 % 1000).reshape(STEPS, BATCH)
+    save_file({"pixels": pixels, "labels": labels.astype(np.float32)}, folder / "minibatches.safetensors")
+    with tempfile.TemporaryDirectory() as caches:
+        environment = {"XDG_CACHE_HOME": f"{caches}/wgrad", "MESA_SHADER_CACHE_DIR": f"{caches}/mesa"}
+        arguments = [folder / f"{name}.safetensors", folder / "minibatches.safetensors", RATE, folder]
+        losses, cold = first_step(checker, arguments, environment)
+        _, warm = first_step(checker, arguments, environment)
+    print(f"  {cold:.1f} s to the first step, and {warm:.1f} s the second time")
+    checker.check(f"at most {SECONDS} s", cold <= SECONDS)
+    found = load_file(folder / "gradients.safetensors")
+
+    wanted, rounded = steps_of(app, pixels, labels, np.float32)
+    _, exact = steps_of(precise, pixels[:1], labels[:1], np.float64)
+    print(f"  losses {', '.join(f'{loss:.4f}' for loss in wanted)}")
+    loss = max(abs(own - other) / abs(other) for own, other in zip(losses, wanted, strict=True))
+    checker.within("losses from Keras float32", loss, LOSS)
+
+    # Layers of both have the same variables in the same order, but Keras may number their names.
+    exact = {(layer, variable): gradient for layer, all in exact.items() for variable, gradient in all.items()}
+    rounded = dict(zip(exact, (gradient for all in rounded.values() for gradient in all.values()), strict=True))
+    whole = np.sqrt(sum(float((gradient**2).sum()) for gradient in exact.values()))
+    worst, of_keras, missing = ("", 0.0, GRADIENT), 0.0, []
+    for (layer, variable), gradient in exact.items():
+        own = found.pop(f"{layer}/{variable}", None)
+        if own is None:
+            rest = [tensor for tensor in found if tensor.rsplit("/", 1)[0] == layer]
+            own = found.pop(rest[0]) if len(rest) == 1 else None
+        if own is None:
+            missing.append(f"{layer}/{variable}")
+            continue
+        norm = float(np.linalg.norm(gradient))
+        # A constant that the next normalization takes away has no gradient but rounding.
+        if norm < 1e-9 * whole:
+            continue
+        other = rounded[layer, variable]
+        error, rounding = [float(np.linalg.norm(values.reshape(gradient.shape) - gradient)) / norm for values in (own, other)]
+        bound = max(GRADIENT, 2 * rounding)
+        of_keras = max(of_keras, rounding)
+        if error / bound > worst[1] / worst[2]:
+            worst = (f"{layer}/{variable}", error, bound)
+    checker.check(f"gradients of {len(exact)} tensors", not missing and not found)
+    if missing or found:
+        print(f"    missing {missing[:3]}, too many {list(found)[:3]}")
+    print(f"  Keras float32 from float64, at most: {of_keras:.2e}; worst in wgrad: {worst[0]}")
+    checker.within("gradients from Keras float64", worst[1], worst[2])
+    return [f"{loss:.1e}", f"{worst[1]:.1e}", f"{of_keras:.1e}", f"{cold:.1f}", f"{warm:.1f}"]
+
+
+TABLES = {
+    "answers": ["network", "parameters", "trainable", "Keras float32 from float64", "wgrad", "onnxruntime", "back in Keras"],
+    "training": ["network", "losses", "gradients", "gradients in Keras float32", "s to the first step", "s the second time"],
+}
+
+
+def update(page, rows, machine):
+    """Puts rows into the tables of the page, which stand behind comments, in the order of the networks."""
+    text = page.read_text()
+    for table, titles in TABLES.items():
+        start, end = f"<!-- {table} -->\n", f"<!-- end of {table} -->"
+        before, rest = text.split(start)
+        old, after = rest.split(end)
+        cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in old.splitlines() if line.startswith("| ")]
+        known = {row[0]: row for row in cells[1:]} | {name: [name, *row[table]] for name, row in rows.items() if table in row}
+        lines = [titles, ["---"] * len(titles), *(known[name] for name in NETWORKS if name in known)]
+        text = before + start + "".join(f"| {' | '.join(line)} |\n" for line in lines) + end + after
+    start, end = "<!-- machine -->\n", "<!-- end of machine -->"
+    before, rest = text.split(start)
+    page.write_text(before + start + machine + "\n" + end + rest.split(end)[1])
+
+
+def machine(checker):
+    """The line that tells what measured."""
+    device = json.loads(checker.run(checker.wgrad, "devices", "--json"))[0]
+    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    driver = " ".join(filter(None, [device.get("driver"), device.get("driver_info")]))
+    date = datetime.date.today().strftime("%-d %B %Y")
+    return (
+        f"Measured with {device.get('name')} ({driver}) on {os.cpu_count()} cores of {cpu}, Keras {keras.__version__} on "
+        f"TensorFlow {tf.__version__}; the last rows on {date}."
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description="Carries networks of keras.applications through wgrad.")
-    parser.add_argument("--wgrad", default="wgrad", help="the program")
+    parser.add_argument("--wgrad", default="target/release/wgrad", help="the program")
+    parser.add_argument("--steps", default="target/release/examples/training_steps", help="the example that takes steps")
     parser.add_argument("--cifar", type=pathlib.Path, required=True, help="directory with CIFAR-10's test_batch.bin")
     parser.add_argument("--pictures", type=int, default=50, help="how many of its test pictures")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="names, with commas between them")
+    parser.add_argument("--siblings", nargs="?", const=",".join(SIBLINGS), help="only import these, at full size")
+    parser.add_argument("--page", type=pathlib.Path, help="the page whose rows are to be replaced")
+    parser.add_argument("--parts", default="full,answers,training", help="what to check: answers are needed for training")
     args = parser.parse_args()
-    checker = Checker(args.wgrad)
+    checker = Checker(args.wgrad, args.steps)
+    rows = {}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        images = pictures(args.cifar, args.pictures, folder / "data")
+        if args.siblings:
+            args.networks, args.parts = args.siblings, "full"
+        images = None
         for name in args.networks.split(","):
-            check(name, checker, images, folder)
+            checker.name, start = name, time.monotonic()
+            print(name, flush=True)
+            try:
+                row = rows.setdefault(name, {})
+                sizes = full_size(name, checker, folder) if "full" in args.parts else None
+                if "answers" not in args.parts:
+                    continue
+                if images is None:
+                    images = pictures(args.cifar, args.pictures, folder / "data")
+                app, model = network(name, images)
+                precise, figures = answers(name, app, model, checker, images, folder)
+                if sizes:
+                    row["answers"] = [*(f"{size:,}" for size in sizes), *figures]
+                if "training" in args.parts:
+                    row["training"] = training(name, app, precise, checker, images, folder)
+            except RuntimeError as error:
+                checker.failed.append(f"{name}: {error}")
+                print(f"  {error}")
+            del row
+            app = model = precise = None
+            keras.backend.clear_session()
+            print(f"  all of it took {time.monotonic() - start:.0f} s", flush=True)
+    if args.page:
+        update(args.page, rows, machine(checker))
     if checker.failed:
-        sys.exit("the answers differ")
+        sys.exit("\n".join(["not right:", *checker.failed]))
 
 
 if __name__ == "__main__":
