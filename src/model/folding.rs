@@ -14,14 +14,17 @@ pub(crate) struct Fold {
 }
 
 impl Network {
-    /// The batch normalizations that read a convolution or a dense layer without an activation, which nothing else reads.
+    /// The batch normalizations that read a convolution or a dense layer without an activation, which nothing else reads, if no
+    /// other layer uses the weights of either.
     pub(crate) fn folds(&self) -> Vec<Fold> {
         let readers = self.readers();
         let fold = |(normalization, node): (usize, &Node)| {
             let (Layer::BatchNormalization(_), [Value::Layer(product)]) = (&node.layer, &node.inputs[..]) else {
                 return None;
             };
-            let alone = readers[*product].len() == 1;
+            // Weights that other layers use too must stay as they are.
+            let is_own = |place: usize| self.call(place) == (0, 1);
+            let alone = readers[*product].len() == 1 && is_own(*product) && is_own(normalization);
             let kernel = self.nodes[*product].layer.kernel_of_channels().filter(|_| alone)?;
             Some(Fold { product: *product, kernel, normalization })
         };
@@ -41,6 +44,9 @@ impl Network {
                 if let Value::Layer(place) = *input {
                     *input = places[place];
                 }
+            }
+            if let Some(Value::Layer(owner)) = node.weights.map(|owner| places[owner]) {
+                node.weights = Some(owner);
             }
             if folds.iter().any(|fold| fold.normalization == place) {
                 places.extend(node.inputs);
