@@ -1,13 +1,13 @@
 """Carries networks of keras.applications into wgrad, to ONNX and back to Keras, trains them, and compares all with Keras.
 
-    pip install keras==3.15.1 tensorflow-cpu numpy pillow safetensors onnxruntime
+    pip install keras==3.15.1 tensorflow-cpu==2.21.0 numpy pillow safetensors onnxruntime
     cargo build --release --example training_steps && cargo build --release
     python tools/check_keras_applications.py --cifar cifar-10-batches-bin --page docs/applications.md
 
 The networks have random weights, random moving statistics, and no activation at the end. Before those that don't scale their
-pixels stands a rescaling to -1..1, as in programs that use them. They see real pictures: test pictures of CIFAR-10, enlarged
-to 96 x 96. `--networks` chooses some; the page keeps the rows of the others. `--siblings` only imports larger networks of
-the same families, at full size, and compares the counts of parameters.
+pixels stands a rescaling to -1..1, as in programs that use them. They see test pictures of CIFAR-10, enlarged to 96 x 96;
+without `--cifar`, pictures made by chance. `--networks` chooses some; the page keeps the rows of the others. `--siblings` only
+imports larger networks of the same families, at full size, and compares the counts of parameters.
 
 It fails where
 
@@ -194,13 +194,26 @@ def in_float64(app):
     return precise
 
 
+def small_pictures(cifar, count):
+    """Pictures `[count, 3, 32, 32]`: the first test pictures of CIFAR-10, or soft spots made by chance."""
+    if cifar:
+        return np.fromfile(cifar / "test_batch.bin", np.uint8).reshape(-1, 3073)[:count, 1:].reshape(-1, 3, 32, 32)
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:32, :32]
+    light = rng.uniform(0, 1, (count, 3, 1, 1)) * np.ones((32, 32))
+    for _ in range(6):
+        cy, cx, size = [rng.uniform(*ends, (count, 1, 1, 1)) for ends in [(0, 32), (0, 32), (2, 8)]]
+        light += rng.uniform(-1, 1, (count, 3, 1, 1)) * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / size**2)
+    return (light.clip(0, 1) * 255).astype(np.uint8)
+
+
 def pictures(cifar, count, folder):
-    """Writes a data set of 1000 classes, whose first ones have the test pictures of CIFAR-10, and gives these."""
+    """Writes a data set of 1000 classes, whose first ones have test pictures, and gives these."""
     images = []
-    data = np.fromfile(cifar / "test_batch.bin", np.uint8).reshape(-1, 3073)[:, 1:]
+    data = small_pictures(cifar, count)
     for place in range(1000):
         train, test = [folder / split / f"class{place:04}" for split in ["train", "test"]]
-        pixels = data[place % count].reshape(3, 32, 32).transpose(1, 2, 0)
+        pixels = data[place % count].transpose(1, 2, 0)
         picture = Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
         train.mkdir(parents=True)
         picture.save(train / "picture.png", compress_level=1)
@@ -453,7 +466,7 @@ def main():
     parser = argparse.ArgumentParser(description="Carries networks of keras.applications through wgrad.")
     parser.add_argument("--wgrad", default="target/release/wgrad", help="the program")
     parser.add_argument("--steps", default="target/release/examples/training_steps", help="the example that takes steps")
-    parser.add_argument("--cifar", type=pathlib.Path, required=True, help="directory with CIFAR-10's test_batch.bin")
+    parser.add_argument("--cifar", type=pathlib.Path, help="directory with CIFAR-10's test_batch.bin")
     parser.add_argument("--pictures", type=int, default=50, help="how many of its test pictures")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="names, with commas between them")
     parser.add_argument("--siblings", nargs="?", const=",".join(SIBLINGS), help="only import these, at full size")
