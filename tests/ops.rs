@@ -57,13 +57,16 @@ operations! {
     concatenate
     conv2d
     conv2d_max_pool2d
+    conv2d_transpose
     dense
     dense_softmax_cross_entropy
     depthwise_conv2d
     dropout
     ending
+    frame2d
     gradient_norm
     group_norm
+    grouped_conv2d
     half
     half_without_products
     ingest
@@ -73,6 +76,7 @@ operations! {
     multiply
     muon
     optimizer
+    parametric
     penalty
     relu
     reshape
@@ -80,6 +84,6 @@ operations! {
     sgd
     softmax
     softmax_cross_entropy
+    up_sampling2d
     winograd
-    zero_padding2d
 }

@@ -14,8 +14,9 @@ use wgrad::kernel::{MicroKernel, NUMBERS_BINDING, Precision, Storage};
 use wgrad::minibatch::{Minibatch, Step};
 use wgrad::model::{Activation, BuildOptions, Built, Sequential};
 use wgrad::ops::{
-    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, DepthwiseConv2d, GroupNorm,
-    LayerNorm, Padding, Pool2d,
+    ActivationFunction, Augmentation, BatchNorm, BatchNormInputs, Conv2d, Conv2dMaxPool2d, Conv2dTranspose,
+    DepthwiseConv2d, GroupNorm, GroupedConv2d, Interpolation, LayerNorm, Padding, Parametric, ParametricFunction,
+    Pool2d,
 };
 use wgrad::optim::{Form, Lookahead, Muon, Optimizer, Penalties, RmsProp, Rule, Sgd};
 
@@ -236,16 +237,43 @@ fn operations(target: Target) -> Result<Vec<Dispatch>, GraphError> {
         let w = graph.input("w", [len]);
         ends.push(graph.depthwise_conv2d("depthwise", geometry, x, w)?);
     }
+    for (groups, filters, stride, dilation) in
+        [(1, 5, [1, 1], [2, 3]), (2, 4, [2, 1], [1, 1]), (3, 12, [1, 1], [1, 1]), (6, 6, [1, 1], [2, 2])]
+    {
+        let (kernel, padding, bias) = ([3, 3], Padding::Same, groups < 6);
+        let geometry = GroupedConv2d { input, filters, kernel, stride, dilation, groups, padding, bias };
+        let w = graph.add_weights("grouped", geometry.variables(&format!("grouped {groups}")))?;
+        ends.push(graph.grouped_conv2d("grouped", geometry, x, w)?);
+    }
+    let [_, h, width, _] = input;
+    let (kernel, stride, padding) = ([3, 3], [2, 2], Padding::Same);
+    let geometry = Conv2dTranspose { input, filters: 5, output: [2 * h, 2 * width], kernel, stride, padding };
+    let w = graph.add_weights("transposed", geometry.variables("transposed"))?;
+    ends.push(graph.conv2d_transpose("transposed", geometry, x, w)?);
+    for function in [ParametricFunction::Scale, ParametricFunction::Offset, ParametricFunction::Prelu] {
+        let name = format!("{function:?}");
+        let w = Parametric::variable(&name, "w", vec![input[3]], Initializer::Zeros);
+        let w = graph.add_weights(&name, vec![w])?;
+        ends.push(graph.parametric(&name, function, &input[3..], [x, w])?);
+    }
+    for interpolation in [Interpolation::Nearest, Interpolation::Bilinear] {
+        ends.push(graph.up_sampling2d("larger", [2, 3], interpolation, x)?);
+    }
     let pool = Pool2d { input, window: [3, 3], stride: [2, 2], padding: Padding::Same };
     ends.push(graph.max_pool2d("max", pool, x)?);
     ends.push(graph.average_pool2d("average", pool, x)?);
     ends.push(graph.reshape("reshaped", [9, 96], x)?);
     ends.push(graph.zero_padding2d("padded", [[0, 1], [2, 3]], x)?);
+    ends.push(graph.cropping2d("cropped", [[0, 1], [2, 3]], x)?);
     for function in [
         ActivationFunction::RELU6,
         ActivationFunction::Silu,
         ActivationFunction::HardSigmoid,
         ActivationFunction::HardSilu,
+        ActivationFunction::Selu,
+        ActivationFunction::Softplus,
+        ActivationFunction::Mish,
+        ActivationFunction::Exponential,
     ] {
         ends.push(graph.activation("activation", function, x)?);
     }

@@ -7,15 +7,16 @@ use wgrad::Shape;
 use wgrad::exec::{ExecError, Program, ProgramError};
 use wgrad::gpu::{AdapterChoice, Gpu, RuntimeChecks};
 use wgrad::graph::{
-    Access, Dispatch, Epilogue, Graph, GraphError, Inputs, Mode, Operation, Plan, Recorder, Sink, Target, TensorId,
-    VariableSpec,
+    Access, Dispatch, Epilogue, Graph, GraphError, Initializer, Inputs, Mode, Operation, Plan, Recorder, Sink, Target,
+    TensorId, VariableSpec,
 };
 use wgrad::kernel::{MicroKernel, Wgsl};
 use wgrad::minibatch::Minibatch;
 use wgrad::ops::{
     ActivationFunction, Affine, Augmentation, BatchNorm, BatchNormInputs, ChannelScale, Concatenate, Conv2d,
-    Conv2dMaxPool2d, Dense, DenseSoftmaxCrossEntropy, DepthwiseConv2d, GroupNorm, Ingest, LayerNorm, Multiply, Padding,
-    PixelScale, Pool2d, Relu,
+    Conv2dMaxPool2d, Conv2dTranspose, Dense, DenseSoftmaxCrossEntropy, DepthwiseConv2d, Frame2d, GroupNorm,
+    GroupedConv2d, Ingest, Interpolation, LayerNorm, Multiply, Padding, Parametric, ParametricFunction, PixelScale,
+    Pool2d, Relu,
 };
 use wgrad::optim::Optimizer;
 
@@ -266,8 +267,35 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
 
     // They fit as they are.
     graph.depthwise_conv2d("y", depthwise, x, dw).unwrap();
+    let grouped = GroupedConv2d {
+        input: [2, 6, 6, 3],
+        filters: 6,
+        kernel: [2, 2],
+        stride: [1, 1],
+        dilation: [2, 3],
+        groups: 3,
+        padding: Padding::Valid,
+        bias: true,
+    };
+    let gw = graph.add_weights("gw", grouped.variables("gw")).unwrap();
+    graph.grouped_conv2d("y", grouped, x, gw).unwrap();
+    let transposed = Conv2dTranspose {
+        input: [2, 6, 6, 3],
+        filters: 5,
+        output: [13, 14],
+        kernel: [3, 3],
+        stride: [2, 2],
+        padding: Padding::Valid,
+    };
+    let tw = graph.add_weights("tw", transposed.variables("tw")).unwrap();
+    graph.conv2d_transpose("y", transposed, x, tw).unwrap();
+    let alpha = Parametric::variable("alpha", "alpha", vec![6, 6, 3], Initializer::Zeros);
+    let alpha = graph.add_weights("alpha", vec![alpha]).unwrap();
+    graph.parametric("y", ParametricFunction::Prelu, &[6, 6, 3], [x, alpha]).unwrap();
+    graph.up_sampling2d("y", [64, 1], Interpolation::Bilinear, x).unwrap();
     graph.reshape("y", [24, 9], x).unwrap();
     graph.zero_padding2d("y", [[1, 2], [0, 1]], x).unwrap();
+    graph.cropping2d("y", [[1, 2], [0, 1]], x).unwrap();
     let factors = graph.input("factors", [2, 1, 1, 3]);
     graph.multiply("y", x, factors).unwrap();
     graph.affine("y", x, scale_of(3)).unwrap();
@@ -333,13 +361,90 @@ fn a_geometry_that_does_not_fit_is_an_error_where_it_is_added() {
     wrong.push(graph.depthwise_conv2d("y", depthwise, x, rows));
     wrong.push(graph.depthwise_conv2d("y", depthwise, x, elsewhere));
     wrong.push(graph.add_node("y", depthwise, &[x]));
+    for grouped in [
+        GroupedConv2d { input: [3, 6, 6, 3], ..grouped },
+        GroupedConv2d { input: [2, 6, 6, 6], ..grouped },
+        GroupedConv2d { groups: 0, ..grouped },
+        GroupedConv2d { groups: 2, ..grouped },
+        GroupedConv2d { groups: max, ..grouped },
+        GroupedConv2d { filters: 7, ..grouped },
+        GroupedConv2d { filters: 9, ..grouped },
+        GroupedConv2d { filters: 0, ..grouped },
+        GroupedConv2d { filters: max, ..grouped },
+        GroupedConv2d { kernel: [2, 3], ..grouped },
+        GroupedConv2d { kernel: [0, 2], ..grouped },
+        GroupedConv2d { kernel: [max, max], ..grouped },
+        GroupedConv2d { stride: [0, 1], ..grouped },
+        GroupedConv2d { stride: [1, max], ..grouped },
+        GroupedConv2d { dilation: [0, 1], ..grouped },
+        GroupedConv2d { dilation: [6, 1], ..grouped },
+        GroupedConv2d { dilation: [max, max], ..grouped },
+        GroupedConv2d { bias: false, ..grouped },
+    ] {
+        wrong.push(graph.grouped_conv2d("y", grouped, x, gw));
+        wrong.push(graph.add_node("y", grouped, &[x, gw]));
+    }
+    wrong.push(graph.grouped_conv2d("y", grouped, small, gw));
+    wrong.push(graph.grouped_conv2d("y", grouped, x, elsewhere));
+    wrong.push(graph.add_node("y", grouped, &[x]));
+    for transposed in [
+        Conv2dTranspose { input: [3, 6, 6, 3], ..transposed },
+        Conv2dTranspose { input: [2, 6, 6, 4], ..transposed },
+        Conv2dTranspose { filters: 4, ..transposed },
+        Conv2dTranspose { filters: 0, ..transposed },
+        Conv2dTranspose { filters: max, ..transposed },
+        Conv2dTranspose { output: [12, 13], ..transposed },
+        Conv2dTranspose { output: [13, 15], ..transposed },
+        Conv2dTranspose { output: [max, max], ..transposed },
+        Conv2dTranspose { output: [0, 13], ..transposed },
+        Conv2dTranspose { kernel: [0, 3], ..transposed },
+        Conv2dTranspose { kernel: [max, max], ..transposed },
+        Conv2dTranspose { stride: [0, 1], ..transposed },
+        Conv2dTranspose { stride: [max, 1], ..transposed },
+        Conv2dTranspose { padding: Padding::Same, ..transposed },
+    ] {
+        wrong.push(graph.conv2d_transpose("y", transposed, x, tw));
+    }
+    wrong.push(graph.conv2d_transpose("y", transposed, small, tw));
+    wrong.push(graph.conv2d_transpose("y", transposed, x, elsewhere));
+    for (weights, x, w) in [
+        (&[6, 6, 3][..], small, alpha),
+        (&[6, 3], x, alpha),
+        (&[3], x, alpha),
+        (&[], x, alpha),
+        (&[0], x, alpha),
+        (&[2, 6, 6, 3, 1], x, alpha),
+        (&[6, 6, 3], elsewhere, alpha),
+        (&[6, 6, 3], x, elsewhere),
+        (&[6, 6, 3], x, tw),
+    ] {
+        wrong.push(graph.parametric("y", ParametricFunction::Scale, weights, [x, w]));
+    }
+    for factors in [[0, 1], [1, 0], [65, 1], [1, max]] {
+        wrong.push(graph.up_sampling2d("y", factors, Interpolation::Nearest, x));
+    }
+    wrong.push(graph.up_sampling2d("y", [2, 2], Interpolation::Nearest, rows));
+    wrong.push(graph.up_sampling2d("y", [2, 2], Interpolation::Bilinear, elsewhere));
     for shape in [vec![24, 8], vec![], vec![0], vec![max, 2], vec![216, 0]] {
         wrong.push(graph.reshape("y", shape, x));
     }
     wrong.push(graph.reshape("y", [24, 9], elsewhere));
     for padding in [[[max, 0], [0, 0]], [[0, 1 << 40], [1 << 40, 0]], [[1 << 30, 0], [0, 0]]] {
         wrong.push(graph.zero_padding2d("y", padding, x));
+        wrong.push(graph.cropping2d("y", padding, x));
     }
+    let frame = Frame2d { input: [2, 6, 6, 3], first: [1, -1], size: [3, 9] };
+    for frame in [
+        Frame2d { input: [2, 5, 6, 3], ..frame },
+        Frame2d { first: [i64::MIN, 0], ..frame },
+        Frame2d { first: [0, i64::MAX], ..frame },
+        Frame2d { first: [0, 1 << 31], ..frame },
+        Frame2d { size: [0, 1], ..frame },
+        Frame2d { size: [max, 1], ..frame },
+    ] {
+        wrong.push(graph.add_node("y", frame, &[x]));
+    }
+    wrong.push(graph.cropping2d("y", [[3, 3], [0, 0]], x));
     wrong.push(graph.zero_padding2d("y", [[1, 1], [1, 1]], rows));
     wrong.push(graph.zero_padding2d("y", [[1, 1], [1, 1]], elsewhere));
     wrong.push(graph.global_max_pool2d("y", true, rows));

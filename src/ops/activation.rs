@@ -30,7 +30,23 @@ pub enum ActivationFunction {
     HardSigmoid,
     /// `x relu6(x + 3) / 6` (Howard et al. 2019), also called hard swish.
     HardSilu,
+    /// `x` where it is positive, else `alpha (exp(x) - 1)` (Clevert et al. 2015).
+    Elu {
+        /// What it goes to as `x` falls, but for the sign.
+        alpha: f64,
+    },
+    /// `scale elu(x)` with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017).
+    Selu,
+    /// `ln(1 + exp(x))`
+    Softplus,
+    /// `x tanh(softplus(x))` (Misra 2019).
+    Mish,
+    /// `exp(x)`
+    Exponential,
 }
+
+/// Alpha and scale of selu.
+const SELU: [f64; 2] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5];
 
 impl ActivationFunction {
     /// `max(x, 0)`, as [`Relu`](super::Relu).
@@ -65,15 +81,26 @@ impl ActivationFunction {
             Self::Silu => wgsl!("activation/silu"),
             Self::HardSigmoid => wgsl!("activation/hard_sigmoid"),
             Self::HardSilu => wgsl!("activation/hard_silu"),
+            Self::Elu { .. } | Self::Selu => wgsl!("activation/elu"),
+            Self::Softplus => wgsl!("activation/softplus"),
+            Self::Mish => wgsl!("activation/mish"),
+            Self::Exponential => wgsl!("activation/exponential"),
         }
     }
 
     /// Asserts that its options are finite.
     pub(super) fn check(self, inputs: &Inputs<'_>) -> Result<(), GraphError> {
-        let Self::Relu { negative_slope, threshold, max_value } = self else { return Ok(()) };
-        let numbers = [negative_slope, threshold, max_value.unwrap_or(0.0)];
+        let numbers = match self {
+            Self::Relu { negative_slope, threshold, max_value } => {
+                [negative_slope, threshold, max_value.unwrap_or(0.0)]
+            }
+            Self::Elu { alpha } => [alpha, 0.0, 0.0],
+            _ => return Ok(()),
+        };
         match numbers.into_iter().find(|number| !(*number as f32).is_finite()) {
-            Some(number) => Err(inputs.refuse(format!("an option of its relu is {number}, but it must be finite"))),
+            Some(number) => {
+                Err(inputs.refuse(format!("an option of its activation is {number}, but it must be finite")))
+            }
             None => Ok(()),
         }
     }
@@ -94,6 +121,8 @@ impl ActivationFunction {
                 .constant("THRESHOLD", threshold)
                 .constant("HAS_MAX", max_value.is_some())
                 .constant("MAX_VALUE", max_value.unwrap_or(0.0)),
+            Self::Elu { alpha } => dispatch.constant("ALPHA", alpha).constant("SCALE", 1.0),
+            Self::Selu => dispatch.constant("ALPHA", SELU[0]).constant("SCALE", SELU[1]),
             _ => dispatch,
         }
     }

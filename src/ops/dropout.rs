@@ -4,8 +4,19 @@ use crate::graph::{Graph, GraphError, Inputs, Mode, Operation, Recorder, Sink, T
 use crate::kernel::wgsl;
 use crate::shape::Shape;
 
-/// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes. With
-/// `images`, that is drawn once for all elements of an image (stochastic depth, Huang et al. 2016).
+/// What is kept or dropped as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// Each element by itself.
+    Elements,
+    /// A channel of an image `[n, .., c]` (Tompson et al. 2014).
+    Channels,
+    /// An image (stochastic depth, Huang et al. 2016).
+    Images,
+}
+
+/// In training, each element is 0 with probability `rate`, else divided by `1 - rate`; in inference nothing changes. That is
+/// drawn once for what is dropped as a whole.
 ///
 /// The elements that are dropped depend on nothing but seed, update, layer and place. So the gradient drops the same ones,
 /// and a run can be repeated.
@@ -17,8 +28,8 @@ pub struct Dropout {
     pub rate: f64,
     /// A number that differs between the dropouts of a network.
     pub layer: usize,
-    /// Whether an image is dropped as a whole.
-    pub images: bool,
+    /// What is kept or dropped as a whole.
+    pub noise: Noise,
 }
 
 impl Graph {
@@ -27,7 +38,21 @@ impl Graph {
     /// # Errors
     /// A rate that is no share, a tensor that is no minibatch, or tensors of another graph.
     pub fn dropout(&mut self, name: &str, rate: f64, x: TensorId, minibatch: TensorId) -> Result<TensorId, GraphError> {
-        self.add_dropout(name, rate, false, [x, minibatch])
+        self.add_dropout(name, rate, Noise::Elements, [x, minibatch])
+    }
+
+    /// Adds dropout of whole channels of the images of `x` `[n, .., c]`: the shape of `x`.
+    ///
+    /// # Errors
+    /// As [`Graph::dropout`].
+    pub fn dropout_of_channels(
+        &mut self,
+        name: &str,
+        rate: f64,
+        x: TensorId,
+        minibatch: TensorId,
+    ) -> Result<TensorId, GraphError> {
+        self.add_dropout(name, rate, Noise::Channels, [x, minibatch])
     }
 
     /// Adds dropout of whole images of `x` `[n, ..]`: the shape of `x`.
@@ -41,19 +66,19 @@ impl Graph {
         x: TensorId,
         minibatch: TensorId,
     ) -> Result<TensorId, GraphError> {
-        self.add_dropout(name, rate, true, [x, minibatch])
+        self.add_dropout(name, rate, Noise::Images, [x, minibatch])
     }
 
     fn add_dropout(
         &mut self,
         name: &str,
         rate: f64,
-        images: bool,
+        noise: Noise,
         inputs: [TensorId; 2],
     ) -> Result<TensorId, GraphError> {
         let shape = self.inputs(name, &inputs[..1])?.tensors()[0].shape.clone();
         let layer = self.tensors().count();
-        self.add_own_node(name, Dropout { shape, rate, layer, images }, &inputs)
+        self.add_own_node(name, Dropout { shape, rate, layer, noise }, &inputs)
     }
 }
 
@@ -63,6 +88,13 @@ impl Dropout {
         let rate = if recorder.mode() == Mode::Train { self.rate } else { 0.0 };
         let name = recorder.graph().tensor(to).name.clone();
         let images = self.shape.dims().first().copied().unwrap_or(1).max(1);
+        let image = self.shape.padded_elements() / images;
+        // An element has one among four random numbers, as has a channel; an image has the first.
+        let (whole, quads) = match self.noise {
+            Noise::Elements => (0, 0),
+            Noise::Channels => (image, self.shape.padded_columns() / 4),
+            Noise::Images => (image, 0),
+        };
         recorder
             .dispatch(name)
             .a(from)
@@ -74,7 +106,8 @@ impl Dropout {
             .constant("DROPPED", (rate * 2.0_f64.powi(32)).floor())
             .constant("SCALE", 1.0 / (1.0 - rate))
             .size("LAYER", self.layer)
-            .size("IMAGE", if self.images { self.shape.padded_elements() / images } else { 0 })
+            .size("IMAGE", whole)
+            .size("QUADS", quads)
             .elementwise(&self.shape, 1)
             .record();
     }

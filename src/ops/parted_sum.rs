@@ -1,7 +1,13 @@
 //! Long sums, which kernels compute in parts.
 
-use crate::graph::{Recorder, TensorId};
+use crate::graph::{Recorder, Target, TensorId};
 use crate::kernel::wgsl;
+
+/// Invocations of a workgroup of those kernels that add up lines or pixels one by one.
+const LANES: usize = 64;
+
+/// Most loop iterations in which an invocation adds up its part: half of those that a plan allows.
+const LONGEST_PART: usize = 32_768;
 
 /// A tensor that is the sum of parts of its size. One dispatch computes the parts, at once, and then they are added up in
 /// their order, so that every run has the same bits.
@@ -16,6 +22,15 @@ pub(super) struct PartedSum {
 }
 
 impl PartedSum {
+    /// Of `all` things to be added up, which take so many loop iterations each, those in a part of the sum, and the number
+    /// of parts, where `items` invocations compute a part. Both depend only on the sizes and the target, so that sums have the
+    /// same order in every run.
+    pub fn shares(target: Target, all: usize, iterations: usize, items: usize) -> [usize; 2] {
+        let parts = (target.busy_workgroups * LANES).div_ceil(items).max((all * iterations).div_ceil(LONGEST_PART));
+        let of_part = all.div_ceil(parts.min(all));
+        [of_part, all.div_ceil(of_part)]
+    }
+
     /// A place for `count` parts of `sum`. A single part is `sum` itself.
     pub fn new(recorder: &mut Recorder, sum: TensorId, count: usize) -> Self {
         if count == 1 {

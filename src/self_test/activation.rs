@@ -14,6 +14,25 @@ fn erf(x: f64) -> f64 {
     sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
+fn elu(alpha: f64, x: f64) -> f64 {
+    if x > 0.0 { x } else { alpha * x.exp_m1() }
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// The doublings of values in ±1 with which a function is tested.
+fn doublings(function: Function) -> &'static [u32] {
+    match function {
+        // It ends further out than the others bend.
+        Function::RELU6 => &[3],
+        // The exponentials of the largest values overflow.
+        Function::Elu { .. } | Function::Selu | Function::Softplus | Function::Mish | Function::Silu => &[2, 8],
+        _ => &[2],
+    }
+}
+
 pub(super) fn reference(function: Function, x: f64) -> f64 {
     match function {
         Function::Gelu => x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt())),
@@ -29,6 +48,11 @@ pub(super) fn reference(function: Function, x: f64) -> f64 {
         Function::Silu => x / (1.0 + (-x).exp()),
         Function::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Function::HardSilu => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Function::Elu { alpha } => elu(alpha, x),
+        Function::Selu => 1.050_700_987_355_480_5 * elu(1.673_263_242_354_377_2, x),
+        Function::Softplus => softplus(x),
+        Function::Mish => x * softplus(x).tanh(),
+        Function::Exponential => x.exp(),
     }
 }
 
@@ -47,12 +71,19 @@ pub(super) fn cases() -> Vec<Case> {
         Function::Silu,
         Function::HardSigmoid,
         Function::HardSilu,
+        Function::Elu { alpha: 1.0 },
+        Function::Elu { alpha: 0.4 },
+        Function::Selu,
+        Function::Softplus,
+        Function::Mish,
+        Function::Exponential,
     ] {
-        // Relu6 ends further out than the others bend.
-        let doublings = if function == Function::RELU6 { 3 } else { 2 };
-        for shape in [vec![1, 1], vec![2, 3], vec![3, 5, 2], vec![2, 3, 3, 5], vec![1, 16], vec![260, 1]] {
+        let shapes = [vec![1, 1], vec![2, 3], vec![3, 5, 2], vec![2, 3, 3, 5], vec![1, 16], vec![260, 1]];
+        let sizes =
+            doublings(function).iter().flat_map(|doublings| shapes.iter().map(|shape| (*doublings, shape.clone())));
+        for (doublings, shape) in sizes {
             let case = OperationCase {
-                name: format!("{function:?} of {shape:?}"),
+                name: format!("{function:?} of {shape:?} in ±{}", 1 << doublings),
                 activations: vec![shape],
                 weights: Vec::new(),
                 // Values in ±1, added up to reach further out.

@@ -147,6 +147,8 @@ pub(super) fn cases() -> Vec<Case> {
         ActivationFunction::leaky_relu(0.3),
         ActivationFunction::Silu,
         ActivationFunction::HardSilu,
+        ActivationFunction::Mish,
+        ActivationFunction::Elu { alpha: 0.7 },
         ActivationFunction::HardSigmoid,
         ActivationFunction::Sigmoid,
         ActivationFunction::Tanh,

@@ -10,6 +10,7 @@ use crate::gpu::{Gpu, RuntimeChecks};
 use crate::graph::{Graph, Mode, Plan};
 use crate::kernel::MicroKernel;
 use crate::minibatch::{Minibatch, Step};
+use crate::ops::Noise;
 
 const LIMIT: f64 = 1e-6;
 
@@ -33,14 +34,18 @@ fn run(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
     mode: Mode,
-    (shape, rate, images): ([usize; 2], f64, bool),
+    (shape, rate, noise): (&[usize], f64, Noise),
     drawn: Drawn,
 ) -> Result<Dropped, ExecError> {
     let mut graph = graph(micro_kernel, 1);
     let minibatch = graph.minibatch(Minibatch::new(1, [0; 3]));
-    let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape));
+    let [a, b, dy] = ["half", "half", "dy"].map(|name| graph.input(name, shape.to_vec()));
     let x = graph.add("x", a, b)?;
-    let add = if images { Graph::dropout_of_images } else { Graph::dropout };
+    let add = match noise {
+        Noise::Elements => Graph::dropout,
+        Noise::Channels => Graph::dropout_of_channels,
+        Noise::Images => Graph::dropout_of_images,
+    };
     let y = add(&mut graph, "y", rate, x, minibatch)?;
     let z = add(&mut graph, "z", rate, x, minibatch)?;
     let mut dispatches = graph.record_forward(mode);
@@ -71,12 +76,17 @@ fn kept(y: &[f32]) -> Vec<bool> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let elements = [([64, 63], 0.5), ([40, 101], 0.2), ([3, 5], 0.0), ([9, 1], 0.9)].map(|(s, r)| (s, r, false));
-    let images = [([2000, 5], 0.5), ([1500, 8], 0.2), ([3, 70], 0.0)].map(|(shape, rate)| (shape, rate, true));
-    let shares = elements.into_iter().chain(images).map(|options| {
-        let (shape, rate, images) = options;
-        let name = format!("{rate} of {}{shape:?}", if images { "the images of " } else { "" });
-        Case::new(name, move |gpu, micro_kernel| drops_its_share_and_scales_the_rest(gpu, micro_kernel, options))
+    let of = |noise, shapes: &[(&[usize], f64)]| {
+        shapes.iter().map(|(shape, rate)| (shape.to_vec(), *rate, noise)).collect::<Vec<_>>()
+    };
+    let elements = of(Noise::Elements, &[(&[64, 63], 0.5), (&[40, 101], 0.2), (&[3, 5], 0.0), (&[9, 1], 0.9)]);
+    let channels = of(Noise::Channels, &[(&[300, 2, 3, 7], 0.5), (&[250, 3, 1, 8], 0.2), (&[3, 2, 2, 5], 0.0)]);
+    let images = of(Noise::Images, &[(&[2000, 5], 0.5), (&[1500, 8], 0.2), (&[3, 70], 0.0)]);
+    let shares = elements.into_iter().chain(channels).chain(images).map(|(shape, rate, noise)| {
+        let name = format!("{rate} of the {noise:?} of {shape:?}");
+        Case::new(name, move |gpu, micro_kernel| {
+            drops_its_share_and_scales_the_rest(gpu, micro_kernel, (&shape, rate, noise))
+        })
     });
     let others = [
         Case::new("a function of seed and update", a_function_of_seed_and_update),
@@ -88,24 +98,32 @@ pub(super) fn cases() -> Vec<Case> {
 fn drops_its_share_and_scales_the_rest(
     gpu: &Arc<Gpu>,
     micro_kernel: MicroKernel,
-    (shape, rate, images): ([usize; 2], f64, bool),
+    (shape, rate, noise): (&[usize], f64, Noise),
 ) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 7, seed: 1 << 40 };
-    let Dropped { x, y, z, dx } = run(gpu, micro_kernel, Mode::Train, (shape, rate, images), drawn)?;
+    let Dropped { x, y, z, dx } = run(gpu, micro_kernel, Mode::Train, (shape, rate, noise), drawn)?;
     let scale = 1.0 / (1.0 - rate);
     let expected = |value: f64, y: f32| if y == 0.0 { 0.0 } else { value * scale };
     let expected_y: Vec<f64> = x.iter().zip(&y).map(|(x, y)| expected(f64::from(*x), *y)).collect();
     let expected_dx: Vec<f64> = y.iter().map(|y| expected(1.0, *y)).collect();
     let mut wrong = Vec::new();
-    // What is drawn, of which each image has one element or one for each column.
-    let step = if images { shape[1] } else { 1 };
-    let drawn = |y: &[f32]| kept(y).into_iter().step_by(step).collect::<Vec<bool>>();
-    if images && [&y, &z].into_iter().any(|y| kept(y).chunks(step).any(|image| image.iter().any(|k| *k != image[0]))) {
-        wrong.push("a part of an image is dropped".to_owned());
+    // Where the first element is that is drawn together with each.
+    let (image, columns) = (x.len() / shape[0], shape[shape.len() - 1]);
+    let first = |i: usize| match noise {
+        Noise::Elements => i,
+        Noise::Channels => i / image * image + i % columns,
+        Noise::Images => i / image * image,
+    };
+    let drawn = |y: &[f32]| {
+        let kept = kept(y);
+        (0..y.len()).filter(|i| first(*i) == *i).map(|i| kept[i]).collect::<Vec<bool>>()
+    };
+    if [kept(&y), kept(&z)].iter().any(|kept| (0..kept.len()).any(|i| kept[i] != kept[first(i)])) {
+        wrong.push("a part of what belongs together is dropped".to_owned());
     }
     if x.len() > 1000 {
         // Five standard deviations of a binomial distribution.
-        let n = (x.len() / step) as f64;
+        let n = drawn(&y).len() as f64;
         let bound = 5.0 * (rate * (1.0 - rate) / n).sqrt();
         // Dropped in both: the two are independent.
         let both = drawn(&y).iter().zip(drawn(&z)).map(|(y, z)| *y || z).collect();
@@ -125,7 +143,7 @@ fn drops_its_share_and_scales_the_rest(
 
 fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let drawn = |update, seed| -> Result<Vec<bool>, ExecError> {
-        let dropped = run(gpu, micro_kernel, Mode::Train, ([32, 32], 0.5, false), Drawn { update, seed })?;
+        let dropped = run(gpu, micro_kernel, Mode::Train, (&[32, 32], 0.5, Noise::Elements), Drawn { update, seed })?;
         Ok(kept(&dropped.y))
     };
     let first = drawn(1, 1)?;
@@ -144,6 +162,6 @@ fn a_function_of_seed_and_update(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> R
 
 fn inference_drops_nothing(gpu: &Arc<Gpu>, micro_kernel: MicroKernel) -> Result<Vec<Comparison>, ExecError> {
     let drawn = Drawn { update: 0, seed: 0 };
-    let Dropped { x, y, .. } = run(gpu, micro_kernel, Mode::Infer, ([7, 9], 0.5, false), drawn)?;
+    let Dropped { x, y, .. } = run(gpu, micro_kernel, Mode::Infer, (&[7, 9], 0.5, Noise::Elements), drawn)?;
     Ok(vec![Comparison::same_values("y", &y, &x)])
 }

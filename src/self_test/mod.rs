@@ -17,14 +17,17 @@ mod comparison;
 mod concatenate;
 mod conv2d;
 mod conv2d_max_pool2d;
+mod conv2d_transpose;
 mod dense;
 mod dense_softmax_cross_entropy;
 mod depthwise_conv2d;
 mod determinism;
 mod dropout;
 mod ending;
+mod frame2d;
 mod gradient_norm;
 mod group_norm;
+mod grouped_conv2d;
 mod half;
 mod ingest;
 mod layer_norm;
@@ -36,6 +39,7 @@ mod muon;
 mod normalization;
 mod operation_case;
 mod optimizer;
+mod parametric;
 mod parity;
 mod parted_gradients;
 mod penalty;
@@ -47,9 +51,9 @@ mod runner;
 mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
+mod up_sampling2d;
 mod update;
 mod winograd;
-mod zero_padding2d;
 
 pub use case::Case;
 pub use comparison::Comparison;
@@ -104,13 +108,16 @@ pub fn checks() -> Vec<Check> {
         Check::new("concatenate", concatenate::cases()),
         Check::of_products("conv2d", conv2d::cases()),
         Check::of_products("conv2d_max_pool2d", conv2d_max_pool2d::cases()),
+        Check::new("conv2d_transpose", conv2d_transpose::cases()),
         Check::of_products("dense", dense::cases()),
         Check::of_products("dense_softmax_cross_entropy", dense_softmax_cross_entropy::cases()),
         Check::new("depthwise_conv2d", depthwise_conv2d::cases()),
         Check::new("dropout", dropout::cases()),
         Check::of_products("ending", ending::cases()),
+        Check::new("frame2d", frame2d::cases()),
         Check::new("gradient_norm", gradient_norm::cases()),
         Check::new("group_norm", group_norm::cases()),
+        Check::new("grouped_conv2d", grouped_conv2d::cases()),
         Check::of_products("half", half::products()),
         Check::new("half_without_products", half::others()),
         Check::new("ingest", ingest::cases()),
@@ -120,6 +127,7 @@ pub fn checks() -> Vec<Check> {
         Check::new("multiply", multiply::cases()),
         Check::new("muon", muon::cases()),
         Check::new("optimizer", optimizer::cases()),
+        Check::new("parametric", parametric::cases()),
         Check::new("penalty", penalty::cases()),
         Check::new("relu", relu::cases()),
         Check::new("reshape", reshape::cases()),
@@ -127,8 +135,8 @@ pub fn checks() -> Vec<Check> {
         Check::new("sgd", sgd::cases()),
         Check::new("softmax", softmax::cases()),
         Check::new("softmax_cross_entropy", softmax_cross_entropy::cases()),
+        Check::new("up_sampling2d", up_sampling2d::cases()),
         Check::of_products("winograd", winograd::cases()),
-        Check::new("zero_padding2d", zero_padding2d::cases()),
         Check::of_products("parity", parity::cases()),
         Check::of_products("determinism", determinism::cases()),
     ]

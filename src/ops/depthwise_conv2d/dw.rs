@@ -9,18 +9,7 @@ use crate::ops::parted_sum::PartedSum;
 /// Columns of a window whose gradients an invocation adds up: `shaders/depthwise_conv2d/dw.wgsl` has the same constant.
 const COLUMNS: usize = 4;
 
-/// Most pixels or tiles that an invocation adds up: half of the loop iterations that a plan allows.
-const LONGEST_PART: usize = 32_768;
-
 impl DepthwiseConv2d {
-    /// Of `all` lines or tiles, which take so many loop iterations each, those in a part of the sum, and the number of parts.
-    /// Both depend only on the sizes and the target, so that sums have the same order in every run.
-    fn parts(all: usize, iterations: usize, busy_workgroups: usize, items: usize) -> [usize; 2] {
-        let parts = (busy_workgroups * LANES).div_ceil(items).max((all * iterations).div_ceil(LONGEST_PART));
-        let of_part = all.div_ceil(parts.min(all));
-        [of_part, all.div_ceil(of_part)]
-    }
-
     pub(super) fn record_dw(&self, recorder: &mut Recorder, x: TensorId, dy: TensorId, dw: TensorId) {
         let [_, h, w, _] = self.input;
         let [n, oh, ow, _] = self.output();
@@ -34,7 +23,7 @@ impl DepthwiseConv2d {
         let items = of_channels * filters / 4;
         let [tile_lines, strips] = [oh.div_ceil(TILE_LINES), ow.div_ceil(STRIP)];
         let [all, iterations] = if tile.is_some() { [n * tile_lines * strips, 1] } else { [n * oh, ow + 1] };
-        let [of_part, parts] = Self::parts(all, iterations, recorder.target().busy_workgroups, items);
+        let [of_part, parts] = PartedSum::shares(recorder.target(), all, iterations, items);
         let name = recorder.graph().tensor(dw).name.clone();
         let shape = recorder.graph().tensor(dw).shape.clone();
         let sum = PartedSum::new(recorder, dw, parts);

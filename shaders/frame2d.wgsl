@@ -1,6 +1,6 @@
 // Moves an image in a frame: pixel (y, x) of c [n, TO_H, TO_W, C] is pixel (y + FIRST_Y, x + FIRST_X) of
-// a [n, FROM_H, FROM_W, C], and 0 outside. It pads with zeros where FIRST_Y and FIRST_X are negative, and it crops, which is
-// the gradient, where they are positive.
+// a [n, FROM_H, FROM_W, C], and 0 outside. It pads with zeros where FIRST_Y and FIRST_X are negative, and it crops where they
+// are positive; each is the gradient of the other.
 override FROM_H: u32;
 override FROM_W: u32;
 override TO_H: u32;

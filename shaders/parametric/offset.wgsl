@@ -1,0 +1,12 @@
+// x + w
+fn applied(x: vec4<f32>, w: vec4<f32>) -> vec4<f32> {
+    return x + w;
+}
+
+fn slope_of_x(x: vec4<f32>, w: vec4<f32>) -> vec4<f32> {
+    return vec4(1.0);
+}
+
+fn slope_of_w(x: vec4<f32>) -> vec4<f32> {
+    return vec4(1.0);
+}
