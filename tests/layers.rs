@@ -78,6 +78,45 @@ fn every_kind_trains_in_a_network() {
         ),
         ("leaky", format!("{conv}{}", layer("leaky_re_lu", ""))),
         ("limited", format!("{conv}{}", layer("re_lu", "max_value = 2.0\nnegative_slope = 0.1"))),
+        ("elu", format!("{conv}{}", layer("elu", "alpha = 0.5"))),
+        ("mish", format!("{conv}{}", layer("activation", "activation = \"mish\""))),
+        ("selu", format!("{conv}{}", layer("activation", "activation = \"selu\""))),
+        ("softplus", format!("{conv}{}", layer("activation", "activation = \"softplus\""))),
+        ("prelu", format!("{conv}{}", layer("p_re_lu", ""))),
+        ("prelu of channels", format!("{conv}{}", layer("prelu", "shared_axes = [1, 2]"))),
+        ("scaled", format!("{conv}{relu}{}", layer("layer_scale", "init_values = 0.1"))),
+        (
+            "grouped",
+            format!("{conv}{}{relu}", layer("conv2d", "filters = 12\nkernel_size = 3\ngroups = 2\nname = \"grouped\"")),
+        ),
+        (
+            "groups of single channels",
+            format!("{conv}{}{relu}", layer("conv2d", "filters = 16\nkernel_size = 3\ngroups = 8\nname = \"grouped\"")),
+        ),
+        (
+            "apart",
+            layer(
+                "conv2d",
+                "filters = 8\nkernel_size = 3\ndilation_rate = 2\nactivation = \"relu\"\npadding = \"same\"",
+            ),
+        ),
+        (
+            "transposed",
+            format!(
+                "{conv}{relu}{}{relu_2}",
+                layer("conv2d_transpose", "filters = 6\nkernel_size = 3\nstrides = 2"),
+                relu_2 = layer("re_lu", "")
+            ),
+        ),
+        (
+            "larger and smaller",
+            format!(
+                "{conv}{relu}{}{}{}",
+                layer("up_sampling2d", "interpolation = \"bilinear\""),
+                layer("cropping2d", "cropping = 1"),
+                layer("upsampling2d", "size = [1, 2]"),
+            ),
+        ),
         ("silu", format!("{conv}{}", layer("activation", "activation = \"silu\""))),
         (
             "residual",
@@ -157,4 +196,45 @@ fn groups_that_do_not_divide_the_channels_are_an_error() {
                 [[layers]]\ntype = \"flatten\"\n";
     let error = Network::from_toml(text, None).unwrap_err().to_string();
     assert!(error.contains("`group_normalization` has 4 groups") && error.contains("[8, 8, 6]"), "{error}");
+}
+
+/// The numbers of a convolution in groups, or of one with gaps, are wrong in words before anything is computed.
+#[test]
+fn options_that_do_not_fit_are_errors() {
+    for (kind, options, words) in [
+        ("conv2d", "filters = 8\nkernel_size = 3\ngroups = 4", ["has 4 groups", "its 8 filters"]),
+        ("conv2d", "filters = 7\nkernel_size = 3\ngroups = 3", ["has 3 groups", "its 7 filters"]),
+        ("conv2d", "filters = 8\nkernel_size = 3\ngroups = 0", ["a size of 0", "`x`"]),
+        (
+            "conv2d",
+            "filters = 8\nkernel_size = 3\nstrides = 2\ndilation_rate = 2",
+            ["`strides` [2, 2]", "`dilation_rate` [2, 2]"],
+        ),
+        ("conv2d", "filters = 8\nkernel_size = 3\ndilation_rate = 4", ["a window of [9, 9]", "larger than its input"]),
+        ("depthwise_conv2d", "kernel_size = 3\ndilation_rate = 0", ["a size of 0", "`x`"]),
+        (
+            "conv2d_transpose",
+            "filters = 8\nkernel_size = 3\nstrides = 2\noutput_padding = 2",
+            ["`output_padding` [2, 2]", "less than"],
+        ),
+        (
+            "conv2d_transpose",
+            "filters = 8\nkernel_size = 2\nstrides = 2\npadding = \"same\"\noutput_padding = 0",
+            ["`output_padding` [0, 0]", "kernel and strides"],
+        ),
+        ("cropping2d", "cropping = 4", ["crops [[4, 4], [4, 4]]", "leaves nothing"]),
+        ("up_sampling2d", "size = 65", ["`size` can't be 65", "from 1 to 64"]),
+        ("up_sampling2d", "interpolation = \"bicubic\"", ["`bicubic`", "`bilinear`"]),
+        ("p_re_lu", "shared_axes = [1]", ["`shared_axes` can't be [1]", "[1, 2]"]),
+        ("layer_scale", "init_values = nan", ["`init_values` can't be NaN", "finite"]),
+        ("elu", "alpha = inf", ["`alpha` can't be inf", "finite"]),
+        ("spatial_dropout2d", "rate = 1.0", ["a rate of 1", "less than 1"]),
+        ("dropout", "rate = 0.5\nnoise_shape = [1, 1, 3]", ["`noise_shape` can't be [1, 1, 3]", "the channels"]),
+    ] {
+        let text = format!(
+            "version = 2\ninput = [8, 8, 6]\n[[layers]]\nname = \"x\"\ntype = \"{kind}\"\n{options}\n[[layers]]\ntype = \"flatten\"\n"
+        );
+        let error = Network::from_toml(&text, None).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{words:?}: {error}");
+    }
 }

@@ -47,7 +47,27 @@ pub enum LayerError {
     },
     /// The input's channels can't be divided into so many groups.
     Groups(i64),
-    /// The noise of dropout is not drawn once for each image.
+    /// The input's channels and the filters of a convolution can't both be divided into so many groups.
+    FilterGroups {
+        /// The groups.
+        groups: usize,
+        /// The filters.
+        filters: usize,
+    },
+    /// Neither the strides nor the dilation of a convolution are 1.
+    StridesApart {
+        /// `[y, x]`
+        strides: [usize; 2],
+        /// `[y, x]`
+        dilation: [usize; 2],
+    },
+    /// The axes that share their weights are neither none nor those of the pixels of an image.
+    SharedAxes(Vec<usize>),
+    /// No output of a transposed convolution has as many windows as the input has pixels.
+    OutputPadding([usize; 2]),
+    /// These borders `[[top, bottom], [left, right]]` leave nothing of the image.
+    Cropped([[usize; 2]; 2]),
+    /// The noise of dropout is drawn neither for each image nor for each of its channels.
     Noise(Vec<usize>),
     /// The rate of dropout is not a share, or would leave no element.
     Rate(f64),
@@ -88,8 +108,23 @@ impl LayerError {
                  each channel"
             ),
             Self::Noise(shape) => format!(
-                ": `noise_shape` can't be {shape:?}; leave it out, or give a 1 for each size of its input {list}"
+                ": `noise_shape` can't be {shape:?}; leave it out, or give a 1 for each size of its input {list}, of which \
+                 the last may be the channels"
             ),
+            Self::FilterGroups { groups, filters } => format!(
+                " has {groups} groups; give a number that divides its {filters} filters and the channels of its input {list}"
+            ),
+            Self::StridesApart { strides, dilation } => {
+                format!(" has `strides` {strides:?} and `dilation_rate` {dilation:?}; one of them must be 1")
+            }
+            Self::SharedAxes(axes) => format!(
+                ": `shared_axes` can't be {axes:?}; leave it out, or give [1, 2] for an image, but its input is {list}"
+            ),
+            Self::OutputPadding(padding) => format!(
+                ": `output_padding` {padding:?} does not fit its kernel and strides; leave it out, or give less than the \
+                 strides"
+            ),
+            Self::Cropped(sides) => format!(" crops {sides:?}, which leaves nothing of its input {list}"),
             Self::Rate(rate) => format!(" has a rate of {rate}; a rate is at least 0 and less than 1"),
         }
     }

@@ -30,6 +30,16 @@ pub enum Activation {
     /// `x relu6(x + 3) / 6`, also called hard swish.
     #[serde(alias = "hard_swish")]
     HardSilu,
+    /// `x` where it is positive, else `exp(x) - 1`.
+    Elu,
+    /// Elu with the slope and the limit that keep mean 0 and variance 1.
+    Selu,
+    /// `ln(1 + exp(x))`
+    Softplus,
+    /// `x tanh(softplus(x))`
+    Mish,
+    /// `exp(x)`
+    Exponential,
     /// Makes numbers along the last axis that sum to 1. At the end of a network it makes probabilities of the classes; the
     /// loss is computed from the values before it, so training leaves it out there.
     Softmax,
@@ -49,6 +59,11 @@ impl Activation {
             Self::Silu => "silu",
             Self::HardSigmoid => "hard_sigmoid",
             Self::HardSilu => "hard_silu",
+            Self::Elu => "elu",
+            Self::Selu => "selu",
+            Self::Softplus => "softplus",
+            Self::Mish => "mish",
+            Self::Exponential => "exponential",
             Self::Softmax => "softmax",
         }
     }

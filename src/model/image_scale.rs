@@ -16,7 +16,12 @@ impl Network {
             }
             match node.layer {
                 Layer::Rescaling(_) | Layer::Normalization(_) => return true,
-                Layer::Flatten(_) | Layer::Reshape(_) | Layer::ZeroPadding2d(_) | Layer::Dropout(_) => {
+                Layer::Flatten(_)
+                | Layer::Reshape(_)
+                | Layer::ZeroPadding2d(_)
+                | Layer::Cropping2d(_)
+                | Layer::Dropout(_)
+                | Layer::SpatialDropout2d(_) => {
                     pixels.insert(Value::Layer(place));
                 }
                 _ => {}

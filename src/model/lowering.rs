@@ -2,7 +2,7 @@
 
 use super::{Activation, ModelError};
 use crate::graph::{Graph, TensorId, VariableSpec};
-use crate::ops::ActivationFunction;
+use crate::ops::{ActivationFunction, Noise};
 
 /// The place in a graph where a layer adds its operations.
 pub(super) struct Lowering<'a> {
@@ -39,10 +39,25 @@ impl Lowering<'_> {
             Activation::Silu => ActivationFunction::Silu,
             Activation::HardSigmoid => ActivationFunction::HardSigmoid,
             Activation::HardSilu => ActivationFunction::HardSilu,
+            Activation::Elu => ActivationFunction::Elu { alpha: 1.0 },
+            Activation::Selu => ActivationFunction::Selu,
+            Activation::Softplus => ActivationFunction::Softplus,
+            Activation::Mish => ActivationFunction::Mish,
+            Activation::Exponential => ActivationFunction::Exponential,
             Activation::Softmax => return Ok(self.graph.softmax(self.name, x)?),
             Activation::Linear => return Ok(x),
         };
         Ok(self.graph.activation(self.name, function, x)?)
+    }
+
+    /// Adds dropout of `x`.
+    pub fn drop(&mut self, rate: f64, noise: Noise, x: TensorId) -> Result<TensorId, ModelError> {
+        let drop = match noise {
+            Noise::Elements => Graph::dropout,
+            Noise::Channels => Graph::dropout_of_channels,
+            Noise::Images => Graph::dropout_of_images,
+        };
+        Ok(drop(self.graph, self.name, rate, x, self.minibatch)?)
     }
 
     /// Adds the tensors of variables of the layer.

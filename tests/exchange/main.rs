@@ -7,6 +7,7 @@ mod folding;
 mod functional;
 mod keras;
 mod kinds;
+mod layers;
 mod onnx;
 
 use std::fs;
@@ -22,6 +23,8 @@ use wgrad::ops::Padding;
 const ALL_LAYERS: &str = include_str!("../../models/all_layers.toml");
 /// A graph with every kind of layer that is not in a row there.
 const GRAPH: &str = include_str!("graph.toml");
+/// Kinds of layers that are in neither.
+const MORE_LAYERS: &str = include_str!("more_layers.toml");
 /// A model that Keras 3 saved.
 const KERAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/network.keras");
 
@@ -46,8 +49,8 @@ fn networks() -> Vec<Network> {
         Sequential::new([9, 7, 3]).layer(rescaling).conv2d(4, 2).flatten(),
     ];
     let all_layers = Network::from_toml(ALL_LAYERS, Some(([32, 32, 3], 10))).unwrap();
-    let graph = Network::from_toml(GRAPH, None).unwrap();
-    [all_layers].into_iter().chain(rows.map(Network::from)).chain([graph]).collect()
+    let [graph, more_layers] = [GRAPH, MORE_LAYERS].map(|text| Network::from_toml(text, None).unwrap());
+    [all_layers].into_iter().chain(rows.map(Network::from)).chain([graph, more_layers]).collect()
 }
 
 fn pseudo_random(seed: u32, i: u32) -> u32 {

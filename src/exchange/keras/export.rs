@@ -126,8 +126,14 @@ fn config(model: &Network, inferred: &[Inferred], order: &[usize]) -> serde_json
             json!({ "args": args, "kwargs": {} })
         };
         let calls: Json = calls_of(*place).map(call).collect();
+        let [_, class] = node.layer.keras_names();
+        // It belongs to one of Keras's applications.
+        let (module, registered) = match node.layer {
+            Layer::LayerScale(_) => ("keras.src.applications.convnext", Some(class)),
+            _ => ("keras.layers", None),
+        };
         layers.push(json!({
-            "module": "keras.layers", "class_name": node.layer.keras_names()[1], "registered_name": null,
+            "module": module, "class_name": class, "registered_name": registered,
             "name": node.name, "config": options(node, inferred[*place].shape.columns())?, "inbound_nodes": calls,
         }));
     }
@@ -158,6 +164,9 @@ fn options(node: &Node, channels: usize) -> serde_json::Result<Map<String, Json>
     };
     // Keras has always the biased variance, which matters in training only.
     options.retain(|option, _| option != "type" && option != "unbiased_variance");
+    if let Layer::LayerScale(_) = node.layer {
+        options.insert("projection_dim".into(), json!(channels));
+    }
     if let Some(Json::Array(sizes)) = options.get_mut("noise_shape") {
         sizes.insert(0, Json::Null);
     }
@@ -171,7 +180,10 @@ fn options(node: &Node, channels: usize) -> serde_json::Result<Map<String, Json>
         });
     }
     options.insert("name".into(), json!(node.name));
-    options.insert("trainable".into(), json!(node.trainable));
+    // Keras's class has no such option.
+    if !matches!(node.layer, Layer::SpatialDropout2d(_)) {
+        options.insert("trainable".into(), json!(node.trainable));
+    }
     options.insert("dtype".into(), json!("float32"));
     Ok(options)
 }
@@ -203,7 +215,7 @@ fn weights(
             variables.create_dataset(&number.to_string()).with_f32_data(values).with_shape(&shape);
         }
         group.add_group(variables.finish());
-        if let Layer::Dropout(_) = node.layer {
+        if let Layer::Dropout(_) | Layer::SpatialDropout2d(_) = node.layer {
             // Keras wants the state of the numbers that it draws.
             let mut seed = group.create_group("seed_generator");
             let mut state = seed.create_group("vars");

@@ -1,5 +1,7 @@
 //! Models as Keras's config.json describes them: layers, their calls, and models among the layers.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -95,6 +97,22 @@ struct Config<'a> {
 }
 
 impl KerasModel {
+    /// Class and number of each layer in the file of weights.
+    pub fn places(&self) -> Vec<(&'static str, usize)> {
+        let mut counts: HashMap<&'static str, usize> = HashMap::new();
+        let entries = self.entries.iter().map(|entry| {
+            let class = match &entry.kind {
+                Kind::Input => "input_layer",
+                Kind::Layer(layer) => layer.layer.keras_names()[0],
+                Kind::Model(model) => model.class,
+            };
+            let count = counts.entry(class).or_insert(0);
+            *count += 1;
+            (class, *count - 1)
+        });
+        entries.collect()
+    }
+
     /// Reads a description.
     ///
     /// # Errors
@@ -210,10 +228,12 @@ fn leaf(layer: &Serialized, calls: &[Call]) -> Result<(Option<InputShape>, Kind)
     let class = layer.class_name.as_str();
     let module = layer.module.as_deref().unwrap_or(MODULE);
     let shape = layer::input_shape(&mut options)?;
+    let of_outputs = || match calls.iter().find_map(|call| call.constant) {
+        Some(constant) => Err(format!("it reads {}; layers of wgrad read outputs of layers only", constant.value)),
+        None => Ok(()),
+    };
     if module == MODULE && layer.registered_name.is_none() {
-        if let Some(constant) = calls.iter().find_map(|call| call.constant) {
-            return Err(format!("it reads {}; layers of wgrad read outputs of layers only", constant.value));
-        }
+        of_outputs()?;
         if class == "InputLayer" {
             options.remove("name");
             layer::input_layer(options)?;
@@ -222,7 +242,14 @@ fn leaf(layer: &Serialized, calls: &[Call]) -> Result<(Option<InputShape>, Kind)
         return Ok((shape, Kind::Layer(layer::layer(class, options)?)));
     }
     if layer.registered_name.as_deref().is_none_or(|name| name == class) {
-        return Ok((shape, Kind::Layer(operation(module, class, options, calls)?)));
+        let layer = match module {
+            "keras.src.applications.convnext" | "keras.src.applications.inception_resnet_v2" => {
+                of_outputs()?;
+                layer::of_application(class, options)?
+            }
+            _ => operation(module, class, options, calls)?,
+        };
+        return Ok((shape, Kind::Layer(layer)));
     }
     Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself"))
 }

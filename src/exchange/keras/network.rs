@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::calls::Source;
 use super::layer::KerasLayer;
 use super::model::{Entry, KerasModel, Kind};
+use crate::model::layers::Rescaling;
 use crate::model::{Functional, Layer, ModelError, Network, Value};
 use crate::shape::Shape;
 
@@ -127,7 +128,7 @@ impl Builder {
                 return Err(format!("two layers are called `{}`", entry.name));
             }
         }
-        for (entry, place) in model.entries.iter().zip(places(model)) {
+        for (entry, place) in model.entries.iter().zip(model.places()) {
             waiting.extend((0..entry.calls.len()).map(|call| (entry, place, call)));
         }
         if waiting.len() > MOST_CALLS {
@@ -203,7 +204,7 @@ impl Builder {
                 let is_outermost = around.group.is_none() && first.is_none() && call == 0;
                 let name = if is_outermost { entry.name.clone() } else { self.free_name(&entry.name) };
                 // Keras writes training=False in each call of a dropout, also where it acts.
-                let dropout = matches!(layer.layer, Layer::Dropout(_));
+                let dropout = matches!(layer.layer, Layer::Dropout(_) | Layer::SpatialDropout2d(_));
                 let inference = if dropout { around.inference } else { inference };
                 let value = self.layer(entry, layer, &name, inputs, inference, frozen, first)?;
                 if first.is_none() && self.net.has_variables(value) {
@@ -226,7 +227,7 @@ impl Builder {
     fn layer(
         &mut self,
         entry: &Entry,
-        KerasLayer { layer, axis, .. }: &KerasLayer,
+        KerasLayer { layer, axis, scale, .. }: &KerasLayer,
         name: &str,
         inputs: &[Value],
         inference: bool,
@@ -235,7 +236,7 @@ impl Builder {
     ) -> Result<Value, String> {
         match layer {
             // In inference it passes its input on.
-            Layer::Dropout(_) if inference => {
+            Layer::Dropout(_) | Layer::SpatialDropout2d(_) if inference => {
                 return inputs.first().copied().ok_or_else(|| entry.wrong("it reads nothing"));
             }
             Layer::BatchNormalization(_) if inference && !frozen => {
@@ -251,11 +252,20 @@ impl Builder {
         if ![-1, last].contains(axis) {
             return Err(entry.wrong(&format!("`axis` is {axis}, but wgrad has the last axis only, which is -1")));
         }
+        let words = |error: ModelError| error.to_string();
+        let mut inputs = inputs.to_vec();
+        if let Some(scale) = scale {
+            let [_, last] = &mut inputs[..] else {
+                return Err(entry.wrong("it reads not two layers, but it adds two"));
+            };
+            let name = self.free_name(&format!("{name}_scale"));
+            *last = self.net.apply_named(&name, Rescaling::new(*scale), &[*last]).map_err(words)?;
+        }
         let value = match first {
-            Some(first) => self.net.apply_again(Some(name), first, inputs),
-            None => self.net.apply_named(name, layer.clone(), inputs),
+            Some(first) => self.net.apply_again(Some(name), first, &inputs),
+            None => self.net.apply_named(name, layer.clone(), &inputs),
         };
-        value.map_err(|error| error.to_string())
+        value.map_err(words)
     }
 
     /// A name that no layer has.
@@ -281,20 +291,4 @@ fn first_calls<'m>(model: &'m KerasModel, by_name: &HashMap<&'m str, &'m Entry>)
         }
     }
     firsts
-}
-
-/// Class and number of each layer of a model in the file of weights.
-fn places(model: &KerasModel) -> Vec<(&'static str, usize)> {
-    let mut counts: HashMap<&'static str, usize> = HashMap::new();
-    let entries = model.entries.iter().map(|entry| {
-        let class = match &entry.kind {
-            Kind::Input => "input_layer",
-            Kind::Layer(layer) => layer.layer.keras_names()[0],
-            Kind::Model(model) => model.class,
-        };
-        let count = counts.entry(class).or_insert(0);
-        *count += 1;
-        (class, *count - 1)
-    });
-    entries.collect()
 }

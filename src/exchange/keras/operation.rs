@@ -28,7 +28,7 @@ pub fn operation(module: &str, class: &str, mut options: Options, calls: &[Call]
         _ => return Err(format!("it is of a class of `{module}`, but wgrad has only layers of Keras itself")),
     };
     options.finish()?;
-    Ok(KerasLayer { layer, trainable: true, axis: -1, adapted: false })
+    Ok(KerasLayer::new(layer))
 }
 
 /// The number that every call has, if they have one.

@@ -42,6 +42,16 @@ impl Builder<'_> {
                 let share = self.hard_sigmoid("/hard_silu/sigmoid", x.clone());
                 self.node("/hard_silu", "Mul", vec![x, share], Vec::new())
             }
+            Activation::Elu => self.node("/elu", "Elu", vec![x], Vec::new()),
+            Activation::Selu => self.node("/selu", "Selu", vec![x], Vec::new()),
+            Activation::Softplus => self.node("/softplus", "Softplus", vec![x], Vec::new()),
+            // ONNX has an operator for it only since version 18.
+            Activation::Mish => {
+                let softplus = self.node("/mish/softplus", "Softplus", vec![x.clone()], Vec::new());
+                let share = self.node("/mish/tanh", "Tanh", vec![softplus], Vec::new());
+                self.node("/mish", "Mul", vec![x, share], Vec::new())
+            }
+            Activation::Exponential => self.node("/exponential", "Exp", vec![x], Vec::new()),
             // x (1 + erf(x / sqrt(2))) / 2
             Activation::Gelu => {
                 let [root, one, half] =
@@ -79,6 +89,13 @@ impl Builder<'_> {
             let most = self.floats(&format!("{}/max_value", self.layer), &[], &[most as f32]);
             y = self.node("/limited", "Min", vec![y, most], Vec::new());
         }
+        Held::new(&value.shape, layout, y)
+    }
+
+    pub fn elu(&mut self, value: &mut Held, alpha: f64) -> Held {
+        let layout = value.layout();
+        let x = self.read(value, layout);
+        let y = self.node("", "Elu", vec![x], vec![Attribute::float("alpha", alpha as f32)]);
         Held::new(&value.shape, layout, y)
     }
 

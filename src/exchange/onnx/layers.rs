@@ -1,11 +1,12 @@
 //! Layers as ONNX nodes.
 
+use super::convolutions::{Windows, to_channels_first};
 use super::graph::Layout::{ChannelsFirst, ChannelsLast};
 use super::graph::{Builder, Held};
 use super::proto::Attribute;
-use crate::model::layers::Relu;
+use crate::model::layers::{Relu, UpSampling2d};
 use crate::model::{Layer, Node};
-use crate::ops::Padding;
+use crate::ops::{Interpolation, Padding};
 
 impl Builder<'_> {
     /// Adds a layer whose output has the sizes `output`, without the batch. Where a value is transposed for it, the value
@@ -16,28 +17,41 @@ impl Builder<'_> {
         let channels = x.shape.last().copied().unwrap_or(1);
         let value = match &node.layer {
             Layer::Conv2d(layer) => {
-                let windows = Windows { size: layer.kernel_size, strides: layer.strides, padding: layer.padding };
-                self.convolution(["", "kernel"], x, &windows, 1, output)
+                let windows = Windows {
+                    dilation: layer.dilation_rate,
+                    ..Windows::new(layer.kernel_size, layer.strides, layer.padding)
+                };
+                self.convolution(["", "kernel"], x, &windows, layer.groups, output)
             }
             Layer::DepthwiseConv2d(layer) => {
-                let windows = Windows { size: layer.kernel_size, strides: layer.strides, padding: layer.padding };
+                let windows = Windows {
+                    dilation: layer.dilation_rate,
+                    ..Windows::new(layer.kernel_size, layer.strides, layer.padding)
+                };
                 self.convolution(["", "kernel"], x, &windows, channels, output)
             }
             Layer::SeparableConv2d(layer) => {
-                let windows = Windows { size: layer.kernel_size, strides: layer.strides, padding: layer.padding };
+                let windows = Windows {
+                    dilation: layer.dilation_rate,
+                    ..Windows::new(layer.kernel_size, layer.strides, layer.padding)
+                };
                 let [h, w] = [output[0], output[1]];
                 let middle = [h, w, channels * layer.depth_multiplier];
                 let mut y = self.convolution(["/depthwise", "depthwise_kernel"], x, &windows, channels, &middle);
-                let windows = Windows { size: [1; 2], strides: [1; 2], padding: Padding::Valid };
+                let windows = Windows::new([1; 2], [1; 2], Padding::Valid);
                 self.convolution(["", "pointwise_kernel"], &mut y, &windows, 1, output)
+            }
+            Layer::Conv2dTranspose(layer) => {
+                let windows = Windows::new(layer.kernel_size, layer.strides, layer.padding);
+                self.transposed_convolution(x, &windows, output)
             }
             Layer::MaxPooling2d(layer) => {
                 let strides = layer.strides.unwrap_or(layer.pool_size);
-                self.pool("MaxPool", x, &Windows { size: layer.pool_size, strides, padding: layer.padding }, output)
+                self.pool("MaxPool", x, &Windows::new(layer.pool_size, strides, layer.padding), output)
             }
             Layer::AveragePooling2d(layer) => {
                 let strides = layer.strides.unwrap_or(layer.pool_size);
-                self.pool("AveragePool", x, &Windows { size: layer.pool_size, strides, padding: layer.padding }, output)
+                self.pool("AveragePool", x, &Windows::new(layer.pool_size, strides, layer.padding), output)
             }
             Layer::GlobalAveragePooling2d(layer) => {
                 self.global_pool("/mean", "GlobalAveragePool", x, layer.keepdims, output)
@@ -58,10 +72,15 @@ impl Builder<'_> {
                 None => x.clone(),
             },
             // Dropout acts in training only.
-            Layer::Dropout(_) | Layer::Activation(_) => x.clone(),
+            Layer::Dropout(_) | Layer::SpatialDropout2d(_) | Layer::Activation(_) => x.clone(),
             Layer::Relu(layer) => self.relu(x, layer),
             Layer::LeakyRelu(layer) => self.relu(x, &Relu { negative_slope: layer.negative_slope, ..Relu::default() }),
+            Layer::PRelu(_) => self.of_variable("PRelu", "alpha", x),
+            Layer::Elu(layer) => self.elu(x, layer.alpha),
+            Layer::LayerScale(_) => self.of_variable("Mul", "gamma", x),
             Layer::ZeroPadding2d(layer) => self.zero_padding(x, layer.padding, output),
+            Layer::Cropping2d(layer) => self.cropping(x, layer.cropping, output),
+            Layer::UpSampling2d(layer) => self.up_sampling(x, layer, output),
             Layer::BatchNormalization(layer) => self.batch_normalization(x, layer, channels),
             Layer::LayerNormalization(layer) => self.layer_normalization(x, layer, channels),
             Layer::GroupNormalization(layer) => self.group_normalization(x, layer, channels),
@@ -70,35 +89,6 @@ impl Builder<'_> {
             Layer::Concatenate(_) => self.concatenate(inputs, output),
         };
         self.activation(node.layer.activation(), value)
-    }
-
-    /// A convolution in `groups` of channels. The bias belongs to the part without a name.
-    fn convolution(
-        &mut self,
-        [part, kernel]: [&str; 2],
-        x: &mut Held,
-        windows: &Windows,
-        groups: usize,
-        output: &[usize],
-    ) -> Held {
-        let inputs = x.shape.last().map_or(1, |channels| channels / groups);
-        let pads = windows.pads(&x.shape, output);
-        let x = self.read(x, ChannelsFirst);
-        let mut attributes = vec![
-            Attribute::ints("kernel_shape", &windows.size),
-            Attribute::ints("strides", &windows.strides),
-            Attribute::ints("pads", &pads),
-        ];
-        if groups > 1 {
-            attributes.push(Attribute::int("group", groups as i64));
-        }
-        let ([h, w], filters) = (windows.size, output.last().copied().unwrap_or(1));
-        let values = self.variable(kernel).map_or(&[][..], |kernel| &kernel.values);
-        let values = to_oihw(values, h * w, inputs, filters);
-        let kernel = self.variable_floats(kernel, &[filters, inputs, h, w], &values);
-        let bias = if part.is_empty() { self.parameter("bias") } else { None };
-        let y = self.node(part, "Conv", [x, kernel].into_iter().chain(bias).collect(), attributes);
-        Held::new(output, ChannelsFirst, y)
     }
 
     fn pool(&mut self, operation: &str, x: &mut Held, windows: &Windows, output: &[usize]) -> Held {
@@ -167,6 +157,56 @@ impl Builder<'_> {
         Held::new(output, layout, y)
     }
 
+    fn cropping(&mut self, x: &mut Held, [[top, _], [left, _]]: [[usize; 2]; 2], output: &[usize]) -> Held {
+        let layout = x.layout();
+        let x = self.read(x, layout);
+        let axes = if layout == ChannelsFirst { [2, 3] } else { [1, 2] };
+        let numbers = [("/first", [top, left]), ("/end", [top + output[0], left + output[1]]), ("/axes", axes)];
+        let numbers = numbers.map(|(part, numbers)| self.integers(part, &numbers.map(|number| number as i64)));
+        let y = self.node("", "Slice", std::iter::once(x).chain(numbers).collect(), Vec::new());
+        Held::new(output, layout, y)
+    }
+
+    fn up_sampling(&mut self, x: &mut Held, layer: &UpSampling2d, output: &[usize]) -> Held {
+        let x = self.read(x, ChannelsFirst);
+        let [y, x_factor] = layer.size.map(|factor| factor as f32);
+        // Only another mode reads the region.
+        let region = self.floats(&format!("{}/region", self.layer), &[0], &[]);
+        let factors = self.floats(&format!("{}/factors", self.layer), &[4], &[1.0, 1.0, y, x_factor]);
+        let (mode, coordinates) = match layer.interpolation {
+            Interpolation::Nearest => ("nearest", "asymmetric"),
+            Interpolation::Bilinear => ("linear", "half_pixel"),
+        };
+        let attributes = vec![
+            Attribute::word("mode", mode),
+            Attribute::word("coordinate_transformation_mode", coordinates),
+            Attribute::word("nearest_mode", "floor"),
+        ];
+        let y = self.node("", "Resize", vec![x, region, factors], attributes);
+        Held::new(output, ChannelsFirst, y)
+    }
+
+    /// An operation of a value and of a variable of the layer, which has the last sizes of the value.
+    fn of_variable(&mut self, operation: &str, variable: &str, x: &mut Held) -> Held {
+        let layout = x.layout();
+        let name = self.read(x, layout);
+        let tensor = self.variable(variable);
+        let (shape, values) = tensor.map_or((&[][..], &[][..]), |tensor| (&tensor.shape[..], &tensor.values[..]));
+        let [h, w, c] = match *shape {
+            [h, w, c] => [h, w, c],
+            _ => [1, 1, shape.iter().product()],
+        };
+        let variable = match layout {
+            ChannelsFirst => {
+                let values = to_channels_first(values, h * w, c);
+                self.variable_floats(&format!("{variable}/nchw"), &[c, h, w], &values)
+            }
+            ChannelsLast => self.variable_floats(variable, shape, values),
+        };
+        let y = self.node("", operation, vec![name, variable], Vec::new());
+        Held::new(&x.shape, layout, y)
+    }
+
     /// An operation of two values, applied to several from left to right.
     fn chain(&mut self, operation: &str, inputs: &mut [Held], output: &[usize]) -> Held {
         let (layout, names) = self.read_all(inputs);
@@ -193,37 +233,4 @@ impl Builder<'_> {
         let layout = if first { ChannelsFirst } else { ChannelsLast };
         (layout, inputs.iter_mut().map(|input| self.read(input, layout)).collect())
     }
-}
-
-/// Windows over an image.
-struct Windows {
-    size: [usize; 2],
-    strides: [usize; 2],
-    padding: Padding,
-}
-
-impl Windows {
-    /// The border `[top, left, bottom, right]` of an image `[h, w, ..]` from which `output` `[oh, ow, ..]` is made.
-    fn pads(&self, input: &[usize], output: &[usize]) -> [usize; 4] {
-        let [[top, bottom], [left, right]] = [0, 1].map(|axis| match self.padding {
-            Padding::Valid => [0, 0],
-            Padding::Same => {
-                let covered = (output[axis] - 1) * self.strides[axis] + self.size[axis];
-                let padding = covered.saturating_sub(input[axis]);
-                [padding / 2, padding.div_ceil(2)]
-            }
-        });
-        [top, left, bottom, right]
-    }
-}
-
-/// A kernel `[cells, c, filters]` as `[filters, c, cells]`.
-fn to_oihw(values: &[f32], cells: usize, c: usize, filters: usize) -> Vec<f32> {
-    let mut transposed = Vec::with_capacity(values.len());
-    for filter in 0..filters {
-        for channel in 0..c {
-            transposed.extend((0..cells).map(|cell| values[(cell * c + channel) * filters + filter]));
-        }
-    }
-    transposed
 }

@@ -1,6 +1,7 @@
 //! Networks as ONNX files, which answer to images `[N, h, w, c]` of numbers from 0 to 255.
 
 mod activations;
+mod convolutions;
 mod graph;
 mod layers;
 mod names;

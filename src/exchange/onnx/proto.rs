@@ -10,6 +10,8 @@ pub const INT64: i32 = 7;
 const REAL: i32 = 1;
 /// `AttributeProto.AttributeType.INT`
 const INT: i32 = 2;
+/// `AttributeProto.AttributeType.STRING`
+const WORD: i32 = 3;
 /// `AttributeProto.AttributeType.INTS`
 const INTS: i32 = 7;
 
@@ -87,6 +89,8 @@ pub struct Attribute {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(string, optional, tag = "4")]
+    pub s: Option<String>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -96,18 +100,23 @@ pub struct Attribute {
 impl Attribute {
     /// An attribute of one number.
     pub fn float(name: &str, value: f32) -> Self {
-        Self { name: name.into(), f: Some(value), i: None, ints: Vec::new(), kind: REAL }
+        Self { name: name.into(), f: Some(value), i: None, s: None, ints: Vec::new(), kind: REAL }
     }
 
     /// An attribute of one whole number.
     pub fn int(name: &str, value: i64) -> Self {
-        Self { name: name.into(), f: None, i: Some(value), ints: Vec::new(), kind: INT }
+        Self { name: name.into(), f: None, i: Some(value), s: None, ints: Vec::new(), kind: INT }
+    }
+
+    /// An attribute of one word.
+    pub fn word(name: &str, value: &str) -> Self {
+        Self { name: name.into(), f: None, i: None, s: Some(value.into()), ints: Vec::new(), kind: WORD }
     }
 
     /// An attribute of several whole numbers.
     pub fn ints(name: &str, values: &[usize]) -> Self {
         let ints = values.iter().map(|value| *value as i64).collect();
-        Self { name: name.into(), f: None, i: None, ints, kind: INTS }
+        Self { name: name.into(), f: None, i: None, s: None, ints, kind: INTS }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{one, ones, pair, yes};
-use super::{Function, Inferred, Kind, check_regularizer, convolution, image, regularized, within};
-use crate::graph::{Regularizer, TensorId};
+use super::convolution::Window;
+use super::options::{are_ones, one, ones, pair, yes};
+use super::{Function, Inferred, Kind, check_regularizer, image, positive, regularized, within};
+use crate::graph::{Regularizer, TensorId, VariableSpec};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lowering::Lowering;
@@ -24,6 +25,9 @@ pub struct DepthwiseConv2d {
     /// Whether the image is padded with zeros.
     #[serde(default)]
     pub padding: Padding,
+    /// From one cell of the kernel to the next, `[y, x]`. Either this or the strides are 1.
+    #[serde(default = "ones", deserialize_with = "pair", skip_serializing_if = "are_ones")]
+    pub dilation_rate: [usize; 2],
     /// Output channels of each input channel.
     #[serde(default = "one")]
     pub depth_multiplier: usize,
@@ -45,6 +49,7 @@ impl DepthwiseConv2d {
             kernel_size: [kernel_size; 2],
             strides: ones(),
             padding: Padding::Valid,
+            dilation_rate: ones(),
             depth_multiplier: 1,
             use_bias: true,
             activation: Function::Linear,
@@ -52,25 +57,39 @@ impl DepthwiseConv2d {
         }
     }
 
-    fn operation(&self, n: usize, [h, w, c]: [usize; 3]) -> ops::DepthwiseConv2d {
-        ops::DepthwiseConv2d {
+    /// The operation on `n` images `[h, w, c]`.
+    fn operation(&self, n: usize, [h, w, c]: [usize; 3]) -> ops::GroupedConv2d {
+        ops::GroupedConv2d {
             input: [n, h, w, c],
-            multiplier: self.depth_multiplier,
+            filters: c.saturating_mul(self.depth_multiplier),
             kernel: self.kernel_size,
             stride: within(self.strides, [h, w]),
+            dilation: self.dilation_rate,
+            groups: c,
             padding: self.padding,
             bias: self.use_bias,
         }
     }
 }
 
+/// The variables of an operation of which each channel is a group, with a kernel `[kh, kw, c, multiplier]`.
+pub(super) fn variables(operation: &ops::GroupedConv2d, layer: &str) -> Vec<VariableSpec> {
+    let mut variables = operation.variables(layer);
+    if let Some(kernel) = variables.first_mut() {
+        let ([kh, kw], groups) = (operation.kernel, operation.groups);
+        kernel.shape = vec![kh, kw, groups, operation.filters / groups.max(1)];
+    }
+    variables
+}
+
 impl Kind for DepthwiseConv2d {
     fn infer(&self, name: &str, inputs: &[Shape]) -> Result<Inferred, LayerError> {
         let operation = self.operation(1, image(inputs)?);
         check_regularizer("depthwise_regularizer", self.depthwise_regularizer)?;
-        let sizes = [self.depth_multiplier, self.strides[0], self.strides[1]];
-        let variables = || vec![regularized(operation.variables(name), self.depthwise_regularizer)];
-        convolution::infer(self.kernel_size, &sizes, || operation.output(), variables)
+        positive(&[self.depth_multiplier])?;
+        let variables = || vec![regularized(variables(&operation, name), self.depthwise_regularizer)];
+        let window = Window { size: self.kernel_size, strides: self.strides, dilation: self.dilation_rate };
+        window.infer(|| operation.output(), variables)
     }
 
     fn lower(
@@ -80,7 +99,7 @@ impl Kind for DepthwiseConv2d {
         weights: &[TensorId],
     ) -> Result<TensorId, ModelError> {
         let operation = self.operation(lowering.batch, lowering.image(inputs[0]));
-        let y = lowering.graph.depthwise_conv2d(lowering.name, operation, inputs[0], weights[0])?;
+        let y = lowering.graph.grouped_conv2d(lowering.name, operation, inputs[0], weights[0])?;
         lowering.activate(self.activation, y)
     }
 

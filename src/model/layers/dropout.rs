@@ -7,6 +7,7 @@ use crate::graph::TensorId;
 use crate::model::ModelError;
 use crate::model::error::LayerError;
 use crate::model::lowering::Lowering;
+use crate::ops::Noise;
 use crate::shape::Shape;
 
 /// Sets a random share of the elements to 0 in training, and scales the others up so that their expected sum stays. The shape
@@ -17,7 +18,7 @@ pub struct Dropout {
     /// The share, at least 0 and less than 1.
     pub rate: f64,
     /// Nothing, or a 1 for each size of an image, which then is kept or dropped as a whole: Keras's `(None, 1, 1, 1)` without
-    /// the minibatch.
+    /// the minibatch. With the number of channels as the last size, a channel is kept or dropped as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise_shape: Option<Vec<usize>>,
 }
@@ -27,6 +28,18 @@ impl Dropout {
     pub fn new(rate: f64) -> Self {
         Self { rate, noise_shape: None }
     }
+
+    /// What is kept or dropped as a whole in an image of this shape; none if the option does not fit it.
+    fn noise(&self, image: &Shape) -> Option<Noise> {
+        let Some(noise) = &self.noise_shape else { return Some(Noise::Elements) };
+        let ones = vec![1; image.dims().len()];
+        let (_, outer) = ones.split_last()?;
+        match noise {
+            noise if *noise == ones => Some(Noise::Images),
+            noise if *noise == [outer, &[image.columns()]].concat() => Some(Noise::Channels),
+            _ => None,
+        }
+    }
 }
 
 impl Kind for Dropout {
@@ -35,18 +48,16 @@ impl Kind for Dropout {
         if !(0.0..1.0).contains(&self.rate) {
             return Err(LayerError::Rate(self.rate));
         }
-        if let Some(noise) = self.noise_shape.as_ref().filter(|noise| **noise != vec![1; shape.dims().len()]) {
-            return Err(LayerError::Noise(noise.clone()));
+        match self.noise(&shape) {
+            Some(_) => Ok(Inferred::shape(shape)),
+            None => Err(LayerError::Noise(self.noise_shape.clone().unwrap_or_default())),
         }
-        Ok(Inferred::shape(shape))
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[TensorId], _: &[TensorId]) -> Result<TensorId, ModelError> {
-        let (graph, minibatch) = (&mut *lowering.graph, lowering.minibatch);
-        Ok(match self.noise_shape {
-            None => graph.dropout(lowering.name, self.rate, inputs[0], minibatch)?,
-            Some(_) => graph.dropout_of_images(lowering.name, self.rate, inputs[0], minibatch)?,
-        })
+        let shape = &lowering.graph.tensor(inputs[0]).shape;
+        let image = Shape::from(shape.dims().get(1..).unwrap_or_default().to_vec());
+        lowering.drop(self.rate, self.noise(&image).unwrap_or(Noise::Elements), inputs[0])
     }
 
     fn passes_on(&self) -> bool {

@@ -62,6 +62,8 @@ macro_rules! layers {
 layers! {
     /// Convolution.
     conv2d Conv2d "conv2d" "Conv2D"
+    /// What a convolution does to its gradient.
+    conv2d_transpose Conv2dTranspose "conv2d_transpose" "Conv2DTranspose"
     /// Largest value of each window.
     max_pooling2d MaxPooling2d "max_pooling2d" "MaxPooling2D"
     /// Mean of each window.
@@ -72,6 +74,11 @@ layers! {
     global_max_pooling2d GlobalMaxPooling2d "global_max_pooling2d" "GlobalMaxPooling2D"
     /// A border of zeros.
     zero_padding2d ZeroPadding2d "zero_padding2d" "ZeroPadding2D"
+    /// A part of an image.
+    cropping2d Cropping2d "cropping2d" "Cropping2D"
+    /// An image made larger.
+    #[serde(alias = "upsampling2d")]
+    up_sampling2d UpSampling2d "up_sampling2d" "UpSampling2D"
     /// The elements of an image under another shape.
     reshape Reshape "reshape" "Reshape"
     /// The elements of an image as a row.
@@ -80,6 +87,8 @@ layers! {
     dense Dense "dense" "Dense"
     /// Random zeros in training.
     dropout Dropout "dropout" "Dropout"
+    /// Random channels of zeros in training.
+    spatial_dropout2d SpatialDropout2d "spatial_dropout2d" "SpatialDropout2D"
     /// An activation as a layer of its own.
     activation Activation "activation" "Activation"
     /// A scale and an offset of each channel.
@@ -96,12 +105,19 @@ layers! {
     /// Relu with a limit, a slope and a threshold.
     #[serde(alias = "relu")]
     re_lu Relu "re_lu" "ReLU"
+    /// Relu with a trained slope below 0.
+    #[serde(alias = "prelu")]
+    p_re_lu PRelu "p_re_lu" "PReLU"
+    /// Elu with an option.
+    elu Elu "elu" "ELU"
     /// Normalization over the minibatch.
     batch_normalization BatchNormalization "batch_normalization" "BatchNormalization"
     /// Normalization over the channels of a pixel.
     layer_normalization LayerNormalization "layer_normalization" "LayerNormalization"
     /// Normalization over groups of channels.
     group_normalization GroupNormalization "group_normalization" "GroupNormalization"
+    /// A trained factor of each channel.
+    layer_scale LayerScale "layer_scale" "LayerScale"
     /// Product of several inputs.
     multiply Multiply "multiply" "Multiply"
     /// Several inputs side by side.

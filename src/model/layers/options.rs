@@ -23,12 +23,37 @@ pub fn some_pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u
     pair(deserializer).map(Some)
 }
 
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a whole number, [y, x] or [[top, bottom], [left, right]]")]
+enum Sides {
+    One(usize),
+    Two([usize; 2]),
+    Four([[usize; 2]; 2]),
+}
+
+/// `[[before, after]; 2]` of the sides of y and x.
+pub fn sides<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[usize; 2]; 2], D::Error> {
+    Ok(match Sides::deserialize(deserializer)? {
+        Sides::One(size) => [[size; 2]; 2],
+        Sides::Two(sizes) => sizes.map(|size| [size; 2]),
+        Sides::Four(sizes) => sizes,
+    })
+}
+
 pub fn ones() -> [usize; 2] {
     [1, 1]
 }
 
 pub fn one() -> usize {
     1
+}
+
+pub fn are_ones(sizes: &[usize; 2]) -> bool {
+    *sizes == ones()
+}
+
+pub fn is_one(size: &usize) -> bool {
+    *size == one()
 }
 
 pub fn yes() -> bool {

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{one, ones, pair, yes};
-use super::{Function, Inferred, Kind, check_regularizer, convolution, image, regularized, within};
+use super::convolution::Window;
+use super::depthwise_conv2d::variables as depthwise_variables;
+use super::options::{are_ones, one, ones, pair, yes};
+use super::{Function, Inferred, Kind, check_regularizer, image, positive, regularized, within};
 use crate::graph::{Regularizer, TensorId, VariableSpec};
 use crate::model::ModelError;
 use crate::model::error::LayerError;
@@ -27,6 +29,9 @@ pub struct SeparableConv2d {
     /// Whether the image is padded with zeros.
     #[serde(default)]
     pub padding: Padding,
+    /// From one cell of the depthwise kernel to the next, `[y, x]`. Either this or the strides are 1.
+    #[serde(default = "ones", deserialize_with = "pair", skip_serializing_if = "are_ones")]
+    pub dilation_rate: [usize; 2],
     /// Channels that the depthwise convolution makes of each input channel.
     #[serde(default = "one")]
     pub depth_multiplier: usize,
@@ -52,6 +57,7 @@ impl SeparableConv2d {
             kernel_size: [kernel_size; 2],
             strides: ones(),
             padding: Padding::Valid,
+            dilation_rate: ones(),
             depth_multiplier: 1,
             use_bias: true,
             activation: Function::Linear,
@@ -60,12 +66,14 @@ impl SeparableConv2d {
         }
     }
 
-    fn depthwise(&self, n: usize, [h, w, c]: [usize; 3]) -> ops::DepthwiseConv2d {
-        ops::DepthwiseConv2d {
+    fn depthwise(&self, n: usize, [h, w, c]: [usize; 3]) -> ops::GroupedConv2d {
+        ops::GroupedConv2d {
             input: [n, h, w, c],
-            multiplier: self.depth_multiplier,
+            filters: c.saturating_mul(self.depth_multiplier),
             kernel: self.kernel_size,
             stride: within(self.strides, [h, w]),
+            dilation: self.dilation_rate,
+            groups: c,
             padding: self.padding,
             bias: false,
         }
@@ -97,15 +105,16 @@ impl Kind for SeparableConv2d {
         let depthwise = self.depthwise(1, image(inputs)?);
         check_regularizer("depthwise_regularizer", self.depthwise_regularizer)?;
         check_regularizer("pointwise_regularizer", self.pointwise_regularizer)?;
-        let sizes = [self.filters, self.depth_multiplier, self.strides[0], self.strides[1]];
+        positive(&[self.filters, self.depth_multiplier])?;
         let pointwise = || self.pointwise(depthwise.output());
         let variables = || {
             vec![
-                named(name, "depthwise_kernel", depthwise.variables(name), self.depthwise_regularizer),
+                named(name, "depthwise_kernel", depthwise_variables(&depthwise, name), self.depthwise_regularizer),
                 named(name, "pointwise_kernel", pointwise().variables(name), self.pointwise_regularizer),
             ]
         };
-        convolution::infer(self.kernel_size, &sizes, || pointwise().output(), variables)
+        let window = Window { size: self.kernel_size, strides: self.strides, dilation: self.dilation_rate };
+        window.infer(|| pointwise().output(), variables)
     }
 
     fn lower(
@@ -116,7 +125,7 @@ impl Kind for SeparableConv2d {
     ) -> Result<TensorId, ModelError> {
         let depthwise = self.depthwise(lowering.batch, lowering.image(inputs[0]));
         let name = format!("{} depthwise", lowering.name);
-        let x = lowering.graph.depthwise_conv2d(&name, depthwise, inputs[0], weights[0])?;
+        let x = lowering.graph.grouped_conv2d(&name, depthwise, inputs[0], weights[0])?;
         let y = lowering.graph.conv2d(lowering.name, self.pointwise(depthwise.output()), x, weights[1])?;
         lowering.activate(self.activation, y)
     }

@@ -1,7 +1,8 @@
 //! A border of zeros.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::options::sides;
 use super::{Inferred, Kind, image};
 use crate::graph::TensorId;
 use crate::model::ModelError;
@@ -20,22 +21,6 @@ pub struct ZeroPadding2d {
 
 fn one() -> [[usize; 2]; 2] {
     [[1; 2]; 2]
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, [y, x] or [[top, bottom], [left, right]]")]
-enum Sides {
-    One(usize),
-    Two([usize; 2]),
-    Four([[usize; 2]; 2]),
-}
-
-fn sides<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[usize; 2]; 2], D::Error> {
-    Ok(match Sides::deserialize(deserializer)? {
-        Sides::One(size) => [[size; 2]; 2],
-        Sides::Two(sizes) => sizes.map(|size| [size; 2]),
-        Sides::Four(sizes) => sizes,
-    })
 }
 
 impl Kind for ZeroPadding2d {

@@ -44,6 +44,31 @@ fn options_are_keras_s() {
             layer("Dropout", json!({ "noise_shape": [null, 1, 1, 1] })),
             json!({ "type": "dropout", "rate": 0.25, "noise_shape": [1, 1, 1] }),
         ),
+        (
+            layer("Dropout", json!({ "noise_shape": [null, 1, 1, 8] })),
+            json!({ "type": "dropout", "rate": 0.25, "noise_shape": [1, 1, 8] }),
+        ),
+        (
+            layer("Conv2D", json!({ "groups": 4, "dilation_rate": [2, 1], "activation": "mish" })),
+            json!({ "type": "conv2d", "filters": 8, "kernel_size": [3, 2], "strides": [2, 1], "padding": "same",
+                "dilation_rate": [2, 1], "groups": 4, "activation": "mish" }),
+        ),
+        (
+            layer("Conv2DTranspose", json!({ "output_padding": [1, 0] })),
+            json!({ "type": "conv2d_transpose", "filters": 8, "kernel_size": [3, 2], "strides": [2, 1],
+                "padding": "same", "output_padding": [1, 0], "activation": "gelu" }),
+        ),
+        (
+            layer("Cropping2D", json!({ "cropping": [[0, 1], [2, 3]] })),
+            json!({ "type": "cropping2d", "cropping": [[0, 1], [2, 3]] }),
+        ),
+        (
+            layer("UpSampling2D", json!({ "size": [2, 3], "interpolation": "bilinear" })),
+            json!({ "type": "up_sampling2d", "size": [2, 3], "interpolation": "bilinear" }),
+        ),
+        (layer("SpatialDropout2D", json!({})), json!({ "type": "spatial_dropout2d", "rate": 0.25 })),
+        (layer("PReLU", json!({ "shared_axes": [1, 2] })), json!({ "type": "p_re_lu", "shared_axes": [1, 2] })),
+        (layer("ELU", json!({ "alpha": 0.5 })), json!({ "type": "elu", "alpha": 0.5 })),
         (layer("Softmax", json!({ "axis": -1 })), json!({ "type": "activation", "activation": "softmax" })),
         (
             layer("ZeroPadding2D", json!({ "padding": [[0, 1], [2, 3]] })),
@@ -69,6 +94,30 @@ fn options_are_keras_s() {
         let wanted: Layer = serde_json::from_value(wanted).unwrap();
         assert_eq!((found.layer, found.trainable, found.axis, found.adapted), (wanted, true, -1, false));
     }
+    // Layers of single applications.
+    for (application, class, options, wanted) in [
+        (
+            "convnext",
+            "StochasticDepth",
+            json!({ "drop_path_rate": 0.1 }),
+            json!({ "type": "dropout", "rate": 0.1, "noise_shape": [1, 1, 1] }),
+        ),
+        (
+            "convnext",
+            "LayerScale",
+            json!({ "init_values": 1e-6, "projection_dim": 96 }),
+            json!({ "type": "layer_scale" }),
+        ),
+        ("inception_resnet_v2", "CustomScaleLayer", json!({ "scale": 0.17 }), json!({ "type": "add" })),
+    ] {
+        let mut layer = layer(class, options);
+        layer["module"] = json!(format!("keras.src.applications.{application}"));
+        layer["registered_name"] = json!(class);
+        let Kind::Layer(found) = read(&layer).unwrap().kind else { panic!("{layer}") };
+        let wanted: Layer = serde_json::from_value(wanted).unwrap();
+        let scale = (class == "CustomScaleLayer").then_some(0.17);
+        assert_eq!((found.layer, found.trainable, found.scale), (wanted, true, scale));
+    }
     for axis in [json!([3]), json!(3), json!(null)] {
         let options = json!({ "axis": axis, "mean": null, "variance": null, "invert": false });
         let Kind::Layer(found) = read(&layer("Normalization", options)).unwrap().kind else { panic!("{axis}") };
@@ -84,10 +133,16 @@ fn options_are_keras_s() {
 #[test]
 fn what_wgrad_lacks_is_refused_by_name() {
     for (class, options, words) in [
-        ("Conv2D", json!({ "groups": 2 }), ["layer `x` (Conv2D)", "`groups` is 2"]),
-        ("Conv2D", json!({ "dilation_rate": [2, 2] }), ["`dilation_rate` is [2,2]", "not [1, 1]"]),
+        ("DepthwiseConv2D", json!({ "groups": 2 }), ["layer `x` (DepthwiseConv2D)", "`groups` is 2"]),
+        ("Conv2DTranspose", json!({ "dilation_rate": [2, 2] }), ["`dilation_rate` is [2,2]", "not [1, 1]"]),
+        (
+            "UpSampling2D",
+            json!({ "size": [2, 2], "interpolation": "bicubic" }),
+            ["`interpolation` is \"bicubic\"", "`bilinear`"],
+        ),
+        ("PReLU", json!({ "alpha_regularizer": {} }), ["no `alpha_regularizer`", "(PReLU)"]),
         ("Conv2D", json!({ "data_format": "channels_first" }), ["`data_format`", "channels_last"]),
-        ("Conv2D", json!({ "activation": "elu" }), ["`activation` is \"elu\"", "`gelu`"]),
+        ("Conv2D", json!({ "activation": "squareplus" }), ["`activation` is \"squareplus\"", "`gelu`"]),
         ("Conv2D", json!({ "activation": { "class_name": "PReLU" } }), ["`activation`", "PReLU"]),
         ("Conv2D", json!({ "padding": "causal" }), ["`padding`", "causal"]),
         ("Conv2D", json!({ "kernel_size": [3] }), ["`kernel_size` is [3]", "(Conv2D)"]),
@@ -105,7 +160,7 @@ fn what_wgrad_lacks_is_refused_by_name() {
             ["`kernel_regularizer`", "Mine"],
         ),
         ("Dropout", json!({ "noise_shape": [1, 8] }), ["`noise_shape` is [1,8]", "[null, 1, 1, 1]"]),
-        ("Dropout", json!({ "noise_shape": [null, 1, 8] }), ["`noise_shape` is [null,1,8]", "[null, 1, 1, 1]"]),
+        ("Dropout", json!({ "noise_shape": [null, 8, 1] }), ["`noise_shape` is [null,8,1]", "[null, 1, 1, 1]"]),
         ("Normalization", json!({ "mean": 1, "variance": null }), ["(Normalization)", "`variance` is null"]),
         ("Normalization", json!({ "mean": null, "variance": [1] }), ["(Normalization)", "`mean` is null"]),
         ("Normalization", json!({ "axis": [1, 2] }), ["(Normalization)", "`axis` is [1,2]"]),

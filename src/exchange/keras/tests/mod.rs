@@ -36,7 +36,7 @@ fn layer(class: &str, options: Value) -> Value {
     });
     let mut extend = |options: &Value| config.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     match class {
-        "Conv2D" => {
+        "Conv2D" | "Conv2DTranspose" => {
             extend(&convolution);
             extend(&json!({ "filters": 8 }));
         }
@@ -62,7 +62,7 @@ fn layer(class: &str, options: Value) -> Value {
             "pool_size": [2, 2], "padding": "valid", "strides": [2, 2], "data_format": "channels_last",
         })),
         "ReLU" => extend(&json!({ "max_value": null, "negative_slope": 0.0, "threshold": 0.0 })),
-        "Dropout" => extend(&json!({ "rate": 0.25, "seed": 7, "noise_shape": null })),
+        "Dropout" | "SpatialDropout2D" => extend(&json!({ "rate": 0.25, "seed": 7, "noise_shape": null })),
         _ => {}
     }
     extend(&options);
