@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use wgrad::exchange::Weights;
+use wgrad::exchange::{StateDictOptions, Weights};
 use wgrad::model::Layer;
 use wgrad::report::units;
 
@@ -75,7 +75,7 @@ impl Export {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut weights = weights_file::import(&self.weights)?;
-        self.model.complete(&mut weights)?;
+        self.model.complete_imported(&mut weights, &self.weights, &StateDictOptions::default())?;
         if self.fold_normalization {
             weights = fold_normalization(weights)?;
         }

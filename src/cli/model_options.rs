@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use wgrad::data::Dataset;
-use wgrad::exchange::{ExchangeError, Weights};
+use wgrad::exchange::{ExchangeError, StateDictOptions, Weights};
 use wgrad::exec::Executor;
 use wgrad::file;
 use wgrad::model::zoo::ZooModel;
+use wgrad::model::zoo::torch::TorchModel;
 use wgrad::model::{ModelError, NamedTensor, Network, Sequential};
 use wgrad::train::{RunRecord, RunSpec};
 
 use super::class_names::ClassNames;
 use super::options::update_some;
+use super::terminal::note;
 use super::weights_file;
 
 /// The network that a command works on.
@@ -99,12 +101,32 @@ fn check_model(path: Option<&Path>) -> anyhow::Result<()> {
 #[derive(Debug, Args)]
 pub struct WeightsModel {
     /// Model file (TOML) of the weights. Without it, the network is the one in the weights file, or else that of
-    /// TensorFlow's tutorial
-    #[arg(long, value_name = "FILE")]
+    /// TensorFlow's tutorial. `import` and `export` also take the name of a network of torchvision or timm, such as
+    /// resnet50; without it, that is the one whose names the state dict has
+    #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
 }
 
 impl WeightsModel {
+    /// [`WeightsModel::complete`] for weights in the file at `path`, which may be a state dict of PyTorch.
+    pub fn complete_imported(
+        &self,
+        weights: &mut Weights,
+        path: &Path,
+        options: &StateDictOptions,
+    ) -> anyhow::Result<Network> {
+        if !weights.is_state_dict() {
+            if *options != StateDictOptions::default() {
+                note(
+                    "WARNING: --image-size, --mean and --std have no effect, since this is not a state dict of PyTorch",
+                );
+            }
+            return self.complete(weights);
+        }
+        *weights = self.of_state_dict(std::mem::take(&mut weights.tensors), path, options)?;
+        weights.model.clone().ok_or_else(|| weights_file::with_advice(ExchangeError::NoModel))
+    }
+
     /// Puts the network into `weights` and returns it, after a check that the weights fit it.
     pub fn complete(&self, weights: &mut Weights) -> anyhow::Result<Network> {
         const TUTORIAL: &str = include_str!("../../models/tutorial.toml");
@@ -121,6 +143,34 @@ impl WeightsModel {
         weights.check_fit(&model).map_err(weights_file::with_advice)?;
         weights.model = Some(model.clone());
         Ok(model)
+    }
+
+    /// The weights in a state dict, with the network.
+    fn of_state_dict(
+        &self,
+        tensors: Vec<NamedTensor>,
+        path: &Path,
+        options: &StateDictOptions,
+    ) -> anyhow::Result<Weights> {
+        let in_state_dict = |error| weights_file::about(path, error);
+        let named = self.model.as_deref().map(|model| (model, model.to_str().and_then(TorchModel::named)));
+        match named {
+            Some((file, None)) => {
+                let outputs = Weights::outputs_of_state_dict(&tensors);
+                let network = Network::from_toml_for(&read(file)?, [32, 32, 3], &outputs);
+                let network = network.map_err(|error| in_file(file, error))?;
+                Weights::from_state_dict_of(tensors, network).map_err(in_state_dict)
+            }
+            Some((_, model)) => Weights::from_state_dict(tensors, model, options).map_err(in_state_dict),
+            None => Weights::from_state_dict(tensors, None, options).map_err(|error| {
+                let words = format!(
+                    "{}: {error}; name the network with --model, or give a model file whose layers have the names of its \
+                     modules",
+                    path.display()
+                );
+                anyhow::Error::new(error).context(words)
+            }),
+        }
     }
 }
 

@@ -2,13 +2,19 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use wgrad::exchange::{ExchangeError, FileKind, Imported, Weights};
 
 use super::terminal::note;
 
 /// The weights in a safetensors file.
 pub fn read(path: &Path) -> anyhow::Result<Weights> {
-    Weights::read(path).map_err(with_advice)
+    let weights = Weights::read(path).map_err(with_advice)?;
+    if weights.is_state_dict() {
+        let path = path.display();
+        bail!("{path} is a state dict of PyTorch; convert it with `wgrad import {path} --out weights.safetensors`");
+    }
+    Ok(weights)
 }
 
 /// The weights in a file of any format that is imported. Prints a note if importing had to assume something.

@@ -58,6 +58,9 @@ pub enum ExchangeError {
         /// What is wrong with it, in which layer.
         reason: String,
     },
+    /// A state dict of PyTorch is not that of the network.
+    #[error("the state dict can't be imported: {0}")]
+    StateDict(String),
     /// The elements of a tensor are of a type that isn't read.
     #[error("{} holds `{tensor}` as {dtype}; wgrad reads {known}, so convert it first", path.display())]
     WrongType {

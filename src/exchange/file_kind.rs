@@ -114,8 +114,9 @@ impl FileKind {
             Self::Safetensors | Self::NumpyArchive | Self::KerasArchive | Self::Hdf5 => "import it",
             Self::NumpyArray => "collect the arrays of the whole network with numpy.savez, under Keras's names",
             Self::Pickle | Self::PyTorch => {
-                "store its tensors with numpy.savez under Keras's names and in Keras's layouts, such as conv2d/kernel \
-                 [height, width, in, out]"
+                "a pickle can run any program, so wgrad doesn't open it. Store the state dict as safetensors, in Python: \
+                 `import torch, safetensors.torch as s; d = torch.load(\"model.pth\", weights_only=True); \
+                 s.save_file({k: v.contiguous().clone() for k, v in d.items()}, \"model.safetensors\")`, and import that"
             }
             Self::SavedModel => {
                 "store the Keras model that it was made from with model.save(\"network.keras\"); TensorFlow 2.15 or \

@@ -12,6 +12,7 @@ mod npy;
 mod npz;
 mod onnx;
 mod safetensors;
+mod torch;
 mod weights;
 mod zip_archive;
 
@@ -22,4 +23,5 @@ pub use npy::Elements;
 pub use npz::write_npz;
 #[cfg(feature = "host")]
 pub(crate) use safetensors::header_len;
+pub use torch::StateDictOptions;
 pub use weights::Weights;

@@ -7,6 +7,7 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
+use super::torch::COUNTER;
 use super::{ExchangeError, Weights};
 use crate::model::{NamedTensor, Network};
 use crate::text::one_line;
@@ -72,6 +73,10 @@ impl Weights {
             weights.class_names = metadata.class_names;
         }
         for (name, tensor) in header.tensors() {
+            // An integer that every batch normalization of PyTorch has.
+            if tensor.dtype == Dtype::I64 && name.rsplit('.').next() == Some(COUNTER) {
+                continue;
+            }
             // The library has checked that the range is within the file, and as long as the shape says.
             let data = &data[tensor.data_offsets.0..tensor.data_offsets.1];
             let pairs = data.as_chunks().0;

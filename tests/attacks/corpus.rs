@@ -10,6 +10,7 @@ use crate::npz_files::{npy_header, npy_version_2, npz};
 use crate::picture_files::pictures;
 use crate::run_files;
 use crate::safetensors_files::{header, safetensors, tensor};
+use crate::state_dict_files::state_dicts;
 
 /// Kind, name and contents.
 type File = (&'static str, String, Vec<u8>);
@@ -25,6 +26,7 @@ pub fn files() -> Vec<File> {
     add("idx", idx());
     add("picture", pictures());
     add("safetensors", safetensors());
+    add("state_dict", state_dicts());
     add("npz", npz());
     add("keras", keras());
     add("keras_hdf5", keras_hdf5());

@@ -14,6 +14,7 @@ mod picture_files;
 mod readers;
 mod run_files;
 mod safetensors_files;
+mod state_dict_files;
 
 use std::collections::BTreeSet;
 use std::fs;

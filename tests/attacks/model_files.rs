@@ -64,7 +64,7 @@ pub fn model_files() -> Vec<(&'static str, String)> {
         ("images_of_gigabytes.toml", input("[32768, 32768, 1]")),
         ("images_of_nothing.toml", input("[0, 4, 4]")),
         ("images_of_300_axes.toml", input(&format!("[{}1]", "1,".repeat(300)))),
-        ("layers_of_1001.toml", layers("type=\"flatten\"", 1001)),
+        ("layers_of_2001.toml", layers("type=\"flatten\"", 2001)),
         ("layers_without_a_kind.toml", layers("", 2000)),
         ("layers_that_are_wide.toml", layers(wide, 20)),
         ("layers_of_one_name.toml", layers("name=\"a\"\ntype=\"flatten\"", 100)),

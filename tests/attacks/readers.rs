@@ -14,7 +14,7 @@ use wgrad::data::cifar::CifarFiles;
 use wgrad::data::idx::IdxFiles;
 use wgrad::data::published::{Archive, Format};
 use wgrad::data::{DataError, PublishedSet, picture};
-use wgrad::exchange::Imported;
+use wgrad::exchange::{Imported, StateDictOptions, Weights};
 use wgrad::file;
 use wgrad::graph::{Mode, Plan, Target, Tuning};
 use wgrad::kernel::MicroKernel;
@@ -29,12 +29,13 @@ pub type Reader = fn(&Path, &[u8]) -> Result<(), String>;
 
 /// The kinds, and how each is read.
 #[allow(dead_code)]
-pub const READERS: [(&str, Reader); 12] = [
+pub const READERS: [(&str, Reader); 13] = [
     ("cifar_batch", cifar_batch),
     ("cifar_archive", cifar_archive),
     ("idx", idx),
     ("picture", picture),
     ("safetensors", safetensors),
+    ("state_dict", state_dict),
     ("npz", npz),
     ("keras", keras),
     ("keras_hdf5", keras_hdf5),
@@ -153,6 +154,31 @@ fn weights(path: &Path, bytes: &[u8]) -> Result<(), String> {
 /// Weights of wgrad.
 pub fn safetensors(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     weights(&folder.join("weights.safetensors"), bytes)
+}
+
+/// The network of state dicts that are short enough.
+const MODULES: &str = r#"
+version = 2
+input = [2, 2, 3]
+layers = [
+    { type = "conv2d", name = "conv", filters = 2, kernel_size = 1, use_bias = false },
+    { type = "batch_normalization", name = "norm" },
+    { type = "flatten" },
+    { type = "dense", name = "fc", units = "classes", use_bias = false },
+]"#;
+
+/// A state dict of PyTorch, first as that of a network of torchvision or timm, then as that of a small network.
+pub fn state_dict(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let path = folder.join("state.safetensors");
+    write(&path, bytes);
+    let weights = Weights::read(&path).map_err(message)?;
+    let tensors = weights.tensors;
+    let outputs = Weights::outputs_of_state_dict(&tensors);
+    if let Err(error) = Weights::from_state_dict(tensors.clone(), None, &StateDictOptions::default()) {
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
+    let network = Network::from_toml_for(MODULES, [32, 32, 3], &outputs).map_err(message)?;
+    Weights::from_state_dict_of(tensors, network).map(drop).map_err(message)
 }
 
 /// A NumPy archive; a single array becomes an archive of one, with the right checksum.

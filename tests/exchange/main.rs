@@ -9,6 +9,7 @@ mod keras;
 mod kinds;
 mod layers;
 mod onnx;
+mod torch;
 
 use std::fs;
 use std::sync::Arc;

@@ -4,9 +4,11 @@ mod blocks;
 mod efficientnet_lite0;
 mod mobilenet_v2;
 mod resnet;
+pub mod torch;
 mod vgg11;
 
 use super::{ModelError, Network, Sequential};
+use torch::{TORCH, TorchModel};
 
 /// A network of the literature.
 #[derive(Clone, Copy, Debug)]
@@ -21,18 +23,35 @@ pub struct ZooModel {
     pub classes: usize,
     /// Whether its width can be multiplied.
     pub has_width: bool,
-    build: fn([usize; 3], usize, f64) -> Result<Network, ModelError>,
+    build: Build,
 }
 
-/// The networks that wgrad knows by name.
-pub const ZOO: [ZooModel; 6] = [
+/// Whose network it is.
+#[derive(Clone, Copy, Debug)]
+enum Build {
+    Own(fn([usize; 3], usize, f64) -> Result<Network, ModelError>),
+    Torch(TorchModel),
+}
+
+/// The networks that wgrad knows by name: its own, and those of torchvision and timm.
+pub const ZOO: [ZooModel; OWN.len() + TORCH.len()] = {
+    let mut all = [OWN[0]; OWN.len() + TORCH.len()];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = if place < OWN.len() { OWN[place] } else { ZooModel::torch(TORCH[place - OWN.len()]) };
+        place += 1;
+    }
+    all
+};
+
+const OWN: [ZooModel; 6] = [
     ZooModel {
         name: "tutorial",
         source: "TensorFlow's tutorial \"Convolutional Neural Network (CNN)\"",
         input: [32, 32, 3],
         classes: 10,
         has_width: false,
-        build: |input, classes, _| Ok(Sequential::tutorial(input, classes).into()),
+        build: Build::Own(|input, classes, _| Ok(Sequential::tutorial(input, classes).into())),
     },
     ZooModel {
         name: "resnet20",
@@ -40,7 +59,7 @@ pub const ZOO: [ZooModel; 6] = [
         input: [32, 32, 3],
         classes: 10,
         has_width: false,
-        build: |input, classes, _| resnet::resnet20(input, classes),
+        build: Build::Own(|input, classes, _| resnet::resnet20(input, classes)),
     },
     ZooModel {
         name: "resnet18",
@@ -48,7 +67,7 @@ pub const ZOO: [ZooModel; 6] = [
         input: [224, 224, 3],
         classes: 1000,
         has_width: false,
-        build: |input, classes, _| resnet::resnet18(input, classes),
+        build: Build::Own(|input, classes, _| resnet::resnet18(input, classes)),
     },
     ZooModel {
         name: "mobilenet_v2",
@@ -56,7 +75,7 @@ pub const ZOO: [ZooModel; 6] = [
         input: [224, 224, 3],
         classes: 1000,
         has_width: true,
-        build: mobilenet_v2::mobilenet_v2,
+        build: Build::Own(mobilenet_v2::mobilenet_v2),
     },
     ZooModel {
         name: "efficientnet_lite0",
@@ -64,7 +83,7 @@ pub const ZOO: [ZooModel; 6] = [
         input: [224, 224, 3],
         classes: 1000,
         has_width: false,
-        build: |input, classes, _| efficientnet_lite0::efficientnet_lite0(input, classes),
+        build: Build::Own(|input, classes, _| efficientnet_lite0::efficientnet_lite0(input, classes)),
     },
     ZooModel {
         name: "vgg11",
@@ -72,11 +91,17 @@ pub const ZOO: [ZooModel; 6] = [
         input: [224, 224, 3],
         classes: 1000,
         has_width: false,
-        build: |input, classes, _| vgg11::vgg11(input, classes),
+        build: Build::Own(|input, classes, _| vgg11::vgg11(input, classes)),
     },
 ];
 
 impl ZooModel {
+    const fn torch(model: TorchModel) -> Self {
+        let TorchModel { name, source, .. } = model;
+        let (input, classes) = (TorchModel::INPUT, TorchModel::CLASSES);
+        Self { name, source, input, classes, has_width: false, build: Build::Torch(model) }
+    }
+
     /// Builds it for images `[h, w, c]` and `classes` classes. `width` multiplies the channels of its layers; 1 is the
     /// width of the source.
     ///
@@ -88,17 +113,21 @@ impl ZooModel {
             let widths = if self.has_width { "from 0.05 to 4" } else { "of 1 only" };
             return Err(ModelError::File(format!("{} has a width {widths}, not {width}", self.name)));
         }
-        (self.build)(input, classes, width)
+        match self.build {
+            Build::Own(build) => build(input, classes, width),
+            Build::Torch(model) => model.build_new(input, classes),
+        }
     }
 
     /// The network that `text` names, for images `[h, w, c]` and `classes` classes: `resnet20`, or `mobilenet_v2:0.35` with
-    /// a width. Gives none if `text` is no such name.
+    /// a width. `torch_` may be left out where no other network has the name. Gives none if `text` is no such name.
     ///
     /// # Errors
     /// Those of [`ZooModel::build`], and a width that is no number.
     pub fn named(text: &str, input: [usize; 3], classes: usize) -> Option<Result<Network, ModelError>> {
         let (name, width) = text.split_once(':').unwrap_or((text, "1"));
-        let model = ZOO.iter().find(|model| model.name == name)?;
+        let torch = |model: &&Self| model.name.strip_prefix("torch_") == Some(name);
+        let model = ZOO.iter().find(|model| model.name == name).or_else(|| ZOO.iter().find(torch))?;
         let wrong = || ModelError::File(format!("`{width}` is no width of {name}; give a number such as 0.5"));
         Some(width.parse().map_err(|_| wrong()).and_then(|width| model.build(input, classes, width)))
     }
@@ -124,8 +153,16 @@ mod tests {
             ("mobilenet_v2", 3_504_872, 34_112, 300.8),
             ("efficientnet_lite0", 4_652_008, 42_016, 385.2),
             ("vgg11", 132_863_336, 0, 7_609.1),
+            ("torch_resnet18", 11_689_512, 9_600, 1_814.1),
+            ("torch_resnet50", 25_557_032, 53_120, 4_089.2),
+            ("torch_mobilenet_v2", 3_504_872, 34_112, 300.8),
+            ("torch_efficientnet_lite0", 4_652_008, 42_016, 385.2),
+            ("torch_efficientnet_b0", 5_288_548, 42_016, 385.9),
+            ("torch_vgg11", 132_863_336, 0, 7_609.1),
+            ("torch_vgg16", 138_357_544, 0, 15_470.3),
+            ("torch_densenet121", 7_978_856, 83_648, 2_834.2),
         ] {
-            let model = ZOO.iter().find(|model| name.starts_with(model.name)).unwrap();
+            let model = ZOO.iter().find(|model| name == model.name).unwrap();
             let lines = summary(name, model.input, model.classes);
             let all: usize = lines.iter().map(|line| line.parameters).sum();
             let found: usize = lines.iter().map(|line| line.non_trainable).sum();
@@ -153,6 +190,9 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert!(ZooModel::named("models/tutorial.toml", [32, 32, 3], 10).is_none());
+        // Only torchvision's has this name, but two networks are called resnet18.
+        assert_eq!(summary("resnet50", [32, 32, 3], 10), summary("torch_resnet50", [32, 32, 3], 10));
+        assert_ne!(summary("resnet18", [32, 32, 3], 10), summary("torch_resnet18", [32, 32, 3], 10));
         // Five poolings leave nothing of these.
         assert!(ZooModel::named("vgg11", [16, 16, 3], 10).unwrap().is_err());
     }
