@@ -46,7 +46,7 @@ pub enum ActivationFunction {
 }
 
 /// Alpha and scale of selu.
-const SELU: [f64; 2] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5];
+pub(crate) const SELU: [f64; 2] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5];
 
 impl ActivationFunction {
     /// `max(x, 0)`, as [`Relu`](super::Relu).

@@ -39,6 +39,7 @@ mod softmax_cross_entropy;
 mod tile_rule;
 mod up_sampling2d;
 
+pub(crate) use activation::SELU;
 pub use activation::{Activation, ActivationFunction};
 pub use add::Add;
 pub use affine::{Affine, ChannelScale};

@@ -4,6 +4,7 @@ use super::graph::{Builder, Held, Layout};
 use super::proto::Attribute;
 use crate::model::Activation;
 use crate::model::layers::Relu;
+use crate::ops::SELU;
 
 impl Builder<'_> {
     /// Adds an activation of a value.
@@ -43,7 +44,12 @@ impl Builder<'_> {
                 self.node("/hard_silu", "Mul", vec![x, share], Vec::new())
             }
             Activation::Elu => self.node("/elu", "Elu", vec![x], Vec::new()),
-            Activation::Selu => self.node("/selu", "Selu", vec![x], Vec::new()),
+            Activation::Selu => {
+                // Some programs round ONNX's own numbers.
+                let [alpha, gamma] = SELU.map(|number| number as f32);
+                let attributes = vec![Attribute::float("alpha", alpha), Attribute::float("gamma", gamma)];
+                self.node("/selu", "Selu", vec![x], attributes)
+            }
             Activation::Softplus => self.node("/softplus", "Softplus", vec![x], Vec::new()),
             // ONNX has an operator for it only since version 18.
             Activation::Mish => {
