@@ -55,6 +55,7 @@ pub use crate::kernel::Access;
 use crate::kernel::Precision;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
+use tensor::indexable;
 
 /// Floats to which the start of a variable is aligned: WebGPU's 256 bytes for the offset of a binding.
 pub(crate) const ARENA_ALIGNMENT: usize = 64;
@@ -288,15 +289,4 @@ impl Graph {
         self.put_nodes(mode, nodes);
         dispatches
     }
-}
-
-/// Whether shaders can index a tensor of this shape. Past the end they take the last elements, so there must be some.
-fn indexable(tensor: &str, shape: &Shape) -> Result<(), GraphError> {
-    if shape.padded_elements() == 0 {
-        return Err(GraphError::Value { node: tensor.into(), wrong: format!("its shape {shape} has no elements") });
-    }
-    if shape.padded_elements() > MOST_ELEMENTS {
-        return Err(GraphError::TooLarge { tensor: tensor.into(), shape: shape.clone() });
-    }
-    Ok(())
 }

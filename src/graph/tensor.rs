@@ -1,6 +1,6 @@
 //! Tensors and where they live.
 
-use super::{Arena, Graph, Place};
+use super::{Arena, Graph, GraphError, MOST_ELEMENTS, Place};
 use crate::kernel::Precision;
 use crate::minibatch::Minibatch;
 use crate::shape::Shape;
@@ -66,4 +66,15 @@ impl Graph {
         self.tensors.push(Tensor { name: name.into(), shape: shape.into(), home, precision });
         TensorId(self.tensors.len() - 1)
     }
+}
+
+/// Whether shaders can index a tensor of this shape. Past the end they take the last elements, so there must be some.
+pub(super) fn indexable(tensor: &str, shape: &Shape) -> Result<(), GraphError> {
+    if shape.padded_elements() == 0 {
+        return Err(GraphError::Value { node: tensor.into(), wrong: format!("its shape {shape} has no elements") });
+    }
+    if shape.padded_elements() > MOST_ELEMENTS {
+        return Err(GraphError::TooLarge { tensor: tensor.into(), shape: shape.clone() });
+    }
+    Ok(())
 }

@@ -9,9 +9,13 @@ use crate::ops::activation::ActivationFunction;
 use crate::ops::normalization::{Columns, GammaBeta, check_vectors, vector_stride, vectors};
 use crate::shape::Shape;
 
+mod call;
 mod gradients;
+mod inputs;
 
+pub use call::NormCall;
 use gradients::{Gradients, store};
+pub use inputs::BatchNormInputs;
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, where mean and variance of each channel are those of the batch
 /// in training, and moving averages of them in inference.
@@ -40,41 +44,6 @@ pub struct BatchNorm {
     pub added: bool,
     /// What the result goes through, at the end. Behind a sum, it must be relu.
     pub activation: Option<ActivationFunction>,
-}
-
-/// One of several normalizations that use the same moving averages.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NormCall {
-    /// Its number among them.
-    pub number: usize,
-    /// What its statistics are multiplied by. The averages move towards the sum of all.
-    pub share: f64,
-}
-
-impl NormCall {
-    /// Call `number` of `count` of averages with this `momentum`. If each moved them in turn, they would keep `momentum^count`
-    /// and take over `(1 - momentum) momentum^(count - 1 - number)` of its statistics.
-    pub fn new(number: usize, count: usize, momentum: f64) -> Self {
-        let behind = (0..count).map(|place| momentum.powf((count - 1 - place) as f64));
-        let all: f64 = behind.clone().sum();
-        Self { number, share: behind.clone().nth(number).unwrap_or(0.0) / all.max(f64::MIN_POSITIVE) }
-    }
-}
-
-/// The tensors of a batch normalization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchNormInputs {
-    /// What is normalized.
-    pub x: TensorId,
-    /// The minibatch that says how many images count.
-    pub minibatch: TensorId,
-    /// Moving mean and moving variance, `[c]` each. They get no gradient. In training the statistics of the batch are
-    /// written to the place of their gradient.
-    pub moving: TensorId,
-    /// Gamma and beta, `[c]` each: those that there are, gamma first.
-    pub weights: Option<TensorId>,
-    /// What is added.
-    pub added: Option<TensorId>,
 }
 
 impl BatchNorm {
