@@ -14,7 +14,7 @@ fn reference(geometry: Conv2dTranspose, x: &[f64], w: &[f64]) -> Vec<f64> {
     };
     let (pad_y, pad_x) = (before(oh, h, kh, stride[0]), before(ow, width, kw, stride[1]));
     let mut y = vec![0.0; n * oh * ow * filters];
-    for i in 0..n * h * width * c {
+    for (i, value) in x.iter().enumerate() {
         let (channel, ix, iy, image) = (i % c, i / c % width, i / (c * width) % h, i / (c * width * h));
         for ky in 0..kh {
             for kx in 0..kw {
@@ -23,7 +23,7 @@ fn reference(geometry: Conv2dTranspose, x: &[f64], w: &[f64]) -> Vec<f64> {
                 if oy < oh && ox < ow {
                     for filter in 0..filters {
                         let weight = w[((ky * kw + kx) * filters + filter) * c + channel];
-                        y[((image * oh + oy) * ow + ox) * filters + filter] += x[i] * weight;
+                        y[((image * oh + oy) * ow + ox) * filters + filter] += value * weight;
                     }
                 }
             }

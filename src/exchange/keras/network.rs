@@ -259,7 +259,7 @@ impl Builder {
                 return Err(entry.wrong("it reads not two layers, but it adds two"));
             };
             let name = self.free_name(&format!("{name}_scale"));
-            *last = self.net.apply_named(&name, Rescaling::new(*scale), &[*last]).map_err(words)?;
+            *last = self.net.apply_named(&name, Rescaling::new(*scale), [*last]).map_err(words)?;
         }
         let value = match first {
             Some(first) => self.net.apply_again(Some(name), first, &inputs),
