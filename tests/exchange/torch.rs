@@ -344,7 +344,7 @@ fn the_command_takes_state_dicts_and_says_what_is_wrong_with_them() {
         ("import m.safetensors --model resnet50 --out x", ["`bn1.bias` is missing", "resnet50 has as [64]"]),
         ("import own --out x", ["names are those of none of resnet18", "--model"]),
         ("import m.safetensors --model resnet51 --out x", ["cannot read resnet51", "model file"]),
-        ("import m.safetensors --image-size 4 --model vgg11 --out x", ["m.safetensors", "missing"]),
+        ("import m.safetensors --image-size 4 --model vgg11 --out x", ["m.safetensors", "larger than its input"]),
         (
             "eval --dataset shapes --weights m.safetensors",
             ["state dict of PyTorch", "wgrad import m.safetensors --out"],
