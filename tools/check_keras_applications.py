@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,7 +46,8 @@ LOSS = 1e-4
 GRADIENT = 1e-3
 STEPS = 3
 BATCH = 4
-RATE = 0.01
+# The share of the loss that a step of training takes away, about. With more, rounding would soon decide the rest.
+FALL = 1e-3
 # By family: the number of parameters at full size. wgrad has the statistics of a Normalization as options, which are 7 of
 # those of EfficientNetB0.
 NETWORKS = {
@@ -151,7 +153,7 @@ class BatchNorm64(layers.Layer):
         self.affine = {name: self.add_weight(shape=shape[-1:], name=name) for name in names}
         self.statistics = [self.add_weight(shape=shape[-1:], name=name, trainable=False) for name in ["mean", "variance"]]
 
-    def call(self, x, training=None):
+    def call(self, x, training=None, mask=None):
         if training:
             mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
         else:
@@ -170,7 +172,7 @@ class Normalization64(layers.Layer):
         mean, variance = [np.asarray(keras.ops.convert_to_numpy(value), np.float64) for value in (like.mean, like.variance)]
         self.values = [mean.reshape(-1).tolist(), variance.reshape(-1).tolist()]
 
-    def call(self, x):
+    def call(self, x, mask=None):
         mean, variance = [tf.constant(value, tf.float64) for value in self.values]
         return (x - mean) / tf.maximum(tf.sqrt(variance), 1e-7)
 
@@ -183,6 +185,9 @@ def in_float64(app):
             return BatchNorm64(layer, name=layer.name)
         if isinstance(layer, layers.Normalization):
             return Normalization64(layer, name=layer.name)
+        if not isinstance(layer, layers.Layer):
+            # An operation such as `x + 3`.
+            return type(layer).from_config(layer.get_config())
         return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
 
     precise = keras.models.clone_model(app, clone_function=clone, recursive=True)
@@ -264,6 +269,8 @@ def counts(model):
 def full_size(name, checker, folder):
     """Imports a network of full size, whose counts of parameters must be Keras's."""
     model = application(name)
+    if None in model.input_shape[1:]:
+        model = application(name, 224)
     total, trainable = counts(model)
     options = sum(counts(layer)[0] for layer in leaves(model) if isinstance(layer, layers.Normalization))
     archive = folder / "full.keras"
@@ -340,7 +347,7 @@ def sorted_weights(model):
     return [weight for layer in sorted(leaves(model), key=lambda layer: layer.name) for weight in weights(layer)]
 
 
-def steps_of(app, pixels, labels, dtype):
+def steps_of(app, pixels, labels, dtype, rate):
     """The losses of steps of SGD in Keras, and the gradients of the first: of each layer, by the names of its variables."""
     places = [(layer, variable) for layer in leaves(app) for variable in layer.trainable_variables]
     variables = [variable for _, variable in places]
@@ -356,7 +363,7 @@ def steps_of(app, pixels, labels, dtype):
             for (layer, variable), gradient in zip(places, found):
                 gradients.setdefault(layer.name, {})[variable.path.rsplit("/", 1)[-1]] = gradient.numpy()
         for variable, gradient in zip(variables, found):
-            variable.assign_sub(RATE * gradient)
+            variable.assign_sub(rate * gradient)
         losses.append(float(loss))
     return losses, gradients
 
@@ -382,25 +389,27 @@ def training(name, app, precise, checker, images, folder):
     pixels = images[: STEPS * BATCH].reshape(STEPS, BATCH, *images.shape[1:])
     labels = (np.arange(STEPS * BATCH) * 317 % 1000).reshape(STEPS, BATCH)
     save_file({"pixels": pixels, "labels": labels.astype(np.float32)}, folder / "minibatches.safetensors")
+    (loss,), exact = steps_of(precise, pixels[:1], labels[:1], np.float64, 0.0)
+    squares = sum(float((gradient**2).sum()) for all in exact.values() for gradient in all.values())
+    rate = FALL * loss / squares
     with tempfile.TemporaryDirectory() as caches:
         environment = {"XDG_CACHE_HOME": f"{caches}/wgrad", "MESA_SHADER_CACHE_DIR": f"{caches}/mesa"}
-        arguments = [folder / f"{name}.safetensors", folder / "minibatches.safetensors", RATE, folder]
+        arguments = [folder / f"{name}.safetensors", folder / "minibatches.safetensors", rate, folder]
         losses, cold = first_step(checker, arguments, environment)
         _, warm = first_step(checker, arguments, environment)
     print(f"  {cold:.1f} s to the first step, and {warm:.1f} s the second time")
     checker.check(f"at most {checker.seconds} s", cold <= checker.seconds)
     found = load_file(folder / "gradients.safetensors")
 
-    wanted, rounded = steps_of(app, pixels, labels, np.float32)
-    _, exact = steps_of(precise, pixels[:1], labels[:1], np.float64)
-    print(f"  losses {', '.join(f'{loss:.4f}' for loss in wanted)}")
+    wanted, rounded = steps_of(app, pixels, labels, np.float32, rate)
+    print(f"  losses {', '.join(f'{loss:.4f}' for loss in wanted)} at a learning rate of {rate:.1e}")
     loss = max(abs(own - other) / abs(other) for own, other in zip(losses, wanted, strict=True))
     checker.within("losses from Keras float32", loss, LOSS)
 
     # Layers of both have the same variables in the same order, but Keras may number their names.
     exact = {(layer, variable): gradient for layer, all in exact.items() for variable, gradient in all.items()}
     rounded = dict(zip(exact, (gradient for all in rounded.values() for gradient in all.values()), strict=True))
-    whole = np.sqrt(sum(float((gradient**2).sum()) for gradient in exact.values()))
+    whole = np.sqrt(squares)
     worst, of_keras, missing = ("", 0.0, GRADIENT), 0.0, []
     for (layer, variable), gradient in exact.items():
         own = found.pop(f"{layer}/{variable}", None)
@@ -497,9 +506,10 @@ def main():
                     row["answers"] = [*(f"{size:,}" for size in sizes), *figures]
                 if "training" in args.parts:
                     row["training"] = training(name, app, precise, checker, images, folder)
-            except RuntimeError as error:
+            except Exception as error:
+                # The others are still to be checked.
                 checker.failed.append(f"{name}: {error}")
-                print(f"  {error}")
+                traceback.print_exc(file=sys.stdout)
             del row
             app = model = precise = None
             keras.backend.clear_session()
