@@ -9,6 +9,7 @@ mod keras;
 mod kinds;
 mod layers;
 mod onnx;
+mod shared;
 mod torch;
 
 use std::fs;
