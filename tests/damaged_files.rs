@@ -271,7 +271,7 @@ fn keras_descriptions() {
             "its network doesn't say its inputs and outputs",
         ),
         (r#""class_name": "Dropout""#, r#""class_name": "Lambda""#, "layer `dropout` (Lambda)"),
-        (r#""activation": "tanh""#, r#""activation": "mish""#, "layer `hidden` (Dense)"),
+        (r#""activation": "tanh""#, r#""activation": "glu""#, "layer `hidden` (Dense)"),
         (r#""filters": 2"#, r#""filters": 9223372036854775807"#, "more than 536870912 elements"),
         (r#""units": 4"#, r#""units": 5"#, "wants `hidden/kernel` as [18, 5], but that is [18, 4]"),
         (r#"[null, 9, 8, 3]"#, r#"[null, null, null, 3]"#, "leaves a size of the images open"),
