@@ -24,6 +24,13 @@ pub(super) fn row_bytes(format: wgpu::TextureFormat) -> u64 {
     u64::from(IMAGE_WIDTH) * texel_bytes(format)
 }
 
+/// The rows of an image that needs so many. llvmpipe compiles a shader once more for images whose sizes are powers of two, so
+/// there are none of those, except where `limits` allow no other.
+pub(super) fn image_rows(limits: &wgpu::Limits, needed: u64) -> u32 {
+    let needed = u32::try_from(needed.max(1)).unwrap_or(u32::MAX);
+    (needed..=limits.max_texture_dimension_2d).find(|rows| !rows.is_power_of_two()).unwrap_or(needed)
+}
+
 /// A copy of the first bytes of a buffer to an image.
 #[derive(Clone, Debug)]
 pub struct ImageCopy {
@@ -93,5 +100,17 @@ impl Gpu {
             wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: None, rows_per_image: None },
             wgpu::Extent3d { width, height: 1, depth_or_array_layers: 1 },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_rows_is_a_power_of_two_but_the_largest() {
+        let limits = wgpu::Limits { max_texture_dimension_2d: 64, ..wgpu::Limits::default() };
+        let rows = [0, 1, 2, 3, 4, 7, 32, 63, 64].map(|needed| image_rows(&limits, needed));
+        assert_eq!(rows, [3, 3, 3, 3, 5, 7, 33, 63, 64]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::image::{IMAGE_WIDTH, image_format, row_bytes, texel_bytes};
+use super::image::{IMAGE_WIDTH, image_format, image_rows, row_bytes, texel_bytes};
 use super::{Gpu, GpuError};
 use crate::kernel::Storage;
 
@@ -85,8 +85,8 @@ impl Gpu {
                 Memory::Buffer(self.create_buffer(label, bytes.max(16), usage, false))
             }
             Storage::Images | Storage::HalfImages => {
-                let rows = bytes.div_ceil(row_bytes(image_format(storage))).max(1);
-                Memory::Image(self.create_image(label, storage, [IMAGE_WIDTH, rows as u32]))
+                let rows = image_rows(&self.limits(), bytes.div_ceil(row_bytes(image_format(storage))));
+                Memory::Image(self.create_image(label, storage, [IMAGE_WIDTH, rows]))
             }
         })
     }

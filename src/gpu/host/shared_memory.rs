@@ -13,7 +13,7 @@ use ash::vk;
 use wgpu::hal;
 use wgpu::hal::vulkan::TextureMemory;
 
-use crate::gpu::image::{IMAGE_WIDTH, image_format, row_bytes};
+use crate::gpu::image::{IMAGE_WIDTH, image_format, image_rows, row_bytes};
 use crate::gpu::{Gpu, GpuError, HostCopy, Memory, most_bytes};
 use crate::kernel::Storage;
 
@@ -196,9 +196,10 @@ impl Gpu {
         // SAFETY: nothing is destroyed through it.
         let Some(device) = (unsafe { self.device().as_hal::<Vulkan>() }) else { return Ok(None) };
         let most_rows = image_bytes.div_ceil(row_bytes(image_format(Storage::Images))).max(1);
+        let limits = self.limits();
         let rows = |kind: &Storage| {
             let format = image_format(*kind);
-            (format, bytes.div_ceil(row_bytes(format)).clamp(1, most_rows) as u32)
+            (format, image_rows(&limits, bytes.div_ceil(row_bytes(format)).clamp(1, most_rows)))
         };
         let images: Vec<Rows> = images.iter().map(rows).collect();
         // An image may reach behind the last float.
