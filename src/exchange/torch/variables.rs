@@ -146,6 +146,8 @@ fn one(
                 (vec![o, i], form)
             }
         },
+        // A parameter of the block itself.
+        (Layer::LayerScale(_), "gamma", &[channels]) => (vec![channels, 1, 1], Form::Same),
         (
             Layer::BatchNormalization(_) | Layer::LayerNormalization(_) | Layer::GroupNormalization(_),
             "gamma" | "beta" | "moving_mean" | "moving_variance",
@@ -159,7 +161,10 @@ fn one(
             return Err(format!("layer `{layer}` is of the kind {kind}, which PyTorch has no module for"));
         }
     };
-    let tensor = format!("{layer}.{suffix}");
+    let tensor = match kind {
+        Layer::LayerScale(_) => layer.to_owned(),
+        _ => format!("{layer}.{suffix}"),
+    };
     Ok(Wanted { tensor, shape, variable: variable.name.clone(), to: variable.shape.clone(), form })
 }
 

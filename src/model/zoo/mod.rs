@@ -160,6 +160,7 @@ mod tests {
             ("torch_efficientnet_b0", 5_288_548, 42_016, 385.9),
             ("torch_vgg11", 132_863_336, 0, 7_609.1),
             ("torch_vgg16", 138_357_544, 0, 15_470.3),
+            ("torch_convnext_tiny", 28_589_128, 0, 4_455.5),
             ("torch_densenet121", 7_978_856, 83_648, 2_834.2),
         ] {
             let model = ZOO.iter().find(|model| name == model.name).unwrap();

@@ -1,6 +1,7 @@
 //! Networks as torchvision and timm have them. Layers with variables have the names of PyTorch's modules, so that the names
 //! in a state dict follow from them.
 
+mod convnext;
 mod densenet;
 mod efficientnet;
 mod inverted_residual;
@@ -37,7 +38,7 @@ const BOTH: &[Library] = &[Library::Torchvision, Library::Timm];
 
 /// The networks of torchvision and timm that wgrad knows. Where the two have the same names for all modules of a network, it
 /// stands here as torchvision's.
-pub const TORCH: [TorchModel; 8] = [
+pub const TORCH: [TorchModel; 9] = [
     model("torch_resnet18", "He et al. 2015, torchvision and timm", TORCHVISION, None, resnet::resnet18),
     model("torch_resnet50", "He et al. 2015, torchvision and timm", TORCHVISION, None, resnet::resnet50),
     model("torch_mobilenet_v2", "Sandler et al. 2018, torchvision", BOTH, None, mobilenet_v2::mobilenet_v2),
@@ -45,6 +46,7 @@ pub const TORCH: [TorchModel; 8] = [
     model("torch_efficientnet_b0", "Tan & Le 2019, torchvision", BOTH, None, efficientnet::efficientnet_b0),
     model("torch_vgg11", "Simonyan & Zisserman 2014, torchvision", BOTH, Some(vgg::GRID), vgg::vgg11),
     model("torch_vgg16", "Simonyan & Zisserman 2014, torchvision", BOTH, Some(vgg::GRID), vgg::vgg16),
+    model("torch_convnext_tiny", "Liu et al. 2022, torchvision", BOTH, None, convnext::convnext_tiny),
     model("torch_densenet121", "Huang et al. 2017, torchvision and timm", TORCHVISION, None, densenet::densenet121),
 ];
 

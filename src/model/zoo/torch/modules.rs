@@ -3,7 +3,7 @@
 use super::Library;
 use crate::model::layers::{
     self, Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
-    GlobalAveragePooling2d, MaxPooling2d, Normalization, PerChannel, ZeroPadding2d,
+    GlobalAveragePooling2d, LayerNormalization, MaxPooling2d, Normalization, PerChannel, ZeroPadding2d,
 };
 use crate::model::{Activation as Function, Functional, Layer, ModelError, Network, Value};
 use crate::ops::Padding;
@@ -96,6 +96,11 @@ impl Modules {
         let normalization = BatchNormalization::default();
         let unbiased_variance = true;
         self.module(name, BatchNormalization { momentum: 0.9, epsilon: 1e-5, unbiased_variance, ..normalization })
+    }
+
+    /// Adds a layer normalization.
+    pub fn layer_norm(&mut self, name: &str, epsilon: f64) -> Result<(), ModelError> {
+        self.module(name, LayerNormalization { epsilon, ..LayerNormalization::default() })
     }
 
     /// Adds an activation.
