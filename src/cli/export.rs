@@ -74,7 +74,7 @@ fn fold_normalization(weights: Weights) -> anyhow::Result<Weights> {
 impl Export {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut weights = weights_file::import(&self.weights)?;
+        let mut weights = weights_file::import(&self.weights, self.model.of_keras())?;
         self.model.complete_imported(&mut weights, &self.weights, &StateDictOptions::default())?;
         if self.fold_normalization {
             weights = fold_normalization(weights)?;

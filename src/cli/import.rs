@@ -19,6 +19,7 @@ use super::weights_file;
 #[command(after_help = "Examples:\n  \
     wgrad import network.keras --out weights.safetensors\n  \
     wgrad import weights.npz --model models/tutorial.toml --out weights.safetensors\n  \
+    wgrad import best.weights.h5 --model network.keras --out weights.safetensors\n  \
     wgrad import resnet50.safetensors --image-size 96 --out weights.safetensors\n\n\
     Give the file that it writes to `wgrad eval --weights`, `wgrad predict --weights` or `wgrad train --from`.\n\n\
     A network of Keras that does not begin with Rescaling or Normalization gets a first layer Rescaling(1/255), because \
@@ -48,7 +49,7 @@ pub struct Import {
 impl Import {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut weights = weights_file::import(&self.file)?;
+        let mut weights = weights_file::import(&self.file, self.model.of_keras())?;
         let pixels = (!self.mean.is_empty()).then(|| normalization(&self.mean, &self.std));
         let options = StateDictOptions { image_size: self.image_size.map(|ImageSize(size)| size), pixels };
         let model = self.model.complete_imported(&mut weights, &self.file, &options)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use wgrad::data::Dataset;
-use wgrad::exchange::{ExchangeError, StateDictOptions, Weights};
+use wgrad::exchange::{ExchangeError, FileKind, StateDictOptions, Weights};
 use wgrad::exec::Executor;
 use wgrad::file;
 use wgrad::model::zoo::ZooModel;
@@ -100,14 +100,20 @@ fn check_model(path: Option<&Path>) -> anyhow::Result<()> {
 /// model file give their shape.
 #[derive(Debug, Args)]
 pub struct WeightsModel {
-    /// Model file (TOML) of the weights. Without it, the network is the one in the weights file, or else that of
-    /// TensorFlow's tutorial. `import` and `export` also take the name of a network of torchvision or timm, such as
-    /// resnet50; without it, that is the one whose names the state dict has
+    /// Model file (TOML) of the weights. Without it, the network is the one in the weights file, or that of TensorFlow's
+    /// tutorial. `import` and `export` also take the name of a network of torchvision or timm, such as resnet50, which
+    /// else is found by the names in the state dict, and for a .weights.h5 the .keras file of its network
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
 }
 
 impl WeightsModel {
+    /// The file of Keras that was given as the network.
+    pub fn of_keras(&self) -> Option<&Path> {
+        let kind = |path: &&Path| matches!(FileKind::at(path), Ok(FileKind::KerasArchive | FileKind::Hdf5));
+        self.model.as_deref().filter(kind)
+    }
+
     /// [`WeightsModel::complete`] for weights in the file at `path`, which may be a state dict of PyTorch.
     pub fn complete_imported(
         &self,
@@ -117,11 +123,12 @@ impl WeightsModel {
     ) -> anyhow::Result<Network> {
         if !weights.is_state_dict() {
             if *options != StateDictOptions::default() {
-                note(
-                    "WARNING: --image-size, --mean and --std have no effect, since this is not a state dict of PyTorch",
-                );
+                note("WARNING: --image-size, --mean and --std have no effect: this is not a state dict of PyTorch");
             }
-            return self.complete(weights);
+            return match weights.model.clone().filter(|_| self.of_keras().is_some()) {
+                Some(model) => Ok(model),
+                None => self.complete(weights),
+            };
         }
         *weights = self.of_state_dict(std::mem::take(&mut weights.tensors), path, options)?;
         weights.model.clone().ok_or_else(|| weights_file::with_advice(ExchangeError::NoModel))

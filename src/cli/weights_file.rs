@@ -17,9 +17,11 @@ pub fn read(path: &Path) -> anyhow::Result<Weights> {
     Ok(weights)
 }
 
-/// The weights in a file of any format that is imported. Prints a note if importing had to assume something.
-pub fn import(path: &Path) -> anyhow::Result<Weights> {
-    let Imported { weights, assumes_rescaling } = Imported::read(path).map_err(with_advice)?;
+/// The weights in a file of any format that is imported, for the network in another file of Keras if there is one. Prints a
+/// note if importing had to assume something.
+pub fn import(path: &Path, network: Option<&Path>) -> anyhow::Result<Weights> {
+    let imported = network.map_or_else(|| Imported::read(path), |network| Imported::read_for(path, network));
+    let Imported { weights, assumes_rescaling } = imported.map_err(with_advice)?;
     if assumes_rescaling {
         note(
             "the network doesn't begin with Rescaling or Normalization; wgrad assumes that it was trained on pixels \

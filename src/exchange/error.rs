@@ -42,6 +42,14 @@ pub enum ExchangeError {
         /// What it is.
         kind: FileKind,
     },
+    /// A file of weights is none of Keras, for whose network it was given.
+    #[error("{} is {kind}, not the HDF5 file (.weights.h5) that weights of a network of Keras are in", path.display())]
+    NotOfKeras {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
+    },
     /// A NumPy archive is damaged, or holds something other than plain arrays.
     #[error("{} can't be read as a NumPy archive: {reason}", path.display())]
     Npz {

@@ -15,6 +15,22 @@ impl Imported {
         let (kind, bytes) = open(path)?;
         Self::of_kind(kind, path, &bytes)
     }
+
+    /// Reads the weights in an HDF5 file of Keras (`.weights.h5`, `.h5`) for the network in another file of Keras (`.keras`,
+    /// or `.h5` of a whole model), whose own weights are not looked at.
+    ///
+    /// # Errors
+    /// [`ExchangeError`]
+    pub fn read_for(path: &Path, network: &Path) -> Result<Self, ExchangeError> {
+        let ((kind, bytes), (network_kind, network_bytes)) = (open(path)?, open(network)?);
+        match (kind, network_kind) {
+            (FileKind::Hdf5, FileKind::KerasArchive | FileKind::Hdf5) => {
+                Self::from_keras_pair([path, network], &bytes, network_kind, &network_bytes)
+            }
+            (FileKind::Hdf5, kind) => Err(ExchangeError::NotImported { path: network.into(), kind }),
+            (kind, _) => Err(ExchangeError::NotOfKeras { path: path.into(), kind }),
+        }
+    }
 }
 
 impl Weights {

@@ -183,6 +183,32 @@ fn weights_of_keras_without_a_model_need_a_model_file() {
     fails(folder, "import 2.15.weights.h5 --model model.toml --out a", &["`second/kernel`", "is missing", "--model"]);
 }
 
+/// The network may be that of another file of Keras, whose own weights don't count.
+#[test]
+fn weights_of_keras_fit_the_network_of_a_keras_file() {
+    let folder = keras_2();
+    let folder = folder.path();
+    let whole = Imported::read(&folder.join("2.15.keras")).unwrap().weights;
+    for file in ["2.15_weights.h5", "2.15.weights.h5", "2.15.h5"] {
+        for network in ["2.15.keras", "2.15.h5"] {
+            succeeds(folder, &format!("import {file} --model {network} --out weights.safetensors"));
+            let weights = Weights::read(&folder.join("weights.safetensors")).unwrap();
+            assert_eq!(bits(&weights), bits(&whole), "{file} of {network}");
+            assert_eq!(weights.model, whole.model, "{file} of {network}");
+        }
+    }
+    std::fs::copy(KERAS, folder.join("network.keras")).unwrap();
+    std::fs::write(folder.join("model.toml"), NETWORK).unwrap();
+    for (arguments, parts) in [
+        ("2.15.weights.h5 --model network.keras", ["2.15.weights.h5 can't be imported from Keras", "`dense/kernel`"]),
+        ("2.15.keras --model network.keras", ["2.15.keras is a Keras archive, not the HDF5 file", ".weights.h5"]),
+        ("weights.safetensors --model 2.15.keras", ["weights.safetensors is a safetensors file", ".weights.h5"]),
+        ("2.15.weights.h5 --model 2.15_weights.h5", ["2.15_weights.h5 can't be imported", "it has no network"]),
+    ] {
+        fails(folder, &format!("import {arguments} --out a"), &parts);
+    }
+}
+
 /// The note is one line on standard error, and the layer is in what is written.
 #[test]
 fn a_network_that_does_not_scale_its_pixels_gets_a_rescaling_with_a_word() {
