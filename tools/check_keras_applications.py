@@ -91,6 +91,18 @@ def leaves(model):
             yield layer
 
 
+def function_of(layer):
+    """The name of a layer's activation; none if it has none."""
+    if isinstance(layer, layers.ReLU):
+        return "relu6" if layer.max_value == 6 else "relu"
+    return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def relus_follow(layer):
+    """Whether relus are all that reads a layer."""
+    return all(function_of(node.operation) in ("relu", "relu6") for node in layer._outbound_nodes)
+
+
 def scales_pixels(app):
     """Whether it takes pixels from 0 to 255."""
     return any(isinstance(layer, (layers.Normalization, layers.Rescaling)) for layer in app.layers[:4])
@@ -110,6 +122,8 @@ def network(name, images):
     rng = np.random.default_rng(7)
     app = application(name, SIZE)
     normalizations = []
+    functions = {function for layer in leaves(app) if (function := function_of(layer)) not in (None, "linear", "sigmoid")}
+    has_kinks = functions <= {"relu", "relu6"}
     for layer in leaves(app):
         if isinstance(layer, layers.Normalization) and layer.input_mean is None:
             layer.adapt(images / 255)
@@ -125,8 +139,17 @@ def network(name, images):
             kind = weight.path.rsplit("/", 1)[-1]
             if kind == "gamma" and type(layer).__name__ != "LayerScale":
                 weight.assign(rng.uniform(0.6, 1.4, weight.shape))
+            elif kind == "beta" and isinstance(layer, layers.BatchNormalization) and has_kinks:
+                # Relus that get inputs on both sides of 0 have some so near to 0 that rounding decides whether they pass.
+                sign = rng.choice([-1, 1], weight.shape) if relus_follow(layer) else 1
+                weight.assign(sign * rng.uniform(2.5, 3.5, weight.shape) * (layer.gamma if layer.scale else 1))
             elif kind in ("beta", "bias"):
                 weight.assign(rng.normal(0, 0.2 if kind == "beta" else 0.02, weight.shape))
+    if not any(isinstance(layer, (layers.BatchNormalization, layers.LayerNormalization)) for layer in leaves(app)):
+        # Glorot's initial weights halve the variance at each relu, until the biases outweigh what is left of the picture.
+        for weight in app.weights:
+            if weight.path.endswith("kernel"):
+                weight.assign(weight * 2**0.5)
     momenta = [layer.momentum for layer in normalizations]
     for layer in normalizations:
         # The minibatch's statistics become the moving ones.
@@ -188,6 +211,12 @@ def in_float64(app):
             return BatchNorm64(layer, name=layer.name)
         if isinstance(layer, layers.Normalization):
             return Normalization64(layer, name=layer.name)
+        if isinstance(layer, layers.Conv2D) and layer.groups > 1 and layer.groups == layer.filters:
+            # TensorFlow takes minutes for groups of one channel in float64, unless they are a depthwise convolution.
+            settings = {**layer.get_config(), "dtype": "float64"}
+            for name in ("filters", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+                settings.pop(name)
+            return layers.DepthwiseConv2D(**settings)
         if not isinstance(layer, layers.Layer):
             # An operation such as `x + 3`.
             return type(layer).from_config(layer.get_config())
@@ -197,7 +226,8 @@ def in_float64(app):
     own = {layer.name: layer for layer in leaves(app)}
     for layer in leaves(precise):
         if not isinstance(layer, Normalization64) and layer.weights:
-            layer.set_weights(own[layer.name].get_weights())
+            pairs = zip(layer.weights, own[layer.name].get_weights(), strict=True)
+            layer.set_weights([values.reshape(weight.shape) for weight, values in pairs])
     return precise
 
 
@@ -311,7 +341,7 @@ def answers(name, app, model, checker, images, folder):
     spread = truth.std(0).max() / largest
     print(f"  {len(images)} pictures, largest logit {largest:.3g}, deviation between pictures {spread:.2f} of it")
     print(f"  Keras float32 from float64: {rounding:.2e}; bound {bound:.1e}")
-    checker.check("the logits differ between pictures", spread > 100 * bound)
+    checker.check("the logits differ between pictures", spread > 50 * bound)
     own = checker.compare("wgrad from Keras float32", logits, wanted, bound)
     checker.compare("wgrad from Keras float64", logits, truth, bound)
 
@@ -371,13 +401,13 @@ def steps_of(app, pixels, labels, dtype, rate):
     return losses, gradients
 
 
-def first_step(checker, arguments, environment):
+def first_step(checker, arguments, environment=None):
     """The losses that a run prints, and the seconds from `wgrad summary` until the first."""
     start = time.monotonic()
     weights = arguments[0]
     checker.run(checker.wgrad, "summary", "--from", weights, environment=environment)
     command = [str(checker.steps), *map(str, arguments)]
-    environment = {**os.environ, **environment}
+    environment = {**os.environ, **(environment or {})}
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     losses = [float(run.stdout.readline() or "nan")]
     seconds = time.monotonic() - start
@@ -420,7 +450,7 @@ def gradient_errors(found, exact, rounded):
 
 
 def training(name, app, precise, checker, images, folder):
-    """Compares losses and gradients, and measures the time until the first step: the row of a table."""
+    """Compares losses and gradients: the cells of a table, and what wgrad needs for these steps."""
     pixels = images[: STEPS * BATCH].reshape(STEPS, BATCH, *images.shape[1:])
     labels = (np.arange(STEPS * BATCH) * 317 % 1000).reshape(STEPS, BATCH)
     weights, minibatches = folder / f"{name}.safetensors", folder / "minibatches.safetensors"
@@ -445,17 +475,23 @@ def training(name, app, precise, checker, images, folder):
         print(f"    missing or too many: {others[:3]}")
     checker.within("gradients from Keras float64", worst[1], worst[2])
 
-    with tempfile.TemporaryDirectory() as caches:
-        environment = {"XDG_CACHE_HOME": f"{caches}/wgrad", "MESA_SHADER_CACHE_DIR": f"{caches}/mesa"}
-        losses, cold = first_step(checker, [weights, minibatches, rate, folder], environment)
-        _, warm = first_step(checker, [weights, minibatches, rate, folder], environment)
-    print(f"  {cold:.1f} s to the first step, and {warm:.1f} s the second time")
-    checker.check(f"at most {checker.seconds} s", cold <= checker.seconds)
+    arguments = [weights, minibatches, rate, folder]
+    losses, _ = first_step(checker, arguments)
     wanted, _ = steps_of(app, pixels, labels, np.float32, rate)
     print(f"  losses {', '.join(f'{loss:.4f}' for loss in wanted)} at a learning rate of {rate:.1e}")
     loss = max(abs(own - other) / abs(other) for own, other in zip(losses, wanted, strict=True))
     checker.within("losses from Keras float32", loss, LOSS)
-    return [f"{loss:.1e}", f"{worst[1]:.1e}", f"{of_keras:.1e}", str(attempt + 1), f"{cold:.1f}", f"{warm:.1f}"]
+    return [f"{loss:.1e}", f"{worst[1]:.1e}", f"{of_keras:.1e}", str(attempt + 1)], arguments
+
+
+def times(checker, arguments):
+    """Measures the time until the first step: cells of the same table."""
+    with tempfile.TemporaryDirectory() as caches:
+        environment = {"XDG_CACHE_HOME": f"{caches}/wgrad", "MESA_SHADER_CACHE_DIR": f"{caches}/mesa"}
+        cold, warm = [first_step(checker, arguments, environment)[1] for _ in range(2)]
+    print(f"  {cold:.1f} s to the first step, and {warm:.1f} s the second time")
+    checker.check(f"at most {checker.seconds} s", cold <= checker.seconds)
+    return [f"{cold:.1f}", f"{warm:.1f}"]
 
 
 TABLES = {
@@ -502,7 +538,7 @@ def main():
     parser.add_argument("--siblings", nargs="?", const=",".join(SIBLINGS), help="only import these, at full size")
     parser.add_argument("--seconds", type=int, default=60, help="longest time to the first step, with empty caches")
     parser.add_argument("--page", type=pathlib.Path, help="the page whose rows are to be replaced")
-    parser.add_argument("--parts", default="full,answers,training", help="what to check: answers are needed for training")
+    parser.add_argument("--parts", default="full,answers,training,times", help="what to check: each part needs those before it")
     args = parser.parse_args()
     checker = Checker(args.wgrad, args.steps, args.seconds)
     rows = {}
@@ -526,7 +562,9 @@ def main():
                 if sizes:
                     row["answers"] = [*(f"{size:,}" for size in sizes), *figures]
                 if "training" in args.parts:
-                    row["training"] = training(name, app, precise, checker, images, folder)
+                    cells, steps = training(name, app, precise, checker, images, folder)
+                    if "times" in args.parts:
+                        row["training"] = cells + times(checker, steps)
             except Exception as error:
                 # The others are still to be checked.
                 checker.failed.append(f"{name}: {error}")

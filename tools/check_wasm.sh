@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 target=wasm32-unknown-unknown
 
 check() {
-    cargo check --no-default-features --lib --target $target "$@"
+    cargo check --release --no-default-features --lib --target $target "$@"
 }
 
 # Where rustup has no standard library for the target, Debian has a compiler with its sources. Prints the compiler's path.
