@@ -105,7 +105,7 @@ def relus_follow(layer):
 
 def scales_pixels(app):
     """Whether it takes pixels from 0 to 255."""
-    return any(isinstance(layer, (layers.Normalization, layers.Rescaling)) for layer in app.layers[:4])
+    return any(isinstance(layer, (layers.Normalization, Normalization64, layers.Rescaling)) for layer in app.layers[:4])
 
 
 def scaled(app, pixels):

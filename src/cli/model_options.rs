@@ -100,9 +100,9 @@ fn check_model(path: Option<&Path>) -> anyhow::Result<()> {
 /// model file give their shape.
 #[derive(Debug, Args)]
 pub struct WeightsModel {
-    /// Model file (TOML) of the weights. Without it, the network is the one in the weights file, or that of TensorFlow's
-    /// tutorial. `import` and `export` also take the name of a network of torchvision or timm, such as resnet50, which
-    /// else is found by the names in the state dict, and for a .weights.h5 the .keras file of its network
+    /// Model file (TOML) of the weights; without it, the network in the weights file, or else that of TensorFlow's tutorial.
+    /// `import` and `export` also take the name of a network of torchvision or timm, which else is found by the names in
+    /// the state dict, and the .keras file of the network of a .weights.h5
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
 }
@@ -125,10 +125,8 @@ impl WeightsModel {
             if *options != StateDictOptions::default() {
                 note("WARNING: --image-size, --mean and --std have no effect: this is not a state dict of PyTorch");
             }
-            return match weights.model.clone().filter(|_| self.of_keras().is_some()) {
-                Some(model) => Ok(model),
-                None => self.complete(weights),
-            };
+            let own = weights.model.clone().filter(|_| self.of_keras().is_some());
+            return own.map_or_else(|| self.complete(weights), Ok);
         }
         *weights = self.of_state_dict(std::mem::take(&mut weights.tensors), path, options)?;
         weights.model.clone().ok_or_else(|| weights_file::with_advice(ExchangeError::NoModel))
