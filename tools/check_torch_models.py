@@ -144,7 +144,7 @@ class Checker:
 def check(entry, checker, args, folder):
     library, name, known_as, classes, size = entry
     print(f"{library} {name}, {classes} classes, {size} x {size}")
-    images = pictures(args.cifar, args.pictures, size, classes, folder / "data")
+    images = pictures(args.cifar, min(args.pictures, classes), size, classes, folder / "data")
     pixels = normalized(images)
     model = network(library, name, classes, pixels)
     state, weights, answers = [folder / file for file in ("state.safetensors", "weights.safetensors", "logits.npz")]
