@@ -198,7 +198,6 @@ fn weights_of_keras_fit_the_network_of_a_keras_file() {
         }
     }
     std::fs::copy(KERAS, folder.join("network.keras")).unwrap();
-    std::fs::write(folder.join("model.toml"), NETWORK).unwrap();
     for (arguments, parts) in [
         ("2.15.weights.h5 --model network.keras", ["2.15.weights.h5 can't be imported from Keras", "`dense/kernel`"]),
         ("2.15.keras --model network.keras", ["2.15.keras is a Keras archive, not the HDF5 file", ".weights.h5"]),
